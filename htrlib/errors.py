@@ -1,0 +1,112 @@
+"""Every exception that htrlib raises on purpose.
+
+The tree::
+
+    HtrError
+      ConfigError(ValueError)
+      DeviceError(ValueError)
+      ImageError(ValueError)
+      CharsetError(ValueError)
+        UnknownCharacterError        .character .position
+      DatasetError
+        AnnotationError              .path .line_number
+      LanguageModelError(ValueError)
+      BundleError
+        BundleNotFoundError(FileNotFoundError)
+        BundleMismatchError          .expected .found
+      TrainingError
+        NonFiniteLossError           .epoch .batch
+
+A message says what was found, what was expected, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+
+class HtrError(Exception):
+    """Base of every error that htrlib raises on purpose."""
+
+
+class ConfigError(HtrError, ValueError):
+    """An option has a value that cannot work."""
+
+
+class DeviceError(HtrError, ValueError):
+    """The device asked for is not there, or is not named correctly."""
+
+
+class ImageError(HtrError, ValueError):
+    """A file or an array is not a picture that can be read."""
+
+
+class CharsetError(HtrError, ValueError):
+    """A charset is malformed, or does not fit what it is used with."""
+
+
+class UnknownCharacterError(CharsetError):
+    """A text holds a character that the charset lacks."""
+
+    def __init__(self, character: str, position: int) -> None:
+        self.character = character
+        self.position = position
+        super().__init__(
+            f"character {character!r} (U+{ord(character):04X}) at position {position} is not in the "
+            "charset; drop it, replace it, or train with a charset that has it"
+        )
+
+
+class DatasetError(HtrError):
+    """Training or evaluation data is missing or cannot be used."""
+
+
+class AnnotationError(DatasetError):
+    """One annotation file, or one line of it, is wrong."""
+
+    def __init__(self, message: str, path: Path, line_number: Optional[int] = None) -> None:
+        self.path = path
+        self.line_number = line_number
+        where = f"{path}" if line_number is None else f"{path}, line {line_number}"
+        super().__init__(f"{where}: {message}")
+
+
+class LanguageModelError(HtrError, ValueError):
+    """A language model cannot be estimated, read or written."""
+
+
+class BundleError(HtrError):
+    """A model directory is damaged or incomplete."""
+
+
+class BundleNotFoundError(BundleError, FileNotFoundError):
+    """No bundle has that name, or lies at that path."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class BundleMismatchError(BundleError):
+    """A bundle is whole, but not what was asked for."""
+
+    def __init__(self, what: str, expected: object, found: object) -> None:
+        self.expected = expected
+        self.found = found
+        super().__init__(f"{what}: expected {expected}, found {found}")
+
+
+class TrainingError(HtrError):
+    """Training cannot start or go on."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss became NaN or infinite."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        self.epoch = epoch
+        self.batch = batch
+        super().__init__(
+            f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or look "
+            "at the samples of that batch"
+        )
