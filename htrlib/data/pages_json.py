@@ -1,0 +1,108 @@
+"""``pages.json``: one JSON object, page file name -> size, writer, split and lines.
+
+A line is an object with ``text`` and, where known, ``box`` (left, top, right, bottom), ``polygon``
+and ``baseline`` (x, y, x, y, ...) in pixels of the page; other keys that are true, and the value of
+``type``, become its tags. Or it is the text alone, with ``line_boxes`` beside ``lines``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+from htrlib.data.collector import Collector, points_of
+from htrlib.data.samples import Dataset, LabeledLine
+from htrlib.errors import AnnotationError
+from htrlib.geometry import Size
+
+PLACE_KEYS = ("text", "id", "box", "polygon", "baseline", "type")
+
+
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    split: Optional[str] = None,
+) -> Dataset:
+    """The pages of a pages.json.
+
+    Args:
+        path: the file.
+        images: folder of the pictures; by default ``pages`` beside the file, or the file's own.
+        split: only the pages of this split.
+    Raises:
+        AnnotationError: the file is not JSON of this form.
+        DatasetError: no page can be used.
+    """
+    path = Path(path)
+    if images is None:
+        images = path.parent / "pages" if (path.parent / "pages").is_dir() else path.parent
+    collector = Collector()
+    for name, page in _read(path).items():
+        if split is not None and page.get("split") != split:
+            continue
+        try:
+            _add_page(collector, Path(images) / name, name, page)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AnnotationError(
+                f"page {name!r} is not of the form that docs/training-data.md shows: {error!r}",
+                path,
+            ) from error
+    return collector.dataset(path)
+
+
+def _read(path: Path) -> Dict[str, Dict[str, Any]]:
+    try:
+        pages = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(f"not JSON: {error.msg}", path, error.lineno) from None
+    except (OSError, ValueError) as error:
+        raise AnnotationError(str(error), path) from None
+    if not isinstance(pages, dict) or not all(isinstance(page, dict) for page in pages.values()):
+        raise AnnotationError("expected an object, page name -> object", path)
+    return pages
+
+
+def _unique(pairs: List[Any]) -> Dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ValueError(f"names stand once in an object, found more of {twice}")
+    return dict(pairs)
+
+
+def _add_page(collector: Collector, image: Path, name: str, page: Dict[str, Any]) -> None:
+    stated = Size(*page["size"]) if "size" in page else None
+    size = collector.picture(image, name, stated)
+    if size is None:
+        return
+    rows = page["lines"]
+    boxes = page.get("line_boxes") or [None] * len(rows)
+    if len(boxes) != len(rows):
+        raise ValueError(f"{len(rows)} lines, but {len(boxes)} line_boxes")
+    lines = [
+        _line(
+            collector,
+            size,
+            f"{name}#{index}",
+            row if isinstance(row, dict) else {"text": row, "box": box},
+        )
+        for index, (row, box) in enumerate(zip(rows, boxes))
+    ]
+    collector.add_page(image, size, name, lines, writer=page.get("writer"), split=page.get("split"))
+
+
+def _line(
+    collector: Collector, size: Size, source: str, row: Dict[str, Any]
+) -> Optional[LabeledLine]:
+    place = collector.text_line(
+        size,
+        source,
+        box=row.get("box"),
+        polygon=points_of(row.get("polygon") or ()),
+        baseline=points_of(row.get("baseline") or ()),
+    )
+    tags = [key for key, value in row.items() if key not in PLACE_KEYS and value is True]
+    tags += [row["type"]] if "type" in row else []
+    return collector.line(row["text"], source, place, tags=tags, id=row.get("id", ""))

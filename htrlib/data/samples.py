@@ -1,0 +1,380 @@
+"""Labeled pages and lines, and the datasets they make.
+
+Every adapter gives a :class:`Dataset`: annotations in memory, pictures on disk until a sample is
+asked for its own with ``sample.load_image()``.
+"""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.charset import Charset
+from htrlib.document import TextLine
+from htrlib.errors import ConfigError, DatasetError
+from htrlib.geometry import Box, Size
+
+Picture = Union[Path, Callable[[], NDArray[np.uint8]]]
+"""A file, or a function that makes the (H, W) uint8 array."""
+
+
+@dataclass(frozen=True)
+class LabeledWord:
+    """A word and where it stands on the page."""
+
+    text: str
+    box: Box
+
+
+@dataclass(frozen=True)
+class LabeledLine:
+    """One line of a page's ground truth.
+
+    Attributes:
+        text: Unicode form NFC, white space folded, never empty.
+        line: where it lies, or None where the annotation does not say.
+        words: those whose box is known, in reading order.
+        tags: what the annotation says about the line, "consent" for one.
+        id: the annotation's name for the line, empty where it has none.
+    """
+
+    text: str
+    line: Optional[TextLine] = None
+    words: Tuple[LabeledWord, ...] = ()
+    tags: Tuple[str, ...] = ()
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class LineSample:
+    """A line of text and its picture, for a recognizer.
+
+    Attributes:
+        image: the page's picture, or the line's own.
+        text: Unicode form NFC, white space folded, never empty.
+        line: where the line lies on the picture; None where it fills the picture.
+        source: what messages call the sample; unique in a dataset.
+        page: source of the page that the line stands on; lines of one page stay together in splits.
+        writer: who wrote it, where known.
+        split: the split the annotation puts it in, where it says so.
+        tags: what the annotation says about the line.
+    """
+
+    image: Picture
+    text: str
+    source: str
+    line: Optional[TextLine] = None
+    page: Optional[str] = None
+    writer: Optional[str] = None
+    split: Optional[str] = None
+    tags: Tuple[str, ...] = ()
+
+    def load_image(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 picture that `line` speaks of.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        return _load(self.image)
+
+
+@dataclass(frozen=True)
+class PageSample:
+    """A page and its ground truth.
+
+    Attributes:
+        image: the page's picture.
+        size: of the picture as :func:`htrlib.load_image` gives it.
+        source: what messages call the page; unique in a dataset.
+        lines: in reading order.
+        paragraph: the box of the handwriting; None where no line's place is known.
+        writer: who wrote it, where known.
+        split: the split the annotation puts it in, where it says so.
+    """
+
+    image: Picture
+    size: Size
+    source: str
+    lines: Tuple[LabeledLine, ...] = ()
+    paragraph: Optional[Box] = None
+    writer: Optional[str] = None
+    split: Optional[str] = None
+
+    @property
+    def text(self) -> str:
+        """One row per written line."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def words(self) -> Tuple[LabeledWord, ...]:
+        """The words with a known box, in reading order."""
+        return tuple(word for line in self.lines for word in line.words)
+
+    def line_samples(self) -> Iterator[LineSample]:
+        """The lines whose place on the page is known."""
+        for index, line in enumerate(self.lines):
+            if line.line is not None:
+                yield LineSample(
+                    image=self.image,
+                    text=line.text,
+                    source=f"{self.source}#{line.id or index}",
+                    line=line.line,
+                    page=self.source,
+                    writer=self.writer,
+                    split=self.split,
+                    tags=line.tags,
+                )
+
+    def load_image(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 picture of the page.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        return _load(self.image)
+
+
+Sample = Union[PageSample, LineSample]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in the data that was worked around.
+
+    Attributes:
+        reason: a short constant text, the same for all problems of a kind.
+        source: the page or line it is about.
+        detail: what was found and expected there.
+        skipped: "page" or "line" where that much was left out, empty where nothing was.
+    """
+
+    reason: str
+    source: str
+    detail: str = ""
+    skipped: str = ""
+
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{self.source}: {self.reason}{detail}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a dataset holds, and what was left out or mended and why.
+
+    Attributes:
+        pages: page samples.
+        lines: lines with text, on pages and alone.
+        lines_without_place: lines of pages whose box is not known; they count in `lines`.
+        words: pieces of text between white space.
+        characters: of all lines' texts, white space included.
+        counts: character -> occurrences, most frequent first.
+        writers: different known writers.
+        problems: every one, in the order met.
+    """
+
+    pages: int
+    lines: int
+    lines_without_place: int
+    words: int
+    characters: int
+    counts: Dict[str, int]
+    writers: int
+    problems: Tuple[Problem, ...]
+
+    @property
+    def charset(self) -> Charset:
+        """All characters of the texts.
+
+        Raises:
+            CharsetError: there is no text.
+        """
+        return Charset.from_text("".join(self.counts))
+
+    @property
+    def skipped(self) -> Dict[str, int]:
+        """Reason -> pages and lines that were left out for it."""
+        return dict(Counter(p.reason for p in self.problems if p.skipped))
+
+    @property
+    def mended(self) -> Dict[str, int]:
+        """Reason -> pages and lines that were kept in spite of it."""
+        return dict(Counter(p.reason for p in self.problems if not p.skipped))
+
+    def __str__(self) -> str:
+        rows = [
+            f"pages {self.pages}, lines {self.lines} ({self.lines_without_place} without a place), "
+            f"words {self.words}, characters {self.characters}, writers {self.writers}",
+            f"charset ({len(self.counts)}): {''.join(sorted(self.counts))}",
+        ]
+        rows += [f"left out, {reason}: {count}" for reason, count in self.skipped.items()]
+        rows += [f"kept, {reason}: {count}" for reason, count in self.mended.items()]
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True)
+class Dataset(Sequence[Sample]):
+    """An immutable sequence of page samples, line samples, or both.
+
+    >>> line = LineSample(Path("a.png"), "two words", source="a")
+    >>> Dataset((line,)).report().words
+    2
+    """
+
+    samples: Tuple[Sample, ...] = ()
+    problems: Tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # overloads say no more here
+        """A sample, or the dataset of a slice."""
+        if isinstance(index, slice):
+            return replace(self, samples=self.samples[index])
+        return self.samples[index]
+
+    def __add__(self, other: Dataset) -> Dataset:
+        """Both, one after the other."""
+        return Dataset(self.samples + other.samples, self.problems + other.problems)
+
+    @property
+    def pages(self) -> Tuple[PageSample, ...]:
+        """The pages."""
+        return tuple(sample for sample in self.samples if isinstance(sample, PageSample))
+
+    @property
+    def lines(self) -> Tuple[LineSample, ...]:
+        """The lines that have a picture: those of pages whose place is known, and single ones."""
+        found: List[LineSample] = []
+        for sample in self.samples:
+            if isinstance(sample, PageSample):
+                found.extend(sample.line_samples())
+            else:
+                found.append(sample)
+        return tuple(found)
+
+    def filter(self, keep: Callable[[Sample], bool]) -> Dataset:
+        """The samples for which `keep` is true."""
+        return replace(self, samples=tuple(sample for sample in self.samples if keep(sample)))
+
+    def filter_lines(
+        self, keep: Callable[[Union[LabeledLine, LineSample]], bool], reason: str
+    ) -> Dataset:
+        """All samples, without the lines for which `keep` is false.
+
+        Pages stay, with fewer lines. Each line left out is a problem of the result, with `reason`.
+        """
+        samples: List[Sample] = []
+        problems = list(self.problems)
+        for sample in self.samples:
+            if isinstance(sample, LineSample):
+                if keep(sample):
+                    samples.append(sample)
+                else:
+                    problems.append(Problem(reason, sample.source, sample.text, skipped="line"))
+                continue
+            lines = tuple(line for line in sample.lines if keep(line))
+            problems.extend(
+                Problem(reason, sample.source, line.text, skipped="line")
+                for line in sample.lines
+                if line not in lines
+            )
+            samples.append(replace(sample, lines=lines))
+        return Dataset(tuple(samples), tuple(problems))
+
+    def within(self, charset: Charset) -> Dataset:
+        """All samples, without the lines that hold a character outside the charset."""
+        return self.filter_lines(
+            lambda line: not charset.unknown(line.text), "characters outside the charset"
+        )
+
+    def split(self, fraction: float, *, by: str = "page", seed: int = 0) -> Tuple[Dataset, Dataset]:
+        """Two datasets at random, about `fraction` of the samples in the first.
+
+        Args:
+            fraction: between 0 and 1.
+            by: "page" keeps the lines of a page together, "writer" the pages of a writer.
+            seed: the same seed gives the same datasets.
+        Returns:
+            Both in the order of this dataset; the problems go with the first.
+        Raises:
+            ConfigError: `fraction` or `by` is none of these.
+            DatasetError: a sample has no writer, or one side would be empty.
+        """
+        if not 0 < fraction < 1:
+            raise ConfigError(f"a fraction lies between 0 and 1, found {fraction}")
+        keys = [self._group(sample, by) for sample in self.samples]
+        groups = sorted(set(keys))
+        random.Random(seed).shuffle(groups)
+        sizes, wanted = Counter(keys), fraction * len(keys)
+        first, taken = set(), 0
+        for group in groups:
+            # A group goes where it leaves the total nearer to what is wanted.
+            if abs(taken + sizes[group] - wanted) <= abs(taken - wanted):
+                first.add(group)
+                taken += sizes[group]
+        if not 0 < taken < len(keys):
+            raise DatasetError(
+                f"{len(groups)} groups by {by} cannot be split at {fraction}: one side is empty; "
+                "give more data or another fraction"
+            )
+        sides = [[s for s, key in zip(self.samples, keys) if (key in first) is on] for on in (1, 0)]
+        return Dataset(tuple(sides[0]), self.problems), Dataset(tuple(sides[1]))
+
+    def report(self) -> Report:
+        """Counts, charset and problems."""
+        lines = [line for page in self.pages for line in page.lines]
+        texts = [line.text for line in lines]
+        texts += [sample.text for sample in self.samples if isinstance(sample, LineSample)]
+        counts = Counter("".join(texts))
+        return Report(
+            pages=len(self.pages),
+            lines=len(texts),
+            lines_without_place=sum(line.line is None for line in lines),
+            words=sum(len(text.split()) for text in texts),
+            characters=sum(counts.values()),
+            counts=dict(counts.most_common()),
+            writers=len({sample.writer for sample in self.samples} - {None}),
+            problems=self.problems,
+        )
+
+    @staticmethod
+    def _group(sample: Sample, by: str) -> str:
+        if by == "page":
+            page = sample.page if isinstance(sample, LineSample) else None
+            return page or sample.source
+        if by != "writer":
+            raise ConfigError(f'a dataset is split by "page" or "writer", found {by!r}')
+        if sample.writer is None:
+            raise DatasetError(f'{sample.source} has no writer; split by "page"')
+        return sample.writer
+
+
+def clean_text(text: str) -> str:
+    """Unicode form NFC, white space folded to single spaces, control characters dropped.
+
+    >>> clean_text("  a\\n\\tb\\x00 ")
+    'a b'
+    """
+    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def concatenate(datasets: Iterable[Dataset]) -> Dataset:
+    """All samples and problems, one dataset after the other."""
+    return sum(datasets, Dataset())
+
+
+def _load(image: Picture) -> NDArray[np.uint8]:
+    if isinstance(image, Path):
+        from htrlib.imaging import load_image
+
+        return load_image(image)
+    return image()
