@@ -10,7 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict, Union
 
-from htrlib.data import pages_json
+from htrlib.data import alto, csv_manifest, lines_folder, page_xml, pages_json
+from htrlib.data.lines_folder import write_lines_folder
+from htrlib.data.page_xml import write_page_xml
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -32,9 +34,15 @@ __all__ = [
     "Problem",
     "Report",
     "load",
+    "write_lines_folder",
+    "write_page_xml",
 ]
 
 FORMATS: Dict[str, Callable[..., Dataset]] = {
+    "alto": alto.load,
+    "csv": csv_manifest.load,
+    "lines": lines_folder.load,
+    "page_xml": page_xml.load,
     "pages_json": pages_json.load,
 }
 

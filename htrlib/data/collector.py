@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Set, Tuple
 
-from PIL import Image
-
+from htrlib.data.pictures import picture_size
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -18,12 +17,14 @@ from htrlib.data.samples import (
     clean_text,
 )
 from htrlib.document import TextLine
-from htrlib.errors import DatasetError
+from htrlib.errors import DatasetError, HtrError
 from htrlib.geometry import Box, Point, Polygon, Size, union_of
 
-EXIF_ORIENTATION = 0x0112
 TOLERANCE = 2.0
 """Pixels that a box may reach over the page's edge before it is reported."""
+
+MOST_OUTSIDE = 0.2
+"""Where more of a page's lines lie outside it, its other boxes are not trusted either."""
 
 
 class Collector:
@@ -33,6 +34,7 @@ class Collector:
         self._samples: List[Sample] = []
         self._problems: List[Problem] = []
         self._sources: Set[str] = set()
+        self._lines_outside = 0  # of the page whose picture was asked for last
 
     def note(self, reason: str, source: str, detail: str = "", *, skipped: str = "") -> None:
         """Remember a problem; `skipped` is "page" or "line" where that much is left out."""
@@ -46,6 +48,7 @@ class Collector:
             source: the sample's name; used twice is a problem.
             stated: the size that the annotation says.
         """
+        self._lines_outside = 0
         if source in self._sources:
             self.note("duplicate id", source, str(path), skipped="page")
             return None
@@ -54,7 +57,7 @@ class Collector:
             return None
         try:
             size = picture_size(path)
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, HtrError) as error:
             self.note("unreadable image", source, f"{path}: {error}", skipped="page")
             return None
         if stated is not None and stated != size:
@@ -85,13 +88,13 @@ class Collector:
             baseline: left to right; fewer than two points count as none.
         """
         if box is None and len(polygon) >= 2:
-            xs, ys = zip(*polygon)
-            box = (min(xs), min(ys), max(xs), max(ys))
+            box = bounds(polygon)
         if box is None:
             self.note("text without a box", source)
             return None
         checked = self.box(size, source, box)
         if checked is None:
+            self._lines_outside += 1
             return None
         return TextLine(
             box=checked,
@@ -139,12 +142,14 @@ class Collector:
         source: str,
         lines: Iterable[Optional[LabeledLine]],
         *,
+        paragraph: Optional[Box] = None,
         writer: Optional[str] = None,
         split: Optional[str] = None,
     ) -> None:
         """Add a page; None among the lines is left out, lines of the same id after the first too.
 
-        The paragraph is the box around all lines.
+        The paragraph is the box around all lines, unless one is given. A page with many lines outside
+        its picture is left out: it was annotated on another one.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()
@@ -156,8 +161,13 @@ class Collector:
                 continue
             ids.add(line.id)
             kept.append(line)
+        if self._lines_outside > max(1, MOST_OUTSIDE * len(kept)):
+            detail = f"{self._lines_outside} of {len(kept)} lines lie outside the page"
+            self.note("lines of another picture", source, detail, skipped="page")
+            return
         boxes = [line.line.box for line in kept if line.line is not None]
-        paragraph = union_of(boxes) if boxes else None
+        if paragraph is None and boxes:
+            paragraph = union_of(boxes)
         self._add(PageSample(image, size, source, tuple(kept), paragraph, writer, split))
 
     def add_line(
@@ -196,18 +206,6 @@ class Collector:
         self._samples.append(sample)
 
 
-def picture_size(path: Path) -> Size:
-    """The size of a picture after EXIF rotation, from its header alone.
-
-    Raises:
-        OSError: the file cannot be read or is no picture.
-    """
-    with Image.open(path) as picture:
-        width, height = picture.size
-        turned = picture.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    return Size(height, width) if turned else Size(width, height)
-
-
 def points_of(numbers: Sequence[float]) -> Tuple[Point, ...]:
     """The points of x, y, x, y, ...
 
@@ -217,6 +215,23 @@ def points_of(numbers: Sequence[float]) -> Tuple[Point, ...]:
     if len(numbers) % 2:
         raise ValueError(f"points are pairs of x and y, found {len(numbers)} numbers")
     return tuple(zip(map(float, numbers[::2]), map(float, numbers[1::2])))
+
+
+def bounds(points: Sequence[Point]) -> Tuple[float, float, float, float]:
+    """Left, top, right and bottom of points, which may lie on one line, unlike those of a Box."""
+    xs, ys = zip(*points)
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def is_rectangle(points: Sequence[Point]) -> bool:
+    """Whether an outline says no more than a box does.
+
+    >>> is_rectangle([(0, 0), (4, 0), (4, 2), (0, 2)])
+    True
+    """
+    left, top, right, bottom = bounds(points) if points else (0, 0, 0, 0)
+    corners = {(left, top), (right, top), (right, bottom), (left, bottom)}
+    return len(points) == len(corners) == 4 and set(points) == corners
 
 
 def _on_page(points: Sequence[Point], size: Size) -> Tuple[Point, ...]:

@@ -20,6 +20,7 @@ from htrlib.charset import Charset
 from htrlib.document import TextLine
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.geometry import Box, Size
+from htrlib.imaging import load_image
 
 Picture = Union[Path, Callable[[], NDArray[np.uint8]]]
 """A file, or a function that makes the (H, W) uint8 array."""
@@ -38,9 +39,9 @@ class LabeledLine:
     """One line of a page's ground truth.
 
     Attributes:
-        text: Unicode form NFC, white space folded, never empty.
+        text: Unicode form NFC, white space folded; empty where only the place is known.
         line: where it lies, or None where the annotation does not say.
-        words: those whose box is known, in reading order.
+        words: those whose box is known, in reading order; their texts may be empty too.
         tags: what the annotation says about the line, "consent" for one.
         id: the annotation's name for the line, empty where it has none.
     """
@@ -110,7 +111,7 @@ class PageSample:
     @property
     def text(self) -> str:
         """One row per written line."""
-        return "\n".join(line.text for line in self.lines)
+        return "\n".join(line.text for line in self.lines if line.text)
 
     @property
     def words(self) -> Tuple[LabeledWord, ...]:
@@ -118,9 +119,9 @@ class PageSample:
         return tuple(word for line in self.lines for word in line.words)
 
     def line_samples(self) -> Iterator[LineSample]:
-        """The lines whose place on the page is known."""
+        """The lines whose place and text are known."""
         for index, line in enumerate(self.lines):
-            if line.line is not None:
+            if line.line is not None and line.text:
                 yield LineSample(
                     image=self.image,
                     text=line.text,
@@ -171,8 +172,9 @@ class Report:
 
     Attributes:
         pages: page samples.
-        lines: lines with text, on pages and alone.
-        lines_without_place: lines of pages whose box is not known; they count in `lines`.
+        lines: on pages and alone.
+        lines_without_place: those of pages whose box is not known.
+        lines_without_text: those of pages whose text is not known.
         words: pieces of text between white space.
         characters: of all lines' texts, white space included.
         counts: character -> occurrences, most frequent first.
@@ -183,6 +185,7 @@ class Report:
     pages: int
     lines: int
     lines_without_place: int
+    lines_without_text: int
     words: int
     characters: int
     counts: Dict[str, int]
@@ -210,7 +213,8 @@ class Report:
 
     def __str__(self) -> str:
         rows = [
-            f"pages {self.pages}, lines {self.lines} ({self.lines_without_place} without a place), "
+            f"pages {self.pages}, lines {self.lines} ({self.lines_without_place} without a place, "
+            f"{self.lines_without_text} without text), "
             f"words {self.words}, characters {self.characters}, writers {self.writers}",
             f"charset ({len(self.counts)}): {''.join(sorted(self.counts))}",
         ]
@@ -251,7 +255,7 @@ class Dataset(Sequence[Sample]):
 
     @property
     def lines(self) -> Tuple[LineSample, ...]:
-        """The lines that have a picture: those of pages whose place is known, and single ones."""
+        """The lines that a recognizer can learn from: place and text known, or single ones."""
         found: List[LineSample] = []
         for sample in self.samples:
             if isinstance(sample, PageSample):
@@ -338,6 +342,7 @@ class Dataset(Sequence[Sample]):
             pages=len(self.pages),
             lines=len(texts),
             lines_without_place=sum(line.line is None for line in lines),
+            lines_without_text=sum(not line.text for line in lines),
             words=sum(len(text.split()) for text in texts),
             characters=sum(counts.values()),
             counts=dict(counts.most_common()),
@@ -373,8 +378,4 @@ def concatenate(datasets: Iterable[Dataset]) -> Dataset:
 
 
 def _load(image: Picture) -> NDArray[np.uint8]:
-    if isinstance(image, Path):
-        from htrlib.imaging import load_image
-
-        return load_image(image)
-    return image()
+    return load_image(image) if isinstance(image, Path) else image()

@@ -1,0 +1,172 @@
+"""ALTO XML, versions 2 to 4, as eScriptorium, kraken, Tesseract and libraries' scans come with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+from xml.etree.ElementTree import Element
+
+from htrlib.data.collector import Collector, is_rectangle
+from htrlib.data.pictures import find_picture, picture_size
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
+from htrlib.data.xml import annotation_files, parse, parse_points
+from htrlib.errors import AnnotationError, HtrError
+from htrlib.geometry import Point, Size
+
+
+def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
+    """The pages of an ALTO file, or of all below a folder.
+
+    Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size.
+    The labels of ``TAGREFS``, of a line and its block, become tags of the line.
+
+    Args:
+        path: the file or folder.
+        images: folder of the pictures; by default beside the XML, or one folder up.
+    Raises:
+        AnnotationError: a file is not well-formed, or not of this form.
+        DatasetError: no page can be used.
+    """
+    path = Path(path)
+    root, files = annotation_files(path)
+    collector = Collector()
+    for file in files:
+        source = file.relative_to(root).with_suffix("").as_posix()
+        folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
+        document = parse(file)
+        if document.tag != "alto":
+            if path.is_file():
+                raise AnnotationError(f"expected alto, found {document.tag}", file)
+            collector.note("not ALTO", source, f"found {document.tag}", skipped="page")
+            continue
+        pages = document.findall("Layout/Page")
+        if len(pages) != 1:
+            detail = f"found {len(pages)}; split the file, one page and one image each"
+            collector.note("not one page in a file", source, detail, skipped="page")
+            continue
+        try:
+            _PageReader(collector, source, document, pages[0]).read(file, folders)
+        except (KeyError, ValueError) as error:
+            raise AnnotationError(f"not the ALTO that this library knows: {error}", file) from error
+    return collector.dataset(path)
+
+
+class _PageReader:
+    """One file; `page` is its Page element."""
+
+    def __init__(self, collector: Collector, source: str, root: Element, page: Element) -> None:
+        self.collector = collector
+        self.source = source
+        self.root = root
+        self.page = page
+        self.scale = (1.0, 1.0)
+        self.labels = {
+            tag.get("ID", ""): tag.get("LABEL", "") for tags in root.iter("Tags") for tag in tags
+        }
+
+    def read(self, file: Path, folders: Sequence[Path]) -> None:
+        name = self.root.findtext("Description/sourceImageInformation/fileName", "").strip()
+        picture = find_picture(name, file.stem, folders) or folders[0] / (name or file.stem)
+        size = self.collector.picture(picture, self.source, self._stated(picture))
+        if size is None:
+            return
+        lines = [
+            self._line(size, block, row)
+            for block in self._blocks()
+            for row in block.findall("TextLine")
+        ]
+        self.collector.add_page(picture, size, self.source, lines)
+
+    def _stated(self, picture: Path) -> Optional[Size]:
+        """The size that the file says the picture has, where it says so in pixels.
+
+        In other units it gives the scale, so that what was measured fills the picture.
+        """
+        if "WIDTH" not in self.page.attrib or "HEIGHT" not in self.page.attrib:
+            return None
+        width, height = (float(self.page.attrib[key]) for key in ("WIDTH", "HEIGHT"))
+        if self.root.findtext("Description/MeasurementUnit", "pixel").strip() == "pixel":
+            return Size(round(width), round(height))
+        try:
+            size = picture_size(picture)
+        except (OSError, ValueError, HtrError):
+            return None  # The collector reports it.
+        self.scale = (size.width / width, size.height / height)
+        return None
+
+    def _blocks(self) -> List[Element]:
+        """The text blocks in reading order, those it leaves out at the end."""
+        ranks: Dict[str, int] = {}
+        for reference in self.root.findall("Layout//ReadingOrder//ElementRef"):
+            ranks.setdefault(reference.get("REF", ""), len(ranks))
+        blocks = self.page.iter("TextBlock")
+        return sorted(blocks, key=lambda block: ranks.get(block.get("ID", ""), len(ranks)))
+
+    def _line(self, size: Size, block: Element, row: Element) -> Optional[LabeledLine]:
+        name = row.get("ID", "")
+        source = f"{self.source}#{name}"
+        text = _text(row)
+        if not text.strip():
+            self.collector.note("line without text", source, skipped="line")
+            return None
+        polygon = row.find("Shape/Polygon")
+        points = [] if polygon is None else self._points(polygon.get("POINTS", ""))
+        box = self._box(row)
+        place = self.collector.text_line(
+            size,
+            source,
+            box=box,
+            polygon=() if box is not None and is_rectangle(points) else points,
+            baseline=self._baseline(row.get("BASELINE", ""), box),
+        )
+        references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
+        tags = dict.fromkeys(self.labels[key] for key in references if self.labels.get(key))
+        words = self._words(size, source, row)
+        return self.collector.line(text, source, place, words=words, tags=tags, id=name)
+
+    def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
+        """The strings that are single words: some writers put a whole line into one."""
+        words = []
+        for string in row.findall("String"):
+            text, edges = string.get("CONTENT", "").strip(), self._box(string)
+            if not text or " " in text or edges is None:
+                continue
+            box = self.collector.box(size, source, edges)
+            if box is not None:
+                words.append(LabeledWord(text, box))
+        return words
+
+    def _box(self, element: Element) -> Optional[Tuple[float, float, float, float]]:
+        """Left, top, right and bottom in pixels, or None where one is not said."""
+        values = [element.get(key) for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
+        if None in values:
+            return None
+        left, top, width, height = (float(value or 0) for value in values)
+        x, y = self.scale
+        return (left * x, top * y, (left + width) * x, (top + height) * y)
+
+    def _baseline(self, text: str, box: Optional[Tuple[float, float, float, float]]) -> List[Point]:
+        """The points of a BASELINE; up to version 3 it is a single height."""
+        if len(text.replace(",", " ").split()) != 1:
+            return self._points(text)
+        if box is None:
+            return []
+        height = float(text) * self.scale[1]
+        return [(box[0], height), (box[2], height)]
+
+    def _points(self, text: str) -> List[Point]:
+        return [(x * self.scale[0], y * self.scale[1]) for x, y in parse_points(text)]
+
+
+def _text(row: Element) -> str:
+    """The strings of a line; where no space element stands between any, one between all."""
+    spaced = row.find("SP") is not None
+    parts = []
+    for element in row:
+        if element.tag == "SP":
+            parts.append(" ")
+        elif element.tag == "HYP":
+            parts.append(element.get("CONTENT", "-"))
+        elif element.tag == "String":
+            parts.append(("" if spaced or not parts else " ") + element.get("CONTENT", ""))
+    return "".join(parts)

@@ -1,0 +1,137 @@
+"""A CSV manifest: one row a line, the columns named in the first row."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Tuple, Union
+
+from htrlib.data.collector import Collector
+from htrlib.data.samples import Dataset
+from htrlib.errors import AnnotationError
+
+REQUIRED = ("image", "text")
+EDGES = ("left", "top", "right", "bottom")
+
+Row = Tuple[int, Dict[str, str]]
+"""A row's line number, and its cells by column."""
+
+
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    split: Optional[str] = None,
+) -> Dataset:
+    """The samples of a manifest with the columns ``image`` and ``text``.
+
+    With ``left, top, right, bottom`` (pixels of the image, empty where not known), the rows of an
+    image are the lines of a page, in their order. Without, each image is a single line, and
+    ``page`` names the page it comes from. ``id``, ``writer`` and ``split`` are read, other columns
+    are not. Cells are separated by commas, in a ``.tsv`` by tabs.
+
+    Args:
+        path: the manifest, in UTF-8.
+        images: folder of the pictures; by default that of the manifest.
+        split: only the rows of this split.
+    Raises:
+        AnnotationError: the file is not of this form; with the line's number.
+        DatasetError: no row can be used.
+    """
+    path = Path(path)
+    folder = path.parent if images is None else Path(images)
+    try:
+        rows = list(_rows(path))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AnnotationError(str(error), path) from None
+    if split is not None:
+        rows = [row for row in rows if row[1].get("split") == split]
+    collector = Collector()
+    if rows and EDGES[0] in rows[0][1]:
+        _add_pages(collector, path, folder, rows)
+    else:
+        _add_lines(collector, folder, rows)
+    return collector.dataset(path)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header)
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise AnnotationError(
+                    f"{len(cells)} cells, but {len(header)} columns in the first row; quote texts "
+                    "that hold a separator",
+                    path,
+                    reader.line_num,
+                )
+            yield reader.line_num, dict(zip(header, cells))
+
+
+def _check_header(path: Path, header: List[str]) -> None:
+    missing = [name for name in REQUIRED if name not in header]
+    if any(edge in header for edge in EDGES):
+        missing += [edge for edge in EDGES if edge not in header]
+    if missing:
+        raise AnnotationError(
+            f"no column {', '.join(missing)}; found {', '.join(header) or 'an empty file'}", path, 1
+        )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise AnnotationError(f"more than one column {', '.join(twice)}", path, 1)
+
+
+def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
+    for _, row in rows:
+        image = folder / row["image"]
+        source = row.get("id") or row["image"]
+        if collector.picture(image, source) is not None:
+            collector.add_line(
+                image,
+                row["text"],
+                source,
+                page=row.get("page") or None,
+                writer=row.get("writer") or None,
+                split=row.get("split") or None,
+            )
+
+
+def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) -> None:
+    pages: Dict[str, List[Row]] = {}
+    for row in rows:
+        pages.setdefault(row[1]["image"], []).append(row)
+    for name, lines in pages.items():
+        size = collector.picture(folder / name, name)
+        if size is None:
+            continue
+        labeled = []
+        for number, cells in lines:
+            source = f"{name}#{cells.get('id') or number}"
+            place = collector.text_line(size, source, box=_edges(path, number, cells))
+            labeled.append(collector.line(cells["text"], source, place, id=cells.get("id", "")))
+        first = lines[0][1]
+        collector.add_page(
+            folder / name,
+            size,
+            name,
+            labeled,
+            writer=first.get("writer") or None,
+            split=first.get("split") or None,
+        )
+
+
+def _edges(path: Path, number: int, row: Dict[str, str]) -> Optional[List[float]]:
+    cells = [row[edge].strip() for edge in EDGES]
+    if not any(cells):
+        return None
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        raise AnnotationError(
+            f"{', '.join(EDGES)} are numbers or all empty, found {', '.join(cells)}", path, number
+        ) from None

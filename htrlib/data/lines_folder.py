@@ -1,0 +1,142 @@
+"""A folder of line pictures, each with its text beside it in ``.gt.txt`` or ``.txt``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Iterator, Optional, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from htrlib.data.collector import Collector
+from htrlib.data.pictures import SUFFIXES, file_stems, place_picture, safe_name
+from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
+from htrlib.document import TextLine
+from htrlib.errors import AnnotationError
+
+TEXT_SUFFIXES = (".gt.txt", ".txt")
+PAPER_PERCENTILE = 80  # of a line's pixels: most of them are paper
+IMAGE_STAGES = (".bin", ".nrm", ".dew")
+"""What ocropy and its heirs put before the suffix: 010001.bin.png goes with 010001.gt.txt."""
+
+
+def load(path: Union[str, Path]) -> Dataset:
+    """The lines of all pictures below a folder that have a text.
+
+    Lines in one subfolder are taken for lines of one page, and stay together in splits.
+
+    Args:
+        path: the folder.
+    Raises:
+        AnnotationError: a text is not UTF-8.
+        DatasetError: no line can be used.
+    """
+    path = Path(path)
+    collector = Collector()
+    used = set()
+    for image in sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES):
+        source = image.relative_to(path).as_posix()
+        text = _text_of(image)
+        if text is None:
+            detail = f"expected {image.stem}.gt.txt or {image.stem}.txt beside it"
+            collector.note("image without text", source, detail, skipped="line")
+            continue
+        used.add(text)
+        if collector.picture(image, source) is not None:
+            page = None if image.parent == path else image.parent.relative_to(path).as_posix()
+            collector.add_line(image, _read(text), source, page=page)
+    for text in sorted(set(path.rglob("*.gt.txt")) - used):
+        collector.note("missing image", text.relative_to(path).as_posix(), skipped="line")
+    return collector.dataset(path)
+
+
+def _text_of(image: Path) -> Optional[Path]:
+    stems = [image.stem]
+    stems += [image.stem[: -len(stage)] for stage in IMAGE_STAGES if image.stem.endswith(stage)]
+    for suffix in TEXT_SUFFIXES:
+        for stem in stems:
+            text = image.with_name(stem + suffix)
+            if text.is_file():
+                return text
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"not UTF-8: {error}; convert it, with iconv for one", path) from None
+
+
+def write_lines_folder(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
+    """Write a picture and a ``.gt.txt`` for each line: ``PAGE/0000.png``, or ``LINE.png`` alone.
+
+    Lines are cut out of their page by box; what lies outside their polygon becomes paper.
+
+    Args:
+        dataset: its lines with text and, on pages, a place are written.
+        folder: made where it is missing.
+    Returns:
+        The lines that were left out: those without a place or without a text.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample, stem in zip(dataset, file_stems(dataset)):
+        if isinstance(sample, PageSample):
+            _write_page(sample, folder / stem)
+        else:
+            _write_line(sample, folder, stem)
+    return tuple(_left_out(dataset))
+
+
+def _left_out(dataset: Dataset) -> Iterator[Problem]:
+    for page in dataset.pages:
+        for line in page.lines:
+            if line.line is None:
+                yield Problem("line without a place", page.source, line.text, skipped="line")
+            elif not line.text:
+                yield Problem("line without text", page.source, line.id, skipped="line")
+
+
+def _write_page(page: PageSample, folder: Path) -> None:
+    samples = list(page.line_samples())
+    if not samples:
+        return
+    folder.mkdir(exist_ok=True)
+    image = page.load_image()
+    for index, sample in enumerate(samples):
+        if sample.line is not None:
+            Image.fromarray(_cut(image, sample.line)).save(folder / f"{index:04d}.png")
+            _write_text(folder / f"{index:04d}.gt.txt", sample.text)
+
+
+def _write_line(sample: LineSample, folder: Path, stem: str) -> None:
+    if sample.page is not None:
+        folder = folder / safe_name(sample.page)
+        folder.mkdir(exist_ok=True)
+    if sample.line is not None:
+        Image.fromarray(_cut(sample.load_image(), sample.line)).save(folder / f"{stem}.png")
+    else:
+        place_picture(sample.image, folder, stem)
+    _write_text(folder / f"{stem}.gt.txt", sample.text)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _cut(image: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:
+    """(h, w) uint8 part of the page in the line's box, paper where that is outside its polygon."""
+    box = line.box
+    left, top = math.floor(box.left), math.floor(box.top)
+    part = image[top : math.ceil(box.bottom), left : math.ceil(box.right)]
+    if line.polygon is None:
+        return part
+    mask = Image.new("1", (part.shape[1], part.shape[0]))
+    points = [(x - left, y - top) for x, y in line.polygon.points]
+    ImageDraw.Draw(mask).polygon(points, fill=1, outline=1)
+    inside = np.asarray(mask)
+    paper = np.percentile(part, PAPER_PERCENTILE)
+    return np.where(inside, part, paper).astype(np.uint8)
