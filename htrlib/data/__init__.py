@@ -10,7 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict, Union
 
-from htrlib.data import alto, csv_manifest, lines_folder, page_xml, pages_json
+from htrlib.data import (
+    alto,
+    csv_manifest,
+    ground_truth,
+    iam,
+    lines_folder,
+    page_xml,
+    pages_json,
+)
+from htrlib.data.ground_truth import write_ground_truth
 from htrlib.data.lines_folder import write_lines_folder
 from htrlib.data.page_xml import write_page_xml
 from htrlib.data.samples import (
@@ -34,6 +43,7 @@ __all__ = [
     "Problem",
     "Report",
     "load",
+    "write_ground_truth",
     "write_lines_folder",
     "write_page_xml",
 ]
@@ -41,6 +51,8 @@ __all__ = [
 FORMATS: Dict[str, Callable[..., Dataset]] = {
     "alto": alto.load,
     "csv": csv_manifest.load,
+    "ground_truth": ground_truth.load,
+    "iam": iam.load,
     "lines": lines_folder.load,
     "page_xml": page_xml.load,
     "pages_json": pages_json.load,

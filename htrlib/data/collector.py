@@ -148,8 +148,8 @@ class Collector:
     ) -> None:
         """Add a page; None among the lines is left out, lines of the same id after the first too.
 
-        The paragraph is the box around all lines, unless one is given. A page with many lines outside
-        its picture is left out: it was annotated on another one.
+        The paragraph is the box around all lines, unless one is given. A page with many lines
+        outside its picture is left out: it was annotated on another one.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()

@@ -86,9 +86,11 @@ class _PageReader:
             rows = region.findall("TextLine")
             if not rows and _text(region):
                 self.collector.note(
-                    "text of a region without lines", f"{self.source}#{region.get('id')}",
-                    _text(region) or "", skipped="line",
-                )  # fmt: skip
+                    "text of a region without lines",
+                    f"{self.source}#{region.get('id')}",
+                    _text(region) or "",
+                    skipped="line",
+                )
             lines += [self._line(size, region, row) for row in _in_order(rows)]
         self.collector.add_page(
             picture,
@@ -132,9 +134,13 @@ class _PageReader:
         )
         tags = [region.get("type", ""), *_STRUCTURE.findall(row.get("custom", ""))]
         return self.collector.line(
-            text, source, place, words=self._words(size, source, row),
-            tags=dict.fromkeys(tag for tag in tags if tag), id=name,
-        )  # fmt: skip
+            text,
+            source,
+            place,
+            words=self._words(size, source, row),
+            tags=dict.fromkeys(tag for tag in tags if tag),
+            id=name,
+        )
 
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         words = []
@@ -224,9 +230,12 @@ def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
         if value is not None:
             _add(metadata, "MetadataItem", type="other", name=name, value=value)
     element = _add(
-        root, "Page", imageFilename=picture,
-        imageWidth=str(page.size.width), imageHeight=str(page.size.height),
-    )  # fmt: skip
+        root,
+        "Page",
+        imageFilename=picture,
+        imageWidth=str(page.size.width),
+        imageHeight=str(page.size.height),
+    )
     paragraph = page.paragraph or Box(0, 0, page.size.width, page.size.height)
     region = _add(element, "TextRegion", id="r1")
     _add(region, "Coords", points=_corners(paragraph))

@@ -1,0 +1,362 @@
+"""Amazon SageMaker Ground Truth: output manifests of custom and of bounding box jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from htrlib.data.collector import Collector, bounds, is_rectangle
+from htrlib.data.consolidation import MarkedText, consolidate
+from htrlib.data.manifest import (
+    Images,
+    Row,
+    is_verification,
+    label_attribute,
+    locate,
+    read_rows,
+)
+from htrlib.data.pictures import file_stems, place_picture
+from htrlib.data.samples import (
+    Dataset,
+    LabeledLine,
+    LabeledWord,
+    PageSample,
+    Problem,
+)
+from htrlib.document import TextLine
+from htrlib.errors import AnnotationError
+from htrlib.geometry import Box, Point, Size, union_of
+
+REJECTED = ("bad", "incorrect", "reject", "rejected")
+PRINTED = ("printed", "print", "machineprinted", "typed")
+
+
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Images] = None,
+    attribute: Optional[str] = None,
+    classes: Optional[Mapping[str, str]] = None,
+    rejected: Sequence[str] = REJECTED,
+) -> Dataset:
+    """The pages of an output manifest.
+
+    Custom jobs give texts with outlines and line numbers; the texts of a number make a line, from
+    left to right. Several rows, or a list of answers, for one image are several workers' answers
+    and are consolidated. Bounding box jobs give boxes of the classes paragraph, line and word, and
+    no text. What is printed, failed or was rejected is left out and reported.
+
+    Args:
+        path: the manifest, JSON Lines.
+        images: folder that ``source-ref`` is looked up in, with as much of its path as is there, or
+            a function that gives the local file; by default a ``source-ref`` is a path beside the
+            manifest.
+        attribute: the label attribute; needed where the manifest holds several.
+        classes: class name of the job -> "paragraph", "line" or "word", where they differ.
+        rejected: class names that a verification job gives to bad labels, in any case.
+    Raises:
+        AnnotationError: a row is not JSON or not of this form; with the line's number.
+        DatasetError: no page can be used.
+    """
+    path = Path(path)
+    rows = read_rows(path)
+    attribute = attribute or label_attribute(path, rows)
+    reader = _Reader(path, attribute, classes or {}, [name.lower() for name in rejected])
+    pages: Dict[str, List[Row]] = {}
+    for number, row in rows:
+        reference = row.get("source-ref")
+        if not isinstance(reference, str):
+            raise AnnotationError('expected the key "source-ref" with a text', path, number)
+        if reader.usable(reference, row):
+            pages.setdefault(reference, []).append((number, row))
+    for reference, answers in pages.items():
+        try:
+            reader.add_page(reference, locate(path, reference, images), answers)
+        except AnnotationError:
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise AnnotationError(
+                f"{attribute!r} is not of a form that docs/training-data.md shows: {error!r}",
+                path,
+                answers[0][0],
+            ) from error
+    return reader.collector.dataset(path)
+
+
+class _Reader:
+    """Turns the rows of one manifest into pages."""
+
+    def __init__(
+        self, path: Path, attribute: str, classes: Mapping[str, str], rejected: Sequence[str]
+    ) -> None:
+        self.path = path
+        self.attribute = attribute
+        self.classes = classes
+        self.rejected = rejected
+        self.collector = Collector()
+
+    def usable(self, reference: str, row: Dict[str, Any]) -> bool:
+        """Whether a row holds a label that nobody rejected; notes why not."""
+        metadata = row.get(f"{self.attribute}-metadata") or {}
+        if "failure-reason" in metadata:
+            reason, detail = "labeling failed", str(metadata["failure-reason"])
+        elif self.attribute not in row:
+            reason, detail = "not labeled", f"no {self.attribute!r} in the row"
+        else:
+            verdicts = [
+                str(value.get("class-name", "")) for value in row.values() if is_verification(value)
+            ]
+            bad = [verdict for verdict in verdicts if verdict.lower() in self.rejected]
+            if not bad:
+                return True
+            reason, detail = "rejected by verification", bad[0]
+        self.collector.note(reason, reference, detail, skipped="page")
+        return False
+
+    def add_page(self, reference: str, image: Path, rows: Sequence[Row]) -> None:
+        """Add the page of an image; several rows are several workers' answers."""
+        contents = [_content(row[self.attribute]) for _, row in rows]
+        first = rows[0][1]
+        flat = [answer for content in contents for answer in _answers(content)]
+        boxes = [answer for answer in flat if "annotations" in answer]
+        stated = None
+        if boxes and boxes[0].get("image_size"):
+            size = boxes[0]["image_size"][0]
+            stated = Size(int(size["width"]), int(size["height"]))
+        found = self.collector.picture(image, reference, stated)
+        if found is None:
+            return
+        paragraph = None
+        if boxes:
+            if len(boxes) > 1:
+                detail = f"{len(boxes)} rows, the first is used"
+                self.collector.note("duplicate id", reference, detail)
+            metadata = first[f"{self.attribute}-metadata"]
+            paragraph, lines = self._boxed(found, reference, boxes[0]["annotations"], metadata)
+        else:
+            texts = [[_marked(text) for text in answer["texts"]] for answer in flat]
+            lines = self._written(found, reference, texts)
+        self.collector.add_page(
+            image,
+            found,
+            reference,
+            lines,
+            paragraph=paragraph,
+            writer=first.get("writer"),
+            split=first.get("split"),
+        )
+
+    def _written(
+        self, size: Size, reference: str, answers: Sequence[Sequence[MarkedText]]
+    ) -> List[Optional[LabeledLine]]:
+        """The lines of a custom job."""
+        kept = [
+            [piece for piece in answer if self._is_writing(size, reference, piece)]
+            for answer in answers
+        ]
+        lines: Dict[Tuple[int, int], List[MarkedText]] = {}
+        for index, piece in enumerate(consolidate(kept)):
+            if piece.line_number is None:
+                self.collector.note("text without a line number", reference, piece.text)
+                lines[(1, index)] = [piece]  # a line by itself, after the others
+            else:
+                lines.setdefault((0, piece.line_number), []).append(piece)
+        return [self._line(size, reference, lines[key]) for key in sorted(lines)]
+
+    def _is_writing(self, size: Size, reference: str, piece: MarkedText) -> bool:
+        if piece.kind.lower().replace(" ", "") in PRINTED:
+            self.collector.note("printed text", reference, piece.text, skipped="line")
+            return False
+        if not piece.text.strip():
+            self.collector.note("line without text", reference, skipped="line")
+            return False
+        if len(piece.points) < 2:
+            self.collector.note("text without a box", reference, piece.text, skipped="line")
+            return False
+        if self.collector.box(size, f"{reference}#{piece.text}", bounds(piece.points)) is None:
+            self.collector.note("text without a usable box", reference, piece.text, skipped="line")
+            return False
+        return True
+
+    def _line(
+        self, size: Size, reference: str, pieces: Sequence[MarkedText]
+    ) -> Optional[LabeledLine]:
+        pieces = sorted(pieces, key=lambda piece: piece.box.left)
+        text = " ".join(piece.text for piece in pieces)
+        outline = pieces[0].points if len(pieces) == 1 else ()
+        place = TextLine(union_of(piece.box for piece in pieces).clipped(size))
+        if outline and not is_rectangle(outline):
+            place = self.collector.text_line(size, reference, polygon=outline) or place
+        place = replace(place, confidence=min(piece.confidence for piece in pieces))
+        words = [
+            LabeledWord(piece.text.strip(), piece.box.clipped(size))
+            for piece in pieces
+            if len(piece.text.split()) == 1
+        ]
+        return self.collector.line(text, reference, place, words=words)
+
+    def _boxed(
+        self,
+        size: Size,
+        reference: str,
+        annotations: Sequence[Mapping[str, Any]],
+        metadata: Mapping[str, Any],
+    ) -> Tuple[Optional[Box], List[Optional[LabeledLine]]]:
+        """Paragraph and lines of a bounding box job."""
+        found: Dict[str, List[Box]] = {"paragraph": [], "line": [], "word": []}
+        for annotation in annotations:
+            name = metadata["class-map"][str(annotation["class_id"])]
+            role = self.classes.get(name, name.lower())
+            if role not in found:
+                self.collector.note(
+                    "class that is neither paragraph, line nor word",
+                    reference,
+                    name,
+                    skipped="line",
+                )
+                continue
+            left, top = float(annotation["left"]), float(annotation["top"])
+            right, bottom = left + float(annotation["width"]), top + float(annotation["height"])
+            box = self.collector.box(size, reference, (left, top, right, bottom))
+            if box is not None:
+                found[role].append(box)
+        paragraph = union_of(found["paragraph"]) if found["paragraph"] else None
+        return paragraph, [*_lines_of(found["line"], found["word"])]
+
+
+def _content(value: Any) -> Any:
+    """A label; some jobs leave it as JSON in a string."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _answers(content: Any) -> List[Dict[str, Any]]:
+    """The answers in one label: itself, or those in its list."""
+    answers = content if isinstance(content, list) else [content]
+    for answer in answers:
+        if not isinstance(answer, dict) or not {"texts", "annotations"} & answer.keys():
+            raise ValueError('expected "texts" (a custom job) or "annotations" (a box job)')
+    return answers
+
+
+def _marked(text: Mapping[str, Any]) -> MarkedText:
+    number = str(text.get("line_num") or "").strip()
+    return MarkedText(
+        text=str(text["text"]),
+        points=tuple((float(point["x"]), float(point["y"])) for point in text.get("bb") or ()),
+        line_number=int(number) if number else None,
+        kind=str(text.get("type") or "handwritten"),
+        confidence=float(text.get("confidence", 1.0)),
+    )
+
+
+def _lines_of(lines: Sequence[Box], words: Sequence[Box]) -> List[LabeledLine]:
+    """Lines from top to bottom; each word goes to the line that it overlaps most.
+
+    Words that overlap no line are joined to lines of their own where they stand beside each other.
+    """
+    members: List[Tuple[Box, List[Box]]] = [(line, []) for line in lines]
+    loose: List[List[Box]] = []
+    for word in sorted(words, key=lambda word: word.left):
+        best = max(members, key=lambda member: member[0].intersection_area(word), default=None)
+        if best is not None and best[0].intersection_area(word) > 0:
+            best[1].append(word)
+            continue
+        beside = [row for row in loose if row[-1].top < word.center[1] < row[-1].bottom]
+        if beside:
+            min(beside, key=lambda row: abs(row[-1].center[1] - word.center[1])).append(word)
+        else:
+            loose.append([word])
+    members += [(union_of(row), row) for row in loose]
+    return [
+        LabeledLine("", TextLine(box), tuple(LabeledWord("", word) for word in inside))
+        for box, inside in sorted(members, key=lambda member: member[0].top)
+    ]
+
+
+def write_ground_truth(
+    dataset: Dataset,
+    path: Union[str, Path],
+    *,
+    attribute: str = "transcription",
+    prefix: Optional[str] = None,
+) -> Tuple[Problem, ...]:
+    """Write an output manifest as a custom job gives it, and the pictures in ``images`` beside it.
+
+    Each word is a text of its own where the words' boxes are known, otherwise each line.
+
+    Args:
+        dataset: its pages are written.
+        path: of the manifest.
+        attribute: the label attribute.
+        prefix: what ``source-ref`` begins with, "s3://bucket/folder/" for one; by default it is a
+            path beside the manifest.
+    Returns:
+        What was left out: single line pictures, lines without a place or a text.
+    """
+    path = Path(path)
+    (path.parent / "images").mkdir(parents=True, exist_ok=True)
+    problems = [
+        Problem("a line picture is no page", sample.source, skipped="line")
+        for sample in dataset
+        if not isinstance(sample, PageSample)
+    ]
+    rows = []
+    for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
+        picture = place_picture(page.image, path.parent / "images", stem)
+        reference = f"images/{picture.name}" if prefix is None else f"{prefix}{picture.name}"
+        texts = []
+        for number, line in enumerate(page.lines, start=1):
+            if line.line is None or not line.text:
+                reason = "line without a place" if line.line is None else "line without text"
+                problems.append(Problem(reason, page.source, line.text or line.id, skipped="line"))
+            else:
+                texts += _texts(number, line, line.line)
+        rows.append(_manifest_row(page, attribute, reference, texts))
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return tuple(problems)
+
+
+def _texts(number: int, line: LabeledLine, place: TextLine) -> List[Dict[str, Any]]:
+    if line.text == " ".join(word.text for word in line.words):
+        pieces = [(word.text, _corners(word.box)) for word in line.words]
+    elif place.polygon is not None:
+        pieces = [(line.text, place.polygon.points)]
+    else:
+        pieces = [(line.text, _corners(place.box))]
+    return [
+        {
+            "text": text,
+            "line_num": number,
+            "type": "handwritten",
+            "bb": [{"x": x, "y": y} for x, y in points],
+            "confidence": place.confidence,
+        }
+        for text, points in pieces
+    ]
+
+
+def _corners(box: Box) -> Tuple[Point, ...]:
+    left, top, right, bottom = box.as_tuple()
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _manifest_row(
+    page: PageSample, attribute: str, reference: str, texts: List[Dict[str, Any]]
+) -> str:
+    row: Dict[str, Any] = {
+        "source-ref": reference,
+        attribute: {"texts": texts, "imageSource": {"s3Uri": reference}},
+        f"{attribute}-metadata": {
+            "type": "groundtruth/custom",
+            "job-name": "htrlib",
+            "human-annotated": "yes",
+            "creation-date": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        },
+    }
+    for key, value in (("writer", page.writer), ("split", page.split)):
+        if value is not None:
+            row[key] = value
+    return json.dumps(row, ensure_ascii=False)

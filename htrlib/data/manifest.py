@@ -1,0 +1,99 @@
+"""Manifests of Amazon SageMaker Ground Truth: JSON Lines, one image a row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from htrlib.errors import AnnotationError
+
+Images = Union[str, Path, Callable[[str], Path]]
+"""The folder of the pictures, or a function from a ``source-ref`` to a local file."""
+
+VERIFICATION = "groundtruth/label-verification"
+
+Row = Tuple[int, Dict[str, Any]]
+"""The number of a manifest's line, and its object."""
+
+
+def read_rows(path: Path) -> List[Row]:
+    """The objects of a manifest, empty lines left out.
+
+    Raises:
+        AnnotationError: the file cannot be read, or a line is not a JSON object.
+    """
+    rows = []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(str(error), path) from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise AnnotationError(f"not JSON: {error.msg}", path, number) from None
+        if not isinstance(row, dict):
+            raise AnnotationError(f"expected an object, found {line.strip()[:40]}", path, number)
+        rows.append((number, row))
+    return rows
+
+
+def label_attribute(path: Path, rows: Sequence[Row]) -> str:
+    """The one label attribute of a manifest.
+
+    Raises:
+        AnnotationError: there is none, or more than one.
+    """
+    found = {
+        key[: -len("-metadata")]
+        for _, row in rows
+        for key, value in row.items()
+        if key.endswith("-metadata") and not is_verification(value)
+    }
+    if not rows:
+        return ""  # The dataset reports that nothing is there.
+    if len(found) != 1:
+        raise AnnotationError(
+            f"expected one label attribute (a key with its ...-metadata), found "
+            f"{', '.join(sorted(found)) or 'none'}; name it with attribute=",
+            path,
+        )
+    return found.pop()
+
+
+def is_verification(metadata: Any) -> bool:
+    """Whether metadata are those of a verification job, whose labels judge other labels."""
+    return isinstance(metadata, dict) and str(metadata.get("type")).lower() == VERIFICATION
+
+
+def locate(path: Path, reference: str, images: Optional[Images]) -> Path:
+    """The local file of a source-ref.
+
+    Args:
+        path: the manifest.
+        reference: the source-ref.
+        images: the folder in which the reference is looked up, with as much of its path as is
+            there; or a function that gives the file; or None: it is a path beside the manifest.
+    Raises:
+        AnnotationError: the reference is remote and `images` is None, or leads out of the folder.
+    """
+    if callable(images):
+        return images(reference)
+    remote = "://" in reference
+    if images is None:
+        if remote:
+            raise AnnotationError(
+                f"{reference} is not on this machine; copy the pictures and give images=FOLDER",
+                path,
+            )
+        return path.parent / reference
+    parts = PurePosixPath(reference.partition("://")[2] if remote else reference).parts
+    if ".." in parts:
+        raise AnnotationError(f"a source-ref without .. was expected, found {reference}", path)
+    parts = tuple(part for part in parts if part != "/")
+    candidates = [Path(images, *parts[start:]) for start in range(len(parts))]
+    existing = [candidate for candidate in candidates if candidate.is_file()]
+    return existing[0] if existing else candidates[-1]
