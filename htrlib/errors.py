@@ -23,11 +23,20 @@ A message says what was found, what was expected, where, and what to do about it
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, Tuple, Type
 
 
 class HtrError(Exception):
     """Base of every error that htrlib raises on purpose."""
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # Exception's own would call __init__ with `args`, the message; a worker process that
+        # raised such an error would leave its pool waiting.
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: Type[HtrError], args: Tuple[Any, ...]) -> HtrError:
+    return kind.__new__(kind, *args)
 
 
 class ConfigError(HtrError, ValueError):
@@ -53,8 +62,8 @@ class UnknownCharacterError(CharsetError):
         self.character = character
         self.position = position
         super().__init__(
-            f"character {character!r} (U+{ord(character):04X}) at position {position} is not in the "
-            "charset; drop it, replace it, or train with a charset that has it"
+            f"character {character!r} (U+{ord(character):04X}) at position {position} is not in "
+            "the charset; drop it, replace it, or train with a charset that has it"
         )
 
 
@@ -107,6 +116,6 @@ class NonFiniteLossError(TrainingError):
         self.epoch = epoch
         self.batch = batch
         super().__init__(
-            f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or look "
-            "at the samples of that batch"
+            f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or "
+            "look at the samples of that batch"
         )

@@ -1,0 +1,265 @@
+"""How well text is read and lines are found: error rates, detection F1, confusions.
+
+Rates are corpus rates, as fractions: the edits of all samples over the length of all references,
+so a rate can exceed 1. Texts are compared as `normalize` gives them: Unicode form NFC, each run of
+white space one space, none at the ends; upper and lower case differ unless `ignore_case` is set;
+accents and punctuation always count. A word is what stands between two spaces, its punctuation
+included.
+"""
+
+from __future__ import annotations
+
+import collections
+import unicodedata
+from dataclasses import dataclass
+from typing import Counter, Hashable, Iterable, Optional, Sequence, Tuple
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from htrlib.errors import ConfigError
+from htrlib.geometry import Box
+
+RESAMPLES = 1000
+
+
+@dataclass
+class ErrorRate:
+    """Edits and reference length, summed over samples.
+
+    A string is compared by its characters, a list of words by its words.
+
+    >>> rate = ErrorRate()
+    >>> rate.add("kitten", "sitting")
+    >>> rate.edits, rate.length, rate.rate
+    (3, 6, 0.5)
+    """
+
+    edits: int = 0
+    length: int = 0
+
+    def add(self, reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> None:
+        """Count one sample, as it is: nothing is normalized here."""
+        self.edits += Levenshtein.distance(reference, hypothesis)
+        self.length += len(reference)
+
+    def __add__(self, other: ErrorRate) -> ErrorRate:
+        return ErrorRate(self.edits + other.edits, self.length + other.length)
+
+    @property
+    def rate(self) -> float:
+        """Edits over length; of empty references 0 if nothing was read, infinite otherwise."""
+        if self.length == 0:
+            return 0.0 if self.edits == 0 else float("inf")
+        return self.edits / self.length
+
+
+def normalize(text: str, *, ignore_case: bool = False) -> str:
+    """The text as it is compared.
+
+    >>> normalize("  Two\\n Words ", ignore_case=True)
+    'two words'
+    """
+    if ignore_case:
+        text = text.casefold()
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def page_text(lines: Iterable[str]) -> str:
+    """The text of a page's lines as it is compared: joined by a space, white space folded."""
+    return normalize(" ".join(lines))
+
+
+def character_error_rate(pairs: Iterable[Tuple[str, str]], *, ignore_case: bool = False) -> float:
+    """Corpus character error rate of (reference, hypothesis) pairs.
+
+    >>> character_error_rate([("abcd", "abxd"), ("efgh", "efgh")])
+    0.125
+    """
+    total = ErrorRate()
+    for reference, hypothesis in pairs:
+        total.add(
+            normalize(reference, ignore_case=ignore_case),
+            normalize(hypothesis, ignore_case=ignore_case),
+        )
+    return total.rate
+
+
+def word_error_rate(pairs: Iterable[Tuple[str, str]], *, ignore_case: bool = False) -> float:
+    """Corpus word error rate of (reference, hypothesis) pairs.
+
+    >>> word_error_rate([("a fine day", "a fine, day")])
+    0.3333333333333333
+    """
+    total = ErrorRate()
+    for reference, hypothesis in pairs:
+        total.add(
+            normalize(reference, ignore_case=ignore_case).split(),
+            normalize(hypothesis, ignore_case=ignore_case).split(),
+        )
+    return total.rate
+
+
+def confusions(
+    pairs: Iterable[Tuple[str, str]], *, ignore_case: bool = False
+) -> Counter[Tuple[str, str]]:
+    """How often each character was read as which other one.
+
+    The characters are those of one alignment with the fewest edits.
+
+    Args:
+        pairs: (reference, hypothesis).
+        ignore_case: upper and lower case are the same.
+    Returns:
+        counts of (character of the reference, character read); '' where a character was read that
+        is not there, or where one that is there was not read.
+
+    >>> confusions([("modern", "modem")]).most_common()
+    [(('r', 'm'), 1), (('n', ''), 1)]
+    """
+    counts: Counter[Tuple[str, str]] = collections.Counter()
+    for raw_reference, raw_hypothesis in pairs:
+        reference = normalize(raw_reference, ignore_case=ignore_case)
+        hypothesis = normalize(raw_hypothesis, ignore_case=ignore_case)
+        for edit in Levenshtein.editops(reference, hypothesis):
+            expected = "" if edit.tag == "insert" else reference[edit.src_pos]
+            found = "" if edit.tag == "delete" else hypothesis[edit.dest_pos]
+            counts[expected, found] += 1
+    return counts
+
+
+def bootstrap_interval(
+    edits: Sequence[int], lengths: Sequence[int], seed: int
+) -> Tuple[float, float]:
+    """The 95 % interval of a corpus error rate, samples drawn with replacement.
+
+    The percentile interval of Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
+    Where lines of one page or hand are alike, give one sample per page or hand.
+
+    Args:
+        edits: of each sample.
+        lengths: reference length of each sample.
+        seed: of the draws; the same seed gives the same interval.
+    Returns:
+        (low, high), fractions.
+    Raises:
+        ValueError: there are no samples, not as many edits as lengths, or a length is not positive.
+    """
+    if not edits or len(edits) != len(lengths):
+        raise ValueError(
+            "an interval takes the edits and the length of at least one sample, found "
+            f"{len(edits)} edits and {len(lengths)} lengths"
+        )
+    if min(lengths) <= 0:
+        raise ValueError(
+            f"reference lengths are positive, found {min(lengths)}; leave such samples out"
+        )
+    all_edits, all_lengths = np.asarray(edits), np.asarray(lengths)
+    generator = np.random.default_rng(seed)
+    rates = []
+    for _ in range(RESAMPLES):
+        drawn = generator.integers(len(all_edits), size=len(all_edits))
+        rates.append(all_edits[drawn].sum() / all_lengths[drawn].sum())
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@dataclass
+class DetectionF1:
+    """Boxes expected, found and matched, summed over pages.
+
+    A found box matches an expected one if their IoU is at least `iou`; each box is matched once,
+    and as many as possible are.
+
+    >>> score = DetectionF1()
+    >>> score.add([Box(0, 0, 10, 10), Box(0, 20, 10, 30)], [Box(0, 0, 10, 9)])
+    >>> score.precision, score.recall
+    (1.0, 0.5)
+    """
+
+    iou: float = 0.5
+    matched: int = 0
+    expected: int = 0
+    found: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.iou <= 1.0:
+            raise ConfigError(f"the IoU of a match is above 0 and at most 1, found {self.iou}")
+
+    def add(self, expected: Sequence[Box], found: Sequence[Box]) -> None:
+        """Count the boxes of one page."""
+        self.matched += _matches(expected, found, self.iou)
+        self.expected += len(expected)
+        self.found += len(found)
+
+    def __add__(self, other: DetectionF1) -> DetectionF1:
+        if self.iou != other.iou:
+            raise ValueError(f"scores at IoU {self.iou} and {other.iou} cannot be added")
+        return DetectionF1(
+            self.iou,
+            self.matched + other.matched,
+            self.expected + other.expected,
+            self.found + other.found,
+        )
+
+    @property
+    def precision(self) -> float:
+        """Matched over found; 1 where nothing was found."""
+        return self.matched / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Matched over expected; 1 where nothing was expected."""
+        return self.matched / self.expected if self.expected else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of the two; 1 where nothing was expected and nothing found."""
+        boxes = self.expected + self.found
+        return 2 * self.matched / boxes if boxes else 1.0
+
+
+def detection_f1(
+    expected: Iterable[Sequence[Box]], found: Iterable[Sequence[Box]], iou: float = 0.5
+) -> DetectionF1:
+    """The score of the boxes found on each page against those expected there.
+
+    Raises:
+        ValueError: not as many pages expected as found.
+    """
+    expected_pages, found_pages = list(expected), list(found)
+    if len(expected_pages) != len(found_pages):
+        raise ValueError(
+            f"boxes are expected on {len(expected_pages)} pages, found on {len(found_pages)}; give "
+            "an empty sequence for a page without boxes"
+        )
+    score = DetectionF1(iou)
+    for expected_boxes, found_boxes in zip(expected_pages, found_pages):
+        score.add(expected_boxes, found_boxes)
+    return score
+
+
+def _matches(expected: Sequence[Box], found: Sequence[Box], iou: float) -> int:
+    """Most pairs of an expected and a found box that can be made, each box in at most one."""
+    if not expected or not found:
+        return 0
+    fits = csr_matrix([[wanted.iou(box) >= iou for box in found] for wanted in expected])
+    partners = maximum_bipartite_matching(fits, perm_type="column")  # -1: none
+    return int((partners >= 0).sum())
+
+
+def mean_iou(pairs: Iterable[Tuple[Optional[Box], Optional[Box]]]) -> float:
+    """Mean IoU of (expected, found) boxes; None is no box: 1 if both are, 0 if one is.
+
+    Raises:
+        ValueError: there are no pairs.
+    """
+    values = [
+        float(expected is found) if expected is None or found is None else expected.iou(found)
+        for expected, found in pairs
+    ]
+    if not values:
+        raise ValueError("the mean IoU of no boxes is not a number")
+    return sum(values) / len(values)
