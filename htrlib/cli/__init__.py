@@ -1,0 +1,1 @@
+"""The command line: `htr`, or `python -m htrlib`. Arguments -> configuration -> one call."""

@@ -1,0 +1,47 @@
+"""The neural networks, as Gluon blocks; MXNet enters the library here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy
+
+from htrlib.errors import ConfigError, DeviceError
+
+# MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
+vars(numpy).setdefault("bool", numpy.bool_)
+
+try:
+    import mxnet as mx
+    from mxnet import gluon
+except (ImportError, OSError) as error:  # OSError: a shared library that MXNet wants is missing
+    raise DeviceError(
+        f"MXNet cannot be imported ({error}); it has builds for Linux only: on Windows use WSL2 or "
+        "Docker, on Linux install it with pip, and libgomp1 and libquadmath0 with the system"
+    ) from error
+
+__all__ = ["build", "gluon", "mx"]
+
+
+def build(name: str, config: Mapping[str, Any]) -> Any:
+    """An untrained network.
+
+    Args:
+        name: its name in a bundle's configuration.
+        config: what the bundle's configuration says of it.
+    Returns:
+        a `gluon.HybridBlock` whose parameters hold no values yet.
+    Raises:
+        ConfigError: there is no network of that name, or a number that it needs is missing.
+    """
+    from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
+
+    builders = {
+        "line-recognition": lambda: LineRecognizer(RecognizerConfig.from_dict(config)),
+    }
+    if name not in builders:
+        raise ConfigError(f"no network {name!r}; there are {', '.join(sorted(builders))}")
+    try:
+        return builders[name]()
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"network {name!r}: the configuration lacks or spoils {error}") from error

@@ -1,0 +1,129 @@
+"""Read handwriting from pictures of pages.
+
+>>> import htrlib
+>>> page = htrlib.load_image("letter.png")            # doctest: +SKIP
+>>> paragraph = htrlib.detect_paragraph(page)         # doctest: +SKIP
+>>> lines = htrlib.segment_lines(page, paragraph)     # doctest: +SKIP
+>>> log_probs = htrlib.recognize_line(page, lines[0]) # doctest: +SKIP
+>>> htrlib.decode(log_probs).text                     # doctest: +SKIP
+
+`htrlib.transcribe` is these calls with these defaults. Names are loaded on first use, so that
+importing the package is cheap; MXNet comes with the first stage.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from htrlib.bundle import Bundle, load_bundle
+    from htrlib.charset import Charset
+    from htrlib.document import (
+        DocumentResult,
+        LineResult,
+        LogProbs,
+        PageResult,
+        TextLine,
+        Transcription,
+        Word,
+    )
+    from htrlib.errors import (
+        AnnotationError,
+        BundleError,
+        BundleMismatchError,
+        BundleNotFoundError,
+        CharsetError,
+        ConfigError,
+        DatasetError,
+        DeviceError,
+        HtrError,
+        ImageError,
+        LanguageModelError,
+        NonFiniteLossError,
+        TrainingError,
+        UnknownCharacterError,
+    )
+    from htrlib.geometry import Box, LineStrip, Polygon, Size
+    from htrlib.imaging import load_image, load_pages
+    from htrlib.pipeline import Pipeline, transcribe
+    from htrlib.stages.decoding import decode
+    from htrlib.stages.lines import segment_lines
+    from htrlib.stages.paragraph import detect_paragraph
+    from htrlib.stages.recognition import recognize_line, recognize_lines
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnnotationError",
+    "Box",
+    "Bundle",
+    "BundleError",
+    "BundleMismatchError",
+    "BundleNotFoundError",
+    "Charset",
+    "CharsetError",
+    "ConfigError",
+    "DatasetError",
+    "DeviceError",
+    "DocumentResult",
+    "HtrError",
+    "ImageError",
+    "LanguageModelError",
+    "LineResult",
+    "LineStrip",
+    "LogProbs",
+    "NonFiniteLossError",
+    "PageResult",
+    "Pipeline",
+    "Polygon",
+    "Size",
+    "TextLine",
+    "TrainingError",
+    "Transcription",
+    "UnknownCharacterError",
+    "Word",
+    "decode",
+    "detect_paragraph",
+    "load_bundle",
+    "load_image",
+    "load_pages",
+    "recognize_line",
+    "recognize_lines",
+    "segment_lines",
+    "transcribe",
+]
+
+_MODULES = {
+    "bundle": ("Bundle", "load_bundle"),
+    "charset": ("Charset",),
+    "document": (
+        "DocumentResult",
+        "LineResult",
+        "LogProbs",
+        "PageResult",
+        "TextLine",
+        "Transcription",
+        "Word",
+    ),
+    "geometry": ("Box", "LineStrip", "Polygon", "Size"),
+    "imaging": ("load_image", "load_pages"),
+    "pipeline": ("Pipeline", "transcribe"),
+    "stages.decoding": ("decode",),
+    "stages.lines": ("segment_lines",),
+    "stages.paragraph": ("detect_paragraph",),
+    "stages.recognition": ("recognize_line", "recognize_lines"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

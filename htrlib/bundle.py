@@ -1,0 +1,328 @@
+"""Bundles: everything that reads pages, in one directory.
+
+::
+
+    config.json       name, version, format_version, the numbers of each network and of decoding
+    charset.json      {"symbols": [...]}
+    NETWORK.npz       the parameters of each network, by structural name
+    *.lm              a language model, where there is one
+    checksums.json    file name -> SHA-256
+
+``docs/data-formats.md`` has the keys. Nothing in a bundle is code, and nothing is unpickled. Only
+`Bundle.network` needs MXNet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.charset import Charset
+from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
+
+FORMAT_VERSION = 1
+"""Grows when a reader of the old form would break."""
+
+DEFAULT = "english"
+"""The bundle that reads where none is named and the environment names none."""
+
+ENVIRONMENT_VARIABLE = "HTRLIB_BUNDLE"
+
+BUNDLED = Path(__file__).parent / "bundles"
+
+CONFIG, CHARSET, CHECKSUMS = "config.json", "charset.json", "checksums.json"
+
+Parameters = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model directory whose checksums hold.
+
+    Attributes:
+        directory: where it lies.
+        config: what `config.json` says.
+        charset: the symbols that the recognizer writes.
+    """
+
+    directory: Path
+    config: Mapping[str, Any]
+    charset: Charset
+    _files: Mapping[str, str] = field(repr=False)
+    _networks: Dict[Tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.config["version"])
+
+    @property
+    def label(self) -> str:
+        """Name and version, as a `PageResult` carries them."""
+        return f"{self.name} {self.version}"
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """The numbers of decoding."""
+        decoding: Mapping[str, Any] = self.config.get("decoding", {})
+        return decoding
+
+    def network_config(self, name: str) -> Mapping[str, Any]:
+        """The numbers of a network: its architecture, and what it wants of its input.
+
+        Raises:
+            BundleMismatchError: the bundle has no such network.
+        """
+        networks: Mapping[str, Mapping[str, Any]] = self.config["networks"]
+        if name not in networks:
+            raise BundleMismatchError(
+                f"bundle {self.label} in {self.directory}", f"a network {name!r}", sorted(networks)
+            )
+        return networks[name]
+
+    def file(self, name: str) -> Path:
+        """The path of a file whose checksum held when the bundle was loaded.
+
+        Raises:
+            BundleError: there is no such file.
+        """
+        if name not in self._files:
+            raise BundleError(
+                f"bundle {self.label} in {self.directory}: no file {name!r} in {CHECKSUMS}, which "
+                f"has {', '.join(sorted(self._files))}"
+            )
+        return self.directory / name
+
+    def parameters(self, name: str) -> Dict[str, NDArray[np.float32]]:
+        """The parameters of a network by structural name, as float32 whatever they are stored as.
+
+        Raises:
+            BundleError: the file is no archive of arrays.
+            BundleMismatchError: the bundle has no such network.
+        """
+        path = self.file(str(self.network_config(name)["file"]))
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key].astype(np.float32) for key in archive.files}
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise BundleError(f"{path}: these are not a network's parameters ({error})") from error
+
+    def network(self, name: str, device: Optional[str] = None) -> Any:
+        """A network with its parameters, ready for `htrlib.networks.runner.run`.
+
+        It is built once for each device and kept.
+
+        Args:
+            name: "paragraph", "line-segmentation", "line-segmentation-ssd", "line-recognition".
+            device: "cpu", "gpu", "gpu:N"; None is the first GPU, or the CPU where there is none.
+        Raises:
+            BundleMismatchError: the bundle has no such network, or parameters of another shape.
+            DeviceError: the device is not there.
+        """
+        from htrlib import networks  # here, since the rest of a bundle does not need MXNet
+        from htrlib.networks import runner
+
+        key = (name, str(runner.context(device)))
+        with runner.lock:
+            if key not in self._networks:
+                block = networks.build(name, self.network_config(name))
+                runner.set_parameters(block, self.parameters(name), device)
+                block.hybridize()
+                self._networks[key] = block
+            return self._networks[key]
+
+
+_loaded: Dict[Path, Tuple[bytes, Bundle]] = {}
+
+
+def load_bundle(bundle: Union[str, Path, Bundle, None] = None) -> Bundle:
+    """Load a bundle, or find it loaded already.
+
+    Args:
+        bundle: a name, the path of a directory, a bundle (given back as it is), or None: what the
+            environment variable HTRLIB_BUNDLE says, or else "english".
+    Raises:
+        BundleNotFoundError: no bundle has that name, or the directory is not there.
+        BundleError: the directory is no bundle, or a damaged one.
+        BundleMismatchError: this library is too old for it, or its parts do not fit together.
+    """
+    if isinstance(bundle, Bundle):
+        return bundle
+    directory = _find(bundle or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).resolve()
+    checksums = _read(directory, CHECKSUMS)
+    known = _loaded.get(directory)
+    if known is None or known[0] != checksums:  # a directory written anew is loaded anew
+        known = _loaded[directory] = (checksums, _load(directory, checksums))
+    return known[1]
+
+
+def bundled_names() -> Tuple[str, ...]:
+    """The names of the bundles that the library brings along."""
+    return tuple(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
+
+
+def write_bundle(
+    directory: Path,
+    config: Mapping[str, Any],
+    charset: Charset,
+    parameters: Mapping[str, Parameters],
+    extra_files: Optional[Mapping[str, bytes]] = None,
+) -> None:
+    """Write a bundle; one that is there already is replaced as a whole.
+
+    Args:
+        directory: where to; its parent exists.
+        config: name, version, the numbers of each network and of decoding; `format_version` and
+            the networks' `file` are filled in.
+        charset: the symbols that the recognizer writes.
+        parameters: network -> structural name -> array, stored in the type it has.
+        extra_files: file name -> content, the language model for one.
+    Raises:
+        BundleError: the directory is there and is no bundle.
+        BundleMismatchError: `config` and `parameters` speak of different networks.
+    """
+    directory = Path(directory).resolve()
+    if directory.exists() and not (directory / CHECKSUMS).is_file() and any(directory.iterdir()):
+        raise BundleError(f"{directory} is there and is no bundle; name another directory")
+    if sorted(config["networks"]) != sorted(parameters):
+        raise BundleMismatchError(
+            "networks with parameters", sorted(config["networks"]), sorted(parameters)
+        )
+    networks = {
+        name: {**numbers, "file": f"{name}.npz"} for name, numbers in config["networks"].items()
+    }
+    whole_config = {**config, "format_version": FORMAT_VERSION, "networks": networks}
+    with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as scratch:
+        fresh = Path(scratch, "new")
+        fresh.mkdir()
+        _write_json(fresh / CONFIG, whole_config)
+        _write_json(fresh / CHARSET, {"symbols": list(charset.symbols)})
+        for name, arrays in parameters.items():
+            np.savez(fresh / f"{name}.npz", **dict(arrays))
+        for name, content in (extra_files or {}).items():
+            (fresh / name).write_bytes(content)
+        sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
+        _write_json(fresh / CHECKSUMS, sums)
+        if directory.exists():
+            directory.rename(Path(scratch, "old"))
+        fresh.rename(directory)
+
+
+def _find(name: Union[str, Path]) -> Path:
+    """The directory of a bundle's name or path."""
+    path = Path(name)
+    if isinstance(name, str) and name in bundled_names():
+        return BUNDLED / name
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise BundleError(f"{path} is not a directory; a bundle is a directory with {CONFIG}")
+    there = ", ".join(bundled_names()) or "none"
+    raise BundleNotFoundError(
+        f"no bundle {str(name)!r}: neither a directory nor one of the names {there}"
+    )
+
+
+def _load(directory: Path, checksums: bytes) -> Bundle:
+    files = _json(directory / CHECKSUMS, checksums)
+    config = _json(directory / CONFIG, _read(directory, CONFIG))
+    _check_version(directory, config)  # before the checksums: a newer format may have others
+    _check_files(directory, files)
+    charset = _charset(directory / CHARSET)
+    bundle = Bundle(directory, config, charset, files)
+    try:
+        for network in (bundle.network_config(name) for name in config["networks"]):
+            bundle.file(network["file"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{directory / CONFIG} lacks or spoils {error}") from error
+    classes = config["networks"].get("line-recognition", {}).get("num_classes")
+    if classes not in (None, len(charset) + 1):
+        raise BundleMismatchError(
+            f"{directory}: classes of the recognizer, for the symbols of the charset and the blank",
+            len(charset) + 1,
+            classes,
+        )
+    return bundle
+
+
+def _charset(path: Path) -> Charset:
+    content = _json(path, _read(path.parent, path.name))
+    try:
+        return Charset(tuple(content["symbols"]))
+    except CharsetError as error:
+        raise BundleError(f"{path}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{path} lacks or spoils its list of symbols ({error})") from error
+
+
+def _check_version(directory: Path, config: Mapping[str, Any]) -> None:
+    found = config.get("format_version")
+    if isinstance(found, int) and found > FORMAT_VERSION:
+        raise BundleMismatchError(
+            f"{directory}: format of the bundle (install a newer htrlib to read it)",
+            f"version {FORMAT_VERSION} at most",
+            f"version {found}",
+        )
+    missing = [key for key in ("name", "version", "networks") if key not in config]
+    if found != FORMAT_VERSION or missing:
+        raise BundleError(
+            f"{directory / CONFIG}: expected format_version {FORMAT_VERSION} with name, version "
+            f"and networks; found format_version {found!r}, and {missing} missing"
+        )
+
+
+def _check_files(directory: Path, files: Mapping[str, Any]) -> None:
+    for name in (CONFIG, CHARSET):
+        if name not in files:
+            raise BundleError(f"{directory / CHECKSUMS} does not list {name}; copy it again")
+    for name, expected in files.items():
+        if name != Path(name).name:
+            raise BundleError(f"{directory / CHECKSUMS} lists {name!r}, not a plain file name")
+        path = directory / name
+        if not path.is_file():
+            raise BundleError(f"{directory} lacks {name}, which {CHECKSUMS} lists; copy it again")
+        if _sha256(path) != expected:
+            raise BundleError(
+                f"{path} is damaged: its SHA-256 is not the one in {CHECKSUMS}; copy it again"
+            )
+
+
+def _read(directory: Path, name: str) -> bytes:
+    try:
+        return (directory / name).read_bytes()
+    except FileNotFoundError:
+        raise BundleError(
+            f"{directory} is no bundle, it has no {name}; name the directory that has one"
+        ) from None
+    except OSError as error:
+        raise BundleError(f"{directory / name} cannot be read: {error.strerror}") from error
+
+
+def _json(path: Path, content: bytes) -> Dict[str, Any]:
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except ValueError as error:
+        raise BundleError(f"{path} is no JSON ({error}); copy the bundle again") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{path} holds no JSON object; copy the bundle again")
+    return value
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,202 @@
+"""`htr transcribe`: pictures of handwriting to text, JSON and pictures to look at."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from tqdm import tqdm
+
+from htrlib.bundle import load_bundle
+from htrlib.device import parse_device
+from htrlib.document import DocumentResult, PageResult
+from htrlib.errors import ConfigError, ImageError
+from htrlib.formats.json_format import to_json
+from htrlib.formats.overlay import draw_overlay
+from htrlib.formats.text import to_text
+from htrlib.imaging import iter_pages, load_image
+
+Result = Union[PageResult, DocumentResult]
+
+_SUFFIXES = frozenset(
+    (
+        ".bmp",
+        ".gif",
+        ".jp2",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pgm",
+        ".png",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    )
+)
+"""What is a picture in a folder; a file that is named is read whatever its name."""
+
+_OVERLAY = ".overlay.png"
+
+
+@dataclass(frozen=True)
+class _Format:
+    write: Callable[[Result], str]
+    suffix: str
+
+
+_FORMATS: Dict[str, _Format] = {
+    "text": _Format(to_text, ".txt"),
+    "json": _Format(to_json, ".json"),
+}
+
+
+@dataclass(frozen=True)
+class TranscribeConfig:
+    """What to read, with what, and where the results go.
+
+    Attributes:
+        paths: files, and folders whose pictures are read.
+        format: "text" or "json".
+        output: a folder for one file per input, or None: results go to standard output.
+        overlay: also draw pictures, into `output` or else into the current directory.
+        bundle: name or path, or None for the default.
+        device: "cpu", "gpu" or "gpu:N", or None for the default.
+    """
+
+    paths: Tuple[Path, ...]
+    format: str = "text"
+    output: Optional[Path] = None
+    overlay: bool = False
+    bundle: Optional[str] = None
+    device: Optional[str] = None
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subparsers of `htr`."""
+    parser = commands.add_parser(
+        "transcribe",
+        help="read pictures of handwriting",
+        description="Read pictures of handwriting. Results go to standard output, or with --output "
+        "to one file per picture; progress and errors go to standard error. The exit status is 1 if "
+        "a picture could not be read.",
+    )
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures"
+    )
+    parser.add_argument(
+        "--format",
+        choices=sorted(_FORMATS),
+        default="text",
+        help="text: a row per written line; json: an object per picture (default: %(default)s)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write files into this folder")
+    parser.add_argument(
+        "--overlay",
+        action="store_true",
+        help=f"also draw NAME{_OVERLAY}: the page with its lines and what they say",
+    )
+    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
+    parser.set_defaults(run=_run_parsed)
+
+
+def _run_parsed(parsed: argparse.Namespace) -> int:
+    return run(
+        TranscribeConfig(
+            paths=tuple(parsed.paths),
+            format=parsed.format,
+            output=parsed.output,
+            overlay=parsed.overlay,
+            bundle=parsed.bundle,
+            device=parsed.device,
+        )
+    )
+
+
+def run(config: TranscribeConfig) -> int:
+    """Read all inputs, tell of those that cannot be read, and return the exit status.
+
+    Raises:
+        ConfigError: two inputs would write the same file.
+        BundleError, DeviceError: as for `Bundle.network`.
+        OSError: a folder cannot be listed, or a result cannot be written.
+    """
+    from htrlib.pipeline import Pipeline  # here, for `htr --help` does without MXNet
+
+    parse_device(config.device)
+    inputs = [picture for path in config.paths for picture in _pictures(path)]
+    _check_names(inputs, config)
+    pipeline = Pipeline(bundle=load_bundle(config.bundle), device=config.device)
+    if config.output is not None:
+        config.output.mkdir(parents=True, exist_ok=True)
+    failed = False
+    # disable=None: no bar where standard error is no terminal
+    with tqdm(inputs, unit="file", disable=None if len(inputs) > 1 else True) as progress:
+        for number, path in enumerate(progress):
+            try:
+                result = pipeline.transcribe(path)
+            except ImageError as error:
+                failed = True
+                tqdm.write(f"htr: {error}", file=sys.stderr)
+                continue
+            _deliver(path, result, config, heading=_heading(path, number, len(inputs), config))
+    return int(failed)
+
+
+def _pictures(path: Path) -> List[Path]:
+    """The pictures of a folder by name, or else the path itself, so that reading it says why not."""
+    if not path.is_dir():
+        return [path]
+    pictures = (
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in _SUFFIXES and not file.name.endswith(_OVERLAY)
+    )
+    return sorted(pictures) or [path]
+
+
+def _check_names(inputs: Sequence[Path], config: TranscribeConfig) -> None:
+    """Refuse before reading what would write one result over another."""
+    if config.output is None and not config.overlay:
+        return
+    firsts: Dict[str, Path] = {}
+    for path in inputs:
+        first = firsts.setdefault(path.stem, path)
+        if first != path:
+            raise ConfigError(
+                f"{first} and {path} would write the same files {path.stem}.*; rename one, or read "
+                "them with different --output"
+            )
+
+
+def _deliver(path: Path, result: Result, config: TranscribeConfig, heading: str) -> None:
+    """Write one input's result where it goes."""
+    form = _FORMATS[config.format]
+    text = form.write(result)
+    if config.output is None:
+        tqdm.write(heading + text, file=sys.stdout, end="")
+    else:
+        file = config.output / f"{path.stem}{form.suffix}"
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    if config.overlay:
+        _draw(path, result, config.output or Path())
+
+
+def _heading(path: Path, number: int, count: int, config: TranscribeConfig) -> str:
+    """Which of several files the rows after it come from; JSON says so itself."""
+    if count == 1 or config.format != "text":
+        return ""
+    return f"{chr(10) * (number > 0)}==> {path} <==\n"
+
+
+def _draw(path: Path, result: Result, folder: Path) -> None:
+    """Draw one picture per page; the pages are read again, so that one at a time is held."""
+    if isinstance(result, PageResult):
+        draw_overlay(load_image(path), result).save(folder / f"{path.stem}{_OVERLAY}")
+        return
+    for number, (page, read) in enumerate(zip(iter_pages(path), result.pages), start=1):
+        draw_overlay(page, read).save(folder / f"{path.stem}-{number}{_OVERLAY}")

@@ -1,0 +1,199 @@
+"""A picture to look at: the page with its paragraph and lines, and beside it what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from htrlib.document import LineResult, PageResult
+from htrlib.geometry import Box, Point
+from htrlib.imaging import check_page, resize
+
+Color = Tuple[int, int, int]
+
+_FONT = Path(__file__).parent / "fonts" / "DejaVuSans-Latin.ttf"
+
+_LONG_SIDE = 2000
+"""Pixels of the longer side of the page in the picture, at most."""
+
+_SMOOTHING = 3
+"""Outlines are drawn this many times as large, then shrunk: Pillow draws without antialiasing."""
+
+_UNSURE = 0.5
+"""Words of lower confidence stand out."""
+
+_PAPER, _INK, _FAINT, _WARNING = (255, 255, 255), (28, 32, 40), (110, 118, 130), (196, 84, 0)
+_RULE = (214, 218, 224)
+_LINE_COLORS = ((0, 104, 172), (0, 134, 96), (132, 62, 160), (176, 44, 84))
+_TINT = 0.13
+
+
+@dataclass(frozen=True)
+class _Style:
+    """Lengths in pixels of the picture."""
+
+    scale: float
+    stroke: float
+    text: int
+    margin: int
+
+    @classmethod
+    def of(cls, result: PageResult, scale: float, long_side: int) -> _Style:
+        """Text about half as high as the written lines, in bounds set by the picture."""
+        heights = [line.line.box.height * scale for line in result.lines] or [0.0]
+        text = int(np.clip(0.5 * np.median(heights), 0.010 * long_side, 0.022 * long_side))
+        text = max(12, text)
+        return cls(scale, max(1.5, long_side / 900), text, round(1.2 * text))
+
+
+def draw_overlay(page: NDArray[np.uint8], result: PageResult) -> Image.Image:
+    """Draw a result over its page, and its text in a panel on the right, level with its lines.
+
+    Args:
+        page: (H, W) uint8, the page that was read.
+        result: what was read.
+    Returns:
+        an RGB picture; the page in it is at most 2,000 pixels high and wide.
+    Raises:
+        ImageError: the array is no page.
+    """
+    height, width = check_page(page).shape
+    scale = min(1.0, _LONG_SIDE / max(height, width))
+    sheet = Image.fromarray(
+        resize(page, max(1, round(width * scale)), max(1, round(height * scale)))
+    ).convert("RGB")
+    style = _Style.of(result, scale, max(sheet.size))
+    _draw_outlines(sheet, result, style)
+    panel = _panel(sheet.height, result, style)
+    picture = Image.new("RGB", (sheet.width + panel.width, max(sheet.height, panel.height)), _PAPER)
+    picture.paste(sheet, (0, 0))
+    picture.paste(panel, (sheet.width, 0))
+    return picture
+
+
+def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> None:
+    if result.paragraph is not None:
+        _outline(sheet, _corners(result.paragraph), _FAINT, style, tint=0.0)
+    for number, line in enumerate(result.lines):
+        polygon = line.line.polygon
+        points = _corners(line.line.box) if polygon is None else polygon.points
+        _outline(sheet, points, _color(number), style, tint=_TINT)
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(result.lines):
+        box = line.line.box.scaled(style.scale, style.scale)
+        left = max(0.0, box.left - _chip_width(style) - 2 * style.stroke)
+        _draw_chip(draw, left, box.center[1], number, style)
+
+
+def _outline(
+    sheet: Image.Image, points: Sequence[Point], color: Color, style: _Style, tint: float
+) -> None:
+    """Draw one closed outline with round corners, its inside tinted."""
+    scaled = [(x * style.scale, y * style.scale) for x, y in points]
+    around = Box.around(scaled).expanded(2 * style.stroke, 2 * style.stroke)
+    left, top = int(np.floor(around.left)), int(np.floor(around.top))
+    width, height = int(np.ceil(around.right)) - left, int(np.ceil(around.bottom)) - top
+    mask = Image.new("L", (width * _SMOOTHING, height * _SMOOTHING), 0)
+    large = [((x - left) * _SMOOTHING, (y - top) * _SMOOTHING) for x, y in scaled]
+    draw = ImageDraw.Draw(mask)
+    draw.polygon(large, fill=round(255 * tint))
+    stroke = round(style.stroke * _SMOOTHING)
+    draw.line([*large, large[0], large[1]], fill=255, width=stroke, joint="curve")
+    mask = mask.reduce(_SMOOTHING)
+    sheet.paste(color, (left, top), mask)
+
+
+def _panel(height: int, result: PageResult, style: _Style) -> Image.Image:
+    """The text beside the page, pushed down where lines lie closer than the text is high."""
+    font, small = _font(style.text), _font(round(0.75 * style.text))
+    notes = _notes(result)
+    start = round(2.6 * style.margin + _chip_width(style))
+    width = max(
+        [start + font.getlength(line.text) for line in result.lines]
+        + [style.margin + small.getlength(note) for note, _ in notes]
+    )
+    rows = _rows(result.lines, style, first=style.margin + 1.6 * style.text * len(notes))
+    bottom = max([float(height), *(row + 2 * style.text for row in rows)])
+    panel = Image.new("RGB", (round(width + 2 * style.margin), round(bottom)), _PAPER)
+    draw = ImageDraw.Draw(panel)
+    draw.line((0, 0, 0, panel.height), fill=_RULE)
+    for index, (note, color) in enumerate(notes):
+        at = (2 * style.margin, style.margin + 1.3 * style.text * index)
+        draw.text(at, note, fill=color, font=small)
+    for number, (line, row) in enumerate(zip(result.lines, rows)):
+        _draw_chip(draw, 2 * style.margin, row, number, style)
+        for offset, word, unsure in _words(line):
+            x = start + font.getlength(line.text[:offset])
+            color = _WARNING if unsure else _INK
+            draw.text((x, row), word, fill=color, font=font, anchor="lm")
+    return panel
+
+
+def _notes(result: PageResult) -> List[Tuple[str, Color]]:
+    """What the head of the panel says."""
+    name = "" if result.source is None else Path(result.source).name
+    count = len(result.lines)
+    found = f"{count} line{'s' * (count != 1)}" if result.lines else "no handwriting found"
+    notes = [("  ·  ".join(part for part in (name, result.bundle, found) if part), _FAINT)]
+    if any(unsure for line in result.lines for _, _, unsure in _words(line)):
+        notes.append((f"orange: words of confidence below {_UNSURE}", _WARNING))
+    return notes
+
+
+def _rows(lines: Sequence[LineResult], style: _Style, first: float) -> List[float]:
+    """The vertical middle of each line's text."""
+    rows: List[float] = []
+    for line in lines:
+        lowest = rows[-1] + 1.35 * style.text if rows else first
+        rows.append(max(lowest, line.line.box.center[1] * style.scale))
+    return rows
+
+
+def _words(line: LineResult) -> Iterator[Tuple[int, str, bool]]:
+    """Where each word stands in the text, the word, and whether it is unsure."""
+    end = 0
+    for word in line.transcription.words:
+        start = line.text.find(word.text, end)
+        if start < 0:
+            break
+        end = start + len(word.text)
+        yield start, word.text, word.confidence < _UNSURE
+    if line.text[end:].strip():  # a decoder of one's own need not give words
+        yield end, line.text[end:], False
+
+
+def _draw_chip(
+    draw: ImageDraw.ImageDraw, left: float, middle: float, number: int, style: _Style
+) -> None:
+    """Draw the number of a line on its color."""
+    width, height = _chip_width(style), 1.1 * style.text
+    box = (left, middle - height / 2, left + width, middle + height / 2)
+    draw.rounded_rectangle(box, radius=0.25 * height, fill=_color(number))
+    font = _font(round(0.75 * style.text))
+    draw.text((left + width / 2, middle), str(number + 1), fill=_PAPER, font=font, anchor="mm")
+
+
+def _chip_width(style: _Style) -> float:
+    return 1.5 * style.text
+
+
+def _color(number: int) -> Color:
+    return _LINE_COLORS[number % len(_LINE_COLORS)]
+
+
+def _corners(box: Box) -> Tuple[Point, ...]:
+    return (
+        (box.left, box.top),
+        (box.right, box.top),
+        (box.right, box.bottom),
+        (box.left, box.bottom),
+    )
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(_FONT), size, layout_engine=ImageFont.Layout.BASIC)
