@@ -199,7 +199,11 @@ class TestDepth:
     SIXTEEN_BITS = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
     EIGHT_BITS = ((0, 1, 128, 255),)
 
-    @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "PPM", "JPEG2000"])
+    def test_16_bits_pgm(self) -> None:
+        pgm = b"P5 4 1 65535\n" + self.SIXTEEN_BITS.astype(">u2").tobytes()
+        np.testing.assert_array_equal(load_image(pgm), self.EIGHT_BITS)
+
+    @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "JPEG2000"])
     def test_16_bits(self, image_format: str) -> None:
         page = load_image(encoded(Image.fromarray(self.SIXTEEN_BITS), image_format))
         np.testing.assert_array_equal(page, self.EIGHT_BITS)
@@ -419,11 +423,22 @@ class TestBadFiles:
         with pytest.raises(ImageError, match=r"at most 80,000,000 pixels, found \d+,000 x"):
             load_image(png_header(side, side))
 
-    def test_too_large_webp(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Pillow refuses these before it says their size."""
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-        with pytest.raises(ImageError, match="at most 80,000,000 pixels"):
-            load_image(encoded(Image.fromarray(marked_page()), "WEBP"))
+    def test_too_large_jpeg(self) -> None:
+        jpeg = encoded(Image.fromarray(marked_page()), "JPEG")
+        size = struct.pack(">HH", 24, 40)
+        assert jpeg.count(size) == 1
+        with pytest.raises(ImageError, match="found 20,000 x 20,000"):
+            load_image(jpeg.replace(size, struct.pack(">HH", 20_000, 20_000)))
+
+    def test_too_large_for_pillow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Some of its readers refuse a picture before they say its size."""
+
+        def refuse(*_: object) -> None:
+            raise Image.DecompressionBombError
+
+        monkeypatch.setitem(Image.OPEN, "PNG", (refuse, lambda start: True))
+        with pytest.raises(ImageError, match="at most 80,000,000 pixels, found far more"):
+            load_image(encoded(Image.fromarray(marked_page())))
 
     def test_too_large_picture(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(imaging, "MAX_PIXELS", 24 * 40 - 1)
