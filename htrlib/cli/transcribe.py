@@ -21,21 +21,9 @@ from htrlib.imaging import iter_pages, load_image
 
 Result = Union[PageResult, DocumentResult]
 
-_SUFFIXES = frozenset(
-    (
-        ".bmp",
-        ".gif",
-        ".jp2",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
-    )
+_SUFFIXES = (
+    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
 )
 """What is a picture in a folder; a file that is named is read whatever its name."""
 
@@ -80,9 +68,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "transcribe",
         help="read pictures of handwriting",
-        description="Read pictures of handwriting. Results go to standard output, or with --output "
-        "to one file per picture; progress and errors go to standard error. The exit status is 1 if "
-        "a picture could not be read.",
+        description="Read pictures of handwriting. Results go to standard output, or with "
+        "--output to one file per picture; progress and errors go to standard error. The exit "
+        "status is 1 if a picture could not be read.",
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures"
@@ -148,7 +136,7 @@ def run(config: TranscribeConfig) -> int:
 
 
 def _pictures(path: Path) -> List[Path]:
-    """The pictures of a folder by name, or else the path itself, so that reading it says why not."""
+    """The pictures of a folder by name, or else the path itself, and reading it says why not."""
     if not path.is_dir():
         return [path]
     pictures = (

@@ -41,14 +41,14 @@ def context(device: Optional[str] = None) -> Any:
         return mx.gpu(0) if gpus else mx.cpu()
     if wanted[1] >= gpus:
         raise DeviceError(
-            f"device {device!r} is not there, MXNet finds {gpus} GPUs; use device 'cpu', or install "
-            "an MXNet build for CUDA"
+            f"device {device!r} is not there, MXNet finds {gpus} GPUs; use device 'cpu', or "
+            "install an MXNet build for CUDA"
         )
     return mx.gpu(wanted[1])
 
 
 def set_parameters(
-    block: Any, arrays: Mapping[str, NDArray[np.floating]], device: Optional[str] = None
+    block: Any, arrays: Mapping[str, NDArray[Any]], device: Optional[str] = None
 ) -> None:
     """Put a network that only infers on a device and give it its parameters, as float32.
 
@@ -98,7 +98,7 @@ def run_all(block: Any, array: NDArray[np.float32]) -> Tuple[NDArray[np.float32]
 
 
 def _check_shapes(
-    expected: Mapping[str, Tuple[int, ...]], arrays: Mapping[str, NDArray[np.floating]]
+    expected: Mapping[str, Tuple[int, ...]], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     names = sorted(expected)
     if names != sorted(arrays):
@@ -107,8 +107,8 @@ def _check_shapes(
         raise BundleMismatchError(
             "the parameters do not fit the network",
             f"{len(names)} parameters",
-            f"{len(arrays)}, of them {len(missing)} missing {missing[:3]} and {len(surplus)} surplus "
-            f"{surplus[:3]}",
+            f"{len(arrays)}, of them {len(missing)} missing {missing[:3]} and {len(surplus)} "
+            f"surplus {surplus[:3]}",
         )
     for name, shape in expected.items():
         found = arrays[name].shape
