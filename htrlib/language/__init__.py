@@ -1,0 +1,6 @@
+"""What people write: character n-gram models and word lists."""
+
+from htrlib.language.lexicon import Lexicon
+from htrlib.language.ngram import NGramModel
+
+__all__ = ["Lexicon", "NGramModel"]

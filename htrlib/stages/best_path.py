@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class AlignedLabels:
     log_prob: float
 
 
-def best_path(values: NDArray[np.floating]) -> AlignedLabels:
+def best_path(values: NDArray[np.floating[Any]]) -> AlignedLabels:
     """Read the likeliest path.
 
     Args:

@@ -2,100 +2,200 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.charset import Charset
-from htrlib.document import LogProbs, Transcription
-from htrlib.errors import CharsetError, ConfigError
+from htrlib.document import LogProbs, Transcription, Word
+from htrlib.language.lexicon import Lexicon, LexiconScorer
+from htrlib.language.ngram import NGramModel
+from htrlib.language.scoring import LanguageModelScorer, Scorer
+from htrlib.stages.alignment import align
+from htrlib.stages.beam_search import beam_search
 from htrlib.stages.best_path import best_path
+from htrlib.stages.calibration import word_evidence
+from htrlib.stages.checking import as_log_probs
+from htrlib.stages.decoding_options import (
+    PRUNING,
+    DecodingOptions,
+    bundled_options,
+    load_model,
+)
 from htrlib.stages.readings import (
+    Span,
     character_extents,
-    character_probabilities,
     locate,
+    peak_probabilities,
+    word_posteriors,
     word_ranges,
 )
 
-_ROW_SUM_TOLERANCE = 1e-3
+if TYPE_CHECKING:
+    from htrlib.bundle import Bundle
 
 
 def decode(
-    log_probs: Union[LogProbs, NDArray[np.floating]],
+    log_probs: Union[LogProbs, NDArray[np.floating[Any]]],
     *,
     charset: Optional[Charset] = None,
-    method: str = "greedy",
+    method: str = "beam",
+    beam_width: int = 25,
+    language_model: Union[NGramModel, str, Path, None] = "bundled",
+    lm_weight: Optional[float] = None,
+    insertion_bonus: Optional[float] = None,
+    pruning: Optional[float] = PRUNING,
+    lexicon: Union[Lexicon, Iterable[str], None] = None,
+    n_best: int = 1,
     characters: bool = False,
-    bundle: object = None,
+    blank_index: Optional[int] = None,
+    bundle: Union[str, Path, Bundle, None] = None,
 ) -> Transcription:
-    """Read one line from the recognizer's log-probabilities."""
-    if method not in ("beam", "greedy"):
-        raise ConfigError(f"the method is 'beam' or 'greedy', found {method!r}")
-    line = as_log_probs(log_probs, charset)
-    aligned = best_path(line.values)
-    text = line.charset.decode(aligned.labels)
-    peaks = character_probabilities(line.values, aligned)
-    extents = character_extents(aligned.spans, len(line.values))
+    """Read a line from what the recognizer says of it.
+
+    Args:
+        log_probs: what `recognize_line` gives, or a (T, C) array of natural-log probabilities.
+        charset: the symbols of a plain array's columns, the blank's left out.
+        method: "beam" or "greedy".
+        beam_width: how many prefixes the search keeps.
+        language_model: "bundled" for the bundle's (none where it has none), None, a file, or a
+            model.
+        lm_weight: of the model's natural-log probabilities; None is the bundle's.
+        insertion_bonus: added for each character beside the model; None is the bundle's.
+        pruning: in each frame, classes below this natural-log probability are left out; None
+            leaves out none.
+        lexicon: words to prefer.
+        n_best: how many readings to give; those after the best are `alternatives`.
+        characters: give the characters with their frames and confidences as well.
+        blank_index: the blank's column in a plain array, where it is not the last.
+        bundle: whose language model, weights and calibration are the defaults.
+    Raises:
+        CharsetError: the charset is missing, or does not fit the number of classes.
+        ConfigError: the values are no log-probabilities, or an option cannot work.
+        LanguageModelError: the language model cannot be read.
+        BundleError: the bundle cannot be read.
+
+    >>> import numpy as np
+    >>> frames = np.log([[0.4, 0.0001, 0.5999], [0.4, 0.0001, 0.5999]])
+    >>> decode(frames, charset=Charset.from_text("ab"), language_model=None).text
+    'a'
+    """
+    line = as_log_probs(log_probs, charset, blank_index)
+    defaults = bundled_options(bundle, with_model=method == "beam" and language_model == "bundled")
+    model = defaults.language_model
+    if isinstance(language_model, NGramModel) or language_model is None:
+        model = language_model
+    elif language_model != "bundled":
+        model = load_model(Path(language_model))
+    options = replace(
+        defaults,
+        method=method,
+        beam_width=beam_width,
+        language_model=model,
+        lm_weight=defaults.lm_weight if lm_weight is None else lm_weight,
+        insertion_bonus=defaults.insertion_bonus if insertion_bonus is None else insertion_bonus,
+        pruning=pruning,
+        lexicon=lexicon if lexicon is None or isinstance(lexicon, Lexicon) else Lexicon(lexicon),
+        n_best=n_best,
+        characters=characters,
+    )
+    return read_line(line, options)
+
+
+def read_line(line: LogProbs, options: DecodingOptions) -> Transcription:
+    """Read a line whose log-probabilities have been checked; `decode` does both."""
+    if options.method == "greedy":
+        return _read_greedy(line, options)
+    return read_with_evidence(line, options)[0]
+
+
+def read_with_evidence(
+    line: LogProbs, options: DecodingOptions
+) -> Tuple[Transcription, Tuple[Tuple[float, ...], ...]]:
+    """Read a line by beam search, and give what its words' confidences rest on.
+
+    Returns:
+        The transcription and, for each of its words, the evidence that
+        :func:`htrlib.stages.calibration.fit_calibration` takes.
+    """
+    line = _tempered(line, options.temperature)
+    found = beam_search(
+        line.values, options.beam_width, options.pruning, _scorer(line.charset, options)
+    )
+    best, *others = found.hypotheses
+    text = line.charset.decode(best.labels)
+    spans = align(line.values, best.labels)
+    peaks = peak_probabilities(line.values, best.labels, spans)
     ranges = word_ranges(text)
-    confidences = [float(np.exp(np.log(peaks[a:b]).mean())) for a, b in ranges]
-    singles = [(i, i + 1) for i, c in enumerate(text) if characters and not c.isspace()]
+    model = options.language_model
+    language = np.zeros(len(text)) if model is None else model.character_scores(text, before=" ")
+    posteriors = word_posteriors(found, line.charset, text, ranges, spans)
+    evidence = tuple(
+        word_evidence(posterior, peaks[first:last], language[first:last])
+        for posterior, (first, last) in zip(posteriors, ranges)
+    )
+    confidences = options.calibration.words(evidence)
+    extents = character_extents(spans, len(line.values))
+    transcription = Transcription(
+        text=text,
+        log_prob=best.log_prob,
+        confidence=options.calibration.line(confidences) if ranges else math.exp(best.log_prob),
+        words=locate(line, text, extents, ranges, confidences),
+        characters=_characters(line, text, extents, peaks) if options.characters else (),
+        alternatives=tuple(
+            (line.charset.decode(other.labels), other.log_prob)
+            for other in others[: options.n_best - 1]
+        ),
+    )
+    return transcription, evidence
+
+
+def _read_greedy(line: LogProbs, options: DecodingOptions) -> Transcription:
+    """Its confidences are the product of the characters' own: the frames' word for it."""
+    line = _tempered(line, options.temperature)
+    path = best_path(line.values)
+    text = line.charset.decode(path.labels)
+    peaks = peak_probabilities(line.values, path.labels, path.spans)
+    ranges = word_ranges(text)
+    confidences = [float(np.prod(peaks[first:last])) for first, last in ranges]
+    extents = character_extents(path.spans, len(line.values))
     return Transcription(
         text=text,
-        log_prob=aligned.log_prob,
-        confidence=float(np.prod(confidences)),
+        log_prob=path.log_prob,
+        confidence=math.prod(confidences) if ranges else math.exp(path.log_prob),
         words=locate(line, text, extents, ranges, confidences),
-        characters=locate(line, text, extents, singles, [peaks[a] for a, _ in singles]),
+        characters=_characters(line, text, extents, peaks) if options.characters else (),
     )
 
 
-def as_log_probs(
-    log_probs: Union[LogProbs, NDArray[np.floating]], charset: Optional[Charset] = None
-) -> LogProbs:
-    """The line's log-probabilities, checked.
-
-    Raises:
-        CharsetError: no charset is given, or it does not fit the number of classes.
-        ConfigError: the values are not (T, C) natural-log probabilities of at least one frame.
-    """
-    if isinstance(log_probs, LogProbs):
-        if charset is not None and charset != log_probs.charset:
-            raise CharsetError("these log-probabilities carry another charset; leave charset= out")
-        line = log_probs
-    else:
-        if charset is None:
-            raise CharsetError("a plain array needs charset=, the symbols of its columns")
-        line = LogProbs(np.asarray(log_probs), charset)
-    values = line.values
-    if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
-        raise ConfigError(
-            f"log-probabilities are a (T, C) array of floats, found shape {values.shape} of "
-            f"{values.dtype}"
-        )
-    if len(values) == 0:
-        raise ConfigError("log-probabilities have at least one frame, found none")
-    if values.shape[1] != len(line.charset) + 1:
-        raise CharsetError(
-            f"a charset of {len(line.charset)} symbols goes with {len(line.charset) + 1} classes "
-            f"(blank last), found {values.shape[1]}"
-        )
-    _check_rows(values)
-    return line
+def _characters(
+    line: LogProbs, text: str, extents: Sequence[Span], peaks: NDArray[np.float64]
+) -> Tuple[Word, ...]:
+    positions = [position for position, symbol in enumerate(text) if not symbol.isspace()]
+    ranges = [(position, position + 1) for position in positions]
+    return locate(line, text, extents, ranges, peaks[positions].tolist())
 
 
-def _check_rows(values: NDArray[np.floating]) -> None:
-    sums = np.exp(values, dtype=np.float64).sum(axis=1)
-    wrong = np.flatnonzero(~(np.abs(sums - 1) <= _ROW_SUM_TOLERANCE))
-    if not len(wrong):
-        return
-    frame = int(wrong[0])
-    row = values[frame]
-    if np.isnan(row).any() or np.isposinf(row).any():
-        raise ConfigError(
-            f"frame {frame} holds {'NaN' if np.isnan(row).any() else '+inf'}, expected natural-log "
-            "probabilities; look at the weights or the training that gave them"
+def _scorer(charset: Charset, options: DecodingOptions) -> Optional[Scorer]:
+    scorer: Optional[Scorer] = None
+    if options.language_model is not None:
+        scorer = LanguageModelScorer(
+            options.language_model, charset, options.lm_weight, options.insertion_bonus
         )
-    raise ConfigError(
-        f"the probabilities of frame {frame} sum to {sums[frame]:.4g}, expected 1; apply "
-        "log-softmax to raw outputs first"
-    )
+    if options.lexicon is not None:
+        scorer = LexiconScorer(options.lexicon, charset, scorer)
+    return scorer
+
+
+def _tempered(line: LogProbs, temperature: float) -> LogProbs:
+    """The line with its log-probabilities divided by the temperature, rows summing to one."""
+    if temperature == 1.0:
+        return line
+    values = line.values / np.float32(temperature)
+    peaks = values.max(axis=1, keepdims=True)
+    sums = np.exp(values - peaks).sum(axis=1, keepdims=True)
+    return replace(line, values=values - peaks - np.log(sums))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from bisect import bisect_left
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.charset import Charset
 from htrlib.document import LogProbs, Word
-from htrlib.stages.best_path import AlignedLabels
+from htrlib.stages.beam_search import Prefixes, SearchResult
 
 Span = Tuple[int, int]
 
 
-def character_probabilities(
-    values: NDArray[np.floating], aligned: AlignedLabels
+def peak_probabilities(
+    values: NDArray[np.floating[Any]], labels: Sequence[int], spans: Sequence[Span]
 ) -> NDArray[np.float64]:
     """(L,) the highest probability that the network gives each label within its frames."""
-    peaks = [
-        values[start:end, label].max() for label, (start, end) in zip(aligned.labels, aligned.spans)
-    ]
+    peaks = [values[start:end, label].max() for label, (start, end) in zip(labels, spans)]
     return np.minimum(np.exp(np.array(peaks, dtype=np.float64)), 1.0)
 
 
@@ -59,6 +59,42 @@ def word_ranges(text: str) -> Tuple[Span, ...]:
         elif start is None:
             start = position
     return tuple(ranges)
+
+
+def word_posteriors(
+    found: SearchResult,
+    charset: Charset,
+    text: str,
+    ranges: Sequence[Span],
+    spans: Sequence[Span],
+) -> Tuple[float, ...]:
+    """The share of the beam that writes each word of a text, just after the word.
+
+    The beam at the end of a line agrees on all but its last words, since rivals of the others
+    have left it long ago; at the end of a word they are there still.
+    """
+    posteriors = []
+    for first, last in ranges:
+        index = len(found.beams) - 1
+        if last < len(text):  # after the frames of the space that follows
+            index = min(index, bisect_left(found.frames, spans[last][1] - 1))
+        word = text[first:last]
+        right, total = 0.0, 0.0
+        for candidate in found.beams[index]:
+            total += candidate[0]
+            if _ends_with_word(found.prefixes, candidate[3], charset.symbols, word):
+                right += candidate[0]
+        posteriors.append(right / total)
+    return tuple(posteriors)
+
+
+def _ends_with_word(prefixes: Prefixes, prefix: int, symbols: Sequence[str], word: str) -> bool:
+    """Whether a prefix ends in a word, the space after it or not, and at most one more letter."""
+    tail = prefixes.read(prefix, len(word) + 3)
+    text = "".join([symbols[label] for label in tail])
+    padded = text if len(text) == len(word) + 3 else " " + text
+    at = padded.rfind(" " + word)
+    return at >= 0 and padded[at + len(word) + 1 : at + len(word) + 2] in ("", " ")
 
 
 def locate(

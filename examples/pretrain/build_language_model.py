@@ -1,0 +1,74 @@
+"""Build a character language model from books as Project Gutenberg and NLTK distribute them.
+
+    python examples/pretrain/build_language_model.py TEXT_FOLDER english.lm
+
+One paragraph in twenty is held out; the model's bits per character on these are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Iterable, Iterator, List, Optional, Sequence
+
+import numpy as np
+
+from htrlib.language import NGramModel
+from htrlib.language.text import read_paragraphs
+
+ORDER = 6
+MIN_COUNTS = (20, 1, 1, 1, 2, 2)
+HELD_OUT = 20  # every so many paragraphs one
+
+_AFTER_BOOK = re.compile(
+    r"End of (the )?Project Gutenberg|Typographical errors corrected by the etext transcriber"
+)
+_NOT_TEXT = re.compile(
+    r"Produced by .*(Proofread|Volunteer|volunteer|Widger|Boss)|\[Illustration|\[Project Gutenberg"
+)
+_MARKS = re.compile(r"[_*|{}\\<>=~\ufffd]|\{pg \d+\}")
+
+
+def book_paragraphs(path: Path) -> Iterator[str]:
+    """The paragraphs of a book without what its transcribers added."""
+    for paragraph in read_paragraphs(path):
+        if _AFTER_BOOK.match(paragraph):
+            return
+        if not _NOT_TEXT.match(paragraph):
+            cleaned = " ".join(_MARKS.sub("", paragraph).split())
+            if cleaned:
+                yield cleaned
+
+
+def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
+    """Mean bits that the model needs for a character of the texts."""
+    scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
+    return -float(scores.mean()) / math.log(2)
+
+
+def run(texts: Sequence[Path], output: Path, order: int = ORDER) -> float:
+    """Build the model from all but the held-out paragraphs, and return its bits per character."""
+    paragraphs: List[str] = [p for path in texts for p in book_paragraphs(path)]
+    held_out = paragraphs[::HELD_OUT]
+    rest = [p for number, p in enumerate(paragraphs) if number % HELD_OUT]
+    model = NGramModel.estimate(rest, order, MIN_COUNTS)
+    model.save(output)
+    return bits_per_character(NGramModel.load(output), held_out)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, help="folder of .txt files")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--order", type=int, default=ORDER)
+    args = parser.parse_args(argv)
+    bits = run(sorted(args.folder.glob("*.txt")), args.output, args.order)
+    print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Word lists: readings made of listed words are preferred, or the only ones."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from htrlib.charset import Charset
+from htrlib.errors import ConfigError, LanguageModelError
+from htrlib.language.scoring import Scorer, State
+
+ESCAPE_PENALTY = 6.0
+
+_OUTSIDE = 0  # between words; the root of the tree of words
+_ESCAPED = -1  # within a word that is not listed
+
+
+class Lexicon:
+    """A list of words, and what it costs to write another one.
+
+    A listed word may also be written with a capital, or in capitals. Digits, punctuation and
+    spaces are free and part words, except where a listed word holds them (`don't`). A word that
+    a hyphen cuts short is free as well, for lines end within words.
+    """
+
+    def __init__(self, words: Iterable[str], escape_penalty: float = ESCAPE_PENALTY) -> None:
+        """Args:
+            words: the list.
+            escape_penalty: subtracted from the score (natural log) of a reading for each word
+                that is not listed; `math.inf` allows listed words only.
+
+        Raises:
+            ConfigError: the penalty is negative.
+            LanguageModelError: there are no words.
+        """
+        if not escape_penalty >= 0:
+            raise ConfigError(f"an escape penalty is 0 or more, found {escape_penalty}")
+        self.escape_penalty = escape_penalty
+        self._children: List[Dict[str, int]] = [{}]
+        self._ends = [False]
+        for word in words:
+            self._add(unicodedata.normalize("NFC", word.strip()))
+        if len(self._children) == 1:
+            raise LanguageModelError("a lexicon has at least one word, found none")
+
+    @classmethod
+    def load(cls, path: Path, escape_penalty: float = ESCAPE_PENALTY) -> Lexicon:
+        """The words of a UTF-8 text file, one a line.
+
+        Raises:
+            LanguageModelError: the file cannot be read, or holds no words.
+        """
+        try:
+            words = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LanguageModelError(f"cannot read the words in {path}: {error}") from None
+        return cls(words, escape_penalty)
+
+    def __contains__(self, word: object) -> bool:
+        node: Optional[int] = _OUTSIDE
+        for character in str(word):
+            node = self._children[node].get(character) if node is not None else None
+        return node is not None and self._ends[node]
+
+    def step(self, state: int, character: str) -> Tuple[float, int]:
+        """The penalty (0 or less) of one more character, and the state after it."""
+        child = None if state == _ESCAPED else self._children[state].get(character)
+        if child is not None:
+            return 0.0, child
+        if character.isalpha():
+            return 0.0 if state == _ESCAPED else -self.escape_penalty, _ESCAPED
+        return 0.0 if character == "-" else self.end(state), _OUTSIDE
+
+    def end(self, state: int) -> float:
+        """The penalty (0 or less) of ending in a state."""
+        within_word = state > _OUTSIDE and not self._ends[state]
+        return -self.escape_penalty if within_word else 0.0
+
+    def _add(self, word: str) -> None:
+        if not word:
+            return
+        for form in {word, word[0].upper() + word[1:], word.upper()}:
+            node = _OUTSIDE
+            for character in form:
+                children = self._children[node]
+                if character not in children:
+                    children[character] = len(self._children)
+                    self._children.append({})
+                    self._ends.append(False)
+                node = children[character]
+            self._ends[node] = True
+
+
+class LexiconScorer:
+    """Adds a lexicon's penalties to another scorer's scores."""
+
+    def __init__(self, lexicon: Lexicon, charset: Charset, inner: Optional[Scorer] = None) -> None:
+        self._lexicon = lexicon
+        self._symbols = charset.symbols
+        self._inner = inner
+
+    @property
+    def highest(self) -> float:
+        return 0.0 if self._inner is None else self._inner.highest
+
+    def start(self) -> State:
+        return None if self._inner is None else self._inner.start(), _OUTSIDE
+
+    def step(self, state: State, label: int) -> Tuple[float, State]:
+        inner_state, node = state
+        penalty, node = self._lexicon.step(node, self._symbols[label])
+        score = 0.0
+        if self._inner is not None:
+            score, inner_state = self._inner.step(inner_state, label)
+        return score + penalty, (inner_state, node)
+
+    def end(self, state: State) -> float:
+        inner_state, node = state
+        inner = 0.0 if self._inner is None else self._inner.end(inner_state)
+        return inner + self._lexicon.end(node)

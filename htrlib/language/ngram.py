@@ -1,0 +1,250 @@
+"""Character n-gram models with back-off."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.errors import LanguageModelError
+
+BEGIN = "<s>"
+END = "</s>"
+UNKNOWN = "<unk>"
+SPECIAL = (UNKNOWN, BEGIN, END)
+
+_CONTEXTS_KEPT = 1 << 15  # about 1 kB each
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The n-grams of one length, sorted by the n-gram before their last symbol, then by that.
+
+    Attributes:
+        symbols: (N,) the last symbol of each n-gram, an index into the vocabulary.
+        first_child: (N + 1,) where the longer n-grams that begin with each start in the next level.
+        log_probs: (N,) float32 natural log of P(last symbol | the symbols before it).
+        backoffs: (N,) float32 natural log of the weight of the shorter context after this n-gram.
+    """
+
+    symbols: NDArray[np.integer[Any]]
+    first_child: NDArray[np.integer[Any]]
+    log_probs: NDArray[np.float32]
+    backoffs: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+
+class Context:
+    """The part of the text so far that a model distinguishes: what it remembers of the past."""
+
+    __slots__ = ("followers", "node", "row", "symbols")
+
+    def __init__(self, symbols: Tuple[int, ...], node: Optional[Tuple[int, int]]) -> None:
+        self.symbols = symbols
+        self.node = node  # (level, index) of the n-gram, None of the empty one
+        self.row: Optional[NDArray[np.float32]] = None
+        self.followers: Dict[int, Context] = {}
+
+
+class NGramModel:
+    """A character n-gram model: log P(next character | the characters before it).
+
+    Contexts and their distributions are worked out when first met, and kept for a while. A model
+    may be used by several threads.
+
+    >>> model = NGramModel.estimate(["the cat sat on the mat"], order=3)
+    >>> bool(model.score("the") > model.score("tqe"))
+    True
+    """
+
+    def __init__(self, vocabulary: Sequence[str], levels: Sequence[Level]) -> None:
+        """Args:
+        vocabulary: the special symbols, then single characters.
+        levels: of the n-grams of length 1, 2, ...; the first has one n-gram per symbol, in order.
+        """
+        self.vocabulary = tuple(vocabulary)
+        self.levels = tuple(levels)
+        _check(self.vocabulary, self.levels)
+        self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
+        self._contexts: Dict[Tuple[int, ...], Context] = {}
+
+    @classmethod
+    def estimate(
+        cls, texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = ()
+    ) -> NGramModel:
+        """Estimate a model by interpolated modified Kneser-Ney smoothing.
+
+        See :func:`htrlib.language.estimation.estimate`.
+        """
+        from htrlib.language.estimation import estimate
+
+        return estimate(texts, order, min_counts)
+
+    @classmethod
+    def load(cls, path: Union[str, Path]) -> NGramModel:
+        """Read a model file, compact or ARPA (told apart by how it begins).
+
+        Raises:
+            LanguageModelError: the file is missing, damaged, or of a newer format.
+        """
+        from htrlib.language.arpa import read_arpa
+        from htrlib.language.storage import is_compact, read_compact
+
+        path = Path(path)
+        if not path.is_file():
+            raise LanguageModelError(
+                f"there is no language model at {path}; `htr lm build` makes one"
+            )
+        return read_compact(path) if is_compact(path) else read_arpa(path)
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Write the compact form, or ARPA where the name ends in `.arpa`.
+
+        The compact form keeps each log-probability to one of 256 values a level.
+        """
+        from htrlib.language.arpa import write_arpa
+        from htrlib.language.storage import write_compact
+
+        path = Path(path)
+        (write_arpa if path.suffix == ".arpa" else write_compact)(self, path)
+
+    @property
+    def order(self) -> int:
+        """The length of the longest n-grams."""
+        return len(self.levels)
+
+    @property
+    def characters(self) -> Tuple[str, ...]:
+        """The characters that the model knows."""
+        return tuple(symbol for symbol in self.vocabulary if symbol not in SPECIAL)
+
+    def unknown(self, characters: Iterable[str]) -> Tuple[str, ...]:
+        """Those of the characters that the model does not know, sorted."""
+        return tuple(sorted(set(characters) - set(self.characters)))
+
+    def symbol_id(self, character: str) -> int:
+        """The vocabulary index of a character, that of `<unk>` where it has none."""
+        return self.symbol_ids.get(character, 0)
+
+    def context(self, text: str = "", begin: bool = False) -> Context:
+        """The context that a text leaves.
+
+        Args:
+            text: what stands before.
+            begin: the text is the beginning of a piece of text, such as a paragraph.
+        """
+        symbols = [self.symbol_ids[BEGIN]] if begin else []
+        symbols.extend(self.symbol_id(character) for character in text)
+        return self._longest(tuple(symbols))
+
+    def row(self, context: Context) -> NDArray[np.float32]:
+        """(V,) natural log of P(symbol | context); not to be written to."""
+        if context.row is None:
+            context.row = self._row(context)
+        return context.row
+
+    def follow(self, context: Context, symbol: int) -> Context:
+        """The context after one more symbol."""
+        follower = context.followers.get(symbol)
+        if follower is None:
+            follower = self._longest((*context.symbols, symbol))
+            context.followers[symbol] = follower
+        return follower
+
+    def character_scores(
+        self, text: str, before: str = "", begin: bool = False, end: bool = False
+    ) -> NDArray[np.float64]:
+        """(L,) natural-log probability of each character given those before it.
+
+        Args:
+            before: what stands before the text, as far as known.
+            begin: a piece of text, such as a paragraph, begins with `before`.
+            end: append the score of the piece's end.
+        """
+        context = self.context(before, begin)
+        symbols = [self.symbol_id(character) for character in text]
+        if end:
+            symbols.append(self.symbol_ids[END])
+        scores = np.empty(len(symbols))
+        for position, symbol in enumerate(symbols):
+            scores[position] = self.row(context)[symbol]
+            context = self.follow(context, symbol)
+        return scores
+
+    def score(self, text: str, before: str = "", begin: bool = False, end: bool = False) -> float:
+        """Natural-log probability of a text; see :meth:`character_scores`."""
+        return float(self.character_scores(text, before, begin, end).sum())
+
+    def _longest(self, symbols: Tuple[int, ...]) -> Context:
+        """The context of the longest suffix of `symbols` that the model distinguishes."""
+        if len(self._contexts) > _CONTEXTS_KEPT:
+            self._contexts = {}
+        for start in range(max(0, len(symbols) - self.order + 1), len(symbols)):
+            suffix = symbols[start:]
+            known = self._contexts.get(suffix)
+            if known is not None:
+                return known
+            node = self._find(suffix)
+            if node is not None:
+                return self._contexts.setdefault(suffix, Context(suffix, node))
+        return self._contexts.setdefault((), Context((), None))
+
+    def _row(self, context: Context) -> NDArray[np.float32]:
+        if context.node is None:
+            return self.levels[0].log_probs
+        depth, index = context.node
+        level, longer = self.levels[depth], self.levels[depth + 1]
+        shorter = self.row(self._longest(context.symbols[1:]))
+        row: NDArray[np.float32] = shorter + level.backoffs[index]
+        start, end = level.first_child[index], level.first_child[index + 1]
+        row[longer.symbols[start:end]] = longer.log_probs[start:end]
+        return row
+
+    def _find(self, symbols: Tuple[int, ...]) -> Optional[Tuple[int, int]]:
+        """(level, index) of an n-gram that is a context of its own, or None."""
+        index = symbols[0]
+        for depth, symbol in enumerate(symbols[1:]):
+            level, longer = self.levels[depth], self.levels[depth + 1]
+            start, end = int(level.first_child[index]), int(level.first_child[index + 1])
+            offset = int(np.searchsorted(longer.symbols[start:end], symbol))
+            if offset == end - start or longer.symbols[start + offset] != symbol:
+                return None
+            index = start + offset
+        depth = len(symbols) - 1
+        level = self.levels[depth]
+        matters = level.first_child[index] < level.first_child[index + 1] or level.backoffs[index]
+        return (depth, index) if depth + 1 < self.order and matters else None
+
+
+def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:
+    if vocabulary[: len(SPECIAL)] != SPECIAL:
+        raise LanguageModelError(
+            f"a model's vocabulary begins with {', '.join(SPECIAL)}, found {vocabulary[:3]}"
+        )
+    if len(set(vocabulary)) != len(vocabulary) or any(len(s) != 1 for s in vocabulary[3:]):
+        raise LanguageModelError("a model's vocabulary holds single characters, each once")
+    if not levels or len(levels[0]) != len(vocabulary):
+        raise LanguageModelError(
+            f"a model of {len(vocabulary)} symbols has as many 1-grams, found "
+            f"{len(levels[0]) if levels else 0}"
+        )
+    sizes = [len(level) for level in levels] + [0]
+    for length, (level, longer) in enumerate(zip(levels, sizes[1:]), start=1):
+        sound = (
+            len(level.first_child) == len(level) + 1
+            and int(level.first_child[0]) == 0
+            and int(level.first_child[-1]) == longer
+            and bool(np.all(np.diff(level.first_child) >= 0))
+            and bool(np.all(level.symbols < len(vocabulary)))
+            and len(level.log_probs) == len(level.backoffs) == len(level)
+        )
+        if not sound:
+            raise LanguageModelError(f"the model's {length}-grams do not fit together")
+        if not (math.isfinite(float(level.log_probs.sum(dtype=np.float64)))):
+            raise LanguageModelError(f"the model's {length}-grams hold a score that is not finite")

@@ -1,0 +1,94 @@
+"""Where given labels stand in the frames, and how probable they are, by the CTC rules.
+
+Graves et al. 2006, "Connectionist Temporal Classification".
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.errors import ConfigError
+
+Span = Tuple[int, int]
+
+_IMPOSSIBLE = -1e4  # stands for a probability of 0, so that there always is a likeliest path
+
+
+def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Span, ...]:
+    """The frames of each label on the likeliest path that writes the labels.
+
+    Args:
+        values: (T, C) natural-log probabilities, blank last.
+    Returns:
+        (first frame, frame after the last) of each label.
+    Raises:
+        ConfigError: there are fewer frames than labels and repeated neighbors.
+    """
+    if not labels:
+        return ()
+    states, emissions, may_skip = _trellis(np.maximum(values, _IMPOSSIBLE), labels)
+    scores = np.full((len(values), len(states) + 2), -np.inf)  # the first two are never reached
+    scores[0, 2:4] = emissions[0, :2]
+    for before, now, emission in zip(scores, scores[1:, 2:], emissions[1:]):
+        np.add(before[:-2], may_skip, out=now)
+        np.maximum(now, before[1:-1], out=now)
+        np.maximum(now, before[2:], out=now)
+        now += emission
+    if scores[-1, -2:].max() == -np.inf:
+        raise ConfigError(
+            f"{len(values)} frames cannot write {len(labels)} labels, for equal neighbors need a "
+            "blank between them; use a recognizer with more frames a line"
+        )
+    states_passed = np.array(_trace_back(scores, may_skip))
+    numbers = np.arange(1, len(states), 2)
+    starts = np.searchsorted(states_passed, numbers, side="left").tolist()
+    ends = np.searchsorted(states_passed, numbers, side="right").tolist()
+    return tuple(zip(starts, ends))
+
+
+def log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> float:
+    """Natural log of the probability that the frames write the labels, over all paths.
+
+    >>> frames = np.log([[0.4, 0.6], [0.4, 0.6]])
+    >>> round(float(np.exp(log_probability(frames, [0]))), 2)
+    0.64
+    """
+    states, emissions, may_skip = _trellis(values, labels)
+    scores = np.full(len(states) + 2, -np.inf)
+    scores[2:4] = emissions[0, :2]
+    for emission in emissions[1:]:
+        scores[2:] = emission + np.logaddexp(
+            np.logaddexp(scores[2:], scores[1:-1]), scores[:-2] + may_skip
+        )
+    return float(np.logaddexp.reduce(scores[-2:] if labels else scores[-1:]))
+
+
+def _trellis(
+    values: NDArray[np.floating[Any]], labels: Sequence[int]
+) -> Tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """States blank, label, blank, ..., blank; what each emits; 0 where the blank before may be
+    skipped and -inf elsewhere."""
+    blank = values.shape[1] - 1
+    states = np.full(2 * len(labels) + 1, blank, dtype=np.int64)
+    states[1::2] = labels
+    may_skip = np.full(len(states), -np.inf)
+    may_skip[3::2][states[3::2] != states[1:-2:2]] = 0.0
+    return states, values[:, states].astype(np.float64), may_skip
+
+
+def _trace_back(scores: NDArray[np.float64], may_skip: NDArray[np.float64]) -> List[int]:
+    """The state of each frame on the best path."""
+    position = scores.shape[1] - (3 if scores[-1, -1] >= scores[-1, -2] else 4)
+    path = [position]
+    for before in scores[-2::-1]:
+        skipped, entered, stayed = before[position : position + 3].tolist()
+        skipped += may_skip[position]
+        if skipped > stayed and skipped > entered:
+            position -= 2
+        elif entered > stayed:
+            position -= 1
+        path.append(position)
+    return path[::-1]

@@ -1,0 +1,207 @@
+"""How sure a reading is: evidence for each word, and probabilities fitted to it.
+
+Platt 1999, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized
+Likelihood Methods", over a few kinds of evidence rather than one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.errors import ConfigError
+
+EVIDENCE = ("posterior", "lowest_peak", "mean_peak", "language", "length")
+"""What the columns of evidence are; `word_evidence` explains them."""
+
+_LEAST = 1e-6
+
+
+def word_evidence(
+    posterior: float, peaks: NDArray[np.float64], language: NDArray[np.float64]
+) -> Tuple[float, ...]:
+    """The evidence for one word, in the order of `EVIDENCE`.
+
+    Args:
+        posterior: the share of the beam that writes the word, at the word's end.
+        peaks: (L,) the highest probability of each of its characters within that one's frames.
+        language: (L,) natural-log probability of each character by the language model; zeros
+            without one.
+    Returns:
+        Log odds of the posterior, log of the lowest peak, mean log peak, mean of the language
+        model's, log of the length.
+    """
+    clipped = min(max(posterior, _LEAST), 1 - _LEAST)
+    log_peaks = np.log(np.maximum(peaks, _LEAST))
+    return (
+        math.log(clipped / (1 - clipped)),
+        float(log_peaks.min()),
+        float(log_peaks.mean()),
+        float(language.mean()),
+        math.log(len(peaks)),
+    )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Turns evidence into probabilities.
+
+    Attributes:
+        weights: of each kind of evidence, in the order of `EVIDENCE`.
+        bias: added to the weighted sum.
+        line_exponent: a line is right with the product of its words' probabilities to this power;
+            below 1, for the errors of a line come together.
+    """
+
+    weights: Tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0)
+    bias: float = 0.0
+    line_exponent: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(EVIDENCE):
+            raise ConfigError(
+                f"a calibration has {len(EVIDENCE)} weights ({', '.join(EVIDENCE)}), found "
+                f"{len(self.weights)}"
+            )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Calibration:
+        """The calibration that a bundle's configuration holds.
+
+        Raises:
+            ConfigError: a kind of evidence is not known here.
+        """
+        weights: Dict[str, float] = dict(data["weights"])
+        unknown = sorted(set(weights) - set(EVIDENCE))
+        if unknown:
+            raise ConfigError(f"evidence is one of {', '.join(EVIDENCE)}; found {unknown}")
+        return cls(
+            tuple(float(weights.get(name, 0.0)) for name in EVIDENCE),
+            float(data["bias"]),
+            float(data.get("line_exponent", 1.0)),
+        )
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The form for a bundle's configuration."""
+        return {
+            "weights": dict(zip(EVIDENCE, self.weights)),
+            "bias": self.bias,
+            "line_exponent": self.line_exponent,
+        }
+
+    def words(self, evidence: Sequence[Sequence[float]]) -> Tuple[float, ...]:
+        """The probability of each word to be right."""
+        return tuple(
+            _logistic(self.bias + sum(w * x for w, x in zip(self.weights, row))) for row in evidence
+        )
+
+    def line(self, words: Sequence[float]) -> float:
+        """The probability of a line to be right, by those of its words."""
+        return float(math.prod(words) ** self.line_exponent)
+
+
+UNCALIBRATED = Calibration()
+"""Takes the beam's posterior for the probability."""
+
+
+def fit_calibration(
+    evidence: NDArray[np.float64], correct: NDArray[np.bool_], ridge: float = 1.0
+) -> Calibration:
+    """Fit the word part of a calibration by logistic regression.
+
+    Args:
+        evidence: (N, len(EVIDENCE)) of words whose transcription is known.
+        correct: (N,) whether each was read right.
+        ridge: penalty on the squared weights, of evidence scaled to unit variance.
+    Raises:
+        ConfigError: all words are right, or all wrong, or the shapes do not fit.
+    """
+    if evidence.ndim != 2 or evidence.shape != (len(correct), len(EVIDENCE)):
+        raise ConfigError(
+            f"evidence of {len(correct)} words is a ({len(correct)}, {len(EVIDENCE)}) array, found "
+            f"{evidence.shape}"
+        )
+    if correct.all() or not correct.any():
+        raise ConfigError("a calibration needs right and wrong words, found one kind only")
+    mean, scale = evidence.mean(axis=0), evidence.std(axis=0)
+    scale[scale < 1e-9] = np.inf  # evidence that never varies gets no weight
+    inputs = np.column_stack([(evidence - mean) / scale, np.ones(len(correct))])
+    penalty = np.append(np.full(len(EVIDENCE), ridge), 0.0)
+    solution = np.zeros(inputs.shape[1])
+    for _ in range(50):
+        predicted = 1 / (1 + np.exp(-np.clip(inputs @ solution, -30, 30)))
+        gradient = inputs.T @ (predicted - correct) + penalty * solution
+        curvature = (inputs.T * np.maximum(predicted * (1 - predicted), 1e-9)) @ inputs
+        change = np.linalg.solve(curvature + np.diag(penalty + 1e-9), gradient)
+        solution -= np.clip(change, -2.0, 2.0)
+        if np.abs(change).max() < 1e-9:
+            break
+    weights = solution[:-1] / scale
+    return Calibration(tuple(weights.tolist()), float(solution[-1] - weights @ mean))
+
+
+def fit_line_exponent(
+    words: Sequence[Sequence[float]], correct: NDArray[np.bool_], candidates: int = 100
+) -> float:
+    """The power of the product of word probabilities that makes right lines likeliest.
+
+    Args:
+        words: the calibrated probabilities of each line's words.
+        correct: (N,) whether each line was read right.
+        candidates: how many powers, evenly between 0 and 2, are tried.
+    """
+    log_products = np.array([math.log(max(math.prod(line), 1e-300)) for line in words])
+    log_products = np.minimum(log_products, -1e-6)
+    powers = np.linspace(0.0, 2.0, candidates + 1)[1:]
+    log_right = powers[:, None] * log_products
+    likelihoods = np.where(correct, log_right, np.log(-np.expm1(log_right))).sum(axis=1)
+    return float(powers[likelihoods.argmax()])
+
+
+def expected_calibration_error(
+    confidences: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 15
+) -> float:
+    """Mean distance of confidence and share of right words, over bins of equally many words.
+
+    Nguyen and O'Connor 2015, "Posterior calibration and exploratory analysis for natural language
+    processing models".
+
+    >>> expected_calibration_error(np.array([0.5, 0.5]), np.array([True, False]), bins=1)
+    0.0
+    """
+    parts = reliability(confidences, correct, bins)
+    return sum(size * abs(mean - share) for mean, share, size in parts) / len(confidences)
+
+
+def reliability(
+    confidences: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 15
+) -> Tuple[Tuple[float, float, int], ...]:
+    """(mean confidence, share of right words, number of words) of bins of equally many words."""
+    parts = np.array_split(np.argsort(confidences, kind="stable"), bins)
+    return tuple(
+        (float(confidences[part].mean()), float(correct[part].mean()), len(part))
+        for part in parts
+        if len(part)
+    )
+
+
+def auroc(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    """The chance that a right word has a higher confidence than a wrong one, ties counting half.
+
+    >>> auroc(np.array([0.9, 0.2, 0.8]), np.array([True, False, True]))
+    1.0
+    """
+    _, inverse, counts = np.unique(confidences, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    right, wrong = int(correct.sum()), int((~correct).sum())
+    if not right or not wrong:
+        raise ConfigError("AUROC needs right and wrong words, found one kind only")
+    return float((ranks[correct].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
