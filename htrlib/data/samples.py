@@ -11,7 +11,18 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,7 +249,13 @@ class Dataset(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # overloads say no more here
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Dataset: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Sample, Dataset]:
         """A sample, or the dataset of a slice."""
         if isinstance(index, slice):
             return replace(self, samples=self.samples[index])
@@ -284,13 +301,13 @@ class Dataset(Sequence[Sample]):
                 else:
                     problems.append(Problem(reason, sample.source, sample.text, skipped="line"))
                 continue
-            lines = tuple(line for line in sample.lines if keep(line))
-            problems.extend(
-                Problem(reason, sample.source, line.text, skipped="line")
-                for line in sample.lines
-                if line not in lines
-            )
-            samples.append(replace(sample, lines=lines))
+            lines = []
+            for line in sample.lines:
+                if keep(line):
+                    lines.append(line)
+                else:
+                    problems.append(Problem(reason, sample.source, line.text, skipped="line"))
+            samples.append(replace(sample, lines=tuple(lines)))
         return Dataset(tuple(samples), tuple(problems))
 
     def within(self, charset: Charset) -> Dataset:
@@ -329,8 +346,9 @@ class Dataset(Sequence[Sample]):
                 f"{len(groups)} groups by {by} cannot be split at {fraction}: one side is empty; "
                 "give more data or another fraction"
             )
-        sides = [[s for s, key in zip(self.samples, keys) if (key in first) is on] for on in (1, 0)]
-        return Dataset(tuple(sides[0]), self.problems), Dataset(tuple(sides[1]))
+        inside = tuple(s for s, key in zip(self.samples, keys) if key in first)
+        outside = tuple(s for s, key in zip(self.samples, keys) if key not in first)
+        return Dataset(inside, self.problems), Dataset(outside)
 
     def report(self) -> Report:
         """Counts, charset and problems."""

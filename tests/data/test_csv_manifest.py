@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from htrlib import data
+from htrlib.errors import AnnotationError, DatasetError
+from htrlib.geometry import Box
+
+
+def write(folder, text, name="lines.csv"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_each_row_is_a_line(tmp_path, make_picture):
+    make_picture("a.png")
+    make_picture("b.png")
+    path = write(
+        tmp_path,
+        "image,text,writer,page,split,remark\n"
+        'a.png,"Yes, ""he"" said",w,p,train,x\n\nb.png,No,,,,\n',
+    )
+    first, second = data.load("csv", path)
+    assert (first.text, first.writer, first.page, first.split, first.line) == (
+        'Yes, "he" said', "w", "p", "train", None
+    )  # fmt: skip
+    assert (second.text, second.writer, second.page) == ("No", None, None)
+    assert [line.source for line in data.load("csv", path, split="train")] == ["a.png"]
+
+
+def test_rows_with_boxes_make_pages(tmp_path, make_picture):
+    make_picture("scans/a.png")
+    path = write(
+        tmp_path,
+        "image\ttext\tleft\ttop\tright\tbottom\tid\n"
+        "a.png\tone\t0\t0\t50\t9.5\tx\na.png\ttwo\t\t\t\t\ty\n",
+        "lines.tsv",
+    )
+    (page,) = data.load("csv", path, images=tmp_path / "scans")
+    assert page.text == "one\ntwo"
+    assert page.paragraph == page.lines[0].line.box == Box(0, 0, 50, 9.5)
+    assert page.lines[1].line is None
+
+
+def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    path = write(tmp_path, "image,text\na.png,text\na.png,again\ngone.png,text\n")
+    assert data.load("csv", path).report().skipped == {"duplicate id": 1, "missing image": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: no column image, text; found an empty file"),
+        ("image;text\n", "line 1: no column image, text"),
+        ("image,text,left\n", "no column top, right, bottom"),
+        ("image,text,text\n", "more than one column text"),
+        ("image,text\na.png,b\na.png,Yes, he said\n", "line 3: 3 cells, but 2 columns"),
+        ("image,text,left,top,right,bottom\na.png,b,1,x,3,4\n", "line 2: .*found 1, x, 3, 4"),
+    ],
+)
+def test_errors_name_the_line(tmp_path, make_picture, text, message):
+    make_picture("a.png")
+    with pytest.raises(AnnotationError, match=rf"lines\.csv, {message}|lines\.csv.*{message}"):
+        data.load("csv", write(tmp_path, text))
+
+
+def test_a_manifest_without_rows_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match="it is empty"):
+        data.load("csv", write(tmp_path, "image,text\n"))

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labeled_pages import pages
+
+from htrlib import data
+from htrlib.data import Dataset
+from htrlib.errors import AnnotationError, DatasetError
+from htrlib.geometry import Box
+
+
+def text(content, left, top, width=40, line=1, kind="handwritten", **more):
+    corners = [(left, top), (left + width, top), (left + width, top + 10), (left, top + 10)]
+    bb = [{"x": x, "y": y} for x, y in corners]
+    return {"text": content, "line_num": line, "type": kind, "bb": bb, **more}
+
+
+def custom(*texts, reference="a.png", spelling="job-name", **more):
+    return {
+        "source-ref": reference,
+        "label": {"texts": list(texts), "imageSource": {"s3Uri": reference}},
+        "label-metadata": {
+            "type": "groundTruth/custom",
+            spelling: "my-job",
+            "human-annotated": "yes",
+        },
+        **more,
+    }
+
+
+def boxed(*boxes, names=("paragraph", "line", "word"), size=(200, 100), **metadata):
+    annotations = [
+        {"class_id": names.index(name), "left": x, "top": y, "width": w, "height": h}
+        for name, x, y, w, h in boxes
+    ]
+    return {
+        "source-ref": "a.png",
+        "label": {
+            "annotations": annotations,
+            "image_size": [{"width": size[0], "height": size[1], "depth": 3}],
+        },
+        "label-metadata": {
+            "class-map": {str(index): name for index, name in enumerate(names)},
+            "objects": [{"confidence": 0.9}] * len(boxes),
+            "type": "groundtruth/object-detection",
+            "job-name": "my-job",
+            **metadata,
+        },
+    }
+
+
+def write(folder, *rows):
+    path = folder / "output.manifest"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("spelling", ["job-name", "job_name"])
+def test_texts_of_a_line_number_make_a_line(tmp_path, make_picture, spelling):
+    make_picture("a.png")
+    texts = [
+        text("there", 60, 12, line="1"),
+        text("Hello,", 10, 10, line="1"),
+        text("second line", 10, 40, 100, line=2),
+        text("last", 10, 80, line=10, confidence=0.5),
+    ]
+    path = write(tmp_path, custom(*texts, spelling=spelling, writer="w", split="dev"))
+    (page,) = data.load("ground_truth", path)
+    assert page.text == "Hello, there\nsecond line\nlast"
+    assert (page.source, page.writer, page.split) == ("a.png", "w", "dev")
+    first, second, last = page.lines
+    assert first.line.box == Box(10, 10, 100, 22)
+    assert [(word.text, word.box.left) for word in first.words] == [("Hello,", 10), ("there", 60)]
+    assert second.words == ()
+    assert last.line.confidence == 0.5
+
+
+def test_a_slanted_outline_is_kept_as_polygon(tmp_path, make_picture):
+    make_picture("a.png")
+    outline = [{"x": 5, "y": 10}, {"x": 90, "y": 5}, {"x": 90, "y": 20}, {"x": 5, "y": 25}]
+    path = write(tmp_path, custom({"text": "a b", "line_num": 1, "type": "", "bb": outline}))
+    (line,) = data.load("ground_truth", path)[0].lines
+    assert line.line.polygon.points == ((5, 10), (90, 5), (90, 20), (5, 25))
+
+
+def test_several_answers_are_consolidated(tmp_path, make_picture):
+    make_picture("a.png")
+    rows = [custom(text(word, 10, 10)) for word in ("Hello!", "Hello!", "Hallo!")]
+    listed = custom()
+    listed["label"] = [row["label"] for row in rows]
+    for manifest in (rows, [listed]):
+        (page,) = data.load("ground_truth", write(tmp_path, *manifest))
+        assert page.text == "Hello!"
+        assert 0.9 < page.lines[0].line.confidence < 1
+
+
+def test_a_label_in_a_string_is_read(tmp_path, make_picture):
+    make_picture("a.png")
+    row = custom(text("a", 10, 10))
+    row["label"] = json.dumps(row["label"])
+    assert data.load("ground_truth", write(tmp_path, row))[0].text == "a"
+
+
+def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    texts = [
+        text("header", 10, 0, kind="printed"),
+        text(" ", 10, 0),
+        {"text": "no box", "line_num": 1, "type": "handwritten"},
+        text("outside", 500, 0),
+        text("by itself", 10, 60, line=""),
+        text("good", 10, 20),
+    ]
+    dataset = data.load("ground_truth", write(tmp_path, custom(*texts)))
+    assert dataset[0].text == "good\nby itself"
+    assert dataset.report().skipped == {
+        "printed text": 1,
+        "line without text": 1,
+        "text without a box": 1,
+        "text without a usable box": 1,
+    }
+    assert "text without a line number" in dataset.report().mended
+
+
+def test_failed_rejected_and_unlabeled_rows_are_reported(tmp_path, make_picture):
+    for name in "abcd":
+        make_picture(f"{name}.png")
+    failed = custom(text("a", 0, 0), reference="a.png")
+    failed["label-metadata"]["failure-reason"] = "ClientError: too large"
+    rejected = custom(text("b", 0, 0), reference="b.png")
+    rejected["check"] = "1"
+    rejected["check-metadata"] = {"class-name": "Bad", "type": "groundtruth/label-verification"}
+    accepted = custom(text("c", 0, 0), reference="c.png")
+    accepted["check-metadata"] = {"class-name": "good", "type": "groundtruth/label-verification"}
+    path = write(tmp_path, failed, rejected, accepted, {"source-ref": "d.png"})
+    dataset = data.load("ground_truth", path)
+    assert [page.source for page in dataset] == ["c.png"]
+    assert dataset.report().skipped == {
+        "labeling failed": 1,
+        "rejected by verification": 1,
+        "not labeled": 1,
+    }
+    assert "too large" in str(dataset.problems[0])
+    assert len(data.load("ground_truth", path, rejected=["ugly"])) == 2
+
+
+def test_boxes_give_paragraph_lines_and_words(tmp_path, make_picture):
+    make_picture("a.png")
+    row = boxed(
+        ("paragraph", 5, 5, 190, 90),
+        ("line", 10, 50, 100, 12),
+        ("line", 10, 10, 100, 12),
+        ("word", 60, 11, 30, 10),
+        ("word", 12, 11, 30, 10),
+        ("word", 60, 80, 30, 10),
+        ("word", 12, 81, 30, 10),
+    )
+    dataset = data.load("ground_truth", write(tmp_path, row))
+    (page,) = dataset.pages
+    assert page.paragraph == Box(5, 5, 195, 95)
+    assert [(line.text, line.line.box.top) for line in page.lines] == [("", 10), ("", 50), ("", 80)]
+    assert [[word.box.left for word in line.words] for line in page.lines] == [
+        [12, 60],
+        [],
+        [12, 60],
+    ]
+    assert dataset.lines == ()
+    assert dataset.report().lines_without_text == 3
+
+
+def test_other_class_names_are_mapped_or_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    row = boxed(("Zeile", 0, 0, 9, 9), ("stamp", 9, 9, 9, 9), names=("Zeile", "stamp"))
+    dataset = data.load("ground_truth", write(tmp_path, row), classes={"Zeile": "line"})
+    assert len(dataset[0].lines) == 1
+    assert dataset.report().skipped == {"class that is neither paragraph, line nor word": 1}
+
+
+def test_a_picture_of_another_size_is_not_used(tmp_path, make_picture):
+    make_picture("a.png")
+    with pytest.raises(DatasetError, match="says 20 x 10"):
+        data.load("ground_truth", write(tmp_path, boxed(size=(20, 10))))
+
+
+def test_pictures_on_s3_are_looked_up_in_a_folder(tmp_path, make_picture):
+    make_picture("scans/deep/a.png")
+    make_picture("scans/b.png")
+    path = write(
+        tmp_path,
+        custom(text("a", 0, 0), reference="s3://bucket/prefix/deep/a.png"),
+        custom(text("b", 0, 0), reference="s3://bucket/prefix/b.png"),
+    )
+    dataset = data.load("ground_truth", path, images=tmp_path / "scans")
+    assert [page.image.name for page in dataset.pages] == ["a.png", "b.png"]
+    fetched = data.load("ground_truth", path, images=lambda reference: tmp_path / "scans" / "b.png")
+    assert len(fetched) == 2
+    with pytest.raises(AnnotationError, match="images=FOLDER"):
+        data.load("ground_truth", path)
+
+
+def test_a_source_ref_cannot_leave_the_folder(tmp_path, make_picture):
+    make_picture("secret.png")
+    path = write(tmp_path, custom(text("a", 0, 0), reference="s3://bucket/../secret.png"))
+    with pytest.raises(AnnotationError, match=r"without \.\."):
+        data.load("ground_truth", path, images=tmp_path / "scans")
+
+
+def test_the_attribute_is_named_where_there_are_several(tmp_path, make_picture):
+    make_picture("a.png")
+    row = custom(text("a", 0, 0))
+    row.update({"other": {"texts": [text("b", 0, 0)]}, "other-metadata": {}})
+    path = write(tmp_path, row)
+    with pytest.raises(AnnotationError, match="found label, other; name it with attribute="):
+        data.load("ground_truth", path)
+    assert data.load("ground_truth", path, attribute="other")[0].text == "b"
+
+
+def test_a_missing_picture_is_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    path = write(tmp_path, custom(text("a", 0, 0)), custom(text("b", 0, 0), reference="b.png"))
+    assert data.load("ground_truth", path).report().skipped == {"missing image": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{oops", "line 3: not JSON"),
+        ("[1]", r"line 3: expected an object, found \[1\]"),
+        ('{"label": 1}', "line 3: expected the key"),
+        (json.dumps({**custom(), "source-ref": "b.png", "label": {"x": 1}}), "line 3: .*texts"),
+        (
+            json.dumps({**custom(), "source-ref": "b.png", "label": {"texts": [{"bb": []}]}}),
+            "line 3: .*'text'",
+        ),
+    ],
+)
+def test_errors_name_the_line(tmp_path, make_picture, line, message):
+    make_picture("a.png")
+    make_picture("b.png")
+    path = write(tmp_path, custom(text("a", 0, 0)))
+    path.write_text(path.read_text() + f"\n{line}\n")
+    with pytest.raises(AnnotationError, match=rf"output\.manifest, {message}") as error:
+        data.load("ground_truth", path)
+    assert error.value.line_number == 3
+
+
+def test_an_empty_manifest_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match="it is empty"):
+        data.load("ground_truth", write(tmp_path))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        pages(with_baseline=False), min_size=1, max_size=2, unique_by=lambda p: p.source.lower()
+    )
+)
+def test_what_is_written_is_read(samples):
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "output.manifest"
+        assert not data.write_ground_truth(Dataset(tuple(samples)), path)
+        dataset = data.load("ground_truth", path)
+        assert len(dataset) == len(samples)
+    assert not dataset.problems
+    for sample, page in zip(samples, dataset.pages):
+        assert page.source == f"images/{sample.source}.png"
+        assert [(line.text, line.line) for line in page.lines] == [
+            (line.text, line.line) for line in sample.lines
+        ]
+        assert [line.words for line in page.lines if len(line.words) > 1] == [
+            line.words for line in sample.lines if len(line.words) > 1
+        ]
+        assert (page.paragraph, page.writer, page.split) == (
+            sample.paragraph,
+            sample.writer,
+            sample.split,
+        )
+
+
+def test_a_prefix_makes_remote_references(tmp_path, make_picture):
+    make_picture("a.png")
+    dataset = data.load("ground_truth", write(tmp_path, custom(text("a", 0, 0))))
+    path = tmp_path / "out" / "output.manifest"
+    data.write_ground_truth(dataset, path, prefix="s3://bucket/scans/")
+    assert json.loads(path.read_text())["source-ref"] == "s3://bucket/scans/a.png"
+    again = data.load("ground_truth", path, images=path.parent / "images")
+    assert again[0].text == "a"
