@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Pipeline:
         device: "cpu", "gpu" or "gpu:N" for them; None is the first GPU, or else the CPU.
     Raises:
         ConfigError: both `recognize_line` and `recognize_lines` are given.
+        BundleError: as for `load_bundle`.
     """
 
     def __init__(
@@ -58,13 +59,12 @@ class Pipeline:
         if recognize_line:
             recognize_lines = partial(_one_by_one, recognize_line)
         replaced = detect_paragraph, segment_lines, recognize_lines, decode
-        model = {"bundle": bundle, "device": device}
+        self.bundle = None if all(replaced) else load_bundle(bundle)
+        model: Dict[str, Any] = {"bundle": self.bundle, "device": device}
         self.detect_paragraph = detect_paragraph or partial(paragraph.detect_paragraph, **model)
         self.segment_lines = segment_lines or partial(lines.segment_lines, **model)
         self.recognize_lines = recognize_lines or partial(recognition.recognize_lines, **model)
-        self.decode = decode or partial(decoding.decode, bundle=bundle)
-        self._bundle = bundle
-        self._reads_bundle = not all(replaced)
+        self.decode = decode or partial(decoding.decode, bundle=self.bundle)
 
     def transcribe(self, source: Union[Source, Page]) -> Union[PageResult, DocumentResult]:
         """Read a picture: a file, its bytes, or an array that is a page already.
@@ -73,7 +73,7 @@ class Pipeline:
             a `DocumentResult` where the file holds several pages, or else a `PageResult`.
         Raises:
             ImageError: it is no picture that can be read.
-            BundleError, DeviceError: as for `Bundle.network`.
+            BundleMismatchError, DeviceError: as for `Bundle.network`.
         """
         if isinstance(source, np.ndarray):
             return self.transcribe_page(source)
@@ -89,7 +89,7 @@ class Pipeline:
             source: the name that the result carries.
         """
         size = Size(check_page(page).shape[1], page.shape[0])
-        label = load_bundle(self._bundle).label if self._reads_bundle else None
+        label = None if self.bundle is None else self.bundle.label
         paragraph = self.detect_paragraph(page)
         if paragraph is None:
             return PageResult(size, bundle=label, source=source)

@@ -1,0 +1,46 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
+from htrlib.charset import Charset
+
+TINY_RECOGNIZER = {
+    "num_classes": 4,
+    "stem": 2,
+    "blocks": [[3, [2, 1]]],
+    "hidden": 4,
+    "dropout": 0.0,
+}
+
+
+@pytest.fixture
+def tiny_bundle(tmp_path: Path) -> Path:
+    """A bundle of the symbols a, b, c with an untrained recognizer."""
+    from htrlib import networks
+    from htrlib.networks import runner
+
+    block = networks.build("line-recognition", TINY_RECOGNIZER)
+    block.initialize()
+    runner.run(block, np.zeros((1, 1, 16, 32), dtype=np.float32))
+    write_bundle(
+        tmp_path / "tiny",
+        {"name": "tiny", "version": "7", "networks": {"line-recognition": TINY_RECOGNIZER}},
+        Charset.from_text("abc"),
+        {"line-recognition": runner.get_parameters(block)},
+        {"words.lm": b"a model"},
+    )
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def default_bundle() -> str:
+    """The name of the bundle that ships; tests that need it wait for it."""
+    if not (BUNDLED / DEFAULT / CONFIG).is_file():
+        pytest.skip(f"the bundle {DEFAULT!r} is not in the tree yet")
+    return DEFAULT
