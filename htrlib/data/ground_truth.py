@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -12,7 +12,6 @@ from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.consolidation import MarkedText, consolidate
 from htrlib.data.manifest import (
     Images,
-    Row,
     is_verification,
     label_attribute,
     locate,
@@ -65,25 +64,36 @@ def load(
     rows = read_rows(path)
     attribute = attribute or label_attribute(path, rows)
     reader = _Reader(path, attribute, classes or {}, [name.lower() for name in rejected])
-    pages: Dict[str, List[Row]] = {}
+    pages: Dict[str, List[_Answer]] = {}
     for number, row in rows:
         reference = row.get("source-ref")
         if not isinstance(reference, str):
             raise AnnotationError('expected the key "source-ref" with a text', path, number)
-        if reader.usable(reference, row):
-            pages.setdefault(reference, []).append((number, row))
-    for reference, answers in pages.items():
+        if not reader.usable(reference, row):
+            continue
         try:
-            reader.add_page(reference, locate(path, reference, images), answers)
-        except AnnotationError:
-            raise
+            answers = _answers(row, attribute)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise AnnotationError(
                 f"{attribute!r} is not of a form that docs/training-data.md shows: {error!r}",
                 path,
-                answers[0][0],
+                number,
             ) from error
+        pages.setdefault(reference, []).extend(answers)
+    for reference, answers in pages.items():
+        reader.add_page(reference, locate(path, reference, images), answers)
     return reader.collector.dataset(path)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one worker, or one job, said of an image: texts, or boxes by their class."""
+
+    texts: Optional[Tuple[MarkedText, ...]]
+    boxes: Tuple[Tuple[str, Tuple[float, ...]], ...]
+    size: Optional[Size]
+    writer: Optional[str]
+    split: Optional[str]
 
 
 class _Reader:
@@ -116,37 +126,29 @@ class _Reader:
         self.collector.note(reason, reference, detail, skipped="page")
         return False
 
-    def add_page(self, reference: str, image: Path, rows: Sequence[Row]) -> None:
-        """Add the page of an image; several rows are several workers' answers."""
-        contents = [_content(row[self.attribute]) for _, row in rows]
-        first = rows[0][1]
-        flat = [answer for content in contents for answer in _answers(content)]
-        boxes = [answer for answer in flat if "annotations" in answer]
-        stated = None
-        if boxes and boxes[0].get("image_size"):
-            size = boxes[0]["image_size"][0]
-            stated = Size(int(size["width"]), int(size["height"]))
-        found = self.collector.picture(image, reference, stated)
-        if found is None:
+    def add_page(self, reference: str, image: Path, answers: Sequence[_Answer]) -> None:
+        """Add the page of an image; several answers come from several workers."""
+        first = answers[0]
+        size = self.collector.picture(image, reference, first.size)
+        if size is None:
             return
+        texts = [answer.texts for answer in answers if answer.texts is not None]
         paragraph = None
-        if boxes:
-            if len(boxes) > 1:
-                detail = f"{len(boxes)} rows, the first is used"
-                self.collector.note("duplicate id", reference, detail)
-            metadata = first[f"{self.attribute}-metadata"]
-            paragraph, lines = self._boxed(found, reference, boxes[0]["annotations"], metadata)
+        if texts:
+            lines = self._written(size, reference, texts)
         else:
-            texts = [[_marked(text) for text in answer["texts"]] for answer in flat]
-            lines = self._written(found, reference, texts)
+            paragraph, lines = self._boxed(size, reference, first.boxes)
+            if len(answers) > 1:
+                detail = f"{len(answers)} rows of boxes, the first is used"
+                self.collector.note("duplicate id", reference, detail)
         self.collector.add_page(
             image,
-            found,
+            size,
             reference,
             lines,
             paragraph=paragraph,
-            writer=first.get("writer"),
-            split=first.get("split"),
+            writer=first.writer,
+            split=first.split,
         )
 
     def _written(
@@ -199,50 +201,49 @@ class _Reader:
         return self.collector.line(text, reference, place, words=words)
 
     def _boxed(
-        self,
-        size: Size,
-        reference: str,
-        annotations: Sequence[Mapping[str, Any]],
-        metadata: Mapping[str, Any],
+        self, size: Size, reference: str, boxes: Sequence[Tuple[str, Tuple[float, ...]]]
     ) -> Tuple[Optional[Box], List[Optional[LabeledLine]]]:
         """Paragraph and lines of a bounding box job."""
         found: Dict[str, List[Box]] = {"paragraph": [], "line": [], "word": []}
-        for annotation in annotations:
-            name = metadata["class-map"][str(annotation["class_id"])]
+        for name, edges in boxes:
             role = self.classes.get(name, name.lower())
             if role not in found:
-                self.collector.note(
-                    "class that is neither paragraph, line nor word",
-                    reference,
-                    name,
-                    skipped="line",
-                )
+                reason = "class that is neither paragraph, line nor word"
+                self.collector.note(reason, reference, name, skipped="line")
                 continue
-            left, top = float(annotation["left"]), float(annotation["top"])
-            right, bottom = left + float(annotation["width"]), top + float(annotation["height"])
-            box = self.collector.box(size, reference, (left, top, right, bottom))
+            box = self.collector.box(size, reference, edges)
             if box is not None:
                 found[role].append(box)
         paragraph = union_of(found["paragraph"]) if found["paragraph"] else None
         return paragraph, [*_lines_of(found["line"], found["word"])]
 
 
-def _content(value: Any) -> Any:
-    """A label; some jobs leave it as JSON in a string."""
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _answers(content: Any) -> List[Dict[str, Any]]:
-    """The answers in one label: itself, or those in its list."""
-    answers = content if isinstance(content, list) else [content]
-    for answer in answers:
+def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
+    """The answers in a row's label: one, or a list; some jobs leave JSON in a string."""
+    label = row[attribute]
+    content = json.loads(label) if isinstance(label, str) else label
+    answers = []
+    for answer in content if isinstance(content, list) else [content]:
         if not isinstance(answer, dict) or not {"texts", "annotations"} & answer.keys():
             raise ValueError('expected "texts" (a custom job) or "annotations" (a box job)')
+        boxes = answer.get("annotations", ())
+        names = row[f"{attribute}-metadata"]["class-map"] if boxes else {}
+        size = (answer.get("image_size") or [None])[0]
+        answers.append(
+            _Answer(
+                texts=tuple(map(_marked, answer["texts"])) if "texts" in answer else None,
+                boxes=tuple((names[str(box["class_id"])], _edges(box)) for box in boxes),
+                size=None if size is None else Size(int(size["width"]), int(size["height"])),
+                writer=row.get("writer"),
+                split=row.get("split"),
+            )
+        )
     return answers
 
 
 def _marked(text: Mapping[str, Any]) -> MarkedText:
-    number = str(text.get("line_num") or "").strip()
+    number = text.get("line_num")
+    number = None if number is None else str(number).strip()
     return MarkedText(
         text=str(text["text"]),
         points=tuple((float(point["x"]), float(point["y"])) for point in text.get("bb") or ()),
@@ -250,6 +251,11 @@ def _marked(text: Mapping[str, Any]) -> MarkedText:
         kind=str(text.get("type") or "handwritten"),
         confidence=float(text.get("confidence", 1.0)),
     )
+
+
+def _edges(box: Mapping[str, Any]) -> Tuple[float, ...]:
+    left, top, width, height = (float(box[key]) for key in ("left", "top", "width", "height"))
+    return (left, top, left + width, top + height)
 
 
 def _lines_of(lines: Sequence[Box], words: Sequence[Box]) -> List[LabeledLine]:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple, Union
-from xml.etree.ElementTree import Element, ElementTree, SubElement, register_namespace
+from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.pictures import file_stems, find_picture, place_picture
@@ -19,6 +19,7 @@ from htrlib.geometry import Box, Point, Size
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*index:\s*(\d+)")
+_CUSTOM_SYNTAX = re.compile(r"[{};]")
 _STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
 
 
@@ -197,7 +198,6 @@ def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem,
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    register_namespace("", NAMESPACE)
     problems = [
         Problem("a line picture is no page", sample.source, skipped="line")
         for sample in dataset
@@ -213,15 +213,13 @@ def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem,
                 )
             else:
                 _line_element(region, index, line, line.line)
-        ElementTree(root).write(
-            folder / f"{stem}.xml", encoding="UTF-8", xml_declaration=True, default_namespace=None
-        )
+        ElementTree(root).write(folder / f"{stem}.xml", encoding="UTF-8", xml_declaration=True)
     return tuple(problems)
 
 
 def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
     """The root, and the one text region, of a page."""
-    root = Element(f"{{{NAMESPACE}}}PcGts")
+    root = Element("PcGts", xmlns=NAMESPACE)
     metadata = _add(root, "Metadata")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     for name, text in (("Creator", "htrlib"), ("Created", now), ("LastChange", now)):
@@ -243,7 +241,8 @@ def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
 
 
 def _line_element(region: Element, index: int, line: LabeledLine, place: TextLine) -> None:
-    custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{t};}}" for t in line.tags]
+    tags = [_CUSTOM_SYNTAX.sub(" ", tag) for tag in line.tags]
+    custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{tag};}}" for tag in tags]
     name = line.id or f"l{index}"
     element = _add(region, "TextLine", id=name, custom=" ".join(custom))
     outline = _corners(place.box) if place.polygon is None else _format(place.polygon.points)
@@ -258,7 +257,7 @@ def _line_element(region: Element, index: int, line: LabeledLine, place: TextLin
 
 
 def _add(parent: Element, tag: str, **attributes: str) -> Element:
-    return SubElement(parent, f"{{{NAMESPACE}}}{tag}", attributes)
+    return SubElement(parent, tag, attributes)
 
 
 def _corners(box: Box) -> str:

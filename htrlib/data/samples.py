@@ -381,13 +381,18 @@ class Dataset(Sequence[Sample]):
 
 
 def clean_text(text: str) -> str:
-    """Unicode form NFC, white space folded to single spaces, control characters dropped.
+    """Unicode form NFC, white space folded to single spaces, what XML cannot hold dropped.
 
     >>> clean_text("  a\\n\\tb\\x00 ")
     'a b'
     """
-    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
-    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    kept = "".join(c for c in text if c.isspace() or _is_character(c))
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
+def _is_character(symbol: str) -> bool:
+    """Whether it is neither a control character nor half a surrogate pair nor a noncharacter."""
+    return unicodedata.category(symbol) not in ("Cc", "Cs") and symbol not in "\ufffe\uffff"
 
 
 def concatenate(datasets: Iterable[Dataset]) -> Dataset:

@@ -66,7 +66,7 @@ def test_texts_of_a_line_number_make_a_line(tmp_path, make_picture, spelling):
     make_picture("a.png")
     texts = [
         text("there", 60, 12, line="1"),
-        text("Hello,", 10, 10, line="1"),
+        text("Hello,", 10, 10, line="1 "),
         text("second line", 10, 40, 100, line=2),
         text("last", 10, 80, line=10, confidence=0.5),
     ]
@@ -115,7 +115,7 @@ def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
         {"text": "no box", "line_num": 1, "type": "handwritten"},
         text("outside", 500, 0),
         text("by itself", 10, 60, line=""),
-        text("good", 10, 20),
+        text("good", 10, 20, line=0),
     ]
     dataset = data.load("ground_truth", write(tmp_path, custom(*texts)))
     assert dataset[0].text == "good\nby itself"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -134,11 +135,17 @@ def test_lines_outside_a_charset_are_left_out_and_reported():
 
 
 @given(st.text())
-def test_clean_text_is_stable_and_has_no_control_characters(text):
+def test_clean_text_is_stable_and_fits_into_xml(text):
     cleaned = clean_text(text)
-    assert clean_text(cleaned) == cleaned
-    assert cleaned == " ".join(cleaned.split())
-    assert cleaned.isprintable() or not any(c in cleaned for c in "\x00\t\n\r\x7f\x85")
+    assert clean_text(cleaned) == cleaned == " ".join(cleaned.split())
+    element = ElementTree.Element("a")
+    element.text = cleaned
+    assert (ElementTree.fromstring(ElementTree.tostring(element)).text or "") == cleaned
+
+
+@pytest.mark.parametrize("text", ["\ufffe", "\uffff", "\x0b", "\x7f", "\ud800", "\x1f \x00\t"])
+def test_what_is_no_character_is_dropped(text):
+    assert clean_text(text) == ""
 
 
 def test_clean_text_composes_accents():
