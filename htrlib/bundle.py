@@ -245,9 +245,9 @@ def _load(directory: Path, checksums: bytes) -> Bundle:
     try:
         for network in (bundle.network_config(name) for name in config["networks"]):
             bundle.file(network["file"])
+        classes = config["networks"].get("line-recognition", {}).get("num_classes")
     except (KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{directory / CONFIG} lacks or spoils {error}") from error
-    classes = config["networks"].get("line-recognition", {}).get("num_classes")
     if classes not in (None, len(charset) + 1):
         raise BundleMismatchError(
             f"{directory}: classes of the recognizer, for the symbols of the charset and the blank",

@@ -31,7 +31,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     0: all went well; 1: some inputs could not be read; 2: nothing could be done.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # results are UTF-8 in every locale
+        # results are UTF-8 in every locale; a file name that is no text is escaped as in JSON
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     parsed = build_parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, List
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from htrlib.charset import Charset
+from htrlib.cli.main import main
+from htrlib.document import LogProbs, PageResult, TextLine, Transcription
+from htrlib.geometry import Box
+from htrlib.stages import decoding, lines, paragraph, recognition
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def htr(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`htr transcribe` with stages that read a page of height H as `H-1` and `H-2`."""
+    charset = Charset.from_text("a")
+
+    def detect(page: Any, *, bundle: Any, device: Any) -> Any:
+        return None if page.min() == 255 else Box(0, 0, page.shape[1], page.shape[0])
+
+    def segment(page: Any, box: Box, *, bundle: Any, device: Any) -> Any:
+        middle = box.bottom / 2
+        return (TextLine(Box(0, 0, 9, middle)), TextLine(Box(0, middle, 9, box.bottom)))
+
+    def recognize(page: Any, found: Any, *, bundle: Any, device: Any) -> Any:
+        return [LogProbs(np.full((1, 2), len(page), np.float32), charset) for _ in found]
+
+    numbers = iter(range(1000))
+
+    def read(log_probs: LogProbs, *, bundle: Any) -> Transcription:
+        row = next(numbers) % 2 + 1
+        return Transcription(f"{log_probs.values[0, 0]:.0f}-{row}", 0.0, 1.0)
+
+    monkeypatch.setattr(paragraph, "detect_paragraph", detect)
+    monkeypatch.setattr(lines, "segment_lines", segment)
+    monkeypatch.setattr(recognition, "recognize_lines", recognize)
+    monkeypatch.setattr(decoding, "decode", read)
+    monkeypatch.chdir(tiny_bundle.parent)
+    return lambda *arguments: main(
+        ["transcribe", *map(str, arguments), "--bundle", str(tiny_bundle)]
+    )
+
+
+def draw(path: Path, height: int = 40, value: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (30, height), value).save(path)
+    return path
+
+
+def test_one_page_prints_its_rows_and_nothing_else(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    assert htr(draw(tmp_path / "a.png", 40)) == 0
+    assert capsys.readouterr() == ("40-1\n40-2\n", "")
+
+
+def test_no_handwriting_prints_nothing_and_is_no_failure(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    assert htr(draw(tmp_path / "blank.png", value=255)) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_several_pages_are_headed_by_their_names(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    first, second = draw(tmp_path / "a.png", 40), draw(tmp_path / "b.png", 50)
+    assert htr(first, second) == 0
+    expected = f"==> {first} <==\n40-1\n40-2\n\n==> {second} <==\n50-1\n50-2\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_json_is_one_object_a_row(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    paths = [draw(tmp_path / name) for name in ("a.png", "é.png")]
+    assert htr(*paths, "--format", "json") == 0
+    rows = capsys.readouterr().out.splitlines()
+    results = [PageResult.from_dict(json.loads(row)) for row in rows]
+    assert [result.source for result in results] == [str(path) for path in paths]
+    assert results[0].bundle == "tiny 7"
+
+
+def test_a_folder_gives_its_pictures_by_name(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    folder = tmp_path / "letters"
+    for name, height in (("b.PNG", 50), ("a.jpg", 40), ("a.overlay.png", 60)):
+        draw(folder / name, height)
+    (folder / "notes.txt").write_text("not a picture")
+    assert htr(folder) == 0
+    out = capsys.readouterr().out
+    assert [row for row in out.splitlines() if row.endswith("-1")] == ["40-1", "50-1"]
+
+
+def test_an_unreadable_file_is_named_and_the_rest_goes_on(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("Dear sister")
+    assert htr(text, tmp_path / "missing.png", draw(tmp_path / "good.png")) == 1
+    out, err = capsys.readouterr()
+    assert "40-1\n40-2\n" in out
+    assert "text.png" not in out
+    rows = err.splitlines()
+    assert len(rows) == 2
+    assert all(row.startswith("htr: ") for row in rows)
+    assert "text.png" in rows[0]
+    assert "missing.png" in rows[1]
+
+
+def test_a_folder_without_pictures_is_named(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "empty").mkdir()
+    assert htr(tmp_path / "empty") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "empty" in err
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("text", ".txt"), ("json", ".json")])
+def test_output_writes_one_file_per_input(
+    htr: Run, tmp_path: Path, capsys: Any, form: str, suffix: str
+) -> None:
+    out = tmp_path / "deep" / "out"
+    assert (
+        htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--format", form, "--output", out)
+        == 0
+    )
+    assert capsys.readouterr() == ("", "")
+    assert sorted(path.name for path in out.iterdir()) == [f"a{suffix}", f"b{suffix}"]
+    assert "40-1" in (out / f"a{suffix}").read_text(encoding="utf-8")
+
+
+def test_overlays_go_to_the_output_folder(htr: Run, tmp_path: Path) -> None:
+    assert htr(draw(tmp_path / "a.png"), "--output", tmp_path / "out", "--overlay") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.overlay.png", "a.txt"]
+    with Image.open(tmp_path / "out" / "a.overlay.png") as picture:
+        assert picture.width > 30
+
+
+def test_overlays_without_an_output_folder_go_to_the_current_one(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    assert htr(draw(tmp_path / "pages" / "a.png"), "--overlay") == 0
+    assert (tmp_path / "a.overlay.png").is_file()
+    assert capsys.readouterr().out == "40-1\n40-2\n"
+
+
+def test_a_file_of_several_pages_gives_one_result_and_a_picture_per_page(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    assert htr(tmp_path / "a.tif", "--overlay") == 0
+    assert capsys.readouterr().out == "40-1\n40-2\n\f50-1\n50-2\n"
+    names = sorted(path.name for path in tmp_path.glob("*.overlay.png"))
+    assert names == ["a-1.overlay.png", "a-2.overlay.png"]
+
+
+def test_two_inputs_of_one_name_are_refused_before_anything_is_written(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    first, second = draw(tmp_path / "x" / "a.png"), draw(tmp_path / "y" / "a.jpg")
+    assert htr(first, second, "--output", tmp_path / "out") == 2
+    assert not (tmp_path / "out").exists()
+    assert "rename" in capsys.readouterr().err
+    assert htr(first, second) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--device", "gpux"], "'gpu:N'"),
+        (["--bundle", "klingon"], "no bundle 'klingon'"),
+        (["--output", "a.png"], "a.png"),
+    ],
+)
+def test_a_mistake_is_one_row_and_status_2(
+    htr: Run,
+    tmp_path: Path,
+    capsys: Any,
+    arguments: List[str],
+    said: str,
+) -> None:
+    path = draw(tmp_path / "a.png")
+    given = ["transcribe", str(path), "--bundle", str(tmp_path / "tiny"), *arguments]
+    assert main(given) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("htr: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["transcribe"], ["transcribe", "a.png", "--format", "pdf"], ["read"]]
+)
+def test_wrong_arguments_end_with_the_usage(arguments: List[str], capsys: Any) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: htr" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are bytes")
+def test_a_file_name_that_is_no_text_is_read(htr: Run, tmp_path: Path, capsysbinary: Any) -> None:
+    path = tmp_path / os.fsdecode(b"\xe9t\xe9.png")
+    draw(path)
+    assert htr(path, "--format", "json") == 0
+    assert json.loads(capsysbinary.readouterr().out)["source"] == str(path)
+
+
+def module(*arguments: str, **options: Any) -> Any:
+    return subprocess.run(
+        [sys.executable, "-m", "htrlib", *arguments],
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+        **options,
+    )
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = module("--version", text=True, check=True)
+    assert done.stdout.startswith("htrlib ")
+
+
+def test_the_help_names_the_commands() -> None:
+    assert "transcribe" in module("--help", text=True, check=True).stdout
+
+
+def test_a_sample_page_is_read_from_the_shell(default_bundle: str) -> None:
+    samples = sorted(Path(__file__).parents[2].joinpath("examples", "data").glob("*.png"))
+    if not samples:
+        pytest.skip("examples/data has no sample page yet")
+    locale = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = module("transcribe", str(samples[0]), env=locale)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8").strip()

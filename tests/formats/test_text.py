@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from htrlib.document import DocumentResult
+from htrlib.formats.text import to_text
+from tests.formats.results import page
+
+
+def test_one_row_per_line_and_nothing_else() -> None:
+    assert to_text(page(["Dear sister,", "", "l'été"])) == "Dear sister,\n\nl'été\n"
+
+
+def test_a_page_without_handwriting_is_empty() -> None:
+    assert to_text(page([])) == ""
+
+
+def test_a_form_feed_starts_each_further_page() -> None:
+    document = DocumentResult((page(["a"]), page([]), page(["b", "c"])))
+    assert to_text(document) == "a\n\f\fb\nc\n"
