@@ -140,7 +140,7 @@ def _ruling(rng: np.random.Generator) -> str:
     return str(rng.choice(["solid", "dotted", "squared"], p=[0.7, 0.2, 0.1]))
 
 
-def letter(printer: Printer, drop: float, ruled: float) -> Room:
+def letter(printer: Printer, drop: float, ruled: bool) -> Room:
     """Plain or ruled paper, sometimes with a letterhead, a page number or a stamp."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
@@ -155,11 +155,10 @@ def letter(printer: Printer, drop: float, ruled: float) -> Room:
     if rng.random() < 0.12:
         everywhere = Box(0, 0, width, height) if rng.random() < 0.4 else Box(0, 0, left, height)
         printer.stamp(everywhere, rng.uniform(0.25, 0.6))
-    on_lines = rng.random() < ruled
     start, end = _narrowed(left, right, rng)
     full = rng.uniform(0.15, 1.0) if rng.random() < 0.5 else 1.0
     area = Box(start, top + drop, end, max(top + drop + 10, top + (bottom - top) * full))
-    if not on_lines:
+    if not ruled:
         return Room(area)
     if rng.random() < 0.3:
         margin = left - 0.015 * width
@@ -171,7 +170,7 @@ def letter(printer: Printer, drop: float, ruled: float) -> Room:
     return Room(area, _ruling(rng), (*edges, bottom))
 
 
-def form(printer: Printer, drop: float, ruled: float) -> Room:
+def form(printer: Printer, drop: float, ruled: bool) -> Room:
     """A printed header between rules, room to write, a rule and a printed name line."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
@@ -206,12 +205,12 @@ def form(printer: Printer, drop: float, ruled: float) -> Room:
     full = rng.uniform(0.3, 1.0) if rng.random() < 0.6 else 1.0
     begin, end = _narrowed(left, right, rng)
     area = Box(begin, first, end, max(first + 10, first + (last - first) * full))
-    if rng.random() < 0.25 * ruled:
+    if ruled:
         return Room(area, _ruling(rng), (left, right, last))
     return Room(area)
 
 
-def sheet(printer: Printer, drop: float, ruled: float) -> Room:
+def sheet(printer: Printer, drop: float, ruled: bool) -> Room:
     """A small printed text on top, ruled lines to the foot, the upper ones written on."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
@@ -227,14 +226,14 @@ def sheet(printer: Printer, drop: float, ruled: float) -> Room:
     foot = height * (1 - rng.uniform(0.0, 0.05))
     full = rng.uniform(0.15, 1.0)
     area = Box(left, row + drop, right, max(row + drop + 10, row + (foot - row) * full))
-    if rng.random() > 0.5 + 0.5 * ruled:
+    if not ruled:
         return Room(area)
     edges = (0.0, float(width)) if rng.random() < 0.25 else (left * 0.9, right + 0.02 * width)
     ruling = "dotted" if rng.random() < 0.25 else "solid"
     return Room(area, ruling, (*edges, foot))
 
 
-def printed(printer: Printer, drop: float, ruled: float) -> Room:
+def printed(printer: Printer, drop: float, ruled: bool) -> Room:
     """Print alone: headlines, paragraphs in one or two columns, an empty table."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
@@ -259,10 +258,10 @@ def printed(printer: Printer, drop: float, ruled: float) -> Room:
     return Room(None)
 
 
-def blank(printer: Printer, drop: float, ruled: float) -> Room:
+def blank(printer: Printer, drop: float, ruled: bool) -> Room:
     """Nothing, or empty ruled lines, or a stamp."""
     rng, width, height = printer.rng, printer.width, printer.height
-    if rng.random() < 0.5:
+    if ruled:
         rule_page(
             printer,
             Room(None, _ruling(rng), (0.0, width, height)),
@@ -293,11 +292,18 @@ def rule_page(printer: Printer, room: Room, first: float, pitch: float) -> None:
             printer.layer.rule(*ends, thick, ink)
 
 
-class _Layout(Protocol):
-    def __call__(self, printer: Printer, drop: float, ruled: float) -> Room: ...
+class Layout(Protocol):
+    """Prints what a kind of page bears.
+
+    Args:
+        drop: rows to keep free above and below the writing, because it slopes against the print.
+        ruled: whether there are lines to write on.
+    """
+
+    def __call__(self, printer: Printer, drop: float, ruled: bool) -> Room: ...
 
 
-LAYOUTS: Dict[str, _Layout] = {
+LAYOUTS: Dict[str, Layout] = {
     "letter": letter,
     "form": form,
     "sheet": sheet,

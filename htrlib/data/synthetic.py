@@ -50,7 +50,8 @@ class PageConfig:
         lines: fewest and most lines that a full page of letter paper would hold.
         slope: writing goes up or down by at most so many degrees, evenly spread.
         touching: mean share of neighboring lines whose ink touches.
-        ruled: share of letters on ruled, dotted or squared paper.
+        ruled: share of letters on ruled, dotted or squared paper; a quarter of it for forms, and
+            sheets are ruled in half of all cases even at 0.
         wear: 0 is ink on spotless paper; 1 adds grain, stains, folds, specks, holes, dark borders
             and a scanner's blur and noise as they are found.
         printed_fonts: a folder of fonts for printed type; by default those that the machine has,
@@ -133,21 +134,20 @@ def render_page(
     weights = np.array([config.kinds[kind] for kind in kinds], float)
     kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
     width, height = _page_size(kind, config.width, rng)
-    page_angle, hand_angle = _angles(config.slope, rng)
+    ruled = rng.random() < _ruled_share(kind, config.ruled)
+    page_angle, hand_angle = _angles(config.slope, ruled, rng)
     center = width / 2, height / 2
     printed = PrintedLayer(width, height, Turn(page_angle, center))
     printer = Printer(printed, words, printed_faces(config.printed_fonts), rng)
     # Writing that does not run along the print needs room above and below for its ends.
     drop = 0.35 * width * math.tan(math.radians(abs(hand_angle - page_angle)))
-    room = LAYOUTS[kind](printer, drop, config.ruled)
+    room = LAYOUTS[kind](printer, drop, ruled)
     lines: Tuple[Written, ...] = ()
     if room.area is not None:
-        angle = page_angle if room.ruling else hand_angle
-        turns = Turn(page_angle, center), Turn(angle, center)
+        turns = Turn(page_angle, center), Turn(hand_angle, center)
         area = _moved_along(room.area, *turns)
         hand = _hand(fonts, width, room.area, config, rng)
         size = width, height
-        ruled = room.ruling is not None
         lines, first, pitch = write(words, hand, area, turns[1], size, ruled, rng)
         if ruled:
             rule_page(printer, room, first, pitch)
@@ -221,10 +221,15 @@ def _page_size(kind: str, widths: Tuple[int, int], rng: np.random.Generator) -> 
     return width, round(width * aspect)
 
 
-def _angles(slope: float, rng: np.random.Generator) -> Tuple[float, float]:
+def _ruled_share(kind: str, share: float) -> float:
+    """Forms are seldom ruled, sheets mostly."""
+    return {"form": 0.25 * share, "sheet": 0.5 + 0.5 * share, "printed": 0.0}.get(kind, share)
+
+
+def _angles(slope: float, ruled: bool, rng: np.random.Generator) -> Tuple[float, float]:
     """Degrees by which the page and the writing on it are turned."""
     hand = rng.uniform(-slope, slope)
-    page = hand if rng.random() < 0.5 else rng.normal(0, 0.08 * slope)
+    page = hand if ruled or rng.random() < 0.5 else rng.normal(0, 0.08 * slope)
     return float(page), float(hand)
 
 
