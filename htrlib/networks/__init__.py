@@ -34,9 +34,14 @@ def build(name: str, config: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: there is no network of that name, or a number that it needs is missing.
     """
+    from htrlib.networks.labeler import LabelerConfig, PageLabeler
     from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
+    from htrlib.networks.ssd import SsdConfig, WordDetector
 
     builders = {
+        "paragraph": lambda: PageLabeler(LabelerConfig.from_dict(config)),
+        "line-segmentation": lambda: PageLabeler(LabelerConfig.from_dict(config)),
+        "line-segmentation-ssd": lambda: WordDetector(SsdConfig.from_dict(config)),
         "line-recognition": lambda: LineRecognizer(RecognizerConfig.from_dict(config)),
     }
     if name not in builders:

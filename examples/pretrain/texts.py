@@ -1,0 +1,95 @@
+"""Texts for synthetic lines: running text, and what forms and letters hold besides."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from pathlib import Path
+from typing import List, Sequence, Tuple
+
+import numpy as np
+
+ASCII = "".join(chr(code) for code in range(32, 127))
+LATIN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒŸßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿœ«»‘’“”–—…°€£§½¡¿·"
+CHARACTERS = ASCII + LATIN
+
+_FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "ſ": "s", "\u00a0": " "})
+
+
+def folded(text: str) -> str:
+    """NFC, straight quotation marks, single spaces: hands do not tell the others apart."""
+    text = unicodedata.normalize("NFC", text).translate(_FOLDED)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def read_words(paths: Sequence[Path]) -> List[str]:
+    """The words of text files in order, in characters that a line may hold."""
+    words: List[str] = []
+    for path in paths:
+        text = folded(path.read_text(encoding="utf-8", errors="replace").replace("_", ""))
+        words += [word for word in text.split() if all(c in CHARACTERS for c in word)]
+    return words
+
+
+class TextSource:
+    """Draws the text of one line at a time."""
+
+    def __init__(self, english: Sequence[str], french: Sequence[str]) -> None:
+        self._english = english
+        self._french = french
+
+    def line(self, rng: np.random.Generator, longest: int) -> str:
+        """A line of 1 to `longest` words."""
+        count = int(rng.integers(1, longest + 1))
+        chance = rng.random()
+        if chance < 0.12:
+            return " ".join(self._oddity(rng) for _ in range(max(1, count // 2)))
+        words = self._french if chance < 0.34 else self._english
+        start = int(rng.integers(0, len(words) - count))
+        picked = list(words[start : start + count])
+        style = rng.random()
+        if style < 0.04:
+            picked = [word.upper() for word in picked]
+        elif style < 0.10:
+            picked = [word.capitalize() for word in picked]
+        elif style < 0.18:
+            picked[int(rng.integers(0, count))] = self._oddity(rng)
+        text = " ".join(picked)
+        if rng.random() < 0.03 and len(picked[-1]) > 4:
+            text = text[:-3] + "-"
+        return text
+
+    def _oddity(self, rng: np.random.Generator) -> str:
+        """A number, date, amount, abbreviation, code or name."""
+        kind = int(rng.integers(0, 9))
+        word = self._english[int(rng.integers(0, len(self._english)))]
+        number = int(10 ** rng.uniform(0, 5))
+        day, month, year = rng.integers(1, 32), rng.integers(1, 13), rng.integers(1850, 2030)
+        if kind == 0:
+            return str(number)
+        if kind == 1:
+            return f"{day}{rng.choice(list('/.-'))}{month}{rng.choice(list('/.-'))}{year}"
+        if kind == 2:
+            return f"{rng.choice(['$', '£', '€', ''])}{number:,}.{rng.integers(0, 100):02d}"
+        if kind == 3:
+            return f"({word.strip('.,;')})"
+        if kind == 4:
+            return str(
+                rng.choice(["Mr.", "Mrs.", "Dr.", "No.", "St.", "Co.", "M.", "Mme", "etc.", "&"])
+            )
+        if kind == 5:
+            letters = rng.choice(list(string.ascii_uppercase), size=int(rng.integers(1, 4)))
+            return f"{''.join(letters)}{rng.choice(['', '-', '.', ' '])}{number}"
+        if kind == 6:
+            return f'"{word}"'
+        if kind == 7:
+            return f"{word}{rng.choice(list('!?:;,.'))}"
+        return f"{day} {rng.choice(_MONTHS)} {year}"
+
+
+_MONTHS: Tuple[str, ...] = (
+    *("January February March April May June July August September October November".split()),
+    *("December janvier février mars avril mai juin juillet août septembre octobre".split()),
+    *("novembre décembre".split()),
+)

@@ -1,0 +1,275 @@
+"""Group the pixels that a labeler calls the cores of lines into lines with outlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from htrlib.document import TextLine
+from htrlib.geometry import Box, Polygon
+from htrlib.stages.labeling import Labels
+from htrlib.stages.seams import Seams
+
+CORE = 0.45  # of a line's ascent: the height of its core, as the labels for training have it
+DESCENT = 0.5  # of a line's ascent
+THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
+TOO_THICK = 1.8  # times the usual thickness: two lines that run together
+SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
+LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
+LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
+TAIL_LENGTH = 6.0  # times a core's thickness: what is shorter can be a loop below a line
+TAIL_DISTANCE = 0.65  # of the usual distance between lines: and is one where it stands closer
+OUTLINE_STEP = 2.0  # of a core's thickness, between points of an outline
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """A part of a line: columns with the core's upper and lower edge, in labels.
+
+    Attributes:
+        columns: (N,) int64, rising, gaps allowed.
+        upper: (N,) float64.
+        lower: (N,) float64, exclusive: the baseline.
+        confidence: mean probability.
+    """
+
+    columns: NDArray[np.int64]
+    upper: Floats
+    lower: Floats
+    confidence: float
+
+    @property
+    def left(self) -> int:
+        return int(self.columns[0])
+
+    @property
+    def right(self) -> int:
+        return int(self.columns[-1]) + 1
+
+    @property
+    def thickness(self) -> float:
+        return float(np.median(self.lower - self.upper))
+
+    def joined(self, other: Core) -> Core:
+        """Both as one; the other lies to the right."""
+        sizes = len(self.columns), len(other.columns)
+        return Core(
+            np.concatenate((self.columns, other.columns)),
+            np.concatenate((self.upper, other.upper)),
+            np.concatenate((self.lower, other.lower)),
+            float(np.average((self.confidence, other.confidence), weights=sizes)),
+        )
+
+
+def core_thickness(probabilities: NDArray[np.float32]) -> float:
+    """The usual thickness of cores in labels; 0 where there are none."""
+    mask = probabilities > THRESHOLDS[0]
+    columns = mask.any(axis=0)
+    if not columns.any():
+        return 0.0
+    starts = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1]
+    return float(np.median(mask.sum(axis=0)[columns] / starts.sum(axis=0)[columns]))
+
+
+def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
+    """Lines in reading order, in page pixels."""
+    probabilities = labels.probabilities[0]
+    usual = core_thickness(probabilities)
+    if usual == 0.0:
+        return ()
+    parts = _cores(probabilities, usual)
+    parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
+    if not parts:
+        return ()
+    slope = _slope(parts)
+    rows = _reading_order(_without_tails(_chain(parts, usual, slope), usual, slope), slope)
+    usual_thickness = float(np.median([row.thickness for row in rows]))
+    outlines = [_Outline.of(row, usual_thickness, slope, probabilities.shape[1]) for row in rows]
+    seams = Seams(
+        labels.ink,
+        [(o.base - o.thickness, o.base) for o in outlines],
+        [(row.left, row.right) for row in rows],
+    )
+    return tuple(
+        _text_line(row, outline, seams.limits(index), labels)
+        for index, (row, outline) in enumerate(zip(rows, outlines))
+    )
+
+
+def _cores(
+    probabilities: NDArray[np.float32], usual: float, thresholds: Sequence[float] = THRESHOLDS
+) -> List[Core]:
+    found: List[Core] = []
+    parts, _ = ndimage.label(probabilities > thresholds[0], np.ones((3, 3)))
+    for index, area in enumerate(ndimage.find_objects(parts), start=1):
+        mask = parts[area] == index
+        inside = mask.any(axis=0)
+        rows, columns = area
+        upper = mask.argmax(axis=0)[inside]
+        lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
+        if len(thresholds) > 1 and np.percentile(lower - upper, 80) > TOO_THICK * usual:
+            alone = np.where(mask, probabilities[area], 0)
+            inner = _cores(alone, usual, thresholds[1:])
+            found += [_shifted(core, columns.start, rows.start) for core in inner]
+            continue
+        found.append(
+            Core(
+                columns.start + np.flatnonzero(inside),
+                rows.start + upper.astype(np.float64),
+                rows.start + lower.astype(np.float64),
+                float(probabilities[area][mask].mean()),
+            )
+        )
+    return found
+
+
+def _shifted(core: Core, columns: int, rows: int) -> Core:
+    return Core(core.columns + columns, core.upper + rows, core.lower + rows, core.confidence)
+
+
+def _slope(parts: Sequence[Core]) -> float:
+    """The common slope of the lines: the median of the parts', long ones counting for more."""
+    slopes, weights = [], []
+    for part in parts:
+        length = part.right - part.left
+        if length >= 6 * part.thickness:
+            slopes.append(float(np.polyfit(part.columns, (part.upper + part.lower) / 2, 1)[0]))
+            weights.append(length)
+    if not slopes:
+        return 0.0
+    order = np.argsort(slopes)
+    share = np.cumsum(np.array(weights)[order]) / sum(weights)
+    return float(np.array(slopes)[order][int(np.searchsorted(share, 0.5))])
+
+
+def _end_height(part: Core, right: bool, reach: float) -> float:
+    """The middle of a part near one of its ends."""
+    middle = (part.upper + part.lower) / 2
+    near = part.columns >= part.right - reach if right else part.columns < part.left + reach
+    return float(middle[near].mean())
+
+
+def _chain(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Join parts of one line: the best pairs first, each end once."""
+    reach = 4 * usual
+    candidates = []
+    for i, first in enumerate(parts):
+        for j, second in enumerate(parts):
+            gap = second.left - first.right
+            if i == j or not -usual <= gap <= LONGEST_GAP * usual:
+                continue
+            expected = _end_height(first, True, reach) + slope * (gap + reach)
+            step = abs(_end_height(second, False, reach) - expected)
+            if step <= LARGEST_STEP * usual:
+                candidates.append((step + 0.1 * max(gap, 0), i, j))
+    following, preceding = {}, {}
+    for _, i, j in sorted(candidates):
+        if i not in following and j not in preceding:
+            following[i], preceding[j] = j, i
+    rows = []
+    for start in range(len(parts)):
+        if start in preceding:
+            continue
+        row, at = parts[start], start
+        while at in following:
+            at = following[at]
+            row = row.joined(parts[at])
+        rows.append(row)
+    return [row for row in rows if row.right - row.left >= 2 * SHORTEST * usual]
+
+
+def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Leave out short rows between lines: descenders and flourishes that look like text."""
+    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
+
+    def distances(index: int) -> List[float]:
+        row = rows[index]
+        return [
+            abs(heights[index] - heights[i])
+            for i, other in enumerate(rows)
+            if i != index
+            and not short[i]
+            and min(row.right, other.right) > max(row.left, other.left)
+        ]
+
+    nearest = [min(distances(i), default=np.inf) for i in range(len(rows))]
+    usual_distance = np.median([d for d, s in zip(nearest, short) if not s and d < np.inf] or [0.0])
+    return [
+        row
+        for row, distance, is_short in zip(rows, nearest, short)
+        if not (is_short and distance < TAIL_DISTANCE * usual_distance)
+    ]
+
+
+def _reading_order(rows: Sequence[Core], slope: float) -> List[Core]:
+    """Top to bottom along the common slope; what stands at one height, left to right."""
+    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    order = sorted(range(len(rows)), key=heights.__getitem__)
+    ordered: List[Core] = []
+    level: List[int] = []
+    for index in order:
+        if level and heights[index] - heights[level[0]] > 0.8 * rows[level[0]].thickness:
+            ordered += [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
+            level = []
+        level.append(index)
+    return ordered + [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Outline:
+    """A line's baseline over all columns of the labels, and the thickness of its core."""
+
+    base: Floats
+    thickness: float
+
+    @classmethod
+    def of(cls, row: Core, usual: float, slope: float, width: int) -> _Outline:
+        # A short row's own thickness and slope are noise; they lean on the page's.
+        length = (row.right - row.left) / usual
+        trust = min(1.0, length / 12)
+        thickness = trust * float(np.clip(row.thickness, 0.6 * usual, 1.7 * usual))
+        thickness += (1 - trust) * usual
+        knots = max(2, round(length / 6))
+        edges = np.linspace(row.left, row.right, knots + 1)
+        bins = np.clip(np.searchsorted(edges, row.columns, "right") - 1, 0, knots - 1)
+        known = [k for k in range(knots) if (bins == k).any()]
+        xs = np.array([row.columns[bins == k].mean() for k in known])
+        ys = np.array([np.median(row.lower[bins == k]) for k in known])
+        all_columns = np.arange(width)
+        base = np.interp(all_columns, xs, ys)
+        base += slope * np.minimum(all_columns - xs[0], 0)
+        base += slope * np.maximum(all_columns - xs[-1], 0)
+        return cls(base, thickness)
+
+
+def _text_line(
+    row: Core, outline: _Outline, limits: Tuple[Floats, Floats], labels: Labels
+) -> TextLine:
+    ascent = outline.thickness / CORE
+    ceiling, floor = limits
+    left = max(0.0, row.left - 0.2 * ascent)
+    right = min(float(len(outline.base)), row.right + 0.2 * ascent)
+    count = max(2, 1 + round((right - left) / (OUTLINE_STEP * outline.thickness)))
+    xs = np.linspace(left, right, count)
+    columns = np.clip(xs, 0, len(outline.base) - 1)
+    at = np.arange(len(outline.base))
+    base = np.interp(columns, at, outline.base)
+    # A seam is followed exactly between the points: a loop that crosses the middle is thin.
+    dense = np.clip(np.arange(np.floor(left), np.ceil(right)), 0, len(outline.base) - 1).astype(int)
+    tops = np.maximum(outline.base[dense] - ascent, ceiling[dense])
+    bottoms = np.minimum(outline.base[dense] + DESCENT * ascent, floor[dense])
+    tops = np.minimum(tops, outline.base[dense] - 0.5 * outline.thickness)
+    bottoms = np.maximum(bottoms, outline.base[dense] + 0.5)
+    picked = slice(None, None, 2)
+    page_x = np.clip(dense + 0.5, left, right)
+    upper = [labels.to_page(x, y) for x, y in zip(page_x[picked], tops[picked])]
+    lower = [labels.to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
+    polygon = Polygon((*upper, *reversed(lower)))
+    baseline = tuple(labels.to_page(x, y) for x, y in zip(xs, base))
+    return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence)

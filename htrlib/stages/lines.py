@@ -1,0 +1,73 @@
+"""Second stage: the lines of a paragraph, in reading order."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.bundle import Bundle, load_bundle
+from htrlib.document import TextLine
+from htrlib.errors import ConfigError
+from htrlib.geometry import Box
+from htrlib.imaging import check_page
+from htrlib.stages.labeling import BundleLike, label_region, scale_for
+from htrlib.stages.line_cores import core_thickness, lines_from_labels
+
+NETWORK = "line-segmentation"
+METHODS = ("labels", "ssd")
+REGION_AREA = 600_000.0  # pixels of the paragraph that the network sees at first
+EXPANSION = 0.03  # of the paragraph's sides: its box may cut ascenders and first letters
+BEST_THICKNESS = 5.5  # labels: of a core, where the network is most at home
+FINE_THICKNESS = (3.5, 9.0)  # labels: a core outside calls for a second look at another scale
+
+
+def segment_lines(
+    page: NDArray[np.uint8],
+    paragraph: Optional[Box],
+    *,
+    method: str = "labels",
+    bundle: BundleLike = None,
+    device: Optional[str] = None,
+) -> Tuple[TextLine, ...]:
+    """Find the lines of a paragraph.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        paragraph: where the handwriting is; None, no handwriting, has no lines.
+        method: "labels" groups the pixels that a network calls the cores of lines; "ssd" groups
+            the boxes of a word detector.
+        bundle: name, path or bundle; see `load_bundle`.
+        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+    Returns:
+        lines with box, polygon and baseline in page pixels, in reading order.
+    Raises:
+        ConfigError: there is no such method.
+        ImageError: the page is no (H, W) uint8 array, or it is empty.
+        BundleError, DeviceError: as for `Bundle.network`.
+    """
+    check_page(page)
+    if method not in METHODS:
+        raise ConfigError(f"method is one of {', '.join(METHODS)}; found {method!r}")
+    if paragraph is None:
+        return ()
+    loaded = load_bundle(bundle)
+    region = paragraph.expanded(EXPANSION * paragraph.width, EXPANSION * paragraph.height)
+    if method == "ssd":
+        from htrlib.stages.words import lines_from_words
+
+        return lines_from_words(page, region, loaded, device)
+    return _label_lines(page, region, loaded, device)
+
+
+def _label_lines(
+    page: NDArray[np.uint8], region: Box, bundle: Bundle, device: Optional[str]
+) -> Tuple[TextLine, ...]:
+    scale = scale_for(region, REGION_AREA)
+    labels = label_region(page, region, scale, bundle, NETWORK, device)
+    thickness = core_thickness(labels.probabilities[0])
+    if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
+        better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
+        labels = label_region(page, region, better, bundle, NETWORK, device)
+    return lines_from_labels(labels)

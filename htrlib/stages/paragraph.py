@@ -1,0 +1,58 @@
+"""First stage: where the handwriting is on a page."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from htrlib.bundle import load_bundle
+from htrlib.geometry import Box, Size, union_of
+from htrlib.imaging import check_page
+from htrlib.stages.labeling import BundleLike, label_region, scale_for
+
+NETWORK = "paragraph"
+PAGE_AREA = 400_000.0  # pixels of the page that the network sees
+THRESHOLD = 0.5
+SMALLEST_PART = 0.008  # of the handwriting's area: smaller parts are specks
+SMALLEST_AREA = 40  # labels: less is no handwriting at all
+
+
+def detect_paragraph(
+    page: NDArray[np.uint8], *, bundle: BundleLike = None, device: Optional[str] = None
+) -> Optional[Box]:
+    """Find the handwriting on a page.
+
+    Printed text, rules, scanner borders and specks stay outside.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        bundle: name, path or bundle; see `load_bundle`.
+        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+    Returns:
+        the box of all handwriting, in page pixels, or None where there is none.
+    Raises:
+        ImageError: this is no (H, W) uint8 array, or it is empty.
+        BundleError, DeviceError: as for `Bundle.network`.
+    """
+    height, width = check_page(page).shape
+    whole = Box(0, 0, width, height)
+    labels = label_region(
+        page, whole, scale_for(whole, PAGE_AREA), load_bundle(bundle), NETWORK, device
+    )
+    parts, count = ndimage.label(labels.probabilities[0] > THRESHOLD)
+    if count == 0:
+        return None
+    areas = np.bincount(parts.ravel())[1:]
+    enough = max(SMALLEST_AREA, SMALLEST_PART * float(areas.sum()))
+    boxes = [
+        Box(columns.start, rows.start, columns.stop, rows.stop)
+        for area, (rows, columns) in zip(areas, ndimage.find_objects(parts))
+        if area >= enough
+    ]
+    if not boxes:
+        return None
+    found = union_of(boxes).scaled(labels.stride, labels.stride)
+    return found.clipped(Size(width, height))

@@ -1,0 +1,110 @@
+"""Third stage: what the recognizer says of each line."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.bundle import load_bundle
+from htrlib.document import LogProbs, TextLine
+from htrlib.imaging import check_page
+from htrlib.line_image import cut_line, line_strip
+from htrlib.networks.runner import run
+from htrlib.stages.labeling import BundleLike
+
+NETWORK = "line-recognition"
+BATCH = 8  # lines recognized at once, at most
+Piece = NDArray[np.uint8]
+
+
+def recognize_line(
+    page: NDArray[np.uint8],
+    line: TextLine,
+    *,
+    bundle: BundleLike = None,
+    device: Optional[str] = None,
+) -> LogProbs:
+    """Recognize one line of a page; see `recognize_lines`."""
+    (result,) = recognize_lines(page, (line,), bundle=bundle, device=device)
+    return result
+
+
+def recognize_lines(
+    page: NDArray[np.uint8],
+    lines: Sequence[TextLine],
+    *,
+    bundle: BundleLike = None,
+    device: Optional[str] = None,
+) -> Tuple[LogProbs, ...]:
+    """Recognize lines of a page, those of like width together.
+
+    A line wider than the bundle's `max_width` (after scaling to the network's height) is cut at a
+    gap, and what is said of the pieces joined.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        lines: where the lines lie.
+        bundle: name, path or bundle; see `load_bundle`.
+        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+    Returns:
+        for each line (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
+    Raises:
+        ImageError: the page is no (H, W) uint8 array, or it is empty.
+        BundleError, DeviceError: as for `Bundle.network`.
+    """
+    check_page(page)
+    loaded = load_bundle(bundle)
+    config = loaded.network_config(NETWORK)
+    height, multiple = int(config["height"]), int(config["width_multiple"])
+    strips = [line_strip(line) for line in lines]
+    cuts = [
+        _pieces(cut_line(page, strip, height, line.polygon), int(config["max_width"]))
+        for line, strip in zip(lines, strips)
+    ]
+    buckets: Dict[int, List[Tuple[int, int]]] = {}
+    for index, pieces in enumerate(cuts):
+        for part, piece in enumerate(pieces):
+            padded = -(-piece.shape[1] // multiple) * multiple
+            buckets.setdefault(padded, []).append((index, part))
+    said: Dict[Tuple[int, int], NDArray[np.float32]] = {}
+    for width, members in sorted(buckets.items()):
+        for start in range(0, len(members), BATCH):
+            chosen = members[start : start + BATCH]
+            batch = np.zeros((len(chosen), 1, height, width), np.float32)
+            for row, (index, part) in enumerate(chosen):
+                piece = cuts[index][part]
+                batch[row, 0, :, : piece.shape[1]] = piece / np.float32(255.0)
+            logits = run(loaded.network(NETWORK, device), batch)
+            columns = width // logits.shape[1]
+            for row, (index, part) in enumerate(chosen):
+                frames = -(-cuts[index][part].shape[1] // columns)
+                said[index, part] = _log_softmax(logits[row, :frames])
+    return tuple(
+        LogProbs(
+            np.concatenate([said[index, part] for part in range(len(pieces))]),
+            loaded.charset,
+            strip,
+        )
+        for index, (pieces, strip) in enumerate(zip(cuts, strips))
+    )
+
+
+def _pieces(ink: Piece, max_width: int) -> Tuple[Piece, ...]:
+    """Cut a line that is too wide where the least ink stands, in the last third of a piece."""
+    pieces = []
+    while ink.shape[1] > max_width:
+        start = 2 * max_width // 3
+        weight = np.convolve(ink.sum(axis=0, dtype=np.float64), np.ones(9), mode="same")
+        at = start + int(weight[start:max_width].argmin())
+        pieces.append(ink[:, :at])
+        ink = ink[:, at:]
+    pieces.append(ink)
+    return tuple(pieces)
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normalized: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalized
