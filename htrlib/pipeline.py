@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +60,15 @@ class Pipeline:
             recognize_lines = partial(_one_by_one, recognize_line)
         replaced = detect_paragraph, segment_lines, recognize_lines, decode
         self.bundle = None if all(replaced) else load_bundle(bundle)
-        model: Dict[str, Any] = {"bundle": self.bundle, "device": device}
-        self.detect_paragraph = detect_paragraph or partial(paragraph.detect_paragraph, **model)
-        self.segment_lines = segment_lines or partial(lines.segment_lines, **model)
-        self.recognize_lines = recognize_lines or partial(recognition.recognize_lines, **model)
+        self.detect_paragraph = detect_paragraph or partial(
+            paragraph.detect_paragraph, bundle=self.bundle, device=device
+        )
+        self.segment_lines = segment_lines or partial(
+            lines.segment_lines, bundle=self.bundle, device=device
+        )
+        self.recognize_lines = recognize_lines or partial(
+            recognition.recognize_lines, bundle=self.bundle, device=device
+        )
         self.decode = decode or partial(decoding.decode, bundle=self.bundle)
 
     def transcribe(self, source: Union[Source, Page]) -> Union[PageResult, DocumentResult]:

@@ -6,6 +6,8 @@ Imports are read from the source, so that one inside a function counts too.
 from __future__ import annotations
 
 import ast
+import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +107,18 @@ def test_heavy_libraries_stay_where_they_belong(name: str) -> None:
         library = full.split(".")[0]
         if library in CONFINED:
             assert name.split(".")[0] in CONFINED[library], f"{name} imports {library}"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names")
+def test_every_library_that_is_imported_is_declared() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    declared = setup["options"]["install_requires"]
+    declared += "".join(setup["options.extras_require"].values())
+    libraries = {full.split(".")[0] for tree in MODULES.values() for full in imports(tree)}
+    for library in libraries - set(sys.stdlib_module_names) - {"htrlib"}:
+        project = {"PIL": "Pillow"}.get(library, library)
+        assert re.search(rf"^{project}\b", declared, re.MULTILINE), f"{library} is not declared"
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n.split(".")[0] not in ("cli", "__main__")])
