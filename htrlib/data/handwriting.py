@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 from htrlib.errors import DatasetError
 from htrlib.geometry import Box
 
+BUNDLED_FONTS = Path(__file__).parent / "fonts"
 FONT_SUFFIXES = (".woff", ".ttf", ".otf")
 _TALL_AND_DEEP = "bdfhklgpqyABDLT"
 _PROBE_SIZE = 64

@@ -24,8 +24,8 @@ def paper(width: int, height: int, rng: np.random.Generator, wear: float) -> _Gr
     """
     if rng.random() > wear:
         return np.full((height, width), 255.0, np.float32)
-    white = rng.random() < 0.45
-    tone = rng.uniform(240, 255) if white else rng.uniform(165, 250)
+    white = rng.random() < 0.55
+    tone = rng.uniform(240, 255) if white else rng.uniform(175, 250)
     coarse = _slow_changes(width, height, rng, 0.25 if white else 1.0)
     picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     sheet = tone * np.asarray(picture, np.float32)
@@ -45,7 +45,7 @@ def _slow_changes(width: int, height: int, rng: np.random.Generator, amount: flo
     clouds = Image.fromarray(rng.standard_normal((6, 5)).astype(np.float32))
     clouds = clouds.resize((columns, rows), Image.Resampling.BICUBIC)
     factor += amount * rng.uniform(0, 0.02) * np.asarray(clouds)
-    for _ in range(rng.poisson(0.5 * amount)):
+    for _ in range(rng.poisson(0.4 * amount)):
         far = np.hypot((x - rng.random()) * columns / rows, y - rng.random())
         radius = rng.uniform(0.02, 0.2)
         inside = np.clip((radius - far) / rng.uniform(0.01, 0.1) + 0.5, 0.0, 1.0)
@@ -100,7 +100,7 @@ def _specks(image: _Gray, rng: np.random.Generator) -> None:
     height, width = image.shape
     count = int(10 ** rng.uniform(0.7, 2.5))
     xs, ys = rng.integers(0, width, count), rng.integers(0, height, count)
-    sizes = np.minimum(rng.geometric(0.5, count), 6)
+    sizes = np.minimum(rng.geometric(0.55, count), 5)
     tones = rng.uniform(20, 170, count)
     for x, y, size, tone in zip(xs, ys, sizes, tones):
         tall = max(1, size + int(rng.integers(-1, 2)))

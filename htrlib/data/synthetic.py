@@ -1,9 +1,10 @@
 """Whole pages of synthetic handwriting with exact ground truth: letters, forms, ruled sheets.
 
->>> from htrlib.data.handwriting import load_fonts
->>> fonts = load_fonts("fonts", "abcdefghijklmnopqrstuvwxyz")  # doctest: +SKIP
->>> for page in render_pages(8, fonts, open("text.txt").read().split(), seed=1):  # doctest: +SKIP
-...     print(page.paragraph, [line.text for line in page.lines])
+>>> from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
+>>> fonts = load_fonts(BUNDLED_FONTS, "Hello world")
+>>> page, = render_pages(1, fonts, ["Hello", "world"], seed=2, config=PageConfig({"letter": 1}))
+>>> {word for line in page.lines for word in line.text.split()}
+{'Hello', 'world'}
 """
 
 from __future__ import annotations
@@ -248,8 +249,7 @@ def _hand(
     rng: np.random.Generator,
 ) -> Hand:
     font = fonts[int(rng.integers(len(fonts)))]
-    lines = np.exp(rng.uniform(*np.log(config.lines)))
-    height = max(8.0, min(1.3 * width / lines, 0.8 * area.height))
+    height = max(8.0, min(1.3 * width / rng.uniform(*config.lines), 0.8 * area.height))
     return Hand.random(font, height, config.touching, rng)
 
 
