@@ -39,7 +39,9 @@ def feed(folder: Path, queue: Any, seed: int) -> None:
     pages: List[Path] = []
     while True:
         if not pages or rng.random() < 0.02:
-            pages = sorted(path for path in folder.glob("*.pkl") if path.with_suffix(".words").exists())
+            pages = sorted(
+                path for path in folder.glob("*.pkl") if path.with_suffix(".words").exists()
+            )
         path = pages[int(rng.integers(len(pages)))]
         image, lines = pickle.loads(path.read_bytes())  # noqa: S301 - written by this project
         written = pickle.loads(path.with_suffix(".words").read_bytes())  # noqa: S301
@@ -112,7 +114,9 @@ def train(run: Run, queue: Any, minutes: float) -> None:
     while run.minutes < minutes:
         done = run.minutes / minutes
         run.trainer.set_learning_rate(rate(done, run.step))
-        crops, classes, offsets = (np.stack(part) for part in zip(*(queue.get() for _ in range(BATCH))))
+        crops, classes, offsets = (
+            np.stack(part) for part in zip(*(queue.get() for _ in range(BATCH)))
+        )
         ink = mx.nd.array(crops[:, np.newaxis].astype(np.float32) / 255)
         with mx.autograd.record():
             logits, moves = run.network(ink)

@@ -62,7 +62,7 @@ class PageLabeler(gluon.HybridBlock):
             inputs = outputs
         self.head = nn.Conv2D(config.num_labels, 1, in_channels=inputs)
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon's name
         features = []
         for step in self.down._children.values():
             x = step(x)

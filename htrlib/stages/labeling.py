@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
-from htrlib.geometry import Box
+from htrlib.geometry import Box, Point
 from htrlib.networks.runner import run
 from htrlib.page_image import Region, cut_region, page_ink
 
@@ -39,7 +39,7 @@ class Labels:
         """Page pixels for each label."""
         return 2.0 / self.region.scale
 
-    def to_page(self, x: float, y: float) -> tuple[float, float]:
+    def to_page(self, x: float, y: float) -> Point:
         """The page coordinates of a point among the labels."""
         return self.region.to_page(2.0 * x, 2.0 * y)
 
@@ -47,6 +47,13 @@ class Labels:
 def scale_for(box: Box, area: float) -> float:
     """The scale that gives a box that many pixels, within `LARGEST_SCALE`."""
     return min(math.sqrt(area / box.area), LARGEST_SCALE)
+
+
+def network_input(ink: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(1, 1, H, W) ink between 0 and 1, padded with paper on the right and below."""
+    height, width = ink.shape
+    padded = np.pad(ink, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE)))
+    return (padded / np.float32(255.0))[np.newaxis, np.newaxis]
 
 
 def label_region(
@@ -66,10 +73,7 @@ def label_region(
     region = cut_region(page, box, scale)
     ink = page_ink(region.gray)
     height, width = ink.shape
-    padded = np.pad(ink, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE)))
-    logits = run(
-        bundle.network(network, device), (padded / np.float32(255.0))[np.newaxis, np.newaxis]
-    )
+    logits = run(bundle.network(network, device), network_input(ink))
     rows, columns = -(-height // 2), -(-width // 2)
     probabilities = 1.0 / (1.0 + np.exp(-logits[0, :, :rows, :columns]))
     even = np.pad(ink, ((0, height % 2), (0, width % 2)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from htrlib.document import TextLine
-from htrlib.geometry import Box, Polygon
+from htrlib.geometry import Box, Point, Polygon
 from htrlib.stages.labeling import Labels
 from htrlib.stages.seams import Seams
 
@@ -24,7 +24,9 @@ LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one lin
 TAIL_LENGTH = 6.0  # times a core's thickness: what is shorter can be a loop below a line
 TAIL_DISTANCE = 0.65  # of the usual distance between lines: and is one where it stands closer
 OUTLINE_STEP = 2.0  # of a core's thickness, between points of an outline
+
 Floats = NDArray[np.float64]
+ToPage = Callable[[float, float], Point]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,17 +88,35 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
     if not parts:
         return ()
-    slope = _slope(parts)
-    rows = _reading_order(_without_tails(_chain(parts, usual, slope), usual, slope), slope)
+    return outlined_lines(parts, usual, common_slope(parts), labels.ink, labels.to_page)
+
+
+def outlined_lines(
+    parts: Sequence[Core], usual: float, slope: float, ink: NDArray[np.uint8], to_page: ToPage
+) -> Tuple[TextLine, ...]:
+    """Link parts to lines and find how far each line reaches up and down.
+
+    Args:
+        parts: of lines, in any order.
+        usual: thickness of a core.
+        slope: common to all lines, pixels down for each pixel right.
+        ink: (H, W) uint8 in the parts' coordinates, 0 is paper.
+        to_page: from the parts' coordinates to page pixels.
+    Returns:
+        lines in reading order, in page pixels.
+    """
+    rows = _reading_order(link(parts, usual, slope), slope)
+    if not rows:
+        return ()
     usual_thickness = float(np.median([row.thickness for row in rows]))
-    outlines = [_Outline.of(row, usual_thickness, slope, probabilities.shape[1]) for row in rows]
+    outlines = [_Outline.of(row, usual_thickness, slope, ink.shape[1]) for row in rows]
     seams = Seams(
-        labels.ink,
+        ink,
         [(o.base - o.thickness, o.base) for o in outlines],
         [(row.left, row.right) for row in rows],
     )
     return tuple(
-        _text_line(row, outline, seams.limits(index), labels)
+        _text_line(row, outline, seams.limits(index), to_page)
         for index, (row, outline) in enumerate(zip(rows, outlines))
     )
 
@@ -132,7 +152,7 @@ def _shifted(core: Core, columns: int, rows: int) -> Core:
     return Core(core.columns + columns, core.upper + rows, core.lower + rows, core.confidence)
 
 
-def _slope(parts: Sequence[Core]) -> float:
+def common_slope(parts: Sequence[Core]) -> float:
     """The common slope of the lines: the median of the parts', long ones counting for more."""
     slopes, weights = [], []
     for part in parts:
@@ -154,21 +174,18 @@ def _end_height(part: Core, right: bool, reach: float) -> float:
     return float(middle[near].mean())
 
 
-def _chain(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
-    """Join parts of one line: the best pairs first, each end once."""
-    reach = 4 * usual
-    candidates = []
-    for i, first in enumerate(parts):
-        for j, second in enumerate(parts):
-            gap = second.left - first.right
-            if i == j or not -usual <= gap <= LONGEST_GAP * usual:
-                continue
-            expected = _end_height(first, True, reach) + slope * (gap + reach)
-            step = abs(_end_height(second, False, reach) - expected)
-            if step <= LARGEST_STEP * usual:
-                candidates.append((step + 0.1 * max(gap, 0), i, j))
-    following, preceding = {}, {}
-    for _, i, j in sorted(candidates):
+def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Join parts of one line: the best pairs first, each end once.
+
+    Args:
+        parts: in any order; the result does not depend on it.
+        usual: thickness of a core.
+        slope: common to all lines, pixels down for each pixel right.
+    """
+    parts = sorted(parts, key=lambda part: (part.left, part.right, part.upper[0], part.lower[0]))
+    following: Dict[int, int] = {}
+    preceding: Dict[int, int] = {}
+    for i, j in _pairs(parts, usual, slope):
         if i not in following and j not in preceding:
             following[i], preceding[j] = j, i
     rows = []
@@ -183,28 +200,21 @@ def _chain(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     return [row for row in rows if row.right - row.left >= 2 * SHORTEST * usual]
 
 
-def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
-    """Leave out short rows between lines: descenders and flourishes that look like text."""
-    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
-    short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
-
-    def distances(index: int) -> List[float]:
-        row = rows[index]
-        return [
-            abs(heights[index] - heights[i])
-            for i, other in enumerate(rows)
-            if i != index
-            and not short[i]
-            and min(row.right, other.right) > max(row.left, other.left)
-        ]
-
-    nearest = [min(distances(i), default=np.inf) for i in range(len(rows))]
-    usual_distance = np.median([d for d, s in zip(nearest, short) if not s and d < np.inf] or [0.0])
-    return [
-        row
-        for row, distance, is_short in zip(rows, nearest, short)
-        if not (is_short and distance < TAIL_DISTANCE * usual_distance)
-    ]
+def _pairs(parts: Sequence[Core], usual: float, slope: float) -> List[Tuple[int, int]]:
+    """Pairs (left, right) of parts that one line may join, the best first."""
+    reach = 4 * usual
+    lefts, rights = (np.array([getattr(p, side) for p in parts]) for side in ("left", "right"))
+    starts = np.array([_end_height(part, False, reach) for part in parts])
+    ends = np.array([_end_height(part, True, reach) for part in parts])
+    gaps = lefts - rights[:, np.newaxis]
+    steps = np.abs(starts - ends[:, np.newaxis] - slope * (gaps + reach))
+    fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
+    # Where both overlap, one must still go on from the other, or two parts would follow each other.
+    fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
+    first, second = np.nonzero(fits)
+    costs = steps[first, second] + 0.1 * np.maximum(gaps[first, second], 0)
+    order = np.lexsort((second, first, costs))
+    return [(int(first[k]), int(second[k])) for k in order]
 
 
 def _reading_order(rows: Sequence[Core], slope: float) -> List[Core]:
@@ -249,7 +259,7 @@ class _Outline:
 
 
 def _text_line(
-    row: Core, outline: _Outline, limits: Tuple[Floats, Floats], labels: Labels
+    row: Core, outline: _Outline, limits: Tuple[Floats, Floats], to_page: ToPage
 ) -> TextLine:
     ascent = outline.thickness / CORE
     ceiling, floor = limits
@@ -268,8 +278,8 @@ def _text_line(
     bottoms = np.maximum(bottoms, outline.base[dense] + 0.5)
     picked = slice(None, None, 2)
     page_x = np.clip(dense + 0.5, left, right)
-    upper = [labels.to_page(x, y) for x, y in zip(page_x[picked], tops[picked])]
-    lower = [labels.to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
+    upper = [to_page(x, y) for x, y in zip(page_x[picked], tops[picked])]
+    lower = [to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
     polygon = Polygon((*upper, *reversed(lower)))
-    baseline = tuple(labels.to_page(x, y) for x, y in zip(xs, base))
+    baseline = tuple(to_page(x, y) for x, y in zip(xs, base))
     return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence)

@@ -1,0 +1,19 @@
+"""Layers that several networks share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from htrlib.networks import gluon
+
+
+def convolution(inputs: int, outputs: int, strides: int = 1, dilation: int = 1) -> Any:
+    """A 3 x 3 convolution with batch normalization and a rectifier; it keeps or divides sides."""
+    nn = gluon.nn
+    layers = nn.HybridSequential()
+    layers.add(
+        nn.Conv2D(outputs, 3, strides, dilation, dilation, use_bias=False, in_channels=inputs),
+        nn.BatchNorm(in_channels=outputs),
+        nn.Activation("relu"),
+    )
+    return layers

@@ -1,0 +1,171 @@
+"""Lines out of words: a detector finds the words of a region, which are then linked to lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.bundle import Bundle
+from htrlib.document import TextLine
+from htrlib.geometry import Box
+from htrlib.networks.runner import run_all
+from htrlib.networks.ssd import SsdConfig, anchor_boxes, decode_boxes
+from htrlib.page_image import Region, cut_region, page_ink
+from htrlib.stages.labeling import network_input, scale_for
+from htrlib.stages.line_cores import CORE, Core, common_slope, link, outlined_lines
+
+NETWORK = "line-segmentation-ssd"
+REGION_AREA = 600_000.0  # pixels of the region that the network sees at first
+BEST_HEIGHT = 24.0  # pixels: of a word, where the network is most at home
+FINE_HEIGHT = (15.0, 42.0)  # pixels: words outside call for a second look at another scale
+CONFIDENT = 0.5  # probability from which a box is a word
+SAME_WORD = 0.4  # intersection over union of two boxes of one word
+INSIDE = 0.7  # share of a box's area inside a better one: it is a part of that word
+BUSY = 0.5  # of the most strokes that a row of a word crosses: rows of its core cross as many
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedWords:
+    """The words of a region.
+
+    Attributes:
+        boxes: (N, 4) float32 left, top, right, bottom in pixels of the picture, best first.
+        scores: (N,) float32 probabilities.
+        ink: (H, W) uint8, 0 is paper: the picture.
+        region: the region and its place on the page.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    ink: NDArray[np.uint8]
+    region: Region
+
+    @property
+    def height(self) -> float:
+        """The median height of a word in pixels of the picture; 0 where there is none."""
+        return float(np.median(self.boxes[:, 3] - self.boxes[:, 1])) if len(self.boxes) else 0.0
+
+
+def lines_from_words(
+    page: NDArray[np.uint8], region: Box, bundle: Bundle, device: Optional[str]
+) -> Tuple[TextLine, ...]:
+    """The lines of a region of a page, in reading order.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        region: where the handwriting is.
+        device: as for `segment_lines`.
+    Returns:
+        lines with box, polygon and baseline in page pixels.
+    """
+    scale = scale_for(region, REGION_AREA)
+    words = detect_words(page, region, scale, bundle, device)
+    if not FINE_HEIGHT[0] <= words.height <= FINE_HEIGHT[1]:
+        # Where nothing was found, the writing may have been too large.
+        better = scale * BEST_HEIGHT / words.height if words.height else scale / 3
+        better = min(better, scale_for(region, 4 * REGION_AREA))
+        words = detect_words(page, region, better, bundle, device)
+    return group_words(words)
+
+
+def detect_words(
+    page: NDArray[np.uint8], box: Box, scale: float, bundle: Bundle, device: Optional[str]
+) -> DetectedWords:
+    """Find the words in a box of a page, seen at a scale."""
+    region = cut_region(page, box, scale)
+    ink = page_ink(region.gray)
+    pixels = network_input(ink)
+    logits, offsets = run_all(bundle.network(NETWORK, device), pixels)
+    config = SsdConfig.from_dict(bundle.network_config(NETWORK))
+    scores = 1.0 / (1.0 + np.exp(logits[0, :, 0] - logits[0, :, 1]))  # softmax of two classes
+    likely = np.flatnonzero(scores >= CONFIDENT)
+    boxes = decode_boxes(offsets[0, likely], anchor_boxes(config, *pixels.shape[2:])[likely])
+    boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))
+    whole = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= 2
+    boxes, scores = boxes[whole], scores[likely][whole]
+    kept = suppress(boxes, scores)
+    return DetectedWords(boxes[kept], scores[kept], ink, region)
+
+
+def suppress(boxes: Boxes, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Non-maximum suppression: the best box of each word.
+
+    Boxes that lie mostly inside a better one go too; a part of a word is no word.
+
+    Args:
+        boxes: (N, 4) left, top, right, bottom.
+        scores: (N,) higher is better.
+    Returns:
+        indices of the boxes that stay, best first; their order is the same whatever the input's.
+    """
+    left, top, right, bottom = boxes.T
+    areas = (right - left) * (bottom - top)
+    waiting = np.lexsort((bottom, right, top, left, -scores))
+    kept: List[int] = []
+    while len(waiting):
+        best, others = waiting[0], waiting[1:]
+        kept.append(int(best))
+        width = np.minimum(right[others], right[best]) - np.maximum(left[others], left[best])
+        height = np.minimum(bottom[others], bottom[best]) - np.maximum(top[others], top[best])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        same = shared > SAME_WORD * (areas[others] + areas[best] - shared)
+        waiting = others[~same & (shared <= INSIDE * areas[others])]
+    return np.array(kept, dtype=np.int64)
+
+
+def group_words(words: DetectedWords) -> Tuple[TextLine, ...]:
+    """Link words to lines, in reading order; the order of the words does not matter."""
+    if len(words.boxes) == 0:
+        return ()
+    order = np.lexsort((words.scores, *words.boxes.T[::-1]))
+    boxes, scores = words.boxes[order].astype(np.float64), words.scores[order]
+    level = _cores(boxes, scores, words.ink, 0.0)
+    usual = _usual_thickness(level)
+    # Words alone are too short to show their slope; chains of them do.
+    slope = common_slope(link(level, usual, 0.0))
+    sloped = _cores(boxes, scores, words.ink, slope)
+    return outlined_lines(sloped, usual, slope, words.ink, words.region.to_page)
+
+
+def _usual_thickness(cores: List[Core]) -> float:
+    """Long words count for more: they have ascenders."""
+    return float(np.median(np.concatenate([core.lower - core.upper for core in cores])))
+
+
+def _cores(
+    boxes: NDArray[np.float64], scores: NDArray[np.float32], ink: NDArray[np.uint8], slope: float
+) -> List[Core]:
+    """Each word's core from its box, its foot found in the ink."""
+    cores = []
+    for (left, top, right, bottom), score in zip(boxes, scores):
+        columns = np.arange(int(left), max(int(np.ceil(right)), int(left) + 1))
+        rise = slope * (columns - (left + right) / 2)
+        # A sloped word is lower than its box.
+        excess = min(abs(slope) * (right - left) / 2, 0.3 * (bottom - top))
+        top, bottom = top + excess, bottom - excess
+        foot = _foot(ink, columns, rise, top, bottom)
+        thickness = CORE * max(foot - top, 0.5 * (bottom - top))
+        cores.append(Core(columns, foot - thickness + rise, foot + rise, float(score)))
+    return cores
+
+
+def _foot(
+    ink: NDArray[np.uint8],
+    columns: NDArray[np.int64],
+    rise: NDArray[np.float64],
+    top: float,
+    bottom: float,
+) -> float:
+    """The height of a word's baseline at its middle: below it, rows cross few strokes."""
+    rows = np.arange(int(top), max(int(np.ceil(bottom)), int(top) + 1))
+    at = np.clip(np.rint(rows[:, np.newaxis] + rise).astype(np.int64), 0, len(ink) - 1)
+    inked = ink[at, np.minimum(columns, ink.shape[1] - 1)] > 127
+    strokes = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1) + inked[:, 0]
+    smooth = np.convolve(strokes, np.ones(3) / 3, mode="same")
+    busy = np.flatnonzero(smooth >= BUSY * smooth.max()) if smooth.max() > 0 else rows - rows[0]
+    return float(rows[busy[-1]] + 1)
