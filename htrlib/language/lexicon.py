@@ -8,7 +8,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from htrlib.charset import Charset
 from htrlib.errors import ConfigError, LanguageModelError
-from htrlib.language.scoring import Scorer, State
+from htrlib.language.scoring import Content, Scorer
 
 ESCAPE_PENALTY = 6.0
 
@@ -92,30 +92,32 @@ class Lexicon:
             self._ends[node] = True
 
 
-class LexiconScorer:
+class LexiconScorer(Scorer):
     """Adds a lexicon's penalties to another scorer's scores."""
 
-    def __init__(self, lexicon: Lexicon, charset: Charset, inner: Optional[Scorer] = None) -> None:
+    def __init__(self, lexicon: Lexicon, charset: Charset, inner: Scorer) -> None:
+        super().__init__()
         self._lexicon = lexicon
         self._symbols = charset.symbols
         self._inner = inner
 
     @property
     def highest(self) -> float:
-        return 0.0 if self._inner is None else self._inner.highest
+        return self._inner.highest
 
-    def start(self) -> State:
-        return None if self._inner is None else self._inner.start(), _OUTSIDE
+    def first(self) -> Content:
+        return self._inner.first(), _OUTSIDE
 
-    def step(self, state: State, label: int) -> Tuple[float, State]:
-        inner_state, node = state
-        penalty, node = self._lexicon.step(node, self._symbols[label])
-        score = 0.0
-        if self._inner is not None:
-            score, inner_state = self._inner.step(inner_state, label)
-        return score + penalty, (inner_state, node)
+    def score(self, content: Content, label: int) -> float:
+        inner, node = content
+        penalty, _ = self._lexicon.step(node, self._symbols[label])
+        return self._inner.score(inner, label) + penalty
 
-    def end(self, state: State) -> float:
-        inner_state, node = state
-        inner = 0.0 if self._inner is None else self._inner.end(inner_state)
-        return inner + self._lexicon.end(node)
+    def next(self, content: Content, label: int) -> Content:
+        inner, node = content
+        _, node = self._lexicon.step(node, self._symbols[label])
+        return self._inner.next(inner, label), node
+
+    def end(self, content: Content) -> float:
+        inner, node = content
+        return self._inner.end(inner) + self._lexicon.end(node)

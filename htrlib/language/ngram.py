@@ -43,11 +43,12 @@ class Level:
 class Context:
     """The part of the text so far that a model distinguishes: what it remembers of the past."""
 
-    __slots__ = ("followers", "node", "row", "symbols")
+    __slots__ = ("followers", "index", "length", "row", "shorter")
 
-    def __init__(self, symbols: Tuple[int, ...], node: Optional[Tuple[int, int]]) -> None:
-        self.symbols = symbols
-        self.node = node  # (level, index) of the n-gram, None of the empty one
+    def __init__(self, length: int, index: int, shorter: Optional[Context]) -> None:
+        self.length = length  # of the n-gram that the context is
+        self.index = index  # of that among the n-grams of its length
+        self.shorter = shorter  # the context without what the longest model forgets first
         self.row: Optional[NDArray[np.float32]] = None
         self.followers: Dict[int, Context] = {}
 
@@ -72,7 +73,7 @@ class NGramModel:
         self.levels = tuple(levels)
         _check(self.vocabulary, self.levels)
         self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
-        self._contexts: Dict[Tuple[int, ...], Context] = {}
+        self._forget()
 
     @classmethod
     def estimate(
@@ -139,9 +140,14 @@ class NGramModel:
             text: what stands before.
             begin: the text is the beginning of a piece of text, such as a paragraph.
         """
-        symbols = [self.symbol_ids[BEGIN]] if begin else []
-        symbols.extend(self.symbol_id(character) for character in text)
-        return self._longest(tuple(symbols))
+        if self._contexts_met > _CONTEXTS_KEPT:
+            self._forget()
+        context = self._root
+        if begin:
+            context = self.follow(context, self.symbol_ids[BEGIN])
+        for character in text:
+            context = self.follow(context, self.symbol_id(character))
+        return context
 
     def row(self, context: Context) -> NDArray[np.float32]:
         """(V,) natural log of P(symbol | context); not to be written to."""
@@ -153,8 +159,7 @@ class NGramModel:
         """The context after one more symbol."""
         follower = context.followers.get(symbol)
         if follower is None:
-            follower = self._longest((*context.symbols, symbol))
-            context.followers[symbol] = follower
+            follower = context.followers[symbol] = self._follower(context, symbol)
         return follower
 
     def character_scores(
@@ -181,45 +186,49 @@ class NGramModel:
         """Natural-log probability of a text; see :meth:`character_scores`."""
         return float(self.character_scores(text, before, begin, end).sum())
 
-    def _longest(self, symbols: Tuple[int, ...]) -> Context:
-        """The context of the longest suffix of `symbols` that the model distinguishes."""
-        if len(self._contexts) > _CONTEXTS_KEPT:
-            self._contexts = {}
-        for start in range(max(0, len(symbols) - self.order + 1), len(symbols)):
-            suffix = symbols[start:]
-            known = self._contexts.get(suffix)
-            if known is not None:
-                return known
-            node = self._find(suffix)
-            if node is not None:
-                return self._contexts.setdefault(suffix, Context(suffix, node))
-        return self._contexts.setdefault((), Context((), None))
+    def _forget(self) -> None:
+        """Start anew with the empty context; contexts in use elsewhere stay valid."""
+        self._root = Context(0, 0, None)
+        self._contexts_met = 0
+
+    def _follower(self, context: Context, symbol: int) -> Context:
+        """The longest context that ends what `context` and one more symbol are."""
+        shorter = self._root if context.shorter is None else self.follow(context.shorter, symbol)
+        length = context.length + 1
+        if length >= self.order:
+            return shorter
+        level = self.levels[length - 1]
+        index = self._find(context, symbol)
+        if index is None or not (
+            level.first_child[index] < level.first_child[index + 1] or level.backoffs[index]
+        ):
+            return shorter
+        self._contexts_met += 1
+        return Context(length, index, shorter)
+
+    def _find(self, context: Context, symbol: int) -> Optional[int]:
+        """The index of the n-gram that is a context and one more symbol, or None."""
+        start, end = self._children(context)
+        symbols = self.levels[context.length].symbols[start:end]
+        offset = int(symbols.searchsorted(symbol))
+        return start + offset if offset < len(symbols) and symbols[offset] == symbol else None
 
     def _row(self, context: Context) -> NDArray[np.float32]:
-        if context.node is None:
+        if context.shorter is None:
             return self.levels[0].log_probs
-        depth, index = context.node
-        level, longer = self.levels[depth], self.levels[depth + 1]
-        shorter = self.row(self._longest(context.symbols[1:]))
-        row: NDArray[np.float32] = shorter + level.backoffs[index]
-        start, end = level.first_child[index], level.first_child[index + 1]
+        backoff = self.levels[context.length - 1].backoffs[context.index]
+        row: NDArray[np.float32] = self.row(context.shorter) + backoff
+        start, end = self._children(context)
+        longer = self.levels[context.length]
         row[longer.symbols[start:end]] = longer.log_probs[start:end]
         return row
 
-    def _find(self, symbols: Tuple[int, ...]) -> Optional[Tuple[int, int]]:
-        """(level, index) of an n-gram that is a context of its own, or None."""
-        index = symbols[0]
-        for depth, symbol in enumerate(symbols[1:]):
-            level, longer = self.levels[depth], self.levels[depth + 1]
-            start, end = int(level.first_child[index]), int(level.first_child[index + 1])
-            offset = int(np.searchsorted(longer.symbols[start:end], symbol))
-            if offset == end - start or longer.symbols[start + offset] != symbol:
-                return None
-            index = start + offset
-        depth = len(symbols) - 1
-        level = self.levels[depth]
-        matters = level.first_child[index] < level.first_child[index + 1] or level.backoffs[index]
-        return (depth, index) if depth + 1 < self.order and matters else None
+    def _children(self, context: Context) -> Tuple[int, int]:
+        """Where the n-grams one longer than a context stand."""
+        if context.length == 0:
+            return 0, len(self.vocabulary)
+        first_child = self.levels[context.length - 1].first_child
+        return int(first_child[context.index]), int(first_child[context.index + 1])
 
 
 def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:

@@ -1,8 +1,9 @@
-"""What a search asks of a language model: the score of one more character."""
+"""What a search asks of a language model: the worth of one more character."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Tuple
+import math
+from typing import Any, Dict
 
 from htrlib.charset import Charset
 from htrlib.language.ngram import UNKNOWN, Context, NGramModel
@@ -11,27 +12,83 @@ FLOOR = -14.0
 """Least natural-log score of a character, and that of all that the model does not know, so that a
 recognizer trained on more letters still writes them."""
 
-State = Any
+Content = Any
+"""What a state holds: hashable, and known to its scorer alone."""
+
+_STATES_KEPT = 1 << 15  # about 1 kB each
 
 
-class Scorer(Protocol):
-    """Natural-log scores of labels in context, weights included."""
+class State:
+    """What a scorer remembers of the characters so far, and what it has worked out from there.
+
+    Attributes:
+        content: equal where the same may follow with the same scores.
+        factors: label -> factor of that character, as far as asked for.
+        followers: label -> state after it, as far as asked for.
+    """
+
+    __slots__ = ("content", "factors", "followers")
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.factors: Dict[int, float] = {}
+        self.followers: Dict[int, State] = {}
+
+
+class Scorer:
+    """Gives each character a factor by which it makes a reading more or less probable.
+
+    This one finds all readings alike. Others define `highest`, `first`, `score`, `next` and `end`.
+    A scorer keeps the states it met, and may serve several threads.
+    """
+
+    def __init__(self) -> None:
+        self._states: Dict[Content, State] = {}
 
     @property
     def highest(self) -> float:
-        """No step scores more."""
+        """No score is above it."""
+        return 0.0
+
+    def first(self) -> Content:
+        """The content of the state before the first character."""
+        return None
+
+    def score(self, content: Content, label: int) -> float:
+        """The natural-log score of a label, all weights included."""
+        return 0.0
+
+    def next(self, content: Content, label: int) -> Content:
+        """The content of the state after a label."""
+        return None
+
+    def end(self, content: Content) -> float:
+        """The natural-log score of the line ending here."""
+        return 0.0
 
     def start(self) -> State:
         """The state before the first character."""
+        if len(self._states) > _STATES_KEPT:
+            self._states = {}
+        return self._state(self.first())
 
-    def step(self, state: State, label: int) -> Tuple[float, State]:
-        """The score of one more character, and the state after it."""
+    def factor(self, state: State, label: int) -> float:
+        """e to the score of a label; found in `state.factors` from now on."""
+        factor = state.factors[label] = math.exp(self.score(state.content, label))
+        return factor
 
-    def end(self, state: State) -> float:
-        """The score of the line ending in a state."""
+    def follow(self, state: State, label: int) -> State:
+        """The state after a label."""
+        follower = state.followers.get(label)
+        if follower is None:
+            follower = state.followers[label] = self._state(self.next(state.content, label))
+        return follower
+
+    def _state(self, content: Content) -> State:
+        return self._states.get(content) or self._states.setdefault(content, State(content))
 
 
-class LanguageModelScorer:
+class LanguageModelScorer(Scorer):
     """A weighted language model and a bonus for each character.
 
     A line is cut out of running text: what stands before it is taken for a space, and that it
@@ -45,6 +102,7 @@ class LanguageModelScorer:
         weight: of the model's natural-log probabilities, 0 or more.
         bonus: added for each character, in natural-log units.
         """
+        super().__init__()
         self._model = model
         self._unknown = model.symbol_ids[UNKNOWN]
         self._symbols = [model.symbol_ids.get(s, self._unknown) for s in charset.symbols]
@@ -55,15 +113,15 @@ class LanguageModelScorer:
     def highest(self) -> float:
         return self._bonus
 
-    def start(self) -> Context:
+    def first(self) -> Context:
         return self._model.context(" ")
 
-    def step(self, state: Context, label: int) -> Tuple[float, Context]:
+    def score(self, content: Content, label: int) -> float:
         symbol = self._symbols[label]
         score = FLOOR
         if symbol != self._unknown:
-            score = max(FLOOR, float(self._model.row(state)[symbol]))
-        return self._weight * score + self._bonus, self._model.follow(state, symbol)
+            score = max(FLOOR, float(self._model.row(content)[symbol]))
+        return self._weight * score + self._bonus
 
-    def end(self, state: Context) -> float:
-        return 0.0
+    def next(self, content: Content, label: int) -> Content:
+        return self._model.follow(content, self._symbols[label])

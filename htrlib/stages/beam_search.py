@@ -24,10 +24,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.language.scoring import Scorer
+from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
 _SMALL = 1e-100
+_MARGIN = 1.5
 _NEGLIGIBLE = -700.0  # e to this is a number yet, and nothing beside another class
 _probability = itemgetter(0)
 
@@ -51,38 +52,47 @@ class Hypothesis:
 
 
 class Prefixes:
-    """The tree of prefixes met so far, each with its score. Prefix 0 is the empty one."""
+    """The tree of prefixes met so far, each with its score. Prefix 0 is the empty one.
 
-    def __init__(self, classes: int, scorer: Optional[Scorer]) -> None:
-        self._scorer = scorer
-        self._children: Dict[int, int] = {}
-        self._classes = classes
-        self._states = [0 if scorer is None else scorer.start()]
+    Attributes:
+        parents, labels: each prefix is its parent and one more label.
+        factors: by which the scorer changes the probability for that label.
+        children: parent times `classes` plus label -> prefix.
+    """
+
+    def __init__(self, classes: int, scorer: Scorer) -> None:
+        self.classes = classes
+        self.scorer = scorer
         self.parents = [-1]
         self.labels = [-1]
         self.factors = [1.0]
-        self.scores = [0.0]
+        self.children: Dict[int, int] = {}
+        self._states: List[Optional[State]] = [scorer.start()]
 
-    def child(self, parent: int, label: int) -> int:
-        """The prefix that is a parent and one more label."""
-        key = parent * self._classes + label
-        known = self._children.get(key)
-        if known is not None:
-            return known
-        score, state = 0.0, 0
-        if self._scorer is not None:
-            score, state = self._scorer.step(self._states[parent], label)
+    def add(self, parent: int, label: int, factor: float) -> int:
+        """A new prefix: a parent and one more label."""
+        prefix = self.children[parent * self.classes + label] = len(self.parents)
         self.parents.append(parent)
         self.labels.append(label)
-        self.factors.append(math.exp(score))
-        self.scores.append(self.scores[parent] + score)
-        self._states.append(state)
-        self._children[key] = len(self.parents) - 1
-        return len(self.parents) - 1
+        self.factors.append(factor)
+        self._states.append(None)  # many are never extended
+        return prefix
 
-    def end_score(self, prefix: int) -> float:
-        """The score of the line ending after a prefix."""
-        return 0.0 if self._scorer is None else self._scorer.end(self._states[prefix])
+    def state(self, prefix: int) -> State:
+        """The scorer's state after a prefix."""
+        state = self._states[prefix]
+        if state is None:
+            parent = self.state(self.parents[prefix])
+            state = self._states[prefix] = self.scorer.follow(parent, self.labels[prefix])
+        return state
+
+    def score(self, prefix: int) -> float:
+        """The natural log of all factors of a prefix."""
+        score = 0.0
+        while prefix != _ROOT:
+            score += math.log(self.factors[prefix])
+            prefix = self.parents[prefix]
+        return score
 
     def read(self, prefix: int, most: Optional[int] = None) -> Tuple[int, ...]:
         """The labels of a prefix; of a long one, no more than the last so many."""
@@ -131,8 +141,8 @@ def beam_search(
     >>> best.labels, round(math.exp(best.log_prob), 2)
     ((0,), 0.64)
     """
-    prefixes = Prefixes(values.shape[1], scorer)
-    highest = 1.0 if scorer is None else math.exp(scorer.highest)
+    prefixes = Prefixes(values.shape[1], scorer or Scorer())
+    margin = 0.0 if pruning is None else math.exp(_MARGIN * pruning)
     steps, log_scale = _steps(values, pruning)
     beam: List[Candidate] = [(1.0, 1.0, 0.0, _ROOT)]
     frames, beams = [], []
@@ -140,11 +150,15 @@ def beam_search(
         present = {candidate[3]: candidate for candidate in beam}
         candidates = _stay(present, blank, others, prefixes)
         if others:
-            least = min(candidates)[0] if len(candidates) >= beam_width else 0.0
-            candidates += _new(present, others, least, highest, prefixes)
+            least = max(candidates)[0] * margin
+            if len(candidates) >= beam_width:
+                least = max(least, min(candidates)[0])
+            candidates += _new(present, others, least, prefixes)
         candidates.sort(key=_probability, reverse=True)
         del candidates[beam_width:]
         best = candidates[0][0]
+        while candidates[-1][0] < best * margin:
+            candidates.pop()
         if best == 0.0:  # the scorer rules out all that this frame shows: do without the frame
             continue
         if best < _SMALL:
@@ -207,14 +221,11 @@ def _stay(
 
 
 def _new(
-    beam: Dict[int, Candidate],
-    others: Dict[int, float],
-    least: float,
-    highest: float,
-    prefixes: Prefixes,
+    beam: Dict[int, Candidate], others: Dict[int, float], least: float, prefixes: Prefixes
 ) -> List[Candidate]:
     """The prefixes one label longer that are not in the beam and more probable than `least`."""
-    labels, factors = prefixes.labels, prefixes.factors
+    labels, classes, children = prefixes.labels, prefixes.classes, prefixes.children
+    highest = math.exp(prefixes.scorer.highest)
     found = []
     for label, p in others.items():
         limit = least / (p * highest)
@@ -224,9 +235,17 @@ def _new(
             source = by_blank if labels[prefix] == label else total
             if source <= limit:
                 continue
-            child = prefixes.child(prefix, label)
-            grown = source * p * factors[child]
-            if grown > least and child not in beam:
+            state = prefixes.state(prefix)
+            factor = state.factors.get(label)
+            if factor is None:
+                factor = prefixes.scorer.factor(state, label)
+            grown = source * p * factor
+            if grown > least:
+                child = children.get(prefix * classes + label)
+                if child is None:
+                    child = prefixes.add(prefix, label, factor)
+                elif child in beam:
+                    continue
                 found.append((grown, 0.0, grown, child))
     return found
 
@@ -238,7 +257,7 @@ def _hypotheses(
     for total, _, _, prefix in beam:
         if total > 0.0:
             fused = math.log(total) + log_scale
-            score = fused + prefixes.end_score(prefix)
-            log_prob = min(0.0, fused - prefixes.scores[prefix])
+            score = fused + prefixes.scorer.end(prefixes.state(prefix).content)
+            log_prob = min(0.0, fused - prefixes.score(prefix))
             found.append(Hypothesis(prefixes.read(prefix), log_prob, score))
     return tuple(sorted(found, key=attrgetter("score"), reverse=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +39,8 @@ from htrlib.stages.readings import (
 
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
+
+_logger = logging.getLogger(__name__)
 
 
 def decode(
@@ -180,15 +184,32 @@ def _characters(
     return locate(line, text, extents, ranges, peaks[positions].tolist())
 
 
-def _scorer(charset: Charset, options: DecodingOptions) -> Optional[Scorer]:
-    scorer: Optional[Scorer] = None
+def _scorer(charset: Charset, options: DecodingOptions) -> Scorer:
+    scorer = Scorer()
     if options.language_model is not None:
-        scorer = LanguageModelScorer(
+        scorer = _model_scorer(
             options.language_model, charset, options.lm_weight, options.insertion_bonus
         )
     if options.lexicon is not None:
         scorer = LexiconScorer(options.lexicon, charset, scorer)
     return scorer
+
+
+@functools.lru_cache(maxsize=4)
+def _model_scorer(
+    model: NGramModel, charset: Charset, weight: float, bonus: float
+) -> LanguageModelScorer:
+    """Kept from line to line, for it remembers what it worked out."""
+    unknown = model.unknown(charset.symbols)
+    if unknown:
+        _logger.info(
+            "the language model does not know %d of the charset's %d characters and scores them "
+            "at its floor: %s",
+            len(unknown),
+            len(charset),
+            "".join(unknown),
+        )
+    return LanguageModelScorer(model, charset, weight, bonus)
 
 
 def _tempered(line: LogProbs, temperature: float) -> LogProbs:
