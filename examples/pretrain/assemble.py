@@ -1,11 +1,13 @@
-"""Put the trained networks together as a bundle.
+"""Put the trained networks and the language model together as a bundle.
 
-    python assemble.py --recognizer runs/recognizer/last.pt --lines runs/lines.npz ... OUTPUT
+    python assemble.py OUTPUT --recognizer runs/recognizer/last.pt --lines runs/lines.npz \
+        --paragraph runs/paragraph.npz --ssd runs/ssd.npz --language-model runs/english.lm
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict
@@ -18,6 +20,11 @@ from twin import RecognizerConfig, parameters_for_bundle
 from htrlib.bundle import write_bundle
 from htrlib.charset import Charset
 from htrlib.networks.labeler import LabelerConfig
+from htrlib.networks.ssd import SsdConfig
+
+HEIGHT = 64  # of the recognizer's input
+WIDTH_MULTIPLE = 128  # its widths are padded to it
+MAX_WIDTH = 3072  # wider lines are cut
 
 
 def halved(arrays: Dict[str, Any]) -> Dict[str, Any]:
@@ -31,6 +38,9 @@ def main() -> None:
     parser.add_argument("--recognizer", type=Path, required=True)
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--paragraph", type=Path, required=True)
+    parser.add_argument("--ssd", type=Path, required=True)
+    parser.add_argument("--language-model", type=Path, required=True)
+    parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
     parser.add_argument("--version", default="0.1")
     args = parser.parse_args()
@@ -40,25 +50,32 @@ def main() -> None:
     networks: Dict[str, Any] = {
         "line-recognition": {
             **asdict(RecognizerConfig(len(charset) + 1)),
-            "height": 64,
-            "width_multiple": 128,
-            "max_width": 3072,
-        }
+            "height": HEIGHT,
+            "width_multiple": WIDTH_MULTIPLE,
+            "max_width": MAX_WIDTH,
+        },
+        "paragraph": asdict(LabelerConfig(1)),
+        "line-segmentation": asdict(LabelerConfig(2)),
+        "line-segmentation-ssd": asdict(SsdConfig()),
     }
-    for name, path, labels in (
-        ("paragraph", args.paragraph, 1),
-        ("line-segmentation", args.lines, 2),
+    for name, path in (
+        ("paragraph", args.paragraph),
+        ("line-segmentation", args.lines),
+        ("line-segmentation-ssd", args.ssd),
     ):
         with np.load(path) as saved:
             parameters[name] = halved(dict(saved))
-        networks[name] = asdict(LabelerConfig(labels))
+    decoding: Dict[str, Any] = {"language_models": {"en": "english.lm"}}
+    if args.decoding:
+        decoding = json.loads(args.decoding.read_text(encoding="utf-8"))
     config = {
         "name": args.name,
         "version": args.version,
         "networks": networks,
-        "decoding": {"method": "greedy"},
+        "decoding": decoding,
     }
-    write_bundle(args.output, config, charset, parameters)
+    extra = {"english.lm": args.language_model.read_bytes()}
+    write_bundle(args.output, config, charset, parameters, extra)
 
 
 if __name__ == "__main__":

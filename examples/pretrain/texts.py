@@ -89,7 +89,8 @@ class TextSource:
 
 
 _MONTHS: Tuple[str, ...] = (
-    *("January February March April May June July August September October November".split()),
-    *("December janvier février mars avril mai juin juillet août septembre octobre".split()),
-    *("novembre décembre".split()),
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
+    *("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août"),
+    *("septembre", "octobre", "novembre", "décembre"),
 )
