@@ -38,17 +38,6 @@ HELD_OUT_FONTS = (
     "shadows-into-light",
     "waiting-for-the-sunrise",
 )
-    "beth-ellen",
-    "covered-by-your-grace",
-    "give-you-glory",
-    "homemade-apple",
-    "kristi",
-    "marck-script",
-    "nothing-you-could-do",
-    "reenie-beanie",
-    "shadows-into-light",
-    "waiting-for-the-sunrise",
-]
 HELD_OUT_TEXTS = ("alice", "katrine")
 
 
