@@ -136,7 +136,8 @@ class Report:
     def print(self, title: str) -> None:
         print(f"\n{title}: {self.pages} pages")
         if self.overlaps:
-            print(f"  paragraph IoU                      {sum(self.overlaps) / len(self.overlaps):.4f}")
+            mean = sum(self.overlaps) / len(self.overlaps)
+            print(f"  paragraph IoU                      {mean:.4f}")
             d = self.detection
             print(
                 f"  lines at IoU 0.5                   F1 {d.f1:.4f}  precision {d.precision:.4f}  "
