@@ -231,7 +231,7 @@ def _find(name: Union[str, Path]) -> Path:
         raise BundleError(f"{path} is not a directory; a bundle is a directory with {CONFIG}")
     there = ", ".join(bundled_names()) or "none"
     raise BundleNotFoundError(
-        f"no bundle {str(name)!r}: neither a directory nor one of the names {there}"
+        f"no bundle {str(name)!r}: it is no directory, and the bundles that ship are: {there}"
     )
 
 
