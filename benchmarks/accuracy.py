@@ -2,7 +2,8 @@
 
     python benchmarks/accuracy.py --data ../shared/data --collection csafe --split dev
 
-Prints totals. With `--worst DIR` (for validation splits only) it also writes the worst lines.
+Prints totals, with best path and with the bundle's language model side by side, each line
+recognized once. With `--worst DIR` (for validation splits only) it also writes the worst lines.
 CER and WER are corpus edits over reference length; a page's text is its lines joined by a space,
 white space folded. Quotation marks and apostrophes are compared as straight ones, and words that
 are struck out in the reference (`>...<`) are left out.
@@ -18,15 +19,19 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 import htrlib
 from htrlib import data
 from htrlib.data.samples import PageSample
-from htrlib.document import PageResult
+from htrlib.document import LineResult, PageResult, TextLine, Transcription
+from htrlib.formats.overlay import draw_overlay
+from htrlib.geometry import Size
 from htrlib.metrics import DetectionF1, ErrorRate, bootstrap_interval, page_text
 
 READABLE = 0.5  # a line with a lower CER counts as found and read
@@ -71,11 +76,32 @@ def scored(sample: PageSample) -> bool:
     return not any("consent" in line.tags for line in sample.lines)
 
 
-def read_given_lines(sample: PageSample, page: object, bundle: Optional[str]) -> List[str]:
-    """Read the lines that the ground truth gives."""
-    given = [line.line for line in sample.lines if line.line is not None]
-    said = htrlib.recognize_lines(page, given, bundle=bundle)
-    return [htrlib.decode(log_probs, bundle=bundle).text for log_probs in said]
+DECODERS: Dict[str, Dict[str, str]] = {
+    "best path": {"method": "greedy"},
+    "language model": {"method": "beam"},
+}
+
+
+def read(
+    page: NDArray[np.uint8], lines: Sequence[TextLine], bundle: Optional[str]
+) -> Dict[str, List[Transcription]]:
+    """What lines say by each decoder."""
+    said = htrlib.recognize_lines(page, lines, bundle=bundle)
+    return {
+        name: [htrlib.decode(line, bundle=bundle, method=options["method"]) for line in said]
+        for name, options in DECODERS.items()
+    }
+
+
+def read_page(
+    page: NDArray[np.uint8], method: str, bundle: Optional[str]
+) -> Tuple[PageResult, Dict[str, List[Transcription]]]:
+    """The page with the language model's texts, and the texts of all decoders."""
+    paragraph = htrlib.detect_paragraph(page, bundle=bundle)
+    lines = htrlib.segment_lines(page, paragraph, method=method, bundle=bundle)
+    texts = read(page, lines, bundle)
+    results = tuple(map(LineResult, lines, texts["language model"]))
+    return PageResult(Size(page.shape[1], page.shape[0]), paragraph, results), texts
 
 
 def tesseract(path: Path, language: str) -> str:
@@ -85,13 +111,17 @@ def tesseract(path: Path, language: str) -> str:
     return done.stdout
 
 
+def by_decoder() -> Dict[str, PageErrors]:
+    return {name: PageErrors() for name in DECODERS}
+
+
 @dataclass
 class Report:
     """What one collection gave."""
 
-    whole: PageErrors = field(default_factory=PageErrors)
-    whole_full: PageErrors = field(default_factory=PageErrors)
-    given: PageErrors = field(default_factory=PageErrors)
+    whole: Dict[str, PageErrors] = field(default_factory=by_decoder)
+    whole_full: Dict[str, PageErrors] = field(default_factory=by_decoder)
+    given: Dict[str, PageErrors] = field(default_factory=by_decoder)
     peer: PageErrors = field(default_factory=PageErrors)
     overlaps: List[float] = field(default_factory=list)
     detection: DetectionF1 = field(default_factory=DetectionF1)
@@ -102,11 +132,13 @@ class Report:
     seconds: float = 0.0
     worst: List[Tuple[float, str, str, str]] = field(default_factory=list)
 
-    def add(self, sample: PageSample, result: PageResult) -> None:
+    def add(
+        self, sample: PageSample, result: PageResult, texts: Dict[str, List[Transcription]]
+    ) -> None:
         self.pages += 1
         boxes = [line.line.box for line in sample.lines if line.line is not None]
-        found = [line.line.box for line in result.lines]
-        self.detection.add(boxes, found)
+        if boxes:
+            self.detection.add(boxes, [line.line.box for line in result.lines])
         if sample.paragraph is not None:
             overlap = result.paragraph.iou(sample.paragraph) if result.paragraph else 0.0
             self.overlaps.append(overlap)
@@ -114,24 +146,27 @@ class Report:
         if not scored(sample):
             return
         references = [comparable(line.text) for line in sample.lines]
+        found = [comparable(line.text) for line in texts["best path"]]
         for index, reference in enumerate(references):
-            text = comparable(result.lines[index].text) if index < len(result.lines) else ""
             rate = ErrorRate()
-            rate.add(reference, text)
+            rate.add(reference, found[index] if index < len(found) else "")
             self.lines += 1
             self.readable += rate.rate < READABLE
-        reference, text = comparable(page_text(references)), comparable(result.text)
-        self.whole.add(reference, text)
-        if sample.size.width >= LOW_RESOLUTION:
-            self.whole_full.add(reference, text)
+        for name, lines in texts.items():
+            reference = comparable(page_text(references))
+            text = comparable(page_text(line.text for line in lines))
+            self.whole[name].add(reference, text)
+            if sample.size.width >= LOW_RESOLUTION:
+                self.whole_full[name].add(reference, text)
 
-    def add_given(self, sample: PageSample, texts: List[str]) -> None:
+    def add_given(self, sample: PageSample, texts: Dict[str, List[Transcription]]) -> None:
         lines = [line for line in sample.lines if line.line is not None]
-        for line, text in zip(lines, texts):
-            if comparable(line.text):
-                self.given.add(comparable(line.text), comparable(text))
-                rate = self.given.characters[-1]
-                self.worst.append((rate.rate, sample.source, comparable(line.text), text))
+        for name, found in texts.items():
+            for line, said in zip(lines, found):
+                if comparable(line.text):
+                    self.given[name].add(comparable(line.text), comparable(said.text))
+                    rate = self.given[name].characters[-1]
+                    self.worst.append((rate.rate, sample.source, comparable(line.text), said.text))
 
     def print(self, title: str) -> None:
         print(f"\n{title}: {self.pages} pages")
@@ -149,11 +184,15 @@ class Report:
                 f"  lines of CER < {READABLE} at their index    {self.readable / self.lines:.4f} "
                 f"({self.readable} of {self.lines})"
             )
-            print("  " + self.whole.row("whole pages"))
-            if 0 < len(self.whole_full.words) < len(self.whole.words):
-                print("  " + self.whole_full.row(f"  of at least {LOW_RESOLUTION} px width"))
-        if self.given.words:
-            print("  " + self.given.row("lines as the ground truth has them"))
+            for name in DECODERS:
+                print("  " + self.whole[name].row(f"pages, {name}"))
+            full = self.whole_full
+            if 0 < len(full["best path"].words) < len(self.whole["best path"].words):
+                for name in DECODERS:
+                    print("  " + full[name].row(f"  {LOW_RESOLUTION} px and wider, {name}"))
+        if self.given["best path"].words:
+            for name in DECODERS:
+                print("  " + self.given[name].row(f"given lines, {name}"))
         if self.peer.words:
             print("  " + self.peer.row("Tesseract, whole pages"))
         print(f"  seconds a page                     {self.seconds / self.pages:.2f}", flush=True)
@@ -170,8 +209,8 @@ FILES: Dict[str, Tuple[str, str]] = {
 def load(root: Path, collection: str, split: str) -> List[PageSample]:
     path = root / FILES[collection][0].format(split=split)
     if collection == "hooker":
-        return list(data.load("page_xml", path))
-    return list(data.load("pages_json", path, split=split))
+        return list(data.load("page_xml", path).pages)
+    return list(data.load("pages_json", path, split=split).pages)
 
 
 def main() -> int:
@@ -180,23 +219,24 @@ def main() -> int:
     parser.add_argument("--collection", nargs="+", default=["csafe", "copiste"], choices=FILES)
     parser.add_argument("--split", default="dev")
     parser.add_argument("--bundle")
+    parser.add_argument("--method", default="labels", help="of segment_lines: labels or ssd")
     parser.add_argument("--tesseract", action="store_true", help="the same pages by Tesseract")
     parser.add_argument("--given-lines", action="store_true", help="also read the given lines")
     parser.add_argument("--worst", type=Path, help="write the worst lines and overlays here")
     args = parser.parse_args()
     if args.worst and args.split == "dev":
         parser.error("dev prints totals only; look at the worst lines of validation")
-    pipeline = htrlib.Pipeline(bundle=args.bundle)
     for collection in args.collection:
         report = Report()
         for sample in tqdm(load(args.data, collection, args.split), desc=collection):
             page = sample.load_image()
             start = time.perf_counter()
-            result = pipeline.transcribe_page(page)
+            result, texts = read_page(page, args.method, args.bundle)
             report.seconds += time.perf_counter() - start
-            report.add(sample, result)
+            report.add(sample, result, texts)
             if args.given_lines and scored(sample):
-                report.add_given(sample, read_given_lines(sample, page, args.bundle))
+                given = [line.line for line in sample.lines if line.line is not None]
+                report.add_given(sample, read(page, given, args.bundle))
             if args.tesseract and scored(sample):
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder) / "page.png"
@@ -204,8 +244,6 @@ def main() -> int:
                     text = tesseract(file, FILES[collection][1])
                 report.peer.add(comparable(sample.text), comparable(text))
             if args.worst:
-                from htrlib.formats.overlay import draw_overlay
-
                 args.worst.mkdir(parents=True, exist_ok=True)
                 draw_overlay(page, result).save(args.worst / f"{Path(sample.source).stem}.png")
         report.print(f"{collection} {args.split}")

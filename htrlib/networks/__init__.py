@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 import numpy
 
@@ -38,7 +38,7 @@ def build(name: str, config: Mapping[str, Any]) -> Any:
     from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
     from htrlib.networks.ssd import SsdConfig, WordDetector
 
-    builders = {
+    builders: Dict[str, Callable[[], Any]] = {
         "paragraph": lambda: PageLabeler(LabelerConfig.from_dict(config)),
         "line-segmentation": lambda: PageLabeler(LabelerConfig.from_dict(config)),
         "line-segmentation-ssd": lambda: WordDetector(SsdConfig.from_dict(config)),

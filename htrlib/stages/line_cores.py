@@ -14,10 +14,11 @@ from htrlib.geometry import Box, Point, Polygon
 from htrlib.stages.labeling import Labels
 from htrlib.stages.seams import Seams
 
-CORE = 0.45  # of a line's ascent: the height of its core, as the labels for training have it
-DESCENT = 0.5  # of a line's ascent
+CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
+DESCENT = 0.42  # of a line's ascent
 THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
 TOO_THICK = 1.8  # times the usual thickness: two lines that run together
+WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
 SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
 LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
 LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
@@ -132,11 +133,11 @@ def _cores(
         rows, columns = area
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
-        if len(thresholds) > 1 and np.percentile(lower - upper, 80) > TOO_THICK * usual:
-            alone = np.where(mask, probabilities[area], 0)
-            inner = _cores(alone, usual, thresholds[1:])
-            found += [_shifted(core, columns.start, rows.start) for core in inner]
-            continue
+        if np.percentile(lower - upper, 80) > TOO_THICK * usual:
+            apart = _apart(mask, probabilities[area], usual, thresholds)
+            if apart:
+                found += [_shifted(core, columns.start, rows.start) for core in apart]
+                continue
         found.append(
             Core(
                 columns.start + np.flatnonzero(inside),
@@ -146,6 +147,22 @@ def _cores(
             )
         )
     return found
+
+
+def _apart(
+    mask: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+    usual: float,
+    thresholds: Sequence[float],
+) -> List[Core]:
+    """The cores that run together in a mask; none where they cannot be told apart."""
+    tall = int(TOO_THICK * usual) + 1
+    bridges = ndimage.binary_opening(mask, np.ones((tall, 1)))
+    if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
+        return _cores(np.where(mask & ~bridges, probabilities, 0), usual, thresholds)
+    if len(thresholds) > 1:
+        return _cores(np.where(mask, probabilities, 0), usual, thresholds[1:])
+    return []
 
 
 def _shifted(core: Core, columns: int, rows: int) -> Core:
