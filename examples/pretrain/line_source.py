@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -26,24 +25,6 @@ Batch = Tuple[Tensor, Tensor, Tensor, Tensor]
 WIDTH_STEP = 128  # few widths: each new shape costs a second to plan
 FRAME = 4  # input columns a frame
 LARGEST_WIDTH = 2400
-HELD_OUT_FONTS = (
-    "beth-ellen",
-    "covered-by-your-grace",
-    "give-you-glory",
-    "homemade-apple",
-    "kristi",
-    "marck-script",
-    "nothing-you-could-do",
-    "reenie-beanie",
-    "shadows-into-light",
-    "waiting-for-the-sunrise",
-)
-HELD_OUT_TEXTS = ("alice", "katrine")
-
-
-def held_out(path: Path) -> bool:
-    """Whether a font is kept for validation and tests."""
-    return any(path.name.startswith(name) for name in HELD_OUT_FONTS)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
-from line_source import HELD_OUT_TEXTS, held_out
+from held_out import HELD_OUT_TEXTS, held_out
 from texts import CHARACTERS, read_words
 from tqdm import tqdm
 

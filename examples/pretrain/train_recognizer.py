@@ -23,7 +23,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from cut_lines import CutLine, load
-from line_source import HELD_OUT_TEXTS, LineSource, Mixture, as_recognized, collate, held_out
+from held_out import HELD_OUT_TEXTS, held_out
+from line_source import LineSource, Mixture, as_recognized, collate
 from texts import CHARACTERS, TextSource, read_words
 from torch import Tensor
 from torch.nn import functional
