@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ def _cores(
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
         if np.percentile(lower - upper, 80) > TOO_THICK * usual:
             apart = _apart(mask, probabilities[area], usual, thresholds)
-            if apart:
+            if apart is not None:
                 found += [_shifted(core, columns.start, rows.start) for core in apart]
                 continue
         found.append(
@@ -154,15 +154,15 @@ def _apart(
     probabilities: NDArray[np.float32],
     usual: float,
     thresholds: Sequence[float],
-) -> List[Core]:
-    """The cores that run together in a mask; none where they cannot be told apart."""
+) -> Optional[List[Core]]:
+    """The cores that run together in a mask, or None where they cannot be told apart."""
     tall = int(TOO_THICK * usual) + 1
     bridges = ndimage.binary_opening(mask, np.ones((tall, 1)))
     if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
         return _cores(np.where(mask & ~bridges, probabilities, 0), usual, thresholds)
     if len(thresholds) > 1:
         return _cores(np.where(mask, probabilities, 0), usual, thresholds[1:])
-    return []
+    return None
 
 
 def _shifted(core: Core, columns: int, rows: int) -> Core:
