@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage import measure
 
 from htrlib.document import TextLine
 from htrlib.geometry import Box, Point, Polygon
@@ -126,15 +127,13 @@ def _cores(
     probabilities: NDArray[np.float32], usual: float, thresholds: Sequence[float] = THRESHOLDS
 ) -> List[Core]:
     found: List[Core] = []
-    parts, _ = ndimage.label(probabilities > thresholds[0], np.ones((3, 3)))
-    for index, area in enumerate(ndimage.find_objects(parts), start=1):
-        mask = parts[area] == index
+    for part in measure.regionprops(measure.label(probabilities > thresholds[0])):
+        mask, (rows, columns) = part.image, part.slice
         inside = mask.any(axis=0)
-        rows, columns = area
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
         if np.percentile(lower - upper, 80) > TOO_THICK * usual:
-            apart = _apart(mask, probabilities[area], usual, thresholds)
+            apart = _apart(mask, probabilities[part.slice], usual, thresholds)
             if apart is not None:
                 found += [_shifted(core, columns.start, rows.start) for core in apart]
                 continue
@@ -143,7 +142,7 @@ def _cores(
                 columns.start + np.flatnonzero(inside),
                 rows.start + upper.astype(np.float64),
                 rows.start + lower.astype(np.float64),
-                float(probabilities[area][mask].mean()),
+                float(probabilities[part.slice][mask].mean()),
             )
         )
     return found

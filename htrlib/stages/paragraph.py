@@ -6,7 +6,7 @@ from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from skimage import measure
 
 from htrlib.bundle import load_bundle
 from htrlib.geometry import Box, Size, union_of
@@ -42,16 +42,13 @@ def detect_paragraph(
     labels = label_region(
         page, whole, scale_for(whole, PAGE_AREA), load_bundle(bundle), NETWORK, device
     )
-    parts, count = ndimage.label(labels.probabilities[0] > THRESHOLD)
-    if count == 0:
-        return None
-    areas = np.bincount(parts.ravel())[1:]
-    enough = max(SMALLEST_AREA, SMALLEST_PART * float(areas.sum()))
-    boxes = [
-        Box(columns.start, rows.start, columns.stop, rows.stop)
-        for area, (rows, columns) in zip(areas, ndimage.find_objects(parts))
-        if area >= enough
-    ]
+    parts = measure.regionprops(measure.label(labels.probabilities[0] > THRESHOLD))
+    enough = max(SMALLEST_AREA, SMALLEST_PART * sum(part.area for part in parts))
+    boxes = []
+    for part in parts:
+        top, left, bottom, right = part.bbox
+        if part.area >= enough:
+            boxes.append(Box(left, top, right, bottom))
     if not boxes:
         return None
     found = union_of(boxes).scaled(labels.stride, labels.stride)
