@@ -122,7 +122,7 @@ class DrawnLine:
         words: (H, W) uint8, 0 is paper; k is ink that the k-th word added, the first being 1 (and
             of words beyond the 255th, 255).
         baseline: row of the baseline in `ink`.
-        word_boxes: the words' ink, in pixels of `ink`.
+        word_boxes: bounds of the words' ink, in pixels of `ink`.
         text: what is written.
     """
 
@@ -158,30 +158,33 @@ def draw_line(
     Raises:
         DatasetError: the font lacks a character of the text, or there is no word.
     """
-    if not text.split() or not font.covers(text):
+    text = " ".join(text.split())
+    if not text or not font.covers(text):
         raise DatasetError(
             f"the font {font.path.name} cannot draw {text!r}; pick text by HandwritingFont.covers"
         )
     style = style or HandwritingStyle.random(rng)
     size = height / (font.ascent + font.descent)
     margin = int(height)
-    room = int(sum(len(word) + 2 for word in text.split()) * height * 1.5) + 4 * margin
+    room = int(sum(len(word) + 2 for word in text.split(" ")) * height * 1.5) + 4 * margin
     canvas = Image.new("L", (room, round(height) + 2 * margin))
     numbers = Image.new("L", canvas.size)
     draw = ImageDraw.Draw(canvas)
     baseline = margin + round(height * font.ascent / (font.ascent + font.descent))
     x = float(margin)
     boxes: List[Box] = []
-    for number, word in enumerate(text.split(), 1):
+    for number, word in enumerate(text.split(" "), 1):
         word_size = max(6, round(size * (1.0 + style.word_size * rng.standard_normal())))
         lift = style.word_lift * height * rng.standard_normal()
         left = max(0, int(x) - margin)
         around = (left, 0, left + int((len(word) + 1) * height * 1.5) + margin, canvas.height)
         before = canvas.crop(around)
-        box, x = _draw_word(draw, word, font, word_size, (x, baseline - lift), height, style, rng)
-        boxes.append(box)
+        x = _draw_word(draw, word, font, word_size, (x, baseline - lift), height, style, rng)
         added = ImageChops.difference(canvas.crop(around), before).point(_ANY_INK)
         numbers.paste(min(number, 255), around, added)
+        bounds = added.getbbox()
+        if bounds is not None:
+            boxes.append(Box(*map(float, bounds)).shifted(around[0], 0))
         x += max(0.08, rng.normal(style.space, style.space_jitter)) * height
     extent = canvas.getbbox()
     if extent is None:
@@ -189,7 +192,7 @@ def draw_line(
     left, top = extent[:2]
     ink, words = np.asarray(canvas.crop(extent)), np.asarray(numbers.crop(extent))
     shifted = tuple(box.shifted(-left, -top) for box in boxes)
-    return DrawnLine(ink, words, baseline - top, shifted, " ".join(text.split()))
+    return DrawnLine(ink, words, baseline - top, shifted, text)
 
 
 def _draw_word(
@@ -201,21 +204,13 @@ def _draw_word(
     height: float,
     style: HandwritingStyle,
     rng: np.random.Generator,
-) -> Tuple[Box, float]:
-    """Draw a word with its baseline starting at `origin`; return its ink box and where it ends."""
+) -> float:
+    """Draw a word with its baseline starting at `origin`; return the column where it ends."""
     face = _sized(font.path, size)
     x, y = origin
-    edges: List[Tuple[float, float, float, float]] = []
     pieces = list(word) if style.letter_lift > 0 else [word]
     for piece in pieces:
         at = (x, y + style.letter_lift * height * rng.standard_normal() * (len(pieces) > 1))
         draw.text(at, piece, fill=255, font=face, anchor="ls")
-        edges.append(draw.textbbox(at, piece, font=face, anchor="ls"))
         x += face.getlength(piece) + style.letter_space * height
-    left, top, right, bottom = (
-        min(e[0] for e in edges),
-        min(e[1] for e in edges),
-        max(e[2] for e in edges),
-        max(e[3] for e in edges),
-    )
-    return Box(left, top, max(right, left + 1), max(bottom, top + 1)), x
+    return x

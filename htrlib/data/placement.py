@@ -133,12 +133,12 @@ class Piece:
             target = layer[top:bottom, left:right]
             np.maximum(target, part, out=target)
 
-    def profiles(self) -> Tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First row and row after the last with ink, for each column; -1 where there is none."""
+    def profiles(self) -> Tuple[_Array, _Array]:
+        """First row and row after the last with ink, for each column; NaN where there is none."""
         marked = self.ink > 0
         filled = marked.any(axis=0)
-        tops = np.where(filled, self.top + marked.argmax(axis=0), -1)
-        bottoms = np.where(filled, self.top + len(marked) - marked[::-1].argmax(axis=0), -1)
+        tops = np.where(filled, self.top + marked.argmax(axis=0), np.nan)
+        bottoms = np.where(filled, self.top + len(marked) - marked[::-1].argmax(axis=0), np.nan)
         return tops, bottoms
 
     def outline(self) -> Polygon:
@@ -147,12 +147,9 @@ class Piece:
         width = len(tops)
         count = min(_OUTLINE_COLUMNS, width)
         edges = np.linspace(0, width, count + 1).round().astype(int)
-        filled = tops >= 0
-        highest = np.where(filled, tops, np.iinfo(np.int64).max)
-        lowest = np.where(filled, bottoms, -1)
-        upper = np.minimum.reduceat(highest, edges[:-1]).astype(float)
-        lower = np.maximum.reduceat(lowest, edges[:-1]).astype(float)
-        inked = lower >= 0
+        upper = np.fmin.reduceat(tops, edges[:-1])
+        lower = np.fmax.reduceat(bottoms, edges[:-1])
+        inked = ~np.isnan(upper)
         bins = np.arange(count)
         upper = np.interp(bins, bins[inked], upper[inked])
         lower = np.interp(bins, bins[inked], lower[inked])

@@ -3,8 +3,8 @@
 >>> from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 >>> fonts = load_fonts(BUNDLED_FONTS, "Hello world")
 >>> page, = render_pages(1, fonts, ["Hello", "world"], seed=2, config=PageConfig({"letter": 1}))
->>> {word for line in page.lines for word in line.text.split()}
-{'Hello', 'world'}
+>>> sorted({word for line in page.lines for word in line.text.split()})
+['Hello', 'world']
 """
 
 from __future__ import annotations

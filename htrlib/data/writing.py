@@ -261,5 +261,5 @@ def _clearance(upper: Piece, lower: Piece) -> Optional[float]:
         return None
     bottoms = upper.profiles()[1][left - upper.left : right - upper.left]
     tops = lower.profiles()[0][left - lower.left : right - lower.left]
-    both = (bottoms >= 0) & (tops >= 0)
-    return float((tops - bottoms)[both].min()) if both.any() else None
+    gaps = (tops - bottoms)[~np.isnan(tops - bottoms)]
+    return float(gaps.min()) if len(gaps) else None
