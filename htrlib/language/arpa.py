@@ -124,9 +124,9 @@ class _Reader:
         try:
             score = float(fields[0])
             backoff = float(fields[-1]) if len(fields) == length + 2 else 0.0
-            symbols = tuple(self._symbol(token, length) for token in fields[1 : length + 1])
         except ValueError:
             self._fail(f"expected a number, found {line!r}")
+        symbols = tuple(self._symbol(token, length) for token in fields[1 : length + 1])
         return symbols, max(score * _LN10, _FLOOR), backoff * _LN10
 
     def _symbol(self, token: str, length: int) -> int:

@@ -61,7 +61,7 @@ def read_compact(path: Path) -> NGramModel:
         LanguageModelError: the file is damaged, or not of this format or version.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(bytes(archive["header"]).decode("utf-8"))
             _check_header(header, path)
             levels = [

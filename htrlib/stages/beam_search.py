@@ -28,7 +28,7 @@ from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
 _SMALL = 1e-100
-_MARGIN = 1.5
+_MARGIN = 1.5  # times `pruning`: how far below the best prefix the others may be
 _NEGLIGIBLE = -700.0  # e to this is a number yet, and nothing beside another class
 _probability = itemgetter(0)
 
@@ -133,7 +133,8 @@ def beam_search(
         values: (T, C) natural-log probabilities, blank last.
         beam_width: how many prefixes are kept from frame to frame.
         pruning: classes below this natural-log probability in a frame are left out there, except
-            its best one; None leaves out none.
+            its best one, and prefixes further below the best one than 1.5 times this; None leaves
+            out none.
         scorer: adds a score for each character.
 
     >>> frames = np.log([[0.4, 1e-9, 0.6], [0.4, 1e-9, 0.6]])

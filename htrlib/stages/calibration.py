@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 from htrlib.errors import ConfigError
 
@@ -201,6 +202,20 @@ def auroc(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> float
     if not right or not wrong:
         raise ConfigError("AUROC needs right and wrong words, found one kind only")
     return float((ranks[correct].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def words_right(read: Sequence[str], truth: Sequence[str]) -> Tuple[bool, ...]:
+    """Whether each word read is right, by a least-cost alignment with the true words.
+
+    >>> words_right(["the", "cot", "sat"], ["the", "cat", "sat"])
+    (True, False, True)
+    """
+    right = [False] * len(read)
+    for operation in Levenshtein.opcodes(read, truth):
+        if operation.tag == "equal":
+            for position in range(operation.src_start, operation.src_end):
+                right[position] = True
+    return tuple(right)
 
 
 def _logistic(x: float) -> float:

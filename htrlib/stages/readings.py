@@ -89,12 +89,10 @@ def word_posteriors(
 
 
 def _ends_with_word(prefixes: Prefixes, prefix: int, symbols: Sequence[str], word: str) -> bool:
-    """Whether a prefix ends in a word, the space after it or not, and at most one more letter."""
-    tail = prefixes.read(prefix, len(word) + 3)
+    """Whether a prefix ends in a word, with the space after it or without."""
+    tail = prefixes.read(prefix, len(word) + 2)
     text = "".join([symbols[label] for label in tail])
-    padded = text if len(text) == len(word) + 3 else " " + text
-    at = padded.rfind(" " + word)
-    return at >= 0 and padded[at + len(word) + 1 : at + len(word) + 2] in ("", " ")
+    return (" " + text).rstrip(" ").endswith(" " + word)
 
 
 def locate(

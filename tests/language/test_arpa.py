@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from htrlib.errors import LanguageModelError
+from htrlib.language.ngram import NGramModel
+
+TEXTS = ["Call me Ishmael. Some years ago, never mind how long.", "It is a way I have."] * 2
+HELD_OUT = ["Some way ago", "call me never", "I have a Zebra, é"]
+
+SMALL = """\
+\\data\\
+ngram 1=5
+ngram 2=2
+
+\\1-grams:
+-1.0 <unk>
+-99 <s> -0.1
+-0.9 </s>
+-0.5 a -0.2
+-0.6 <space>
+
+\\2-grams:
+-0.3 a <space>
+-0.4 <s> a
+
+\\end\\
+"""
+
+
+@pytest.fixture
+def model() -> NGramModel:
+    return NGramModel.estimate(TEXTS, order=5, min_counts=(1, 1, 1, 2))
+
+
+def test_a_model_read_back_scores_the_same(model: NGramModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "a.arpa")
+    again = NGramModel.load(tmp_path / "a.arpa")
+    for text in HELD_OUT:
+        assert again.score(text, begin=True, end=True) == pytest.approx(
+            model.score(text, begin=True, end=True), abs=1e-4
+        )
+
+
+def test_kenlm_scores_the_file_as_we_do(model: NGramModel, tmp_path: Path) -> None:
+    kenlm = pytest.importorskip("kenlm", reason="kenlm is not built here")
+    path = tmp_path / "a.arpa"
+    model.save(path)
+    theirs = kenlm.LanguageModel(str(path))
+    for text in HELD_OUT:
+        tokens = " ".join("<space>" if c == " " else c for c in text)
+        ours = model.score(text, begin=True, end=True) / math.log(10)
+        assert theirs.score(tokens, bos=True, eos=True) == pytest.approx(ours, abs=1e-4)
+
+
+def test_a_file_of_others_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_text("made by hand\n\n" + SMALL)
+    model = NGramModel.load(path)
+    log10 = model.character_scores("a a", begin=True) / math.log(10)
+    np.testing.assert_allclose(log10, [-0.4, -0.3, -0.5], atol=1e-6)
+    assert model.score("x", before="a") / math.log(10) == pytest.approx(-0.2 - 1.0)
+
+
+def test_special_symbols_that_are_missing_are_never_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_text("\\data\\\nngram 1=1\n\n\\1-grams:\n-0.1 a\n\n\\end\\\n")
+    model = NGramModel.load(path)
+    assert model.score("x") < -200 < model.score("a")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\\data\\", "data", "has a line"),
+        ("ngram 2=2", "ngram 3=2", "number of 2-grams"),
+        ("ngram 2=2", "ngram 2=3", "expected a 2-gram"),
+        ("ngram 1=5", "ngram 1=4", "as many as stated"),
+        ("-0.5 a", "-0.5 the", "single characters"),
+        ("-0.4 <s> a", "-0.4 <s> b", "not among the 1-grams"),
+        ("-0.4 <s> a", "-0.4 a <space>", "twice"),
+        ("-0.4 <s>", "low <s>", "a number"),
+        ("-0.4 <s>", "nan <s>", "not finite"),
+        ("\\end\\", "", "expected"),
+    ],
+)
+def test_a_broken_file_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_text(SMALL.replace(old, new))
+    with pytest.raises(LanguageModelError, match=message):
+        NGramModel.load(path)
+
+
+def test_an_ngram_without_its_beginning_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.arpa"
+    text = SMALL.replace("ngram 2=2", "ngram 2=2\nngram 3=1")
+    path.write_text(text.replace("\n\\end\\", "\n\\3-grams:\n-0.2 <space> a a\n\n\\end\\"))
+    with pytest.raises(LanguageModelError, match="not among the shorter"):
+        NGramModel.load(path)
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(LanguageModelError, match="UTF-8"):
+        NGramModel.load(path)
