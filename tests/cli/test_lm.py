@@ -37,7 +37,7 @@ def test_a_model_is_built_and_scores_text(
     assert run("score", output, text, str(tmp_path / "other.txt")) == 0
     own, other = capsys.readouterr().out.splitlines()
     assert float(own.split()[1]) < float(other.split()[1])
-    assert "unknown" not in own and other.endswith("unknown characters: !Xox")
+    assert "unknown" not in own and other.endswith("unknown characters: !RX")
 
 
 def test_an_arpa_file_is_written_and_rare_ngrams_are_left_out(text: str, tmp_path: Path) -> None:
