@@ -38,6 +38,14 @@ def test_backward_undoes_forward(placement, points):
     np.testing.assert_allclose(back, [u, rise], atol=1e-6)
 
 
+@quick
+@given(placements, numbers, numbers)
+def test_down_is_where_the_turned_page_goes_down(placement, x, y):
+    turn = placement.turn
+    stepped = turn.forward(np.array([x, x]), np.array([y, y + 1]))
+    np.testing.assert_allclose(np.diff(stepped).ravel(), turn.down, atol=1e-6)
+
+
 def test_an_upright_placement_copies_the_ink():
     ink, words = blots()
     piece = place(ink, 20, Placement(40, 120), words)

@@ -11,59 +11,12 @@ from htrlib.data.synthetic import PAGE_KINDS, PageConfig, render_page, render_pa
 from htrlib.errors import ConfigError
 from htrlib.geometry import union_of
 
-WORDS = [
-    "The",
-    "ferry",
-    "left",
-    "at",
-    "six,",
-    "as",
-    "on",
-    "every",
-    "grey",
-    "morning,",
-    "and",
-    "Judy",
-    "Pfeiffer",
-    "stood",
-    "at",
-    "the",
-    "rail",
-    "with",
-    "a",
-    "parcel",
-    "of",
-    "letters",
-    "that",
-    "nobody",
-    "had",
-    "opened.",
-    "By",
-    "noon",
-    "the",
-    "fog",
-    "had",
-    "gone;",
-    "gulls",
-    "quarreled",
-    "over",
-    "the",
-    "fishing",
-    "boats,",
-    "and",
-    "the",
-    "hills",
-    "of",
-    "the",
-    "far",
-    "side",
-    "grew",
-    "green,",
-    "then",
-    "yellow,",
-    "then",
-    "near.",
-]
+TEXT = (
+    "The ferry left at six, as on every grey morning, and Judy Pfeiffer stood at the rail with "
+    "a parcel of letters that nobody had opened. By noon the fog had gone; gulls quarreled over "
+    "the fishing boats, and the hills of the far side grew green, then yellow, then near."
+)
+WORDS = TEXT.split()
 FONTS = load_fonts(BUNDLED_FONTS, "".join(WORDS))
 SMALL = (500, 700)
 

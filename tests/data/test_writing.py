@@ -11,31 +11,14 @@ from htrlib.data.writing import Hand, write
 from htrlib.errors import DatasetError
 from htrlib.geometry import Box
 
-WORDS = [
-    "by",
-    "the",
-    "lake",
-    "a",
-    "long",
-    "and",
-    "jagged",
-    "path",
-    "led",
-    "quietly",
-    "up",
-    "to",
-    "fir",
-    "woods",
-    "full",
-    "of",
-    "blue",
-    "fog",
-]
+TEXT = "by the lake a long and jagged path led quietly up to fir woods full of blue fog"
+WORDS = TEXT.split()
 FONTS = load_fonts(BUNDLED_FONTS, "".join(WORDS))
+TILTED = Turn(2.0, (500, 700))
 AREA = Box(60, 60, 860, 1300)
 
 
-def written(touching, seed=0, ruled=False, turn=Turn(2.0, (500, 700)), words=WORDS):
+def written(touching, seed=0, ruled=False, turn=TILTED, words=WORDS):
     rng = np.random.default_rng(seed)
     hand = Hand.random(FONTS[seed % len(FONTS)], 48, 0.5, rng)
     hand = replace(hand, touching=touching, pitch=1.1, strength=1.0)

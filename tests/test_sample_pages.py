@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from htrlib import load_image
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@pytest.fixture()
+def rendered(tmp_path, monkeypatch):
+    """The folder of sample pages, made anew."""
+    spec = importlib.util.spec_from_file_location("samples", EXAMPLES / "make_sample_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    module.main()
+    return tmp_path
+
+
+def test_the_script_renders_the_sample_pages_and_their_texts(rendered):
+    for name in ("letter", "form"):
+        stored = EXAMPLES / "data" / f"{name}.png"
+        assert stored.stat().st_size < 300_000
+        made, kept = load_image(rendered / f"{name}.png"), load_image(stored)
+        assert made.shape == kept.shape
+        # Another FreeType draws the same page, if not the same bytes.
+        assert np.mean(np.abs(made.astype(int) - kept) > 100) < 0.02
+        text = (EXAMPLES / "data" / f"{name}.txt").read_text(encoding="utf-8")
+        assert (rendered / f"{name}.txt").read_text(encoding="utf-8") == text
+        assert len(text.splitlines()) >= 6
