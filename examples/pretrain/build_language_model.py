@@ -2,7 +2,8 @@
 
     python examples/pretrain/build_language_model.py TEXT_FOLDER english.lm
 
-One paragraph in twenty is held out; the model's bits per character on these are printed.
+The books that `held_out.py` names are left out, and the model's bits per character on these are
+printed.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Iterable, Iterator, List, Optional, Sequence
+from typing import Iterable, Iterator, Optional, Sequence
 
 import numpy as np
+from held_out import HELD_OUT_TEXTS
 
 from htrlib.language import NGramModel
 from htrlib.language.text import read_paragraphs
 
 ORDER = 6
-MIN_COUNTS = (20, 1, 1, 1, 2, 2)
-HELD_OUT = 20  # every so many paragraphs one
+MIN_COUNTS = (20, 1)  # of characters, and of all longer n-grams
 
 _AFTER_BOOK = re.compile(
     r"End of (the )?Project Gutenberg|Typographical errors corrected by the etext transcriber"
@@ -50,12 +51,10 @@ def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
 
 
 def run(texts: Sequence[Path], output: Path, order: int = ORDER) -> float:
-    """Build the model from all but the held-out paragraphs, and return its bits per character."""
-    paragraphs: List[str] = [p for path in texts for p in book_paragraphs(path)]
-    held_out = paragraphs[::HELD_OUT]
-    rest = [p for number, p in enumerate(paragraphs) if number % HELD_OUT]
-    model = NGramModel.estimate(rest, order, MIN_COUNTS)
-    model.save(output)
+    """Build the model, and return its bits per character on the held-out books."""
+    held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
+    rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
+    NGramModel.estimate(rest, order, MIN_COUNTS).save(output)
     return bits_per_character(NGramModel.load(output), held_out)
 
 

@@ -1,0 +1,218 @@
+"""Choose the weights of the language model, and fit the confidences, for a bundle.
+
+    python tune_decoding.py --data ../../shared/data --bundle runs/bundle --output decoding.json \
+        --plot ../../docs/reliability.svg
+
+The weights are those of the lowest character error rate on the lines of CSAFE `validation`. The
+calibration is fitted on these lines and on synthetic ones in held-out fonts, from held-out texts.
+Writes the decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
+
+import numpy as np
+from held_out import HELD_OUT_TEXTS, held_out
+from numpy.typing import NDArray
+from texts import CHARACTERS, read_words
+from tqdm import tqdm
+
+import htrlib
+from htrlib import data
+from htrlib.bundle import Bundle, load_bundle
+from htrlib.data.handwriting import load_fonts
+from htrlib.data.samples import LabeledLine
+from htrlib.data.synthetic import render_page
+from htrlib.document import LogProbs
+from htrlib.metrics import ErrorRate
+from htrlib.stages.calibration import (
+    UNCALIBRATED,
+    auroc,
+    expected_calibration_error,
+    fit_calibration,
+    fit_line_exponent,
+    reliability,
+    words_right,
+)
+from htrlib.stages.decoding import read_line, read_with_evidence
+from htrlib.stages.decoding_options import DecodingOptions, bundled_options
+
+WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
+BONUSES = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0)
+
+Lines = List[Tuple[LogProbs, str]]
+Bins = Sequence[Tuple[float, float, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The words that were read: what speaks for each, and whether it is right."""
+
+    evidence: NDArray[np.float64]
+    correct: NDArray[np.bool_]
+    lines: Tuple[int, ...]  # the number of words of each line that has any
+
+    def by_line(self, values: Sequence[Any]) -> List[Sequence[Any]]:
+        """The words' values, line by line."""
+        ends = list(itertools.accumulate(self.lines))
+        return [values[end - count : end] for count, end in zip(self.lines, ends)]
+
+
+def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bundle) -> Lines:
+    """What the bundle's recognizer says of the lines of a page, and what they say."""
+    known = [(line.line, line.text) for line in lines if line.line is not None and line.text]
+    said = htrlib.recognize_lines(image, [place for place, _ in known], bundle=bundle)
+    return list(zip(said, [text for _, text in known]))
+
+
+def real_lines(root: Path, bundle: Bundle) -> Lines:
+    """The lines of CSAFE `validation`."""
+    path = root / "csafe" / "transcripts.json"
+    pages = data.load("pages_json", path, split="validation").pages
+    return [
+        line
+        for page in tqdm(pages, desc="real")
+        for line in recognize(page.load_image(), page.lines, bundle)
+    ]
+
+
+def synthetic_lines(root: Path, bundle: Bundle, count: int) -> Lines:
+    """Lines in fonts and of texts that no network and no language model has seen."""
+    fonts = load_fonts(root / "fonts", [c for c in CHARACTERS if c != " "])
+    fonts = tuple(font for font in fonts if held_out(font.path))
+    words = read_words([root / "text" / f"{name}.txt" for name in HELD_OUT_TEXTS])
+    lines: Lines = []
+    for seed in itertools.count(10**6):
+        if len(lines) >= count:
+            break
+        page = render_page(words, fonts, np.random.default_rng(seed))
+        lines += recognize(page.image, page.lines, bundle)
+    return lines[:count]
+
+
+def error_rate(lines: Lines, options: DecodingOptions) -> float:
+    """Character error rate."""
+    rate = ErrorRate()
+    for log_probs, text in lines:
+        rate.add(text, read_line(log_probs, options).text)
+    return rate.rate
+
+
+def tune(lines: Lines, options: DecodingOptions) -> DecodingOptions:
+    """The options with the weights of the fewest errors."""
+    choices = [
+        replace(options, lm_weight=weight, insertion_bonus=bonus)
+        for weight, bonus in itertools.product(WEIGHTS, BONUSES)
+    ]
+    rates = [error_rate(lines, choice) for choice in tqdm(choices, desc="weights")]
+    return choices[int(np.argmin(rates))]
+
+
+def judge(lines: Lines, options: DecodingOptions) -> Judged:
+    """Read lines, and compare their words with the true ones."""
+    evidence: List[Tuple[float, ...]] = []
+    correct: List[bool] = []
+    counts: List[int] = []
+    for log_probs, text in lines:
+        found, rows = read_with_evidence(log_probs, options)
+        if rows:
+            evidence += rows
+            correct += words_right([word.text for word in found.words], text.split())
+            counts.append(len(rows))
+    return Judged(np.array(evidence), np.array(correct), tuple(counts))
+
+
+def calibrate(judged: Judged) -> Tuple[Dict[str, Any], Bins, Bins]:
+    """The calibration's configuration, and the reliability before and after it.
+
+    The reliability after is that of words of every fifth line, by a calibration fitted on the
+    others: a figure for words that it has not seen.
+    """
+    fitted = fit_calibration(judged.evidence, judged.correct)
+    by_line = judged.by_line(fitted.words(judged.evidence.tolist()))
+    lines_right = np.array([all(line) for line in judged.by_line(judged.correct.tolist())])
+    fitted = replace(fitted, line_exponent=fit_line_exponent(by_line, lines_right))
+
+    fold = np.repeat(np.arange(len(judged.lines)) % 5, judged.lines)
+    after = np.empty(len(fold))
+    for part in range(5):
+        seen = fit_calibration(judged.evidence[fold != part], judged.correct[fold != part])
+        after[fold == part] = seen.words(judged.evidence[fold == part].tolist())
+    before = np.array(UNCALIBRATED.words(judged.evidence.tolist()))
+    for name, confidences in (("before", before), ("after", after)):
+        error = expected_calibration_error(confidences, judged.correct)
+        area = auroc(confidences, judged.correct)
+        print(f"{name:7s} {len(fold)} words, calibration error {error:.4f}, AUROC {area:.4f}")
+    return (
+        fitted.to_dict(),
+        reliability(before, judged.correct),
+        reliability(after, judged.correct),
+    )
+
+
+def plot(before: Bins, after: Bins) -> str:
+    """Confidence against the share of right words, as an SVG picture."""
+    size, margin = 360, 40
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size + 2 * margin}" '
+        f'height="{size + 2 * margin}" font-family="sans-serif" font-size="13">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<g transform="translate({margin} {margin})">',
+        f'<rect width="{size}" height="{size}" fill="none" stroke="black"/>',
+        f'<path d="M0 {size}L{size} 0" stroke="gray" stroke-dasharray="4"/>',
+        f'<text x="{size / 2}" y="{size + 28}" text-anchor="middle">confidence (0 to 1)</text>',
+        f'<text transform="translate(-14 {size / 2}) rotate(-90)" text-anchor="middle">'
+        "share of right words (0 to 1)</text>",
+    ]
+    for row, (name, color, bins) in enumerate(
+        (("before", "#c44e52", before), ("after", "#2f6db3", after))
+    ):
+        points = [(mean * size, (1 - share) * size) for mean, share, _ in bins]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in points]
+        parts.append(f'<text x="12" y="{22 + 18 * row}" fill="{color}">{name} calibration</text>')
+    return "\n".join([*parts, "</g></svg>", ""])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--synthetic", type=int, default=300, help="how many synthetic lines")
+    args = parser.parse_args()
+    bundle = load_bundle(args.bundle)
+    options = replace(bundled_options(bundle), calibration=UNCALIBRATED)
+    real = real_lines(args.data, bundle)
+    print(f"best path: CER {error_rate(real, replace(options, method='greedy')):.4f}")
+    options = tune(real, options)
+    print(
+        f"weight {options.lm_weight}, bonus {options.insertion_bonus}: "
+        f"CER {error_rate(real, options):.4f}"
+    )
+    lines = real + synthetic_lines(args.data, bundle, args.synthetic)
+    calibration, before, after = calibrate(judge(lines, options))
+    section = {
+        **bundle.decoding,
+        "method": "beam",
+        "lm_weight": options.lm_weight,
+        "insertion_bonus": options.insertion_bonus,
+        "calibration": calibration,
+    }
+    args.output.write_text(json.dumps(section, indent=2) + "\n", encoding="utf-8")
+    if args.plot:
+        args.plot.write_text(plot(before, after), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
