@@ -1,7 +1,7 @@
 """Put the trained networks and the language model together as a bundle.
 
     python assemble.py OUTPUT --recognizer runs/recognizer/last.pt --lines runs/lines.npz \
-        --paragraph runs/paragraph.npz --ssd runs/ssd.npz --language-model runs/english.lm
+        --paragraph runs/paragraph.npz --ssd runs/ssd.npz --language-model runs/english-french.lm
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from htrlib.charset import Charset
 from htrlib.networks.labeler import LabelerConfig
 from htrlib.networks.ssd import SsdConfig
 
+LANGUAGE_MODEL = "english-french.lm"
 HEIGHT = 64  # of the recognizer's input
 WIDTH_MULTIPLE = 128  # its widths are padded to it
 MAX_WIDTH = 3072  # wider lines are cut
@@ -65,7 +66,7 @@ def main() -> None:
     ):
         with np.load(path) as saved:
             parameters[name] = halved(dict(saved))
-    decoding: Dict[str, Any] = {"language_models": {"en": "english.lm"}}
+    decoding: Dict[str, Any] = {"language_models": {"en-fr": LANGUAGE_MODEL}}
     if args.decoding:
         decoding = json.loads(args.decoding.read_text(encoding="utf-8"))
     config = {
@@ -74,7 +75,7 @@ def main() -> None:
         "networks": networks,
         "decoding": decoding,
     }
-    extra = {"english.lm": args.language_model.read_bytes()}
+    extra = {LANGUAGE_MODEL: args.language_model.read_bytes()}
     write_bundle(args.output, config, charset, parameters, extra)
 
 

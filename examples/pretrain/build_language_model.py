@@ -1,6 +1,7 @@
 """Build a character language model from books as Project Gutenberg and NLTK distribute them.
 
-    python examples/pretrain/build_language_model.py TEXT_FOLDER english.lm
+    python examples/pretrain/build_language_model.py TEXT_FOLDER english-french.lm \
+        --transcripts copiste/pages.json testaments/pages.json
 
 The books that `held_out.py` names are left out, and the model's bits per character on these are
 printed.
@@ -17,7 +18,9 @@ from typing import Iterable, Iterator, Optional, Sequence
 
 import numpy as np
 from held_out import HELD_OUT_TEXTS
+from texts import folded
 
+from htrlib import data
 from htrlib.language import NGramModel
 from htrlib.language.text import read_paragraphs
 
@@ -44,13 +47,30 @@ def book_paragraphs(path: Path) -> Iterator[str]:
                 yield cleaned
 
 
+def transcribed_paragraphs(path: Path) -> Iterator[str]:
+    """The `train` pages of a pages.json, each as one paragraph.
+
+    Left out are the consent that many volunteers copied, titles, and lines with struck words.
+    """
+    for page in data.load("pages_json", path, split="train").pages:
+        lines = [
+            folded(line.text)
+            for line in page.lines
+            if "consent" not in line.tags and not re.search(r"[<>]|wikitexte", line.text)
+        ]
+        if any(lines):
+            yield " ".join(line for line in lines if line)
+
+
 def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
     """Mean bits that the model needs for a character of the texts."""
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
     return -float(scores.mean()) / math.log(2)
 
 
-def run(texts: Sequence[Path], output: Path, order: int = ORDER) -> float:
+def run(
+    texts: Sequence[Path], output: Path, order: int = ORDER, transcripts: Sequence[Path] = ()
+) -> float:
     """Build the model, and return its bits per character on the held-out books."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
@@ -63,8 +83,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("folder", type=Path, help="folder of .txt files")
     parser.add_argument("output", type=Path)
     parser.add_argument("--order", type=int, default=ORDER)
+    parser.add_argument(
+        "--transcripts", type=Path, nargs="*", default=(), help="pages.json: their train pages too"
+    )
     args = parser.parse_args(argv)
-    bits = run(sorted(args.folder.glob("*.txt")), args.output, args.order)
+    texts = sorted(args.folder.glob("*.txt"))
+    bits = run(texts, args.output, args.order, args.transcripts)
     print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
     return 0
 

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     lines, pages = args.runs / "lines", args.runs / "pages"
     segmentation, paragraph = args.runs / "line-segmentation.npz", args.runs / "paragraph.npz"
     ssd, recognizer = args.runs / "ssd.npz", args.runs / "recognizer"
-    model = args.runs / "english.lm"
+    model = args.runs / "english-french.lm"
 
     def step(marker: Path, script: str, *rest: object, processes: int = 1) -> None:
         if not done(marker):
@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     label("line-segmentation", segmentation)
     label("paragraph", paragraph, "--init", segmentation)
     step(ssd, "train_ssd.py", "--synthetic", pages, *minutes("ssd"), "--out", ssd)
-    step(model, "build_language_model.py", args.data / "text", model)
+    transcripts = [args.data / name / "pages.json" for name in ("copiste", "testaments")]
+    language = (args.data / "text", model, "--transcripts", *transcripts)
+    step(model, "build_language_model.py", *language)
     step(
         recognizer,
         "train_recognizer.py",
@@ -82,20 +84,12 @@ def main(arguments: Sequence[str] = ()) -> None:
         recognizer,
         processes=args.processes,
     )
-    run(
-        "assemble.py",
-        args.bundle,
-        "--recognizer",
-        recognizer / "last.pt",
-        "--lines",
-        segmentation,
-        "--paragraph",
-        paragraph,
-        "--ssd",
-        ssd,
-        "--language-model",
-        model,
-    )
+    parts = ("--recognizer", recognizer / "last.pt", "--lines", segmentation)
+    parts += ("--paragraph", paragraph, "--ssd", ssd, "--language-model", model)
+    draft, decoding = args.runs / "bundle", args.runs / "decoding.json"
+    run("assemble.py", draft, *parts)
+    run("tune_decoding.py", "--data", args.data, "--bundle", draft, "--output", decoding)
+    run("assemble.py", args.bundle, *parts, "--decoding", decoding)
 
 
 if __name__ == "__main__":

@@ -73,14 +73,20 @@ def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bu
 
 
 def real_lines(root: Path, bundle: Bundle) -> Lines:
-    """The lines of CSAFE `validation`."""
+    """The lines of CSAFE `validation` as the bundle itself cuts them.
+
+    Pages on which it finds another number of lines than are written are left out.
+    """
     path = root / "csafe" / "transcripts.json"
-    pages = data.load("pages_json", path, split="validation").pages
-    return [
-        line
-        for page in tqdm(pages, desc="real")
-        for line in recognize(page.load_image(), page.lines, bundle)
-    ]
+    lines: Lines = []
+    for page in tqdm(data.load("pages_json", path, split="validation").pages, desc="real"):
+        image = page.load_image()
+        paragraph = htrlib.detect_paragraph(image, bundle=bundle)
+        found = htrlib.segment_lines(image, paragraph, bundle=bundle)
+        if len(found) == len(page.lines):
+            cut = [LabeledLine(line.text, place) for line, place in zip(page.lines, found)]
+            lines += recognize(image, cut, bundle)
+    return lines
 
 
 def synthetic_lines(root: Path, bundle: Bundle, count: int) -> Lines:

@@ -87,9 +87,9 @@ class LineAugmentation:
         for i in range(columns - 1):
             x0, x1 = middle[i] + shifts_x[i], middle[i + 1] + shifts_x[i + 1]
             y0, y1 = shifts_y[i], shifts_y[i + 1]
-            quad = (x0 - lean, top + y0, x0 + lean, bottom + y0)
-            quad += (x1 + lean, bottom + y1, x1 - lean, top + y1)
-            mesh.append(((int(targets[i]), 0, int(targets[i + 1]), height), quad))
+            first = (x0 - lean, top + y0, x0 + lean, bottom + y0)
+            second = (x1 + lean, bottom + y1, x1 - lean, top + y1)
+            mesh.append(((int(targets[i]), 0, int(targets[i + 1]), height), first + second))
         picture = Image.fromarray(ink)
         if (bottom - top) / height > 1.6:
             picture = picture.filter(ImageFilter.BoxBlur(0.5))
