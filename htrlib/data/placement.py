@@ -30,6 +30,11 @@ class Turn:
     angle: float = 0.0
     center: Point = (0.0, 0.0)
 
+    @property
+    def down(self) -> Point:
+        """Where a step of one pixel down the upright page leads on the turned one."""
+        return -math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
+
     def forward(self, x: _Array, y: _Array) -> Tuple[_Array, _Array]:
         """From the upright page to the turned one."""
         return self._rotate(x, y, math.radians(self.angle))

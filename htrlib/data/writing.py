@@ -116,34 +116,45 @@ def write(
     count = max(1, round(area.height / guess))
     rows = _compose(words, hand, area, count, ruled, rng)
     first = area.top + hand.height * hand.font.ascent / (hand.font.ascent + hand.font.descent)
+    pieces = _draw(rows, hand, area, (first, guess), turn, ruled, rng)
+    pitch = _pitch(pieces, rows, guess, hand)
+    down_x, down_y = turn.down
+    lines: List[Written] = []
+    for row, piece in zip(rows, pieces):
+        shift = row.step * (pitch - guess)
+        if piece is None or first + row.step * pitch > area.bottom:
+            continue
+        piece = piece.moved(round(down_x * shift), round(down_y * shift))
+        if piece.fits(*size):
+            faded = piece.faded(hand.strength * rng.uniform(0.93, 1.0))
+            lines.append(Written(row.text, faded))
+    return tuple(lines), first, pitch
+
+
+def _draw(
+    rows: Sequence[_Row],
+    hand: Hand,
+    area: Box,
+    grid: Tuple[float, float],
+    turn: Turn,
+    ruled: bool,
+    rng: np.random.Generator,
+) -> List[Optional[Piece]]:
+    """The rows as ink on the page, on a grid of a first baseline and a pitch."""
+    first, pitch = grid
     bend_x = np.arange(area.left - area.width, area.right + area.width, 4 * hand.height)
     shared = rng.normal(0, hand.waviness * hand.height, len(bend_x)) * (0.4 if ruled else 1.0)
     jitter = 0.01 if ruled else rng.uniform(0.01, 0.06)
     pieces: List[Optional[Piece]] = []
-    texts: List[str] = []
     for row in rows:
         drawn = _pressed(draw_line(row.text, hand.font, hand.height, rng, hand.style), hand.weight)
         lift = rng.normal(0, jitter * hand.height) + rng.normal(0, 0.005) * (bend_x - row.left)
         bend = shared + lift + rng.normal(0, 0.3 * hand.waviness * hand.height, len(bend_x))
         placement = Placement(
-            row.left, first + row.step * guess, turn, hand.slant, tuple(bend_x), tuple(bend)
+            row.left, first + row.step * pitch, turn, hand.slant, tuple(bend_x), tuple(bend)
         )
         pieces.append(place(drawn.ink, drawn.baseline, placement, drawn.words))
-        texts.append(drawn.text)
-    pitch = _pitch(pieces, rows, guess, hand)
-    origin = turn.forward(np.zeros(1), np.zeros(1))
-    down = turn.forward(np.zeros(1), np.ones(1))
-    right, below = float(down[0] - origin[0]), float(down[1] - origin[1])
-    lines: List[Written] = []
-    for row, text, piece in zip(rows, texts, pieces):
-        shift = row.step * (pitch - guess)
-        if piece is None or first + row.step * pitch > area.bottom:
-            continue
-        piece = piece.moved(round(right * shift), round(below * shift))
-        if piece.fits(*size):
-            faded = piece.faded(hand.strength * rng.uniform(0.93, 1.0))
-            lines.append(Written(text, faded))
-    return tuple(lines), first, pitch
+    return pieces
 
 
 def _compose(
@@ -215,7 +226,8 @@ class _Text:
         for _ in range(_TRIES):
             word = self._words[self._next % len(self._words)]
             self._next += 1
-            if word.strip() and self._hand.font.covers(word):
+            word = "".join(word.split())
+            if word and self._hand.font.covers(word):
                 return word
         raise DatasetError(
             f"the font {self._hand.font.path.name} draws none of {_TRIES} words in a row; leave it "
