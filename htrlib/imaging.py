@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Callable, Dict, Generator, Iterator, List, Tup
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from htrlib.errors import ImageError
 from htrlib.geometry import Size
@@ -327,6 +327,9 @@ def _read(picture: Image.Image, name: str) -> Page:
             raise ImageError(f"{name}: {_too_large(f'{width:,} x {height:,}')}")
         if width * height == 0:
             raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
+        # GluonCV, when imported, lets Pillow fill up files that are cut off; a page whose lower half
+        # is missing shall not pass for one without writing there.
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
         picture.load()
         page = _gray(picture)
     turn = _UPRIGHT.get(_orientation(picture))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from htrlib import imaging
 from htrlib.errors import ImageError
@@ -354,6 +354,14 @@ class TestSeveralPages:
 
 
 class TestBadFiles:
+    def test_truncated_where_another_library_told_pillow_to_bear_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        whole = encoded(Image.fromarray(np.eye(64, dtype=np.uint8) * 255), "PNG")
+        with pytest.raises(ImageError, match="damaged"):
+            load_image(whole[: len(whole) * 2 // 3])
+
     def test_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(ImageError, match=r"none\.png.*No such file"):
             load_image(tmp_path / "none.png")

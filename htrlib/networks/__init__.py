@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, Mapping
 
 import numpy
 
 from htrlib.errors import ConfigError, DeviceError
+
+# Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
+# the plans of a thousand pages fill the memory. Read once, when MXNet is imported.
+os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "128")
+os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "128")
 
 # MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
 vars(numpy).setdefault("bool", numpy.bool_)

@@ -14,7 +14,7 @@ from htrlib.geometry import Box, Point
 from htrlib.networks.runner import run
 from htrlib.page_image import Region, cut_region, page_ink
 
-SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
+SIDE_MULTIPLE = 128  # pixels: sides are padded to it, so that few shapes of input occur
 LARGEST_SCALE = 2.0  # small scans are enlarged no further
 
 BundleLike = Union[str, Bundle, None]
