@@ -327,8 +327,8 @@ def _read(picture: Image.Image, name: str) -> Page:
             raise ImageError(f"{name}: {_too_large(f'{width:,} x {height:,}')}")
         if width * height == 0:
             raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
-        # GluonCV, when imported, lets Pillow fill up files that are cut off; a page whose lower half
-        # is missing shall not pass for one without writing there.
+        # GluonCV, once imported, lets Pillow fill up files that are cut off; a page whose lower
+        # half is missing shall not pass for one without writing there.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         picture.load()
         page = _gray(picture)

@@ -72,7 +72,7 @@ class ResidualBlock(gluon.HybridBlock):
             self.conv3 = nn.Conv2D(outputs, 1, strides, use_bias=False, in_channels=inputs)
             self.norm3 = nn.BatchNorm(in_channels=outputs)
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         if self.shortcut:
@@ -109,7 +109,7 @@ class LineRecognizer(gluon.HybridBlock):
             nn.Dense(config.num_classes, flatten=False, in_units=channels) if extra_head else None
         )
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
         x = F.relu(self.stem_norm(self.stem_conv(x)))  # (N, C, H / 2, W / 2)
         x = self.blocks(x)
         x = F.max(x, axis=2)  # (N, C, T)
