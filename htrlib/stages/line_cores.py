@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from htrlib.stages.seams import Seams
 CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
 DESCENT = 0.42  # of a line's ascent
 THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
+LEAST_CONFIDENCE = 0.68  # below it, print half taken for writing; writing seldom falls below 0.75
 TOO_THICK = 1.8  # times the usual thickness: two lines that run together
 WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
 SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
@@ -90,26 +92,33 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
     if not parts:
         return ()
-    return outlined_lines(parts, usual, common_slope(parts), labels.ink, labels.to_page)
+    slope = common_slope(parts)
+    rows = link(parts, usual, slope)
+    rows = [
+        row
+        for row in rows
+        if row.right - row.left >= 2 * SHORTEST * usual and row.confidence >= LEAST_CONFIDENCE
+    ]
+    rows = _without_tails(rows, usual, slope)
+    return outlined_lines(rows, slope, labels.ink, labels.to_page)
 
 
 def outlined_lines(
-    parts: Sequence[Core], usual: float, slope: float, ink: NDArray[np.uint8], to_page: ToPage
+    rows: Sequence[Core], slope: float, ink: NDArray[np.uint8], to_page: ToPage
 ) -> Tuple[TextLine, ...]:
-    """Link parts to lines and find how far each line reaches up and down.
+    """Find how far each line reaches up and down.
 
     Args:
-        parts: of lines, in any order.
-        usual: thickness of a core.
+        rows: the lines' cores, in any order.
         slope: common to all lines, pixels down for each pixel right.
-        ink: (H, W) uint8 in the parts' coordinates, 0 is paper.
-        to_page: from the parts' coordinates to page pixels.
+        ink: (H, W) uint8 in the cores' coordinates, 0 is paper.
+        to_page: from the cores' coordinates to page pixels.
     Returns:
         lines in reading order, in page pixels.
     """
-    rows = _reading_order(link(parts, usual, slope), slope)
     if not rows:
         return ()
+    rows = _reading_order(rows, slope)
     usual_thickness = float(np.median([row.thickness for row in rows]))
     outlines = [_Outline.of(row, usual_thickness, slope, ink.shape[1]) for row in rows]
     seams = Seams(
@@ -191,7 +200,7 @@ def _end_height(part: Core, right: bool, reach: float) -> float:
 
 
 def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
-    """Join parts of one line: the best pairs first, each end once.
+    """Join parts of one line.
 
     Args:
         parts: in any order; the result does not depend on it.
@@ -199,25 +208,6 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
         slope: common to all lines, pixels down for each pixel right.
     """
     parts = sorted(parts, key=lambda part: (part.left, part.right, part.upper[0], part.lower[0]))
-    following: Dict[int, int] = {}
-    preceding: Dict[int, int] = {}
-    for i, j in _pairs(parts, usual, slope):
-        if i not in following and j not in preceding:
-            following[i], preceding[j] = j, i
-    rows = []
-    for start in range(len(parts)):
-        if start in preceding:
-            continue
-        row, at = parts[start], start
-        while at in following:
-            at = following[at]
-            row = row.joined(parts[at])
-        rows.append(row)
-    return [row for row in rows if row.right - row.left >= 2 * SHORTEST * usual]
-
-
-def _pairs(parts: Sequence[Core], usual: float, slope: float) -> List[Tuple[int, int]]:
-    """Pairs (left, right) of parts that one line may join, the best first."""
     reach = 4 * usual
     lefts, rights = (np.array([getattr(p, side) for p in parts]) for side in ("left", "right"))
     starts = np.array([_end_height(part, False, reach) for part in parts])
@@ -227,10 +217,57 @@ def _pairs(parts: Sequence[Core], usual: float, slope: float) -> List[Tuple[int,
     fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
     # Where both overlap, one must still go on from the other, or two parts would follow each other.
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
-    first, second = np.nonzero(fits)
-    costs = steps[first, second] + 0.1 * np.maximum(gaps[first, second], 0)
-    order = np.lexsort((second, first, costs))
-    return [(int(first[k]), int(second[k])) for k in order]
+    costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
+    return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]
+
+
+def chains(costs: Floats) -> List[List[int]]:
+    """Chain what follows each other: the best pairs first, each end once.
+
+    Args:
+        costs: (N, N) of letting the second follow the first, without cycles; infinite: it cannot.
+    Returns:
+        all N indices, each in one chain.
+    """
+    first, second = np.nonzero(np.isfinite(costs))
+    following: Dict[int, int] = {}
+    preceding: Dict[int, int] = {}
+    for at in np.lexsort((second, first, costs[first, second])):
+        i, j = int(first[at]), int(second[at])
+        if i not in following and j not in preceding:
+            following[i], preceding[j] = j, i
+    found = []
+    for start in range(len(costs)):
+        if start not in preceding:
+            chain = [start]
+            while chain[-1] in following:
+                chain.append(following[chain[-1]])
+            found.append(chain)
+    return found
+
+
+def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Leave out short rows between lines: descenders and flourishes that look like text."""
+    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
+
+    def distances(index: int) -> List[float]:
+        row = rows[index]
+        return [
+            abs(heights[index] - heights[i])
+            for i, other in enumerate(rows)
+            if i != index
+            and not short[i]
+            and min(row.right, other.right) > max(row.left, other.left)
+        ]
+
+    nearest = [min(distances(i), default=np.inf) for i in range(len(rows))]
+    usual_distance = np.median([d for d, s in zip(nearest, short) if not s and d < np.inf] or [0.0])
+    return [
+        row
+        for row, distance, is_short in zip(rows, nearest, short)
+        if not (is_short and distance < TAIL_DISTANCE * usual_distance)
+    ]
 
 
 def _reading_order(rows: Sequence[Core], slope: float) -> List[Core]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import List, Optional, Tuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from htrlib.networks.runner import run_all
 from htrlib.networks.ssd import SsdConfig, anchor_boxes, decode_boxes
 from htrlib.page_image import Region, cut_region, page_ink
 from htrlib.stages.labeling import network_input, scale_for
-from htrlib.stages.line_cores import CORE, Core, common_slope, link, outlined_lines
+from htrlib.stages.line_cores import CORE, Core, chains, outlined_lines
 
 NETWORK = "line-segmentation-ssd"
 REGION_AREA = 600_000.0  # pixels of the region that the network sees at first
@@ -25,8 +26,14 @@ CONFIDENT = 0.5  # probability from which a box is a word
 SAME_WORD = 0.4  # intersection over union of two boxes of one word
 INSIDE = 0.7  # share of a box's area inside a better one: it is a part of that word
 BUSY = 0.5  # of the most strokes that a row of a word crosses: rows of its core cross as many
+LOW = 0.5  # of the median height: lower boxes are dashes and dots, which have no core
+SAME_HEIGHT = 0.45  # share of the lower of two words' heights that they have in common in a line
+LONGEST_GAP = 3.0  # of a word's height, between words of one line
+NEIGHBORS = 5  # words of a row, of which each foot is checked
+INKED = 90  # of 255: darker is a stroke
 
 Boxes = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,48 +131,91 @@ def group_words(words: DetectedWords) -> Tuple[TextLine, ...]:
         return ()
     order = np.lexsort((words.scores, *words.boxes.T[::-1]))
     boxes, scores = words.boxes[order].astype(np.float64), words.scores[order]
-    level = _cores(boxes, scores, words.ink, 0.0)
-    usual = _usual_thickness(level)
     # Words alone are too short to show their slope; chains of them do.
-    slope = common_slope(link(level, usual, 0.0))
-    sloped = _cores(boxes, scores, words.ink, slope)
-    return outlined_lines(sloped, usual, slope, words.ink, words.region.to_page)
-
-
-def _usual_thickness(cores: List[Core]) -> float:
-    """Long words count for more: they have ascenders."""
-    return float(np.median(np.concatenate([core.lower - core.upper for core in cores])))
-
-
-def _cores(
-    boxes: NDArray[np.float64], scores: NDArray[np.float32], ink: NDArray[np.uint8], slope: float
-) -> List[Core]:
-    """Each word's core from its box, its foot found in the ink."""
+    level = [_foot(words.ink, box, 0.0) for box in boxes]
+    slope = _slope(boxes, np.array(level), _rows(boxes, 0.0))
+    feet = np.array([_foot(words.ink, box, slope) for box in boxes])
+    heights = boxes[:, 3] - boxes[:, 1]
+    low = heights < LOW * np.median(heights)
     cores = []
-    for (left, top, right, bottom), score in zip(boxes, scores):
-        columns = np.arange(int(left), max(int(np.ceil(right)), int(left) + 1))
-        rise = slope * (columns - (left + right) / 2)
-        # A sloped word is lower than its box.
-        excess = min(abs(slope) * (right - left) / 2, 0.3 * (bottom - top))
-        top, bottom = top + excess, bottom - excess
-        foot = _foot(ink, columns, rise, top, bottom)
-        thickness = CORE * max(foot - top, 0.5 * (bottom - top))
-        cores.append(Core(columns, foot - thickness + rise, foot + rise, float(score)))
-    return cores
+    for row in _rows(boxes, slope):
+        if low[row].all():
+            continue  # a dash or a speck
+        middles = boxes[row, 0::2].mean(axis=1)
+        level_feet = _steadied(feet[row] - slope * middles, low[row], heights[row])
+        parts = zip(boxes[row], level_feet + slope * middles, scores[row])
+        cores.append(reduce(Core.joined, (_core(*part, slope) for part in parts)))
+    return outlined_lines(cores, slope, words.ink, words.region.to_page)
 
 
-def _foot(
-    ink: NDArray[np.uint8],
-    columns: NDArray[np.int64],
-    rise: NDArray[np.float64],
-    top: float,
-    bottom: float,
-) -> float:
+def _rows(boxes: Floats, slope: float) -> List[List[int]]:
+    """Chains of words that follow each other at one height."""
+    left, top, right, bottom = boxes.T
+    rise = slope * (left + right) / 2
+    top, bottom = top - rise, bottom - rise
+    heights = bottom - top
+    usual = np.median(heights)
+    gaps = left - right[:, np.newaxis]
+    shared = np.minimum(bottom, bottom[:, np.newaxis]) - np.maximum(top, top[:, np.newaxis])
+    share = shared / np.minimum(heights, heights[:, np.newaxis])
+    fits = (share >= SAME_HEIGHT) & (-0.5 * usual <= gaps) & (gaps <= LONGEST_GAP * usual)
+    # Where both overlap, one must still go on from the other, or two words would follow each other.
+    fits &= (left > left[:, np.newaxis]) & (right > right[:, np.newaxis])
+    return chains(np.where(fits, np.maximum(gaps, 0) + 2 * usual * (1 - share), np.inf))
+
+
+def _slope(boxes: Floats, feet: Floats, rows: List[List[int]]) -> float:
+    """The median slope between two words of a row, distant ones counting for more.
+
+    After P. K. Sen, 1968, "Estimates of the Regression Coefficient Based on Kendall's Tau".
+    """
+    usual = np.median(boxes[:, 3] - boxes[:, 1])
+    runs, rises = [np.zeros(0)], [np.zeros(0)]
+    for row in rows:
+        first, second = np.triu_indices(len(row), 1)
+        middles, heights = boxes[row, 0::2].mean(axis=1), feet[row]
+        runs.append(middles[second] - middles[first])
+        rises.append(heights[second] - heights[first])
+    run, rise = np.concatenate(runs), np.concatenate(rises)
+    long = run >= 3 * usual
+    if not long.any():
+        return 0.0
+    slopes, weights = rise[long] / run[long], run[long]
+    order = np.argsort(slopes)
+    share = np.cumsum(weights[order]) / weights.sum()
+    return float(slopes[order][np.searchsorted(share, 0.5)])
+
+
+def _steadied(feet: Floats, low: NDArray[np.bool_], heights: Floats) -> Floats:
+    """Feet of a row, none far from its neighbors': a descender may pass for the foot of a word."""
+    known = np.flatnonzero(~low)
+    steady = np.empty_like(feet)
+    for at, foot in enumerate(feet):
+        near = known[np.argsort(np.abs(known - at), kind="stable")[:NEIGHBORS]]
+        usual = np.sort(feet[near])[(len(near) - 1) // 2]  # of two, the upper one
+        slack = 0.0 if low[at] else 0.1 * heights[at]
+        steady[at] = np.clip(foot, usual - slack, usual + slack)
+    return steady
+
+
+def _core(box: Floats, foot: float, score: float, slope: float) -> Core:
+    left, top, right, _ = box
+    columns = np.arange(int(left), max(int(np.ceil(right)), int(left) + 1))
+    lower = foot + slope * (columns - (left + right) / 2)
+    top += abs(slope) * (right - left) / 2  # a sloped word is lower than its box
+    return Core(columns, lower - CORE * max(foot - top, 1.0), lower, float(score))
+
+
+def _foot(ink: NDArray[np.uint8], box: Floats, slope: float) -> float:
     """The height of a word's baseline at its middle: below it, rows cross few strokes."""
-    rows = np.arange(int(top), max(int(np.ceil(bottom)), int(top) + 1))
+    left, top, right, bottom = box
+    columns = np.arange(int(left), min(max(int(np.ceil(right)), int(left) + 1), ink.shape[1]))
+    excess = min(abs(slope) * (right - left) / 2, 0.3 * (bottom - top))
+    rows = np.arange(int(top + excess), max(int(np.ceil(bottom - excess)), int(top + excess) + 1))
+    rise = slope * (columns - (left + right) / 2)
     at = np.clip(np.rint(rows[:, np.newaxis] + rise).astype(np.int64), 0, len(ink) - 1)
-    inked = ink[at, np.minimum(columns, ink.shape[1] - 1)] > 127
+    inked = ink[at, columns] > INKED
     strokes = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1) + inked[:, 0]
-    smooth = np.convolve(strokes, np.ones(3) / 3, mode="same")
-    busy = np.flatnonzero(smooth >= BUSY * smooth.max()) if smooth.max() > 0 else rows - rows[0]
+    smooth = np.convolve(np.pad(strokes, 1), np.ones(3) / 3, mode="valid")
+    busy = np.flatnonzero(smooth >= BUSY * smooth.max())
     return float(rows[busy[-1]] + 1)

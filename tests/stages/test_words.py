@@ -124,6 +124,28 @@ def test_descenders_do_not_pull_the_baseline_down() -> None:
     assert line.box.bottom >= 100 + DESCENT - 2
 
 
+def test_a_dash_belongs_to_the_line_beside_it() -> None:
+    sheet = Sheet()
+    for number in range(3):
+        sheet.line(60, 100 + PITCH * number, [60, 35, 90], slope=0.05)
+    dash = 138 + 0.05 * 260 - 6
+    sheet.ink[round(dash) - 2 : round(dash), 300:340] = 255
+    sheet.boxes.append((300, round(dash) - 2, 340, round(dash)))
+    lines = sheet.lines()
+    assert len(lines) == 3
+    assert lines[1].box.right > 335
+    assert lines[0].box.right < 320
+    assert base_of(lines[1], 320) == pytest.approx(138 + 0.05 * 260, abs=3)
+
+
+def test_a_dash_far_from_words_is_no_line() -> None:
+    sheet = Sheet()
+    sheet.line(60, 100, [60, 35, 90])
+    sheet.line(60, 138, [60, 35, 90])
+    sheet.boxes.append((300, 300, 340, 302))
+    assert len(sheet.lines()) == 2
+
+
 def test_lines_that_are_far_apart_at_one_height_stay_two() -> None:
     sheet = Sheet()
     sheet.line(20, 100, [60, 60])
