@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from htrlib.bundle import load_bundle
+from htrlib.bundle import Bundle, load_bundle
 from htrlib.device import parse_device
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document import DocumentResult, LogProbs, PageResult, Transcription
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.json_format import to_json
 from htrlib.formats.overlay import draw_overlay
@@ -53,6 +54,9 @@ class TranscribeConfig:
         overlay: also draw pictures, into `output` or else into the current directory.
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
+        decoder: "beam" or "greedy".
+        beam_width: how many readings beam search follows.
+        language_model: "bundled", "none", or the path of a model.
     """
 
     paths: Tuple[Path, ...]
@@ -61,6 +65,9 @@ class TranscribeConfig:
     overlay: bool = False
     bundle: Optional[str] = None
     device: Optional[str] = None
+    decoder: str = "beam"
+    beam_width: int = 25
+    language_model: str = "bundled"
 
 
 def add_parser(commands: Any) -> None:
@@ -89,19 +96,43 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
+    parser.add_argument(
+        "--decoder",
+        choices=("beam", "greedy"),
+        default="beam",
+        help="beam search with the language model, or the best path (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--beam-width",
+        type=int,
+        default=25,
+        metavar="N",
+        help="readings that beam search follows (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language-model",
+        default="bundled",
+        metavar="PATH|none",
+        help="a model of `htr lm build`, or none (default: the bundle's)",
+    )
     parser.set_defaults(run=_run_parsed)
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
-    return run(
-        TranscribeConfig(
-            paths=tuple(parsed.paths),
-            format=parsed.format,
-            output=parsed.output,
-            overlay=parsed.overlay,
-            bundle=parsed.bundle,
-            device=parsed.device,
-        )
+    options = {field.name: getattr(parsed, field.name) for field in fields(TranscribeConfig)}
+    return run(TranscribeConfig(**{**options, "paths": tuple(parsed.paths)}))
+
+
+def _decoder(config: TranscribeConfig, bundle: Bundle) -> Callable[[LogProbs], Transcription]:
+    from htrlib.stages.decoding import decode  # here, for `htr --help` does without NumPy
+
+    model = None if config.language_model == "none" else config.language_model
+    return partial(
+        decode,
+        bundle=bundle,
+        method=config.decoder,
+        beam_width=config.beam_width,
+        language_model=model,
     )
 
 
@@ -118,7 +149,8 @@ def run(config: TranscribeConfig) -> int:
     parse_device(config.device)
     inputs = [picture for path in config.paths for picture in _pictures(path)]
     _check_names(inputs, config)
-    pipeline = Pipeline(bundle=load_bundle(config.bundle), device=config.device)
+    bundle = load_bundle(config.bundle)
+    pipeline = Pipeline(bundle=bundle, device=config.device, decode=_decoder(config, bundle))
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     failed = False

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -18,6 +18,9 @@ from htrlib.geometry import Box
 from htrlib.stages import decoding, lines, paragraph, recognition
 
 Run = Callable[..., int]
+
+
+decoded_with: List[Dict[str, Any]] = []
 
 
 @pytest.fixture
@@ -37,8 +40,9 @@ def htr(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     numbers = iter(range(1000))
 
-    def read(log_probs: LogProbs, *, bundle: Any) -> Transcription:
+    def read(log_probs: LogProbs, *, bundle: Any, **options: Any) -> Transcription:
         row = next(numbers) % 2 + 1
+        decoded_with.append(options)
         return Transcription(f"{log_probs.values[0, 0]:.0f}-{row}", 0.0, 1.0)
 
     monkeypatch.setattr(paragraph, "detect_paragraph", detect)
@@ -60,6 +64,25 @@ def draw(path: Path, height: int = 40, value: int = 0) -> Path:
 def test_one_page_prints_its_rows_and_nothing_else(htr: Run, tmp_path: Path, capsys: Any) -> None:
     assert htr(draw(tmp_path / "a.png", 40)) == 0
     assert capsys.readouterr() == ("40-1\n40-2\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), {"method": "beam", "beam_width": 25, "language_model": "bundled"}),
+        (("--decoder", "greedy"), {"method": "greedy"}),
+        (("--beam-width", "7"), {"beam_width": 7}),
+        (("--language-model", "none"), {"language_model": None}),
+        (("--language-model", "my.lm"), {"language_model": "my.lm"}),
+    ],
+)
+def test_the_decoder_gets_the_options(
+    htr: Run, tmp_path: Path, arguments: Tuple[str, ...], expected: Dict[str, Any]
+) -> None:
+    decoded_with.clear()
+    assert htr(draw(tmp_path / "a.png"), *arguments) == 0
+    assert len(decoded_with) == 2
+    assert all(options.items() >= expected.items() for options in decoded_with)
 
 
 def test_no_handwriting_prints_nothing_and_is_no_failure(
