@@ -33,6 +33,7 @@ from htrlib.document import LineResult, PageResult, TextLine, Transcription
 from htrlib.formats.overlay import draw_overlay
 from htrlib.geometry import Size
 from htrlib.metrics import DetectionF1, ErrorRate, bootstrap_interval, page_text
+from htrlib.stages.calibration import auroc, expected_calibration_error, words_right
 
 READABLE = 0.5  # a line with a lower CER counts as found and read
 LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported apart
@@ -131,6 +132,8 @@ class Report:
     readable: int = 0
     seconds: float = 0.0
     worst: List[Tuple[float, str, str, str]] = field(default_factory=list)
+    confidences: List[float] = field(default_factory=list)
+    words_are_right: List[bool] = field(default_factory=list)
 
     def add(
         self, sample: PageSample, result: PageResult, texts: Dict[str, List[Transcription]]
@@ -152,12 +155,21 @@ class Report:
             rate.add(reference, found[index] if index < len(found) else "")
             self.lines += 1
             self.readable += rate.rate < READABLE
+        if len(result.lines) == len(references):
+            self._add_words(references, texts["language model"])
         for name, lines in texts.items():
             reference = comparable(page_text(references))
             text = comparable(page_text(line.text for line in lines))
             self.whole[name].add(reference, text)
             if sample.size.width >= LOW_RESOLUTION:
                 self.whole_full[name].add(reference, text)
+
+    def _add_words(self, references: List[str], lines: List[Transcription]) -> None:
+        """Confidences are judged where lines and references belong together."""
+        for reference, line in zip(references, lines):
+            self.confidences += [word.confidence for word in line.words]
+            found = [comparable(word.text) for word in line.words]
+            self.words_are_right += words_right(found, reference.split())
 
     def add_given(self, sample: PageSample, texts: Dict[str, List[Transcription]]) -> None:
         lines = [line for line in sample.lines if line.line is not None]
@@ -190,6 +202,13 @@ class Report:
             if 0 < len(full["best path"].words) < len(self.whole["best path"].words):
                 for name in DECODERS:
                     print("  " + full[name].row(f"  {LOW_RESOLUTION} px and wider, {name}"))
+        if self.confidences:
+            confidences, right = np.array(self.confidences), np.array(self.words_are_right)
+            print(
+                f"  confidences of {len(right)} words         "
+                f"calibration error {expected_calibration_error(confidences, right):.4f}, "
+                f"AUROC {auroc(confidences, right):.4f}"
+            )
         if self.given["best path"].words:
             for name in DECODERS:
                 print("  " + self.given[name].row(f"given lines, {name}"))

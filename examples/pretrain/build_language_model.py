@@ -74,6 +74,7 @@ def run(
     """Build the model, and return its bits per character on the held-out books."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
+    rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
     NGramModel.estimate(rest, order, MIN_COUNTS).save(output)
     return bits_per_character(NGramModel.load(output), held_out)
 

@@ -3,9 +3,9 @@
     python tune_decoding.py --data ../../shared/data --bundle runs/bundle --output decoding.json \
         --plot ../../docs/reliability.svg
 
-The weights are those of the lowest character error rate on the lines of CSAFE `validation`. The
-calibration is fitted on these lines and on synthetic ones in held-out fonts, from held-out texts.
-Writes the decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
+The weights are those of the lowest character error rate on lines of CSAFE and Copiste
+`validation`. The calibration is fitted on these lines and on synthetic ones in held-out fonts, from
+held-out texts. Writes the decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Dict, Iterable, List, Sequence, Tuple
 import numpy as np
 from held_out import HELD_OUT_TEXTS, held_out
 from numpy.typing import NDArray
-from texts import CHARACTERS, read_words
+from texts import CHARACTERS, folded, read_words
 from tqdm import tqdm
 
 import htrlib
@@ -44,8 +44,8 @@ from htrlib.stages.calibration import (
 from htrlib.stages.decoding import read_line, read_with_evidence
 from htrlib.stages.decoding_options import DecodingOptions, bundled_options
 
-WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
-BONUSES = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0)
+WEIGHTS = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
+BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)
 
 Lines = List[Tuple[LogProbs, str]]
 Bins = Sequence[Tuple[float, float, int]]
@@ -73,18 +73,21 @@ def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bu
 
 
 def real_lines(root: Path, bundle: Bundle) -> Lines:
-    """The lines of CSAFE `validation` as the bundle itself cuts them.
+    """Lines of CSAFE and a third of Copiste `validation`, as the bundle itself cuts them.
 
     Pages on which it finds another number of lines than are written are left out.
     """
-    path = root / "csafe" / "transcripts.json"
+    csafe = data.load("pages_json", root / "csafe" / "transcripts.json", split="validation")
+    copiste = data.load("pages_json", root / "copiste" / "pages.json", split="validation")
     lines: Lines = []
-    for page in tqdm(data.load("pages_json", path, split="validation").pages, desc="real"):
+    for page in tqdm([*csafe.pages, *copiste.pages[::3]], desc="real"):
+        if any("consent" in line.tags for line in page.lines):
+            continue
         image = page.load_image()
         paragraph = htrlib.detect_paragraph(image, bundle=bundle)
         found = htrlib.segment_lines(image, paragraph, bundle=bundle)
         if len(found) == len(page.lines):
-            cut = [LabeledLine(line.text, place) for line, place in zip(page.lines, found)]
+            cut = [LabeledLine(folded(line.text), place) for line, place in zip(page.lines, found)]
             lines += recognize(image, cut, bundle)
     return lines
 
