@@ -5,7 +5,8 @@
 
 The weights are those of the lowest character error rate on lines of CSAFE and Copiste
 `validation`. The calibration is fitted on these lines and on synthetic ones in held-out fonts, from
-held-out texts. Writes the decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
+held-out texts. Writes the decoding section of the bundle's configuration, which
+`assemble.py --decoding` takes.
 """
 
 from __future__ import annotations
