@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--recognizer", type=Path, required=True)
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--paragraph", type=Path, required=True)
-    parser.add_argument("--ssd", type=Path, required=True)
+    parser.add_argument("--ssd", type=Path, help="without it, `method='ssd'` is not to be had")
     parser.add_argument("--language-model", type=Path, required=True)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
@@ -57,13 +57,12 @@ def main() -> None:
         },
         "paragraph": asdict(LabelerConfig(1)),
         "line-segmentation": asdict(LabelerConfig(2)),
-        "line-segmentation-ssd": asdict(SsdConfig()),
     }
-    for name, path in (
-        ("paragraph", args.paragraph),
-        ("line-segmentation", args.lines),
-        ("line-segmentation-ssd", args.ssd),
-    ):
+    files = {"paragraph": args.paragraph, "line-segmentation": args.lines}
+    if args.ssd:
+        files["line-segmentation-ssd"] = args.ssd
+        networks["line-segmentation-ssd"] = asdict(SsdConfig())
+    for name, path in files.items():
         with np.load(path) as saved:
             parameters[name] = halved(dict(saved))
     decoding: Dict[str, Any] = {"language_models": {"en-fr": LANGUAGE_MODEL}}
