@@ -238,7 +238,7 @@ def _moved_along(area: Box, page: Turn, hand: Turn) -> Box:
     """The area whose middle, turned with the hand, is where the page has the area's middle."""
     x, y = np.array([area.center[0]]), np.array([area.center[1]])
     moved_x, moved_y = hand.backward(*page.forward(x, y))
-    return area.shifted(float(moved_x - x), float(moved_y - y))
+    return area.shifted(float(moved_x[0] - x[0]), float(moved_y[0] - y[0]))
 
 
 def _hand(
