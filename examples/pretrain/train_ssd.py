@@ -22,11 +22,18 @@ from htrlib.data.labels import text_height
 from htrlib.networks import gluon, mx
 from htrlib.networks.runner import get_parameters
 from htrlib.networks.ssd import SsdConfig, WordDetector
-from htrlib.training.ssd_targets import WordTargets, import_gluoncv, multi_box_loss, word_crop
+from htrlib.training.ssd_targets import (
+    WordTargets,
+    import_gluoncv,
+    loss_weight,
+    multi_box_loss,
+    word_crop,
+)
 
 SIDE = 384
 BATCH = 4
 CROPS_OF_A_PAGE = 3
+POOL = 24  # crops to draw from, so that those of a page come in different batches
 HEIGHTS = (18.0, 64.0)  # of text lines, in pixels of the crop
 LEARNING_RATE = 2e-3
 AVERAGE_FROM = 0.5  # of the time
@@ -37,6 +44,7 @@ def feed(folder: Path, queue: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     targets = WordTargets(SsdConfig(), SIDE)
     pages: List[Path] = []
+    pool: List[Any] = []
     while True:
         if not pages or rng.random() < 0.02:
             pages = sorted(
@@ -50,7 +58,9 @@ def feed(folder: Path, queue: Any, seed: int) -> None:
         for _ in range(CROPS_OF_A_PAGE):
             scale = math.exp(rng.uniform(*np.log(HEIGHTS))) / height
             ink, boxes = word_crop(image, words, min(scale, 3.0), SIDE, rng)
-            queue.put((ink, *targets(boxes)))
+            pool.append((ink, *targets(boxes)))
+            if len(pool) > POOL:
+                queue.put(pool.pop(int(rng.integers(len(pool)))))
 
 
 def rate(done: float, step: int) -> float:
@@ -121,11 +131,12 @@ def train(run: Run, queue: Any, minutes: float) -> None:
         with mx.autograd.record():
             logits, moves = run.network(ink)
             total, _, box = loss_of(logits, moves, mx.nd.array(classes), mx.nd.array(offsets))
-        total[0].backward()
-        run.trainer.step(1)  # the loss is a mean over the anchors of the batch already
+            loss = total[0] * loss_weight(classes)
+        loss.backward()
+        run.trainer.step(1)  # the loss is a mean over anchors of the batch already
         run.step += 1
         run.minutes = (time.time() - start) / 60
-        losses.append((float(total[0].sum().asscalar()), float(box[0].sum().asscalar())))
+        losses.append((float(loss.sum().asscalar()), float(box[0].sum().asscalar())))
         if run.step % 5 == 0 and done > AVERAGE_FROM:
             run.follow()
         if run.step % 25 == 0:

@@ -118,6 +118,22 @@ def multi_box_loss() -> Any:
     return loss(negative_mining_ratio=NEGATIVES, min_hard_negatives=LEAST_NEGATIVES)
 
 
+def loss_weight(classes: Floats) -> float:
+    """The factor that keeps `multi_box_loss` of a batch with few words, or none, a mean.
+
+    GluonCV divides a sum by the number of anchors that stand for words, and the least negatives
+    are in that sum however few these are. One such batch has a loss a hundred times as large;
+    Adam, which divides by the gradients of the last thousand steps, then hardly moves.
+
+    Args:
+        classes: (N, A) targets of the batch.
+    Returns:
+        at most 1.
+    """
+    positives = max(1.0, float((classes > 0).sum()))
+    return min(1.0, positives * NEGATIVES / (len(classes) * LEAST_NEGATIVES))
+
+
 def word_crop(
     page: NDArray[np.uint8],
     words: Sequence[Box],

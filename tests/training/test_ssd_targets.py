@@ -10,7 +10,7 @@ from htrlib.geometry import Box
 from htrlib.networks import mx
 from htrlib.networks.ssd import STDS, SsdConfig, anchor_boxes, decode_boxes
 from htrlib.training import ssd_targets
-from htrlib.training.ssd_targets import WordTargets, multi_box_loss, word_crop
+from htrlib.training.ssd_targets import WordTargets, loss_weight, multi_box_loss, word_crop
 
 CONFIG = SsdConfig()
 SIDE = 128
@@ -54,6 +54,16 @@ def test_a_crop_without_words_is_all_background_and_still_teaches(targets: WordT
         logits, mx.nd.zeros((1, len(classes), 4)), mx.nd.array([classes]), mx.nd.array([offsets])
     )
     assert total[0].asscalar() > 0
+
+
+def test_a_batch_without_words_weighs_no_more_than_one_with_words(targets: WordTargets) -> None:
+    losses = []
+    for words in (WORDS, np.empty((0, 4), np.float32)):
+        classes, offsets = (np.stack([part] * 4) for part in targets(words))
+        logits, moves = mx.nd.zeros((*classes.shape, 2)), mx.nd.array(offsets)
+        total, _, _ = multi_box_loss()(logits, moves, mx.nd.array(classes), moves)
+        losses.append(total[0].sum().asscalar() * loss_weight(classes))
+    assert 0 < losses[1] <= losses[0] < 2 * losses[1]
 
 
 def test_without_gluoncv_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
