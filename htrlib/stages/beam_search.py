@@ -28,7 +28,6 @@ from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
 _SMALL = 1e-100
-_MARGIN = 1.5  # times `pruning`: how far below the best prefix the others may be
 _NEGLIGIBLE = -700.0  # e to this is a number yet, and nothing beside another class
 _probability = itemgetter(0)
 
@@ -133,7 +132,7 @@ def beam_search(
         values: (T, C) natural-log probabilities, blank last.
         beam_width: how many prefixes are kept from frame to frame.
         pruning: classes below this natural-log probability in a frame are left out there, except
-            its best one, and prefixes further below the best one than 1.5 times this; None leaves
+            its best one, and prefixes further below the best one than this; None leaves
             out none.
         scorer: adds a score for each character.
 
@@ -143,7 +142,7 @@ def beam_search(
     ((0,), 0.64)
     """
     prefixes = Prefixes(values.shape[1], scorer or Scorer())
-    margin = 0.0 if pruning is None else math.exp(_MARGIN * pruning)
+    margin = 0.0 if pruning is None else math.exp(pruning)
     steps, log_scale = _steps(values, pruning)
     beam: List[Candidate] = [(1.0, 1.0, 0.0, _ROOT)]
     frames, beams = [], []

@@ -71,7 +71,7 @@ def decode(
         lm_weight: of the model's natural-log probabilities; None is the bundle's.
         insertion_bonus: added for each character beside the model; None is the bundle's.
         pruning: in each frame, classes below this natural-log probability are left out, and
-            prefixes further below the best one than 1.5 times this; None leaves out none.
+            prefixes further below the best one than this; None leaves out none.
         lexicon: words to prefer.
         n_best: how many readings to give; those after the best are `alternatives`.
         characters: give the characters with their frames and confidences as well.
