@@ -19,7 +19,7 @@ from htrlib.stages.seams import Seams
 CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
 DESCENT = 0.42  # of a line's ascent
 THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
-LEAST_CONFIDENCE = 0.72  # below it, print half taken for writing; of 0.5 to 0.8 the best on validation
+LEAST_CONFIDENCE = 0.72  # the best on validation: below it, print is half taken for writing
 TOO_THICK = 1.8  # times the usual thickness: two lines that run together
 WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
 SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
