@@ -2,6 +2,8 @@
 
     python assemble.py OUTPUT --recognizer runs/recognizer/last.pt --lines runs/lines.npz \
         --paragraph runs/paragraph.npz --ssd runs/ssd.npz --language-model runs/english-french.lm
+
+A bundle of the labelers alone finds lines, which is what the recognizer's training needs.
 """
 
 from __future__ import annotations
@@ -36,28 +38,30 @@ def halved(arrays: Dict[str, Any]) -> Dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--recognizer", type=Path, required=True)
+    parser.add_argument("--recognizer", type=Path, help="without it, the bundle finds lines only")
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--paragraph", type=Path, required=True)
     parser.add_argument("--ssd", type=Path, help="without it, `method='ssd'` is not to be had")
-    parser.add_argument("--language-model", type=Path, required=True)
+    parser.add_argument("--language-model", type=Path)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
     parser.add_argument("--version", default="0.1")
     args = parser.parse_args()
     charset = Charset(tuple(CHARACTERS))
-    recognizer = torch.load(args.recognizer, map_location="cpu")["average"]
-    parameters = {"line-recognition": halved(parameters_for_bundle(recognizer))}
+    parameters: Dict[str, Any] = {}
     networks: Dict[str, Any] = {
-        "line-recognition": {
+        "paragraph": asdict(LabelerConfig(1)),
+        "line-segmentation": asdict(LabelerConfig(2)),
+    }
+    if args.recognizer:
+        recognizer = torch.load(args.recognizer, map_location="cpu")["average"]
+        parameters["line-recognition"] = halved(parameters_for_bundle(recognizer))
+        networks["line-recognition"] = {
             **asdict(RecognizerConfig(len(charset) + 1)),
             "height": HEIGHT,
             "width_multiple": WIDTH_MULTIPLE,
             "max_width": MAX_WIDTH,
-        },
-        "paragraph": asdict(LabelerConfig(1)),
-        "line-segmentation": asdict(LabelerConfig(2)),
-    }
+        }
     files = {"paragraph": args.paragraph, "line-segmentation": args.lines}
     if args.ssd:
         files["line-segmentation-ssd"] = args.ssd
@@ -65,7 +69,11 @@ def main() -> None:
     for name, path in files.items():
         with np.load(path) as saved:
             parameters[name] = halved(dict(saved))
-    decoding: Dict[str, Any] = {"language_models": {"en-fr": LANGUAGE_MODEL}}
+    decoding: Dict[str, Any] = {}
+    extra: Dict[str, bytes] = {}
+    if args.language_model:
+        decoding = {"language_models": {"en-fr": LANGUAGE_MODEL}}
+        extra[LANGUAGE_MODEL] = args.language_model.read_bytes()
     if args.decoding:
         decoding = json.loads(args.decoding.read_text(encoding="utf-8"))
     config = {
@@ -74,7 +82,6 @@ def main() -> None:
         "networks": networks,
         "decoding": decoding,
     }
-    extra = {LANGUAGE_MODEL: args.language_model.read_bytes()}
     write_bundle(args.output, config, charset, parameters, extra)
 
 

@@ -1,23 +1,28 @@
 """Cut the lines of labeled pages once, so that training need not open pages again.
 
-    python cut_lines.py --data ../../../shared/data --out runs/lines
+    python cut_lines.py --data ../../../shared/data --bundle runs/draft --out runs/lines
 
-Writes `COLLECTION_SPLIT.npz` for each collection and split that training or choosing may see.
+Writes `COLLECTION_SPLIT.npz` for each collection and split that training or choosing may see: lines
+cut where the labels say. `COLLECTION-found_SPLIT.npz` holds lines where the bundle's segmenter
+finds them: those are what the recognizer will have to read.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Iterator, List, NamedTuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from texts import folded
 from tqdm import tqdm
 
+import htrlib
 from htrlib import data
-from htrlib.data.samples import PageSample
+from htrlib.bundle import Bundle, load_bundle
+from htrlib.data.samples import LabeledLine, PageSample
+from htrlib.document import TextLine
 from htrlib.line_image import cut_line, line_strip
 
 HEIGHT = 96
@@ -27,6 +32,8 @@ COLLECTIONS = {
     "copiste": "copiste/pages.json",
     "testaments": "testaments/pages.json",
 }
+WHOLE = ("csafe",)  # collections whose pages bear no writing but the labeled lines
+LEAST_OVERLAP = 0.6  # IoU of a labeled line's box and that of the same line found
 
 
 class CutLine(NamedTuple):
@@ -47,22 +54,58 @@ class CutLine(NamedTuple):
         return np.where(self.ink & 1, self.ink, 0).astype(np.uint8)
 
 
-def cut_page(sample: PageSample) -> Iterator[CutLine]:
+def usable(line: LabeledLine) -> bool:
+    """Whether picture and text of a line agree."""
+    text = folded(line.text)
+    if line.line is None or not text or "<" in text or ">" in text:
+        return False  # a struck word is on the picture and not in the text
+    return line.line.box.height <= 1.5 * line.line.box.width  # else it is written up the page
+
+
+def found_lines(sample: PageSample, bundle: Bundle, whole: bool) -> List[Tuple[TextLine, str]]:
+    """Lines that the bundle's segmenter finds, with the texts of the labeled lines they are."""
     page = sample.load_image()
-    for line in sample.lines:
-        text = folded(line.text)
-        if line.line is None or not text or "<" in text or ">" in text:
-            continue  # a struck word is on the picture and not in the text
-        if line.line.box.height > 1.5 * line.line.box.width:
-            continue  # written up the page
-        strip = line_strip(line.line, SOURCE_MARGIN)
+    paragraph = htrlib.detect_paragraph(page, bundle=bundle) if whole else sample.paragraph
+    if paragraph is None:
+        return []
+    found = htrlib.segment_lines(page, paragraph, bundle=bundle)
+    if whole and len(found) == len(sample.lines):
+        return [(line, labeled.text) for line, labeled in zip(found, sample.lines)]
+    pairs = ((_same_line(labeled, found), labeled.text) for labeled in sample.lines)
+    return [(line, text) for line, text in pairs if line is not None]
+
+
+def _same_line(labeled: LabeledLine, found: Sequence[TextLine]) -> Optional[TextLine]:
+    """The line that was found where the labels have one, from the same start to the same end."""
+    if labeled.line is None or not found:
+        return None
+    box = labeled.line.box
+    best = max(found, key=lambda line: line.box.iou(box))
+    ends = max(abs(best.box.left - box.left), abs(best.box.right - box.right))
+    return best if best.box.iou(box) > LEAST_OVERLAP and ends < 0.5 * box.height else None
+
+
+def cut_page(
+    sample: PageSample, bundle: Optional[Bundle] = None, whole: bool = False
+) -> Iterator[CutLine]:
+    """The lines of a page, where its labels or, with a bundle, its segmenter has them."""
+    page = sample.load_image()
+    lines = [line for line in sample.lines if usable(line)]
+    consent = {line.text for line in lines if "consent" in line.tags}
+    if bundle is None:
+        pairs = [(line.line, line.text) for line in lines if line.line is not None]
+    else:
+        texts = {line.text for line in lines}
+        pairs = [pair for pair in found_lines(sample, bundle, whole) if pair[1] in texts]
+    for line, text in pairs:
+        strip = line_strip(line, SOURCE_MARGIN)
         ink = cut_line(page, strip, HEIGHT)
-        if line.line.polygon is None:
+        if line.polygon is None:
             marked = ink | 1
         else:
-            inside = cut_line(page, strip, HEIGHT, line.line.polygon)
+            inside = cut_line(page, strip, HEIGHT, line.polygon)
             marked = (ink & 0xFE) | ((inside > 0) | (ink == 0))
-        yield CutLine(marked.astype(np.uint8), text, "consent" in line.tags)
+        yield CutLine(marked.astype(np.uint8), folded(text), text in consent)
 
 
 def save(path: Path, lines: List[CutLine]) -> None:
@@ -88,15 +131,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--bundle", help="whose segmenter finds lines")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    bundle = load_bundle(args.bundle) if args.bundle else None
     for name, file in COLLECTIONS.items():
         for split in ("train", "validation"):
             if (name, split) == ("testaments", "validation"):
                 continue  # it has none
-            pages = data.load("pages_json", args.data / file, split=split)
-            lines = [line for page in tqdm(pages, f"{name} {split}") for line in cut_page(page)]
-            save(args.out / f"{name}_{split}.npz", lines)
+            pages = data.load("pages_json", args.data / file, split=split).pages
+            bar = tqdm(pages, f"{name} {split}")
+            save(args.out / f"{name}_{split}.npz", [x for page in bar for x in cut_page(page)])
+            if bundle is None:
+                continue
+            bar = tqdm(pages, f"{name} {split}, found")
+            cut = [x for page in bar for x in cut_page(page, bundle, name in WHOLE)]
+            save(args.out / f"{name}-found_{split}.npz", cut)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,6 @@ def main(arguments: Sequence[str] = ()) -> None:
     def minutes(name: str) -> tuple[str, float]:
         return "--minutes", args.time * MINUTES[name]
 
-    step(lines, "cut_lines.py", "--data", args.data, "--out", lines)
     step(pages, "render_pages.py", *source, "--count", args.pages, "--out", pages)
 
     def label(kind: str, out: Path, *rest: object) -> None:
@@ -69,6 +68,10 @@ def main(arguments: Sequence[str] = ()) -> None:
 
     label("line-segmentation", segmentation)
     label("paragraph", paragraph, "--init", segmentation)
+    labelers = ("--lines", segmentation, "--paragraph", paragraph)
+    finder = args.runs / "finder"
+    step(finder, "assemble.py", finder, *labelers)
+    step(lines, "cut_lines.py", "--data", args.data, "--bundle", finder, "--out", lines)
     step(ssd, "train_ssd.py", "--synthetic", pages, *minutes("ssd"), "--out", ssd)
     transcripts = [args.data / name / "pages.json" for name in ("copiste", "testaments")]
     language = (args.data / "text", model, "--transcripts", *transcripts)
@@ -84,8 +87,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         recognizer,
         processes=args.processes,
     )
-    parts = ("--recognizer", recognizer / "last.pt", "--lines", segmentation)
-    parts += ("--paragraph", paragraph, "--ssd", ssd, "--language-model", model)
+    parts = ("--recognizer", recognizer / "last.pt", *labelers)
+    parts += ("--ssd", ssd, "--language-model", model)
     draft, decoding = args.runs / "bundle", args.runs / "decoding.json"
     run("assemble.py", draft, *parts)
     run("tune_decoding.py", "--data", args.data, "--bundle", draft, "--output", decoding)

@@ -5,7 +5,7 @@
 
 Run it under `torchrun --nproc-per-node 2` to use two cores: one process a core is faster than two
 threads of one process, and bears other work beside it. The same command goes on from the last
-checkpoint; `--init` starts from the weights of another run.
+checkpoint; `--init` starts from the weights of a bundle, or of another run's `last.pt`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from texts import CHARACTERS, TextSource, read_words
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
-from twin import RecognizerConfig, TwinRecognizer
+from twin import RecognizerConfig, TwinRecognizer, state_from_bundle
 
+from htrlib.bundle import load_bundle
 from htrlib.charset import Charset
 from htrlib.data.handwriting import load_fonts
 from htrlib.metrics import ErrorRate
@@ -44,7 +45,14 @@ MIXTURES = (  # until that share of the time; low pictures first, they train 1.6
     (0.52, Mixture(height=48, real_share=0.55, longest=10, columns=6000)),
     (1.01, Mixture(height=64, real_share=0.65, longest=10, columns=6500)),
 )
-WEIGHTS = {"csafe": 1.5, "copiste": 1.0, "testaments": 0.8}
+WEIGHTS = {
+    "csafe": 0.7,
+    "csafe-found": 1.5,
+    "copiste": 1.0,
+    "copiste-found": 1.0,
+    "testaments": 0.8,
+    "testaments-found": 0.8,
+}
 
 
 @dataclass
@@ -90,9 +98,12 @@ def as_input(ink: Tensor) -> Tensor:
 class Training:
     """The model, its average, and how far they are."""
 
-    def __init__(self, out: Path, charset: Charset, minutes: float, rank: int) -> None:
+    def __init__(
+        self, out: Path, charset: Charset, minutes: float, rank: int, bfloat16: bool
+    ) -> None:
         config = RecognizerConfig(len(charset) + 1)
         self.out, self.charset, self.minutes, self.rank = out, charset, minutes, rank
+        self.bfloat16, self.mixtures = bfloat16, MIXTURES
         self.model = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average.load_state_dict(self.model.state_dict())
@@ -107,23 +118,25 @@ class Training:
     def mixture(self) -> Mixture:
         if not self.progress.aligned:
             return EASY
-        return next(mixture for until, mixture in MIXTURES if self.done < until)
+        return next(mixture for until, mixture in self.mixtures if self.done < until)
 
     def step(self, batch: Tuple[Tensor, ...], clock: float) -> float:
         """One update; returns the loss per label."""
         ink, frames, labels, lengths = batch
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            heads = self.model(as_input(ink))
         losses = [
             functional.ctc_loss(
-                functional.log_softmax(logits, -1).transpose(0, 1),
+                functional.log_softmax(logits.float(), -1).transpose(0, 1),
                 labels,
                 frames,
                 lengths,
                 blank=self.charset.blank_index,
                 zero_infinity=True,
             )
-            for logits in self.model(as_input(ink))
+            for logits in heads
         ]
         self.optimizer.zero_grad()
         (losses[0] + EXTRA_HEAD * losses[1]).backward()
@@ -186,12 +199,18 @@ class Training:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.progress = Progress(**saved["progress"])
 
-    def start_from(self, checkpoint: Path) -> None:
-        """Take over the averaged weights of another run."""
-        weights = torch.load(checkpoint)["average"]
+    def start_from(self, source: Path) -> None:
+        """Take over the weights of a bundle, or the averaged ones of another run."""
+        if source.is_dir():
+            weights = state_from_bundle(
+                self.model, load_bundle(source).parameters("line-recognition")
+            )
+        else:
+            weights = torch.load(source)["average"]
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
         self.progress.aligned = True
+        self.mixtures = MIXTURES[-1:]
 
 
 def run(training: Training, source: Any, validation: Dict[str, List[CutLine]]) -> None:
@@ -252,6 +271,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path)
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="1.8 times as fast where the CPU has AVX512-BF16"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
@@ -292,10 +314,11 @@ def main() -> None:
     drawn = (fresh.synthetic(rng) for _ in range(60))
     validation = {
         "csafe": load(args.lines / "csafe_validation.npz"),
+        "csafe-found": load(args.lines / "csafe-found_validation.npz"),
         "copiste": [x for x in load(args.lines / "copiste_validation.npz") if not x.consent][::3],
         "synthetic": [CutLine(ink | 1, text, False) for ink, text in drawn],
     }
-    training = Training(args.out, charset, args.minutes, rank)
+    training = Training(args.out, charset, args.minutes, rank, args.bfloat16)
     if args.init:
         training.start_from(args.init)
     training.resume()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Tuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -109,3 +110,14 @@ def parameters_for_bundle(state: Dict[str, Tensor]) -> Dict[str, NDArray[np.floa
             last = f"_unfused.0.{cell}.{ {'ih': 'i2h', 'hh': 'h2h'}[gate] }_{kind}"
         parameters[f"{owner}.{last}"] = value.detach().cpu().numpy().astype(np.float32)
     return parameters
+
+
+def state_from_bundle(
+    model: TwinRecognizer, parameters: Dict[str, NDArray[np.float32]]
+) -> Dict[str, Tensor]:
+    """The state of a twin with a bundle's parameters; what bundles lack stays as in `model`."""
+    state = dict(model.state_dict())
+    for name, current in model.state_dict().items():
+        for gluon_name in parameters_for_bundle({name: current}):
+            state[name] = torch.from_numpy(parameters[gluon_name])
+    return state

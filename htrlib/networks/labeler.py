@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
 
 from htrlib.networks import gluon
-from htrlib.networks.layers import convolution
+from htrlib.networks.layers import convolution, halvings
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,8 @@ class PageLabeler(gluon.HybridBlock):
     def __init__(self, config: LabelerConfig) -> None:
         super().__init__()
         nn = gluon.nn
-        self.down = nn.HybridSequential()
-        inputs = 1
-        for depth, outputs in enumerate(config.channels):
-            step = nn.HybridSequential()
-            step.add(convolution(inputs, outputs, strides=2))
-            if depth > 0:
-                step.add(convolution(outputs, outputs))
-            self.down.add(step)
-            inputs = outputs
+        self.down = halvings(config.channels)
+        inputs = config.channels[-1]
         # Wide context at little cost: rules, margins and neighbouring lines come into view.
         self.middle = nn.HybridSequential()
         self.middle.add(convolution(inputs, inputs, dilation=2))

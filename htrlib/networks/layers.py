@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from htrlib.networks import gluon
 
@@ -17,3 +17,18 @@ def convolution(inputs: int, outputs: int, strides: int = 1, dilation: int = 1) 
         nn.Activation("relu"),
     )
     return layers
+
+
+def halvings(channels: Sequence[int]) -> Any:
+    """Steps that each halve both sides: of ink (one channel), then of the step before."""
+    nn = gluon.nn
+    steps = nn.HybridSequential()
+    inputs = 1
+    for depth, outputs in enumerate(channels):
+        step = nn.HybridSequential()
+        step.add(convolution(inputs, outputs, strides=2))
+        if depth > 0:
+            step.add(convolution(outputs, outputs))
+        steps.add(step)
+        inputs = outputs
+    return steps

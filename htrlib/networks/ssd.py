@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.networks import gluon
-from htrlib.networks.layers import convolution
+from htrlib.networks.layers import convolution, halvings
 
 STRIDES = (8, 16, 32)
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the coded x, y, log width, log height
@@ -124,15 +124,8 @@ class WordDetector(gluon.HybridBlock):
     def __init__(self, config: SsdConfig) -> None:
         super().__init__()
         nn = gluon.nn
-        self.down = nn.HybridSequential()
-        inputs = 1
-        for depth, outputs in enumerate(config.channels):
-            step = nn.HybridSequential()
-            step.add(convolution(inputs, outputs, strides=2))
-            if depth > 0:
-                step.add(convolution(outputs, outputs))
-            self.down.add(step)
-            inputs = outputs
+        self.down = halvings(config.channels)
+        inputs = config.channels[-1]
         self.middle = convolution(inputs, inputs, dilation=2)
         self.up = nn.HybridSequential()
         self.class_heads = nn.HybridSequential()

@@ -45,4 +45,11 @@ def test_the_twin_in_pytorch_gives_the_same_output(monkeypatch: pytest.MonkeyPat
     with torch.no_grad():
         expected, _ = model(torch.from_numpy(lines))
     np.testing.assert_allclose(runner.run(block, lines), expected.numpy(), atol=1e-4)
+    again = twin.state_from_bundle(
+        twin.TwinRecognizer(twin.RecognizerConfig(**asdict(CONFIG))),
+        twin.parameters_for_bundle(model.state_dict()),
+    )
+    for name, value in model.state_dict().items():
+        if not name.startswith("extra_head") and not name.endswith("num_batches_tracked"):
+            assert torch.equal(again[name], value)
     del sys.modules["twin"]
