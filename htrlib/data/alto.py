@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.pictures import find_picture, picture_size
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
-from htrlib.data.xml import annotation_files, parse, parse_points
-from htrlib.errors import AnnotationError, HtrError
+from htrlib.data.xml import parse_points
+from htrlib.data.xml_pages import XmlFile, XmlForm, load_xml_pages
+from htrlib.errors import HtrError
 from htrlib.geometry import Point, Size
+
+FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
 
 
 def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
@@ -27,46 +30,29 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
         AnnotationError: a file is not well-formed, or not of this form.
         DatasetError: no page can be used.
     """
-    path = Path(path)
-    root, files = annotation_files(path)
-    collector = Collector()
-    for file in files:
-        source = file.relative_to(root).with_suffix("").as_posix()
-        folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
-        document = parse(file)
-        if document.tag != "alto":
-            if path.is_file():
-                raise AnnotationError(f"expected alto, found {document.tag}", file)
-            collector.note("not ALTO", source, f"found {document.tag}", skipped="page")
-            continue
-        pages = document.findall("Layout/Page")
-        if len(pages) != 1:
-            detail = f"found {len(pages)}; split the file, one page and one image each"
-            collector.note("not one page in a file", source, detail, skipped="page")
-            continue
-        try:
-            _PageReader(collector, source, document, pages[0]).read(file, folders)
-        except (KeyError, ValueError) as error:
-            raise AnnotationError(f"not the ALTO that this library knows: {error}", file) from error
-    return collector.dataset(path)
+    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
 
 
 class _PageReader:
-    """One file; `page` is its Page element."""
+    """Reads one file."""
 
-    def __init__(self, collector: Collector, source: str, root: Element, page: Element) -> None:
+    def __init__(self, collector: Collector, file: XmlFile) -> None:
         self.collector = collector
-        self.source = source
-        self.root = root
-        self.page = page
+        self.file = file
+        self.source = file.source
+        self.root = file.root
+        self.page = file.page
         self.scale = (1.0, 1.0)
         self.labels = {
-            tag.get("ID", ""): tag.get("LABEL", "") for tags in root.iter("Tags") for tag in tags
+            tag.get("ID", ""): tag.get("LABEL", "")
+            for tags in self.root.iter("Tags")
+            for tag in tags
         }
 
-    def read(self, file: Path, folders: Sequence[Path]) -> None:
+    def read(self) -> None:
+        stem, folders = self.file.path.stem, self.file.folders
         name = self.root.findtext("Description/sourceImageInformation/fileName", "").strip()
-        picture = find_picture(name, file.stem, folders) or folders[0] / (name or file.stem)
+        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
         size = self.collector.picture(picture, self.source, self._stated(picture))
         if size is None:
             return

@@ -11,12 +11,14 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.pictures import file_stems, find_picture, place_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Problem
-from htrlib.data.xml import annotation_files, parse, parse_points
+from htrlib.data.xml import parse_points
+from htrlib.data.xml_pages import XmlFile, XmlForm, load_xml_pages
 from htrlib.document import TextLine
-from htrlib.errors import AnnotationError
 from htrlib.geometry import Box, Point, Size
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+
+FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
 
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*index:\s*(\d+)")
 _CUSTOM_SYNTAX = re.compile(r"[{};]")
@@ -38,46 +40,25 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
         AnnotationError: a file is not well-formed, or not of this form.
         DatasetError: no page can be used.
     """
-    path = Path(path)
-    root, files = annotation_files(path)
-    collector = Collector()
-    for file in files:
-        source = file.relative_to(root).with_suffix("").as_posix()
-        folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
-        document = parse(file)
-        page = document.find("Page")
-        if document.tag != "PcGts" or page is None:
-            if path.is_file():
-                raise AnnotationError(f"expected PcGts with a Page, found {document.tag}", file)
-            collector.note("not PAGE XML", source, f"found {document.tag}", skipped="page")
-            continue
-        try:
-            _PageReader(collector, source, folders, document, page).read(file)
-        except (KeyError, ValueError) as error:
-            raise AnnotationError(
-                f"not the PAGE XML that this library knows: {error}", file
-            ) from error
-    return collector.dataset(path)
+    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
 
 
 class _PageReader:
-    """One file; `page` is its Page element."""
+    """Reads one file."""
 
-    def __init__(
-        self, collector: Collector, source: str, folders: List[Path], root: Element, page: Element
-    ) -> None:
+    def __init__(self, collector: Collector, file: XmlFile) -> None:
         self.collector = collector
-        self.source = source
-        self.folders = folders
-        self.page = page
+        self.file = file
+        self.source = file.source
+        self.page = file.page
         self.metadata = {
-            item.get("name", ""): item.get("value") for item in root.iter("MetadataItem")
+            item.get("name", ""): item.get("value") for item in file.root.iter("MetadataItem")
         }
 
-    def read(self, file: Path) -> None:
+    def read(self) -> None:
+        stem, folders = self.file.path.stem, self.file.folders
         name = self.page.get("imageFilename", "")
-        picture = find_picture(name, file.stem, self.folders)
-        picture = picture or self.folders[0] / (name or file.stem)
+        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
         stated = Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
         size = self.collector.picture(picture, self.source, stated)
         if size is None:

@@ -116,7 +116,7 @@ def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<PcGts/>", "expected alto, found PcGts"),
+        ("<PcGts/>", "expected alto with a Page, found PcGts"),
         ("<alto>\n</Layout>", "line 2: not well-formed"),
         (document("", size='WIDTH="wide" HEIGHT="1"'), "wide"),
     ],
