@@ -18,6 +18,7 @@ from htrlib.data import (
     lines_folder,
     page_xml,
     pages_json,
+    rendered,
 )
 from htrlib.data.ground_truth import write_ground_truth
 from htrlib.data.lines_folder import write_lines_folder
@@ -56,6 +57,7 @@ FORMATS: Dict[str, Callable[..., Dataset]] = {
     "lines": lines_folder.load,
     "page_xml": page_xml.load,
     "pages_json": pages_json.load,
+    "synthetic": rendered.load,
 }
 
 
