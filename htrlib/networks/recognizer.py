@@ -53,6 +53,16 @@ class RecognizerConfig:
             width *= horizontal
         return width
 
+    @property
+    def reach(self) -> int:
+        """How far the convolutions look to each side, in input columns, in whole frames."""
+        reach, width = 1, 2
+        for _, (_, horizontal) in self.blocks:
+            reach += width
+            width *= horizontal
+            reach += width
+        return -(-reach // width) * width
+
 
 class ResidualBlock(gluon.HybridBlock):
     """Two 3 x 3 convolutions and a shortcut.
@@ -92,6 +102,7 @@ class LineRecognizer(gluon.HybridBlock):
 
     def __init__(self, config: RecognizerConfig, extra_head: bool = False) -> None:
         super().__init__()
+        self.frame_width, self.reach = config.frame_width, config.reach
         nn, rnn = gluon.nn, gluon.rnn
         self.stem_conv = nn.Conv2D(config.stem, 3, 2, 1, use_bias=False, in_channels=1)
         self.stem_norm = nn.BatchNorm(in_channels=config.stem)
@@ -109,13 +120,15 @@ class LineRecognizer(gluon.HybridBlock):
             nn.Dense(config.num_classes, flatten=False, in_units=channels) if extra_head else None
         )
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+    def encode(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        """(N, 1, H, W) ink -> (T, N, C) columns, what the LSTMs read."""
         x = F.relu(self.stem_norm(self.stem_conv(x)))  # (N, C, H / 2, W / 2)
-        x = self.blocks(x)
-        x = F.max(x, axis=2)  # (N, C, T)
-        x = F.transpose(x, axes=(2, 0, 1))  # (T, N, C)
-        columns = x
-        x = self.rnn1(self.dropout(x))
+        x = F.max(self.blocks(x), axis=2)  # (N, C, T)
+        return F.transpose(x, axes=(2, 0, 1))
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        columns = self.encode(F, x)
+        x = self.rnn1(self.dropout(columns))
         x = self.rnn2(self.dropout(x))
         logits = F.transpose(self.head(self.dropout(x)), axes=(1, 0, 2))
         if self.extra_head is None:

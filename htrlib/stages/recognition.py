@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,10 @@ from htrlib.bundle import load_bundle
 from htrlib.document import LogProbs, TextLine
 from htrlib.imaging import check_page
 from htrlib.line_image import cut_line, line_strip
-from htrlib.networks.runner import run
+from htrlib.networks.line_reading import read_lines
 from htrlib.stages.labeling import BundleLike
 
 NETWORK = "line-recognition"
-BATCH = 8  # lines recognized at once, at most
 Piece = NDArray[np.uint8]
 
 
@@ -38,7 +37,7 @@ def recognize_lines(
     bundle: BundleLike = None,
     device: Optional[str] = None,
 ) -> Tuple[LogProbs, ...]:
-    """Recognize lines of a page, those of like width together.
+    """Recognize lines of a page together, each as if it were alone.
 
     A line wider than the bundle's `max_width` (after scaling to the network's height) is cut at a
     gap, and what is said of the pieces joined.
@@ -57,37 +56,18 @@ def recognize_lines(
     check_page(page)
     loaded = load_bundle(bundle)
     config = loaded.network_config(NETWORK)
-    height, multiple = int(config["height"]), int(config["width_multiple"])
+    height, max_width = int(config["height"]), int(config["max_width"])
     strips = [line_strip(line) for line in lines]
     cuts = [
-        _pieces(cut_line(page, strip, height, line.polygon), int(config["max_width"]))
+        _pieces(cut_line(page, strip, height, line.polygon), max_width)
         for line, strip in zip(lines, strips)
     ]
-    buckets: Dict[int, List[Tuple[int, int]]] = {}
-    for index, pieces in enumerate(cuts):
-        for part, piece in enumerate(pieces):
-            padded = -(-piece.shape[1] // multiple) * multiple
-            buckets.setdefault(padded, []).append((index, part))
-    said: Dict[Tuple[int, int], NDArray[np.float32]] = {}
-    for width, members in sorted(buckets.items()):
-        for start in range(0, len(members), BATCH):
-            chosen = members[start : start + BATCH]
-            batch = np.zeros((len(chosen), 1, height, width), np.float32)
-            for row, (index, part) in enumerate(chosen):
-                piece = cuts[index][part]
-                batch[row, 0, :, : piece.shape[1]] = piece / np.float32(255.0)
-            logits = run(loaded.network(NETWORK, device), batch)
-            columns = width // logits.shape[1]
-            for row, (index, part) in enumerate(chosen):
-                frames = -(-cuts[index][part].shape[1] // columns)
-                said[index, part] = _log_softmax(logits[row, :frames])
+    logits = iter(
+        read_lines(loaded.network(NETWORK, device), [piece for cut in cuts for piece in cut])
+    )
     return tuple(
-        LogProbs(
-            np.concatenate([said[index, part] for part in range(len(pieces))]),
-            loaded.charset,
-            strip,
-        )
-        for index, (pieces, strip) in enumerate(zip(cuts, strips))
+        LogProbs(_log_softmax(np.concatenate([next(logits) for _ in cut])), loaded.charset, strip)
+        for cut, strip in zip(cuts, strips)
     )
 
 
