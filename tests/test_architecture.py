@@ -25,6 +25,7 @@ LAYERS = (
     ("cli",),
     ("aws",),
     ("training",),
+    ("evaluation",),
     ("pipeline",),
     ("stages", "formats"),
     ("bundle",),

@@ -51,12 +51,15 @@ class _Style:
         return cls(scale, max(1.5, long_side / 900), text, round(1.2 * text))
 
 
-def draw_overlay(page: NDArray[np.uint8], result: PageResult) -> Image.Image:
+def draw_overlay(
+    page: NDArray[np.uint8], result: PageResult, *, details: bool = False
+) -> Image.Image:
     """Draw a result over its page, and its text in a panel on the right, level with its lines.
 
     Args:
         page: (H, W) uint8, the page that was read.
         result: what was read.
+        details: draw the words' boxes and the baselines too.
     Returns:
         an RGB picture; the page in it is at most 2,000 pixels high and wide.
     Raises:
@@ -69,6 +72,8 @@ def draw_overlay(page: NDArray[np.uint8], result: PageResult) -> Image.Image:
     ).convert("RGB")
     style = _Style.of(result, scale, max(sheet.size))
     _draw_outlines(sheet, result, style)
+    if details:
+        _draw_details(sheet, result, style)
     panel = _panel(sheet.height, result, style)
     picture = Image.new("RGB", (sheet.width + panel.width, max(sheet.height, panel.height)), _PAPER)
     picture.paste(sheet, (0, 0))
@@ -88,6 +93,19 @@ def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> Non
         box = line.line.box.scaled(style.scale, style.scale)
         left = max(0.0, box.left - _chip_width(style) - 2 * style.stroke)
         _draw_chip(draw, left, box.center[1], number, style)
+
+
+def _draw_details(sheet: Image.Image, result: PageResult, style: _Style) -> None:
+    draw = ImageDraw.Draw(sheet)
+    stroke = max(1, round(0.6 * style.stroke))
+    for number, line in enumerate(result.lines):
+        for word in line.transcription.words:
+            if word.box is not None:
+                box = word.box.scaled(style.scale, style.scale)
+                draw.rectangle(box.as_tuple(), outline=_color(number), width=stroke)
+        if line.line.baseline is not None:
+            points = [(x * style.scale, y * style.scale) for x, y in line.line.baseline]
+            draw.line(points, fill=_WARNING, width=stroke + 1, joint="curve")
 
 
 def _outline(
@@ -110,7 +128,7 @@ def _outline(
 
 def _panel(height: int, result: PageResult, style: _Style) -> Image.Image:
     """The text beside the page, pushed down where lines lie closer than the text is high."""
-    font, small = _font(style.text), _font(round(0.75 * style.text))
+    font, small = label_font(style.text), label_font(round(0.75 * style.text))
     notes = _notes(result)
     start = round(2.6 * style.margin + _chip_width(style))
     width = max(
@@ -174,7 +192,7 @@ def _draw_chip(
     width, height = _chip_width(style), 1.1 * style.text
     box = (left, middle - height / 2, left + width, middle + height / 2)
     draw.rounded_rectangle(box, radius=0.25 * height, fill=_color(number))
-    font = _font(round(0.75 * style.text))
+    font = label_font(round(0.75 * style.text))
     draw.text((left + width / 2, middle), str(number + 1), fill=_PAPER, font=font, anchor="mm")
 
 
@@ -195,5 +213,6 @@ def _corners(box: Box) -> Tuple[Point, ...]:
     )
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def label_font(size: int) -> ImageFont.FreeTypeFont:
+    """The font of all that is written on pictures, in pixels."""
     return ImageFont.truetype(str(_FONT), size, layout_engine=ImageFont.Layout.BASIC)

@@ -1,0 +1,58 @@
+"""References and hypotheses side by side: where they differ, and where a page's lines end."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import List, Sequence, Tuple
+
+from rapidfuzz.distance import Levenshtein
+
+Piece = Tuple[str, bool]
+"""Part of a text, and whether it differs from the other text there."""
+
+
+def parts_by_line(references: Sequence[str], hypothesis: str) -> Tuple[str, ...]:
+    """What a page's text has for each line of its reference.
+
+    The whole texts are aligned with the fewest edits and the hypothesis is cut where the lines of
+    the reference end, so it does not matter which lines were found.
+
+    Args:
+        references: the lines, normalized and not empty.
+        hypothesis: the page's text, normalized.
+    Returns:
+        a part for each line, without white space at its ends.
+
+    >>> parts_by_line(["a fine day", "in May"], "a finer day n May")
+    ('a finer day', 'n May')
+    """
+    whole = " ".join(references)
+    starts = list(accumulate(len(reference) + 1 for reference in references[:-1]))
+    cuts = [0]
+    operations = iter(Levenshtein.opcodes(whole, hypothesis))
+    operation = next(operations, None)
+    for start in starts:
+        while operation is not None and operation.src_end <= start:
+            operation = next(operations, None)
+        if operation is None:
+            cuts.append(len(hypothesis))
+        else:
+            inside = start - operation.src_start
+            cuts.append(min(operation.dest_start + inside, operation.dest_end))
+    cuts.append(len(hypothesis))
+    return tuple(hypothesis[a:b].strip() for a, b in zip(cuts, cuts[1:]))
+
+
+def differences(reference: str, hypothesis: str) -> Tuple[Tuple[Piece, ...], Tuple[Piece, ...]]:
+    """Both texts in pieces, by one alignment with the fewest edits.
+
+    >>> differences("day", "dry")
+    ((('d', False), ('a', True), ('y', False)), (('d', False), ('r', True), ('y', False)))
+    """
+    ours: List[Piece] = []
+    theirs: List[Piece] = []
+    for operation in Levenshtein.opcodes(reference, hypothesis):
+        differs = operation.tag != "equal"
+        ours.append((reference[operation.src_start : operation.src_end], differs))
+        theirs.append((hypothesis[operation.dest_start : operation.dest_end], differs))
+    return tuple(piece for piece in ours if piece[0]), tuple(p for p in theirs if p[0])

@@ -1,0 +1,92 @@
+"""Error rates of many texts, each with the interval that their number warrants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Hashable, List, Optional, Tuple
+
+from htrlib.metrics import ErrorRate, bootstrap_interval, normalize
+
+RATES = ("cer", "wer", "cer_any_case", "wer_any_case")
+"""Characters and words, then both with upper and lower case the same."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A corpus error rate.
+
+    Attributes:
+        edits: of all texts.
+        length: of all references.
+        interval: the 95 % bootstrap interval, or None where there is but one group to draw from.
+
+    >>> str(Rate(5, 50, (0.08, 0.12)))
+    '0.1000 [0.080, 0.120]'
+    """
+
+    edits: int
+    length: int
+    interval: Optional[Tuple[float, float]] = None
+
+    @property
+    def value(self) -> float:
+        """Edits over length."""
+        return ErrorRate(self.edits, self.length).rate
+
+    def __str__(self) -> str:
+        if self.interval is None:
+            return f"{self.value:.4f}"
+        low, high = self.interval
+        return f"{self.value:.4f} [{low:.3f}, {high:.3f}]"
+
+
+class TextErrors:
+    """Edits and lengths, group by group, so that groups can be drawn for an interval.
+
+    >>> errors = TextErrors()
+    >>> errors.add("A fine day", "a fine day")
+    0.1
+    >>> str(errors.rate("cer")), str(errors.rate("cer_any_case"))
+    ('0.1000', '0.0000')
+    """
+
+    def __init__(self) -> None:
+        self._groups: Dict[Hashable, List[ErrorRate]] = {}
+
+    def __len__(self) -> int:
+        """How many groups there are."""
+        return len(self._groups)
+
+    def add(self, reference: str, hypothesis: str, group: Optional[Hashable] = None) -> float:
+        """Count one text, compared as `htrlib.metrics.normalize` gives it.
+
+        Args:
+            reference: holds something to read.
+            hypothesis: what was read.
+            group: texts of one group, lines of one page, are drawn together; each text is a group
+                of its own by default.
+        Returns:
+            the text's own character error rate.
+        Raises:
+            ValueError: the reference is empty.
+        """
+        a, b = normalize(reference), normalize(hypothesis)
+        if not a:
+            raise ValueError("a reference holds something to read, found an empty one")
+        folded_a = normalize(a, ignore_case=True)
+        folded_b = normalize(b, ignore_case=True)
+        key = len(self._groups) if group is None else (group,)
+        rates = self._groups.setdefault(key, [ErrorRate() for _ in RATES])
+        before = rates[0].edits
+        rates[0].add(a, b)
+        rates[1].add(a.split(), b.split())
+        rates[2].add(folded_a, folded_b)
+        rates[3].add(folded_a.split(), folded_b.split())
+        return (rates[0].edits - before) / len(a)
+
+    def rate(self, name: str, seed: int = 1) -> Rate:
+        """One of `RATES` over all texts; the same seed gives the same interval."""
+        rates = [group[RATES.index(name)] for group in self._groups.values()]
+        edits, lengths = [rate.edits for rate in rates], [rate.length for rate in rates]
+        interval = bootstrap_interval(edits, lengths, seed) if len(rates) > 1 else None
+        return Rate(sum(edits), sum(lengths), interval)
