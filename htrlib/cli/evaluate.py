@@ -1,0 +1,152 @@
+"""`htr evaluate`: how well a bundle reads labeled data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from tqdm import tqdm
+
+from htrlib.bundle import load_bundle
+from htrlib.cli import datasets
+from htrlib.device import parse_device
+from htrlib.evaluation.evaluate import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
+from htrlib.evaluation.report import to_dict, to_text
+from htrlib.evaluation.worst_lines import write_worst_lines
+
+
+def _to_json(evaluation: Evaluation) -> str:
+    return json.dumps(to_dict(evaluation), ensure_ascii=False, indent=2) + "\n"
+
+
+_FORMATS: Dict[str, Callable[[Evaluation], str]] = {"text": to_text, "json": _to_json}
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What to read, with what, and what to tell.
+
+    Attributes:
+        data: format and path of the data.
+        images: folder of its pictures, where it is not the format's own.
+        split: only what the data puts into this split.
+        options: others of the format, "name=value" each.
+        unit: "lines" where the data says that they lie, or "pages" as a whole.
+        format: "text" or "json".
+        worst: an HTML file for the worst lines.
+        bundle: name or path, or None for the default.
+        device: "cpu", "gpu" or "gpu:N", or None for the default.
+        seed: of the intervals.
+    """
+
+    data: Tuple[str, str]
+    images: Optional[str] = None
+    split: Optional[str] = None
+    options: Tuple[str, ...] = ()
+    unit: str = PAGES
+    format: str = "text"
+    worst: Optional[Path] = None
+    bundle: Optional[str] = None
+    device: Optional[str] = None
+    seed: int = 1
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subparsers of `htr`."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="tell how well a bundle reads labeled data",
+        description="Read labeled data and compare. Results go to standard output, progress and "
+        "errors to standard error. The exit status is 1 if a page could not be read.",
+    )
+    parser.add_argument(
+        "--data",
+        nargs=2,
+        metavar=("FORMAT", "PATH"),
+        required=True,
+        help="page_xml, alto, csv, ..., and the annotation file or folder",
+    )
+    datasets.add_options(parser)
+    unit = parser.add_mutually_exclusive_group()
+    unit.add_argument(
+        "--pages",
+        dest="unit",
+        action="store_const",
+        const=PAGES,
+        default=PAGES,
+        help="find the lines too, and compare whole pages (default)",
+    )
+    unit.add_argument(
+        "--lines",
+        dest="unit",
+        action="store_const",
+        const=LINES,
+        help="read the lines where the data says that they lie",
+    )
+    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
+    parser.add_argument(
+        "--format", choices=sorted(_FORMATS), default="text", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--worst",
+        type=Path,
+        metavar="FILE.html",
+        help="also write the worst lines, with their pictures",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the intervals (default: %(default)s)"
+    )
+    parser.set_defaults(run=_run_parsed)
+
+
+def _run_parsed(parsed: argparse.Namespace) -> int:
+    return run(
+        EvaluateConfig(
+            data=tuple(parsed.data),
+            images=parsed.images,
+            split=parsed.split,
+            options=tuple(parsed.option),
+            unit=parsed.unit,
+            format=parsed.format,
+            worst=parsed.worst,
+            bundle=parsed.bundle,
+            device=parsed.device,
+            seed=parsed.seed,
+        )
+    )
+
+
+def run(config: EvaluateConfig) -> int:
+    """Read the data, tell what came of it, and return the exit status.
+
+    Raises:
+        ConfigError, DatasetError: as for `htrlib.cli.datasets.load` and `evaluate_pages`.
+        BundleError, DeviceError: as for `Bundle.network`.
+        OSError: the worst lines cannot be written.
+    """
+    from htrlib.pipeline import Pipeline  # here, for `htr --help` does without MXNet
+
+    parse_device(config.device)
+    pipeline = Pipeline(bundle=load_bundle(config.bundle), device=config.device)
+    format, path = config.data
+    dataset = datasets.load(
+        format, path, images=config.images, split=config.split, options=config.options
+    )
+    evaluate = evaluate_lines if config.unit == LINES else evaluate_pages
+    # disable=None: no bar where standard error is no terminal
+    progress = partial(tqdm, unit="page", disable=None)
+    evaluation = evaluate(dataset, pipeline, seed=config.seed, progress=progress)
+    left_out = [problem for problem in evaluation.problems if problem.skipped == "page"]
+    left_out += evaluation.unread
+    for problem in left_out:
+        print(f"htr: left out, {problem}", file=sys.stderr)
+    print(_FORMATS[config.format](evaluation), end="", flush=True)
+    if config.worst is not None:
+        write_worst_lines(config.worst, evaluation)
+    return int(bool(left_out))
