@@ -18,21 +18,29 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 import htrlib
 from htrlib import data
 from htrlib.data.samples import PageSample
-from htrlib.document import LineResult, PageResult, TextLine, Transcription
+from htrlib.document import Transcription
+from htrlib.evaluation import (
+    Layout,
+    PageReading,
+    TextErrors,
+    bundle_decoders,
+    read_lines,
+    read_page,
+)
+from htrlib.evaluation.reading import BEST_PATH, LANGUAGE_MODEL
 from htrlib.formats.overlay import draw_overlay
-from htrlib.geometry import Size
-from htrlib.metrics import DetectionF1, ErrorRate, bootstrap_interval, page_text
+from htrlib.metrics import ErrorRate, page_text
 from htrlib.stages.calibration import auroc, expected_calibration_error, words_right
 
 READABLE = 0.5  # a line with a lower CER counts as found and read
@@ -45,31 +53,9 @@ def comparable(text: str) -> str:
     return " ".join(re.sub(r">[^<>]*<", " ", text).translate(_STRAIGHT).split())
 
 
-@dataclass
-class PageErrors:
-    """Edits and lengths page by page, so that pages can be drawn for an interval."""
-
-    characters: List[ErrorRate] = field(default_factory=list)
-    words: List[ErrorRate] = field(default_factory=list)
-    folded: List[ErrorRate] = field(default_factory=list)
-
-    def add(self, reference: str, found: str) -> None:
-        for rates, a, b in (
-            (self.characters, reference, found),
-            (self.words, reference.split(), found.split()),
-            (self.folded, reference.lower(), found.lower()),
-        ):
-            rate = ErrorRate()
-            rate.add(a, b)
-            rates.append(rate)
-
-    def row(self, name: str) -> str:
-        cells = []
-        for rates in (self.characters, self.words, self.folded):
-            edits, lengths = [r.edits for r in rates], [r.length for r in rates]
-            low, high = bootstrap_interval(edits, lengths, seed=1)
-            cells.append(f"{sum(edits) / max(1, sum(lengths)):.4f} [{low:.3f}, {high:.3f}]")
-        return f"{name:34s} CER {cells[0]}  WER {cells[1]}  CER any case {cells[2]}"
+def row(name: str, errors: TextErrors) -> str:
+    cells = [errors.rate(rate) for rate in ("cer", "wer", "cer_any_case")]
+    return f"{name:34s} CER {cells[0]}  WER {cells[1]}  CER any case {cells[2]}"
 
 
 def scored(sample: PageSample) -> bool:
@@ -77,32 +63,8 @@ def scored(sample: PageSample) -> bool:
     return not any("consent" in line.tags for line in sample.lines)
 
 
-DECODERS: Dict[str, Dict[str, str]] = {
-    "best path": {"method": "greedy"},
-    "language model": {"method": "beam"},
-}
-
-
-def read(
-    page: NDArray[np.uint8], lines: Sequence[TextLine], bundle: Optional[str]
-) -> Dict[str, List[Transcription]]:
-    """What lines say by each decoder."""
-    said = htrlib.recognize_lines(page, lines, bundle=bundle)
-    return {
-        name: [htrlib.decode(line, bundle=bundle, method=options["method"]) for line in said]
-        for name, options in DECODERS.items()
-    }
-
-
-def read_page(
-    page: NDArray[np.uint8], method: str, bundle: Optional[str]
-) -> Tuple[PageResult, Dict[str, List[Transcription]]]:
-    """The page with the language model's texts, and the texts of all decoders."""
-    paragraph = htrlib.detect_paragraph(page, bundle=bundle)
-    lines = htrlib.segment_lines(page, paragraph, method=method, bundle=bundle)
-    texts = read(page, lines, bundle)
-    results = tuple(map(LineResult, lines, texts["language model"]))
-    return PageResult(Size(page.shape[1], page.shape[0]), paragraph, results), texts
+DECODERS = (BEST_PATH, LANGUAGE_MODEL)
+Texts = Mapping[str, Sequence[Transcription]]
 
 
 def tesseract(path: Path, language: str) -> str:
@@ -112,21 +74,19 @@ def tesseract(path: Path, language: str) -> str:
     return done.stdout
 
 
-def by_decoder() -> Dict[str, PageErrors]:
-    return {name: PageErrors() for name in DECODERS}
+def by_decoder() -> Dict[str, TextErrors]:
+    return {name: TextErrors() for name in DECODERS}
 
 
 @dataclass
 class Report:
     """What one collection gave."""
 
-    whole: Dict[str, PageErrors] = field(default_factory=by_decoder)
-    whole_full: Dict[str, PageErrors] = field(default_factory=by_decoder)
-    given: Dict[str, PageErrors] = field(default_factory=by_decoder)
-    peer: PageErrors = field(default_factory=PageErrors)
-    overlaps: List[float] = field(default_factory=list)
-    detection: DetectionF1 = field(default_factory=DetectionF1)
-    right_number: int = 0
+    whole: Dict[str, TextErrors] = field(default_factory=by_decoder)
+    whole_full: Dict[str, TextErrors] = field(default_factory=by_decoder)
+    given: Dict[str, TextErrors] = field(default_factory=by_decoder)
+    peer: TextErrors = field(default_factory=TextErrors)
+    layout: Layout = field(default_factory=Layout)
     pages: int = 0
     lines: int = 0
     readable: int = 0
@@ -135,28 +95,21 @@ class Report:
     confidences: List[float] = field(default_factory=list)
     words_are_right: List[bool] = field(default_factory=list)
 
-    def add(
-        self, sample: PageSample, result: PageResult, texts: Dict[str, List[Transcription]]
-    ) -> None:
+    def add(self, sample: PageSample, reading: PageReading) -> None:
         self.pages += 1
-        boxes = [line.line.box for line in sample.lines if line.line is not None]
-        if boxes:
-            self.detection.add(boxes, [line.line.box for line in result.lines])
-        if sample.paragraph is not None:
-            overlap = result.paragraph.iou(sample.paragraph) if result.paragraph else 0.0
-            self.overlaps.append(overlap)
-        self.right_number += len(result.lines) == len(sample.lines)
+        self.layout.add(sample, reading)
         if not scored(sample):
             return
+        texts = reading.readings.texts
         references = [comparable(line.text) for line in sample.lines]
-        found = [comparable(line.text) for line in texts["best path"]]
+        found = [comparable(line.text) for line in texts[BEST_PATH]]
         for index, reference in enumerate(references):
             rate = ErrorRate()
             rate.add(reference, found[index] if index < len(found) else "")
             self.lines += 1
             self.readable += rate.rate < READABLE
-        if len(result.lines) == len(references):
-            self._add_words(references, texts["language model"])
+        if len(reading.lines) == len(references):
+            self._add_words(references, texts[LANGUAGE_MODEL])
         for name, lines in texts.items():
             reference = comparable(page_text(references))
             text = comparable(page_text(line.text for line in lines))
@@ -164,44 +117,45 @@ class Report:
             if sample.size.width >= LOW_RESOLUTION:
                 self.whole_full[name].add(reference, text)
 
-    def _add_words(self, references: List[str], lines: List[Transcription]) -> None:
+    def _add_words(self, references: List[str], lines: Sequence[Transcription]) -> None:
         """Confidences are judged where lines and references belong together."""
         for reference, line in zip(references, lines):
             self.confidences += [word.confidence for word in line.words]
             found = [comparable(word.text) for word in line.words]
             self.words_are_right += words_right(found, reference.split())
 
-    def add_given(self, sample: PageSample, texts: Dict[str, List[Transcription]]) -> None:
+    def add_given(self, sample: PageSample, texts: Texts) -> None:
         lines = [line for line in sample.lines if line.line is not None]
         for name, found in texts.items():
             for line, said in zip(lines, found):
                 if comparable(line.text):
-                    self.given[name].add(comparable(line.text), comparable(said.text))
-                    rate = self.given[name].characters[-1]
-                    self.worst.append((rate.rate, sample.source, comparable(line.text), said.text))
+                    rate = self.given[name].add(comparable(line.text), comparable(said.text))
+                    self.worst.append((rate, sample.source, comparable(line.text), said.text))
 
     def print(self, title: str) -> None:
         print(f"\n{title}: {self.pages} pages")
-        if self.overlaps:
-            mean = sum(self.overlaps) / len(self.overlaps)
-            print(f"  paragraph IoU                      {mean:.4f}")
-            d = self.detection
+        overlaps = self.layout.overlaps
+        if overlaps:
+            print(f"  paragraph IoU                      {sum(overlaps) / len(overlaps):.4f}")
+            d = self.layout.detection
             print(
                 f"  lines at IoU 0.5                   F1 {d.f1:.4f}  precision {d.precision:.4f}  "
                 f"recall {d.recall:.4f}"
             )
-        print(f"  right number of lines              {self.right_number} of {self.pages} pages")
+        print(
+            f"  right number of lines              {self.layout.right_number} of {self.pages} pages"
+        )
         if self.lines:
             print(
                 f"  lines of CER < {READABLE} at their index    {self.readable / self.lines:.4f} "
                 f"({self.readable} of {self.lines})"
             )
             for name in DECODERS:
-                print("  " + self.whole[name].row(f"pages, {name}"))
+                print("  " + row(f"pages, {name}", self.whole[name]))
             full = self.whole_full
-            if 0 < len(full["best path"].words) < len(self.whole["best path"].words):
+            if 0 < len(full[BEST_PATH]) < len(self.whole[BEST_PATH]):
                 for name in DECODERS:
-                    print("  " + full[name].row(f"  {LOW_RESOLUTION} px and wider, {name}"))
+                    print("  " + row(f"  {LOW_RESOLUTION} px and wider, {name}", full[name]))
         if self.confidences:
             confidences, right = np.array(self.confidences), np.array(self.words_are_right)
             print(
@@ -209,11 +163,11 @@ class Report:
                 f"calibration error {expected_calibration_error(confidences, right):.4f}, "
                 f"AUROC {auroc(confidences, right):.4f}"
             )
-        if self.given["best path"].words:
+        if self.given[BEST_PATH]:
             for name in DECODERS:
-                print("  " + self.given[name].row(f"given lines, {name}"))
-        if self.peer.words:
-            print("  " + self.peer.row("Tesseract, whole pages"))
+                print("  " + row(f"given lines, {name}", self.given[name]))
+        if self.peer:
+            print("  " + row("Tesseract, whole pages", self.peer))
         print(f"  seconds a page                     {self.seconds / self.pages:.2f}", flush=True)
 
 
@@ -245,17 +199,20 @@ def main() -> int:
     args = parser.parse_args()
     if args.worst and args.split == "dev":
         parser.error("dev prints totals only; look at the worst lines of validation")
+    segment = partial(htrlib.segment_lines, method=args.method, bundle=args.bundle)
+    pipeline = htrlib.Pipeline(segment_lines=segment, bundle=args.bundle)
+    decoders = dict(zip(DECODERS, bundle_decoders(pipeline.bundle).values()))
     for collection in args.collection:
         report = Report()
         for sample in tqdm(load(args.data, collection, args.split), desc=collection):
             page = sample.load_image()
             start = time.perf_counter()
-            result, texts = read_page(page, args.method, args.bundle)
+            reading = read_page(page, pipeline, decoders)
             report.seconds += time.perf_counter() - start
-            report.add(sample, result, texts)
+            report.add(sample, reading)
             if args.given_lines and scored(sample):
                 given = [line.line for line in sample.lines if line.line is not None]
-                report.add_given(sample, read(page, given, args.bundle))
+                report.add_given(sample, read_lines(page, given, pipeline, decoders).texts)
             if args.tesseract and scored(sample):
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder) / "page.png"
@@ -264,6 +221,7 @@ def main() -> int:
                 report.peer.add(comparable(sample.text), comparable(text))
             if args.worst:
                 args.worst.mkdir(parents=True, exist_ok=True)
+                result = reading.result(LANGUAGE_MODEL)
                 draw_overlay(page, result).save(args.worst / f"{Path(sample.source).stem}.png")
         report.print(f"{collection} {args.split}")
         if args.worst:

@@ -83,7 +83,7 @@ class Layout:
         self.expected += len(sample.lines)
         self.found += len(reading.lines)
         boxes = [line.line.box for line in sample.lines if line.line is not None]
-        if len(boxes) == len(sample.lines):
+        if boxes and len(boxes) == len(sample.lines):
             self.detection.add(boxes, [line.box for line in reading.lines])
         if sample.paragraph is not None:
             found = reading.paragraph
