@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from htrlib.stages.lines import segment_lines
     from htrlib.stages.paragraph import detect_paragraph
     from htrlib.stages.recognition import recognize_line, recognize_lines
+    from htrlib.training.config import TrainerConfig
+    from htrlib.training.trainer import Trainer
 
 __version__ = "0.1.0"
 
@@ -79,6 +81,8 @@ __all__ = [
     "Polygon",
     "Size",
     "TextLine",
+    "Trainer",
+    "TrainerConfig",
     "TrainingError",
     "Transcription",
     "UnknownCharacterError",
@@ -113,6 +117,8 @@ _MODULES = {
     "stages.lines": ("segment_lines",),
     "stages.paragraph": ("detect_paragraph",),
     "stages.recognition": ("recognize_line", "recognize_lines"),
+    "training.config": ("TrainerConfig",),
+    "training.trainer": ("Trainer",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -105,6 +105,12 @@ class Bundle:
             )
         return self.directory / name
 
+    @property
+    def extra_files(self) -> Tuple[str, ...]:
+        """The files beside configuration, charset and networks: language models."""
+        networks = {str(numbers["file"]) for numbers in self.config["networks"].values()}
+        return tuple(sorted(set(self._files) - networks - {CONFIG, CHARSET}))
+
     def parameters(self, name: str) -> Dict[str, NDArray[np.float32]]:
         """The parameters of a network by structural name, as float32 whatever they are stored as.
 
@@ -112,10 +118,14 @@ class Bundle:
             BundleError: the file is no archive of arrays.
             BundleMismatchError: the bundle has no such network.
         """
+        return {k: value.astype(np.float32) for k, value in self.stored_parameters(name).items()}
+
+    def stored_parameters(self, name: str) -> Dict[str, NDArray[Any]]:
+        """The parameters of a network in the type that they are stored in; see `parameters`."""
         path = self.file(str(self.network_config(name)["file"]))
         try:
             with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key].astype(np.float32) for key in archive.files}
+                return {key: archive[key] for key in archive.files}
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path}: these are not a network's parameters ({error})") from error
 

@@ -15,7 +15,7 @@ The tree::
         BundleNotFoundError(FileNotFoundError)
         BundleMismatchError          .expected .found
       TrainingError
-        NonFiniteLossError           .epoch .batch
+        NonFiniteLossError           .epoch .batch .samples
 
 A message says what was found, what was expected, where, and what to do about it.
 """
@@ -112,10 +112,12 @@ class TrainingError(HtrError):
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite."""
 
-    def __init__(self, epoch: int, batch: int) -> None:
+    def __init__(self, epoch: int, batch: int, samples: Tuple[str, ...] = ()) -> None:
         self.epoch = epoch
         self.batch = batch
+        self.samples = samples
+        named = f" ({', '.join(samples)})" if samples else ""
         super().__init__(
             f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or "
-            "look at the samples of that batch"
+            f"look at the samples of that batch{named}"
         )

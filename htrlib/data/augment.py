@@ -63,15 +63,37 @@ class LineAugmentation:
             warped = np.asarray(blurred)
         return self._tone(warped, rng)
 
+    def width(
+        self,
+        shape: Tuple[int, ...],
+        height: int,
+        source_margin: float,
+        rng: np.random.Generator,
+    ) -> int:
+        """The width that a call with a generator in the same state would give the line."""
+        return self._frame(shape, height, source_margin, rng)[2]
+
+    def _frame(
+        self,
+        shape: Tuple[int, ...],
+        height: int,
+        source_margin: float,
+        rng: np.random.Generator,
+    ) -> Tuple[float, float, int]:
+        """Top and bottom row of what is kept, and the width of the result."""
+        full, length = shape
+        line = full / (1.0 + 2.0 * source_margin)
+        above, below = rng.uniform(*self.margins, size=2) * line
+        top, bottom = source_margin * line - above, full - source_margin * line + below
+        stretch = np.exp(rng.uniform(-self.stretch, self.stretch))
+        return top, bottom, max(8, round(length * stretch * height / (bottom - top)))
+
     def _warp(
         self, ink: NDArray[np.uint8], height: int, source_margin: float, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
         full, length = ink.shape
         line = full / (1.0 + 2.0 * source_margin)
-        above, below = rng.uniform(*self.margins, size=2) * line
-        top, bottom = source_margin * line - above, full - source_margin * line + below
-        stretch = np.exp(rng.uniform(-self.stretch, self.stretch))
-        width = max(8, round(length * stretch * height / (bottom - top)))
+        top, bottom, width = self._frame(ink.shape, height, source_margin, rng)
         slant = rng.uniform(-self.slant, self.slant) * rng.random()
         slope = rng.normal(0.0, self.slope)
         columns = max(2, 1 + round(width / height))

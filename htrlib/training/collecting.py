@@ -1,0 +1,163 @@
+"""From labeled data to pictures in a file: pages are opened once, what is wrong is counted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from htrlib.data.samples import LineSample, PageSample, Picture, Problem
+from htrlib.document import TextLine
+from htrlib.errors import DatasetError, HtrError
+from htrlib.geometry import Box
+from htrlib.imaging import resize
+from htrlib.line_image import cut_line, line_strip
+from htrlib.training.pictures import Pictures, PictureWriter, open_pictures
+
+Cut = Tuple[NDArray[np.uint8], Any]
+Made = Tuple[List[Cut], List[Problem]]
+
+LARGEST_PAGE = 4_000_000  # pixels that are kept of a page
+SOURCE_MARGIN = 0.30  # of a line's height above and below: room for augmentation to move in
+INSIDE = np.uint8(1)  # the bit of a line's pixels that is set inside its polygon
+FORM = 1  # grows when other pixels are kept, so that files of an older form are made anew
+
+
+def cut_lines(
+    lines: Sequence[LineSample], path: Path, height: int, margin: float = SOURCE_MARGIN
+) -> Pictures:
+    """Cut lines out of their pages.
+
+    Args:
+        lines: those of one page should stand together.
+        path: the file to write, or to find as an earlier call has left it.
+        height: of the pictures, the margin above and below included.
+        margin: in line heights.
+    Returns:
+        The pictures, noted with the index of the line, and as problems the lines that could not be
+        cut.
+    Raises:
+        DatasetError: no line could be cut.
+    """
+
+    def cut(group: Sequence[Tuple[int, LineSample]]) -> Made:
+        cuts: List[Cut] = []
+        problems: List[Problem] = []
+        try:
+            page = group[0][1].load_image()
+        except (HtrError, OSError) as error:
+            return [], [
+                Problem("unreadable image", line.source, str(error), skipped="line")
+                for _, line in group
+            ]
+        for index, line in group:
+            try:
+                cuts.append((_marked_line(page, line.line, height, margin), index))
+            except Exception as error:  # one odd line of thousands stops nothing
+                problems.append(
+                    Problem("line that cannot be cut", line.source, repr(error), skipped="line")
+                )
+        return cuts, problems
+
+    groups = [list(group) for _, group in groupby(enumerate(lines), key=lambda pair: pair[1].image)]
+    facts = (FORM, height, margin, [(_identity(s.image), s.source, repr(s.line)) for s in lines])
+    return _collect(path, facts, groups, cut, "cutting lines")
+
+
+def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
+    """Keep pages, shrunk to `LARGEST_PAGE` pixels.
+
+    Returns:
+        The pictures, noted with (index of the page, scale), and as problems the pages that could
+        not be kept.
+    Raises:
+        DatasetError: no page could be kept.
+    """
+
+    def keep(numbered: Tuple[int, PageSample]) -> Made:
+        index, page = numbered
+        try:
+            image = page.load_image()
+        except (HtrError, OSError) as error:
+            return [], [Problem("unreadable image", page.source, str(error), skipped="page")]
+        if image.shape != (page.size.height, page.size.width):
+            detail = f"expected {page.size}, found {image.shape[1]} x {image.shape[0]}"
+            reason = "image of another size than annotated"
+            return [], [Problem(reason, page.source, detail, skipped="page")]
+        scale = min(1.0, (LARGEST_PAGE / image.size) ** 0.5)
+        return [(_shrunk(image, scale), (index, scale))], []
+
+    facts = (FORM, LARGEST_PAGE, [(_identity(page.image), page.source) for page in pages])
+    return _collect(path, facts, list(enumerate(pages)), keep, "opening pages")
+
+
+def _marked_line(
+    page: NDArray[np.uint8], line: Any, height: int, margin: float
+) -> NDArray[np.uint8]:
+    """(height, W) uint8 ink whose lowest bit says what lies inside the line's polygon."""
+    if line is None:  # the picture is the line
+        line = TextLine(Box(0, 0, page.shape[1], page.shape[0]))
+    strip = line_strip(line, margin)
+    ink = cut_line(page, strip, height)
+    if line.polygon is None:
+        return ink | INSIDE
+    inside = (cut_line(page, strip, height, line.polygon) > 0) | (ink == 0)
+    return (ink & ~INSIDE) | inside
+
+
+def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The ink inside the polygon alone."""
+    kept: NDArray[np.uint8] = ink * (ink & INSIDE)
+    return kept
+
+
+def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1.0:
+        return image
+    return resize(image, round(image.shape[1] * scale), round(image.shape[0] * scale))
+
+
+def _identity(image: Picture) -> Tuple[str, ...]:
+    """What tells one picture from another without opening it."""
+    if not isinstance(image, Path):
+        return ("function",)
+    try:
+        return (str(image), str(image.stat().st_mtime_ns))
+    except OSError:
+        return (str(image), "missing")
+
+
+def _collect(
+    path: Path, facts: Any, items: Sequence[Any], make: Callable[[Any], Made], what: str
+) -> Pictures:
+    """The pictures that `make` gives of items, from the file if it was made of the same."""
+    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
+    found = open_pictures(path, fingerprint)
+    if found is None:
+        with PictureWriter(path, fingerprint) as writer:
+            for cuts, problems in tqdm(
+                _in_threads(make, items), what, len(items), leave=False, disable=None
+            ):
+                for picture, note in cuts:
+                    writer.add(picture, note)
+                writer.problems += problems
+        found = open_pictures(path, fingerprint)
+    if found is None or not len(found):
+        first = f"; the first problem: {found.problems[0]}" if found and found.problems else ""
+        raise DatasetError(f"{what}: none of {len(items)} could be used{first}")
+    return found
+
+
+def _in_threads(make: Callable[[Any], Made], items: Sequence[Any]) -> Iterator[Made]:
+    """In order; threads, since much of the work is done with Python's lock released."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(items), 4 * threads):  # results do not pile up in memory
+            yield from pool.map(make, items[start : start + 4 * threads])

@@ -1,0 +1,208 @@
+"""A network that learns: gradients, their clipping, AdamW, the average of its parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.networks import gluon, mx
+from htrlib.networks.runner import lock
+from htrlib.training.config import TrainerConfig
+from htrlib.training.line_batches import Arrays
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+Reduce = Callable[[Any], Any]
+State = Dict[str, NDArray[np.float32]]
+
+
+class Learner:
+    """Takes steps.
+
+    Parameters, gradients and the optimizer's moments are each one flat vector on the first device,
+    so that clipping, averaging, checkpoints and the exchange with other machines see one array.
+    Nothing here waits for a result: what a step gives is read one step later, while the next one
+    runs.
+
+    Args:
+        network: its parameters are initialized on all devices.
+        loss: makes a block of (inputs) -> (N,) losses around the network.
+        contexts: of the devices.
+        reduce: the sum of a vector over all machines.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        loss: Callable[[Any], Any],
+        contexts: Sequence[Any],
+        config: TrainerConfig,
+        reduce: Reduce,
+    ) -> None:
+        self._network, self._loss, self._contexts = network, loss, tuple(contexts)
+        self._config, self._reduce = config, reduce
+        self._losses: Dict[Any, Any] = {}
+        parameters = network._collect_params_with_prefix()
+        self._weights = _Flat({k: p for k, p in parameters.items() if p.grad_req != "null"})
+        self._statistics = _Flat({k: p for k, p in parameters.items() if p.grad_req == "null"})
+        self._state: Dict[str, Any] = {
+            "weights": self._weights.read(),
+            "statistics": self._statistics.read(),
+        }
+        for name in ("mean", "variance"):
+            self._state[name] = mx.nd.zeros_like(self._state["weights"])
+        for name in ("weights", "statistics"):
+            self._state[f"average_{name}"] = self._state[name].copy()
+        if config.freeze_batch_statistics:
+            network.apply(_freeze)
+
+    def step(self, batch: Arrays, number: int, rate: float, extra: Sequence[float]) -> Any:
+        """Take a step.
+
+        Args:
+            batch: what the loss block takes, in its order; rows are shared among the devices.
+            number: of the step, from 0; it seeds dropout, so that a resumed run drops the same.
+            rate: of learning.
+            extra: numbers to sum over all machines.
+        Returns:
+            a vector, to be read later: the sum of the losses, the number of rows, the norm of the
+            mean gradient, and the sums of `extra`.
+        """
+        with lock:
+            mx.random.seed(_seed(self._config.seed, number))
+            losses = []
+            for index, context in enumerate(self._contexts):
+                part = {k: v[index :: len(self._contexts)] for k, v in batch.items()}
+                losses.append(self._backward(part, context))
+            first = self._contexts[0]
+            rows = len(next(iter(batch.values())))
+            sums = mx.nd.array([rows, *extra], ctx=first)
+            total = mx.nd.add_n(*(loss.as_in_context(first) for loss in losses))
+            vector = mx.nd.concat(self._weights.gradient(self._contexts), total, sums, dim=0)
+            vector = self._reduce(vector)
+            size = self._weights.size
+            gradient, sums = vector[:size], vector[size:]
+            norm = mx.nd.sqrt(mx.nd.multi_sum_sq(gradient, num_arrays=1)) / sums[1]
+            self._update(gradient, norm, sums[1], number, rate)
+            return mx.nd.concat(sums[:2], norm, sums[2:], dim=0)
+
+    def state(self) -> State:
+        """All that a later step depends on; and the averages, which are what is learned."""
+        with lock:
+            self._state["statistics"] = self._statistics.read()
+            return {name: vector.asnumpy() for name, vector in self._state.items()}
+
+    def load_state(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from a state."""
+        with lock:
+            for name, vector in self._state.items():
+                vector[:] = mx.nd.array(state[name], ctx=vector.context)
+            self._weights.write(self._state["weights"])
+            self._statistics.write(self._state["statistics"])
+
+    def average(self) -> State:
+        """The averaged parameters by structural name."""
+        with lock:
+            return {
+                **self._weights.named(self._state["average_weights"].asnumpy()),
+                **self._statistics.named(self._state["average_statistics"].asnumpy()),
+            }
+
+    def _backward(self, batch: Arrays, context: Any) -> Any:
+        """Gradients of a device; returns the sum of its losses."""
+        key = (context, tuple(value.shape for value in batch.values()))
+        if key not in self._losses:
+            # One plan a shape: a block that sees shapes by turns plans anew each time.
+            block = self._losses[key] = self._loss(self._network)
+            block.hybridize()
+        inputs = [mx.nd.array(value, ctx=context, dtype=value.dtype) for value in batch.values()]
+        with mx.autograd.record():
+            loss = self._losses[key](*inputs).sum()
+        loss.backward()
+        return loss
+
+    def _update(self, gradient: Any, norm: Any, rows: Any, number: int, rate: float) -> None:
+        """AdamW (Loshchilov and Hutter 2019) by the clipped mean gradient, then the averages.
+
+        A gradient that is not finite changes nothing: MXNet leaves such updates out.
+        """
+        config, state = self._config, self._state
+        scale = mx.nd.minimum(config.clip / (norm + 1e-12), 1.0) / rows
+        corrections = [1 - beta ** (number + 1) for beta in BETAS]
+        mx.nd.contrib.adamw_update(
+            state["weights"],
+            gradient,
+            state["mean"],
+            state["variance"],
+            scale,
+            lr=rate * math.sqrt(corrections[1]) / corrections[0],
+            wd=rate * config.weight_decay,
+            eta=1.0,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            epsilon=EPSILON,
+            out=state["weights"],
+        )
+        self._weights.write(state["weights"])
+        state["statistics"] = self._statistics.read()
+        keep = min(config.average, (number + 1) / (number + 20))
+        for name in ("weights", "statistics"):
+            mean = state[f"average_{name}"]
+            mean *= keep
+            mean += (1 - keep) * state[name]
+
+
+class _Flat:
+    """Parameters as one vector, in the order of the network."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = dict(parameters)
+        self._shapes = {name: p.shape for name, p in parameters.items()}
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes.values()], dtype=int).tolist()
+        self._spans: List[Tuple[int, int]] = list(zip([0, *ends], ends))
+        self.size = ends[-1] if ends else 0
+
+    def read(self) -> Any:
+        """The values on the first device."""
+        return self._joined([p.list_data()[0] for p in self._parameters.values()])
+
+    def gradient(self, contexts: Sequence[Any]) -> Any:
+        """The sum of the gradients of all devices, on the first one."""
+        parts = [
+            self._joined([p.grad(context) for p in self._parameters.values()])
+            for context in contexts
+        ]
+        return mx.nd.add_n(*(part.as_in_context(contexts[0]) for part in parts))
+
+    def write(self, vector: Any) -> None:
+        """Set the values on all devices."""
+        for parameter, (start, end) in zip(self._parameters.values(), self._spans):
+            part = vector[start:end].reshape(parameter.shape)
+            for data in parameter.list_data():
+                part.copyto(data)
+
+    def named(self, vector: NDArray[np.float32]) -> State:
+        """A vector's parts by structural name."""
+        return {
+            name: vector[start:end].reshape(shape)
+            for (name, shape), (start, end) in zip(self._shapes.items(), self._spans)
+        }
+
+    @staticmethod
+    def _joined(arrays: Sequence[Any]) -> Any:
+        if not arrays:
+            return mx.nd.zeros((1,))
+        return mx.nd.concat(*(array.reshape((-1,)) for array in arrays), dim=0)
+
+
+def _freeze(block: Any) -> None:
+    if isinstance(block, gluon.nn.BatchNorm):
+        block._kwargs["use_global_stats"] = True
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0] >> 1)

@@ -1,0 +1,277 @@
+"""The line recognizer's training: lines, CTC, character error rate."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from htrlib.charset import Charset
+from htrlib.data.samples import Dataset, LineSample, Problem
+from htrlib.document import LogProbs
+from htrlib.errors import DatasetError
+from htrlib.metrics import ErrorRate, normalize
+from htrlib.networks import build, gluon
+from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
+from htrlib.networks.runner import run, set_parameters
+from htrlib.stages.best_path import best_path
+from htrlib.training.charsets import change_charset, move_rows
+from htrlib.training.collecting import cut_lines
+from htrlib.training.line_batches import (
+    BatchPlan,
+    LineBatches,
+    as_recognized,
+    recognized_width,
+)
+from htrlib.training.pictures import Pictures
+from htrlib.training.tasks import Parameters, Task
+
+INPUT = {"height": 64, "width_multiple": 128, "max_width": 3072}
+SOURCE_SCALE = 1.5  # pixels kept for each of the network's input, margins included
+ALIGNED = 1.75  # loss per label: below it, the network has found where the letters stand
+EASY_SHARE = 0.25  # of the lines, the shortest: those it begins with where it knows nothing
+EASY_LEAST = 200
+VALIDATION_COLUMNS = 8192  # of a batch, where nothing is kept for gradients
+
+
+class LineRecognitionTask(Task):
+    """Trains "line-recognition"."""
+
+    name = "line-recognition"
+    criterion = "cer"
+
+    _batches: LineBatches
+    _usable: List[int]
+    _widths: Dict[bool, Tuple[int, ...]]
+    _reader: Any = None
+
+    def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
+        lines = _lines(train, "training")
+        old = None if self.init is None else self.init.charset
+        change = change_charset(old, (line.text for line in lines), self.config.charset)
+        self.charset_change = change
+        problems = list(train.problems)
+        known: List[LineSample] = []
+        strange: List[LineSample] = []
+        for line in lines:
+            (strange if change.charset.unknown(line.text) else known).append(line)
+        problems += _unknown(strange, change.charset, skipped="line")
+        if not known:
+            raise DatasetError("each line has characters outside the charset; extend it")
+        height = int(self.numbers()["height"])
+        source_height = round(SOURCE_SCALE * height)
+        pictures = cut_lines(known, directory / "train.pictures", source_height)
+        problems += pictures.problems
+        self._batches = LineBatches(
+            pictures,
+            tuple(change.charset.encode(known[index].text) for index in pictures.notes),
+            height,
+            self._shape().frame_width,
+            int(self.numbers()["max_width"]),
+            self.config.batch_columns,
+            self.config.augmentation,
+            self.config.seed,
+            self.devices,
+        )
+        self._sources = tuple(known[index].source for index in pictures.notes)
+        self._usable, unusable = self._sifted()
+        problems += unusable
+        easy = sorted(self._usable, key=lambda index: len(self._batches.labels[index]))
+        self._easy = easy[: max(EASY_LEAST, round(EASY_SHARE * len(easy)))]
+        self._widths = {
+            aligned: self._batches.widths(self._usable if aligned else self._easy)
+            for aligned in (True, False)
+        }
+        self._validation: Optional[Pictures] = None
+        if validation is not None:
+            written = _lines(validation, "validation")
+            self._validation = cut_lines(written, directory / "validation.pictures", source_height)
+            self._texts = [normalize(written[i].text) for i in self._validation.notes]
+            problems += [*validation.problems, *self._validation.problems]
+            problems += _unknown(written, change.charset, skipped="")
+        self.problems = tuple(problems)
+
+    @property
+    def charset(self) -> Optional[Charset]:
+        return None if self.charset_change is None else self.charset_change.charset
+
+    def describe(self) -> str:
+        count = 0 if self._validation is None else len(self._validation)
+        return f"{self.name}: {len(self._usable)} lines to train on, {count} to validate on"
+
+    @property
+    def fingerprint(self) -> str:
+        facts = (self._batches.labels, self._batches.pictures.shapes, self._usable)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+    def samples(self, plan: BatchPlan) -> Tuple[str, ...]:
+        return tuple(self._sources[line] for line, _ in plan.rows)
+
+    @property
+    def source(self) -> LineBatches:
+        return self._batches
+
+    def plan(self, epoch: int, aligned: bool) -> List[BatchPlan]:
+        lines = self._usable if aligned else self._easy
+        return self._batches.plan(epoch, lines, self._widths[aligned])
+
+    def numbers(self) -> Dict[str, Any]:
+        if self.init is not None:
+            numbers = dict(self.init.network_config(self.name))
+            numbers.pop("file", None)
+        else:
+            numbers = {**asdict(RecognizerConfig(0)), **INPUT, **self.architecture}
+        charset = self.charset
+        return {**numbers, "num_classes": 1 if charset is None else len(charset) + 1}
+
+    def build(self) -> Any:
+        shape = self._shape()
+        if self.config.dropout is not None:
+            shape = replace(shape, dropout=self.config.dropout)
+        return LineRecognizer(shape, extra_head=True)
+
+    def loss(self, network: Any) -> Any:
+        return _CtcLoss(network, self.config.extra_head)
+
+    def initial(self) -> Parameters:
+        parameters = dict(super().initial())
+        if self.init is not None and self.charset is not None:
+            rng = np.random.default_rng(self.config.seed)
+            for name in ("head.weight", "head.bias"):
+                parameters[name] = move_rows(parameters[name], self.init.charset, self.charset, rng)
+        return parameters
+
+    def exported(self, parameters: Parameters) -> Parameters:
+        return {k: v for k, v in parameters.items() if not k.startswith("extra_head.")}
+
+    def aligned(self, loss: float) -> bool:
+        return loss < ALIGNED
+
+    @property
+    def validates(self) -> bool:
+        return self._validation is not None
+
+    def score(self, parameters: Parameters, device: Optional[str]) -> Dict[str, float]:
+        characters, words = ErrorRate(), ErrorRate()
+        for log_probs, text in self.read_validation(parameters, device):
+            found = normalize(log_probs.charset.decode(best_path(log_probs.values).labels))
+            characters.add(text, found)
+            words.add(text.split(), found.split())
+        return {"cer": characters.rate, "wer": words.rate}
+
+    def read_validation(
+        self, parameters: Parameters, device: Optional[str], most: Optional[int] = None
+    ) -> Iterator[Tuple[LogProbs, str]]:
+        """What the network says of the validation lines, and what they say.
+
+        Args:
+            most: lines to read, evenly chosen; None is all.
+        """
+        pictures, charset, numbers = self._validation, self.charset, self.numbers()
+        if pictures is None or charset is None:
+            return
+        if self._reader is None:
+            self._reader = build(self.name, numbers)
+            self._reader.hybridize()
+        set_parameters(self._reader, self.exported(parameters), device)
+        height, multiple = int(numbers["height"]), int(numbers["width_multiple"])
+        step = 1 if most is None else max(1, len(pictures) // most)
+        buckets: Dict[int, List[int]] = {}
+        for index in range(0, len(pictures), step):
+            width = recognized_width(pictures.shapes[index], height)
+            buckets.setdefault(-(-width // multiple) * multiple, []).append(index)
+        for width, members in sorted(buckets.items()):
+            size = min(len(members), max(1, VALIDATION_COLUMNS // width))
+            for start in range(0, len(members), size):
+                chosen = members[start : start + size]
+                ink = np.zeros((size, 1, height, width), np.float32)  # of one shape for each width
+                for row, index in enumerate(chosen):
+                    picture = as_recognized(pictures[index], height)
+                    ink[row, 0, :, : picture.shape[1]] = picture / np.float32(255.0)
+                logits = run(self._reader, ink)
+                for row, index in enumerate(chosen):
+                    columns = recognized_width(pictures.shapes[index], height)
+                    frames = -(-columns // self._shape().frame_width)
+                    values: NDArray[np.float32] = log_softmax(logits[row, :frames], axis=-1)
+                    yield LogProbs(values, charset), self._texts[index]
+
+    def _shape(self) -> RecognizerConfig:
+        return RecognizerConfig.from_dict(self.numbers())
+
+    def _sifted(self) -> Tuple[List[int], List[Problem]]:
+        """The pictures that can be learned from, and what is wrong with the others."""
+        usable, problems = [], []
+        for index, source in enumerate(self._sources):
+            width = self._batches.plain_width(index)
+            if width > self._batches.max_width:
+                reason, most = "line too wide for the network", self._batches.max_width
+                detail = f"{width} columns, at most {most}"
+            elif not self._batches.fits(index, width):
+                reason = "line too narrow for its text"
+                frames = -(-width // self._batches.frame_width)
+                detail = f"{frames} frames, needs {self._batches.frames_needed(index)}"
+            else:
+                usable.append(index)
+                continue
+            problems.append(Problem(reason, source, detail, skipped="line"))
+        if len(usable) < self.devices:
+            first = f"; the first problem: {problems[0]}" if problems else ""
+            raise DatasetError(
+                f"{len(usable)} of {len(self._sources)} lines can be trained on, "
+                f"for {self.devices} devices{first}"
+            )
+        return usable, problems
+
+
+class _CtcLoss(gluon.HybridBlock):
+    """Ink, frames, labels, lengths -> (N,) loss for each label, the extra head's included."""
+
+    def __init__(self, network: Any, extra_head: float) -> None:
+        super().__init__()
+        self.network = network
+        self._extra_head = extra_head
+
+    def hybrid_forward(
+        self,
+        F: Any,
+        ink: Any,
+        frames: Any,
+        labels: Any,
+        lengths: Any,  # noqa: N803
+    ) -> Any:
+        total = None
+        heads = self.network(F.cast(ink, "float32") / 255)
+        for logits, weight in zip(heads, (1.0, self._extra_head)):
+            loss = weight * F.CTCLoss(
+                F.swapaxes(logits, 0, 1),
+                labels,
+                frames,
+                lengths,
+                use_data_lengths=True,
+                use_label_lengths=True,
+                blank_label="last",
+            )
+            total = loss if total is None else total + loss
+        return total / lengths
+
+
+def _lines(dataset: Dataset, what: str) -> Tuple[LineSample, ...]:
+    lines = dataset.lines
+    if not lines:
+        raise DatasetError(f"the {what} data has no line whose place and text are known")
+    return lines
+
+
+def _unknown(lines: Sequence[LineSample], charset: Charset, skipped: str) -> List[Problem]:
+    problems = []
+    for line in lines:
+        unknown = charset.unknown(line.text)
+        if unknown:
+            reason, detail = "characters outside the charset", "".join(unknown)
+            problems.append(Problem(reason, line.source, detail, skipped))
+    return problems

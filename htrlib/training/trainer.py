@@ -1,0 +1,236 @@
+"""The public face of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+
+import numpy as np
+
+from htrlib.bundle import Bundle, load_bundle, write_bundle
+from htrlib.data.samples import Dataset, Problem
+from htrlib.errors import ConfigError, TrainingError
+from htrlib.networks.runner import context
+from htrlib.stages.decoding_options import DecodingOptions, bundled_options
+from htrlib.training import distributed, tuning
+from htrlib.training.charsets import CharsetChange
+from htrlib.training.config import TrainerConfig
+from htrlib.training.learner import Learner
+from htrlib.training.logs import Log
+from htrlib.training.recognition import LineRecognitionTask
+from htrlib.training.run import Run
+from htrlib.training.tasks import Parameters, Task
+
+TASKS: Dict[str, Type[Task]] = {task.name: task for task in (LineRecognitionTask,)}
+TUNING_LINES = 200  # of the validation data, that decoding is fitted to
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came of a training.
+
+    Attributes:
+        reason: why it ended: "epochs", "minutes", "patience" or "interrupted".
+        epochs: that are behind.
+        steps: that were taken, resumed runs included.
+        minutes: that it took, resumed runs included.
+        best: the best validation score, or None: the character error rate of recognizers, the loss
+            of the others.
+        problems: what is wrong with the data, and what was left out for it.
+        charset: what became of the charset; None where the network has none.
+    """
+
+    reason: str
+    epochs: int
+    steps: int
+    minutes: float
+    best: Optional[float]
+    problems: Tuple[Problem, ...]
+    charset: Optional[CharsetChange]
+
+
+class Trainer:
+    """Trains one network of a bundle.
+
+    Args:
+        task: "line-recognition", "paragraph" or "line-segmentation".
+        config: how.
+        init: name or path of the bundle to start from, which gives all other parts of the result;
+            None starts from scratch, and the result has this network alone.
+        directory: for checkpoints, logs and pictures; by default `training-TASK` in the current
+            one. A training that lies there goes on.
+        device: "cpu", "gpu", "gpu:N", or several of them; None is all GPUs, or else the CPU.
+        network: numbers of the network's architecture other than the usual ones, from scratch.
+    Raises:
+        ConfigError: there is no such task.
+        BundleError: `init` cannot be read.
+
+    >>> trainer = Trainer("line-recognition", init="english")   # doctest: +SKIP
+    >>> trainer.fit(train, validation)                          # doctest: +SKIP
+    >>> trainer.save("my-bundle")                               # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        config: Optional[TrainerConfig] = None,
+        init: Union[str, Path, Bundle, None] = None,
+        directory: Union[str, Path, None] = None,
+        device: Union[str, Sequence[str], None] = None,
+        network: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        if task not in TASKS:
+            raise ConfigError(f"no task {task!r}; there are {', '.join(sorted(TASKS))}")
+        self.config = config or TrainerConfig()
+        self.init = None if init is None else load_bundle(init)
+        self.directory = Path(directory or f"training-{task}")
+        self._devices = _devices(device)
+        self._task_name, self._network = task, dict(network or {})
+        self._task: Optional[Task] = None
+        self._parameters: Parameters = {}
+        self.result: Optional[TrainingResult] = None
+
+    def fit(self, train: Dataset, validation: Optional[Dataset] = None) -> TrainingResult:
+        """Train, or go on with the training that the directory holds.
+
+        SIGTERM, or Ctrl-C once, ends it after the step under way, with a checkpoint: the same call
+        goes on from there, and takes the steps that would have been taken.
+
+        Args:
+            train: to learn from.
+            validation: to choose the best parameters by, and when to stop; without it the last ones
+                are kept.
+        Raises:
+            DatasetError: there is nothing to learn from.
+            NonFiniteLossError: the loss is not a number; the last checkpoint stays.
+            TrainingError: the directory holds another training.
+        """
+        machines = distributed.join()
+        contexts = [context(device) for device in self._devices]
+        devices = len(contexts) * machines.count
+        task = TASKS[self._task_name](self.config, self.init, self._network, devices)
+        own = self.directory
+        if machines.rank:
+            own = own / f"machine-{machines.rank}"  # its pictures, where they share a disk
+        own.mkdir(parents=True, exist_ok=True)
+        task.prepare(train, validation, own)
+        if machines.tell(task.fingerprint) != task.fingerprint:
+            raise TrainingError(
+                "this machine's training data is not the first machine's; each needs all of it"
+            )
+        learner = Learner(task.network(contexts), task.loss, contexts, self.config, machines.reduce)
+        log = Log(self.directory if machines.rank == 0 else None)
+        run = Run(task, learner, machines, self.directory, self._devices[0], log)
+        try:
+            run.resume()
+            log.tell(_summary(task, run.progress.step))
+            reason = run.train()
+        finally:
+            log.close()
+        self._task, self._parameters = task, run.best()
+        progress = run.progress
+        self.result = TrainingResult(
+            reason,
+            progress.epoch,
+            progress.step,
+            progress.minutes,
+            progress.best,
+            task.problems,
+            task.charset_change,
+        )
+        return self.result
+
+    def save(
+        self, directory: Union[str, Path], *, name: Optional[str] = None, refit: bool = True
+    ) -> None:
+        """Write a complete bundle: this network, and the other parts of `init`.
+
+        Args:
+            directory: of the bundle.
+            name: of the bundle; by default the directory's.
+            refit: fit the weights and confidences of decoding to the validation lines.
+        Raises:
+            TrainingError: nothing has been trained.
+            BundleError: the directory is there and is no bundle.
+        """
+        if self._task is None or self.result is None:
+            raise TrainingError("nothing has been trained yet: call fit first")
+        task, init = self._task, self.init
+        charset = task.charset
+        if charset is None:
+            raise TrainingError(
+                f"a bundle with {task.name!r} alone has no charset; start from a bundle (init)"
+            )
+        directory = Path(directory)
+        directory.resolve().parent.mkdir(parents=True, exist_ok=True)
+        networks: Dict[str, Any] = {}
+        parameters: Dict[str, Any] = {}
+        extra: Dict[str, bytes] = {}
+        decoding: Dict[str, Any] = {}
+        if init is not None:
+            for other in set(init.config["networks"]) - {task.name}:
+                networks[other] = dict(init.network_config(other))
+                parameters[other] = init.stored_parameters(other)
+            extra = {file: init.file(file).read_bytes() for file in init.extra_files}
+            decoding = dict(init.decoding)
+        networks[task.name] = task.numbers()
+        parameters[task.name] = {
+            key: np.asarray(value) for key, value in task.exported(self._parameters).items()
+        }
+        if refit and isinstance(task, LineRecognitionTask) and task.validates:
+            decoding = self._refitted(task, decoding)
+        config = {
+            "name": name or directory.resolve().name,
+            "version": "1",
+            "networks": networks,
+            "decoding": decoding,
+            "training": self._history(),
+        }
+        write_bundle(directory, config, charset, parameters, extra)
+
+    def _refitted(self, task: LineRecognitionTask, decoding: Mapping[str, Any]) -> Dict[str, Any]:
+        options = DecodingOptions() if self.init is None else bundled_options(self.init)
+        said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
+        section, _ = tuning.refit(list(said), options, decoding)
+        return section
+
+    def _history(self) -> Dict[str, Any]:
+        """Where the network comes from, for the bundle's configuration."""
+        history: Dict[str, Any] = {"network": self._task_name}
+        if self.init is not None:
+            history["init"] = self.init.label
+        if self.result is not None:
+            history["steps"] = self.result.steps
+            if self.result.best is not None and self._task is not None:
+                history[f"validation_{self._task.criterion}"] = round(self.result.best, 4)
+        return history
+
+
+def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
+    """The names of the devices to train on."""
+    if isinstance(device, str):
+        return [device]
+    if device is not None:
+        if not device:
+            raise ConfigError("name one device at least, or None for what there is")
+        return list(device)
+    from htrlib.networks import mx
+
+    return [f"gpu:{number}" for number in range(mx.context.num_gpus())] or ["cpu"]
+
+
+def _summary(task: Task, steps: int) -> List[str]:
+    """What a reader of the log should know before the first step."""
+    lines = [task.describe()]
+    if task.charset_change is not None:
+        lines.append(f"charset: {task.charset_change}")
+    counts: Dict[str, int] = {}
+    for problem in task.problems:
+        key = f"{problem.reason}, {problem.skipped + ' left out' if problem.skipped else 'kept'}"
+        counts[key] = counts.get(key, 0) + 1
+    lines += [f"{key}: {count}" for key, count in counts.items()]
+    if steps:
+        lines.append(f"going on after step {steps}")
+    return lines

@@ -1,0 +1,57 @@
+"""A tiny network, and lines for it that tests make themselves."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable, Dict, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from htrlib.data import Dataset, LineSample
+from htrlib.data.handwriting import BUNDLED_FONTS, draw_line, load_fonts
+
+WORDS = ("an", "old", "oak", "door", "and", "a", "red", "cat", "on", "no", "road", "at", "noon")
+
+TINY: Dict[str, Any] = {
+    "stem": 8,
+    "blocks": ((16, (2, 2)), (24, (2, 1))),
+    "hidden": 24,
+    "dropout": 0.0,
+    "height": 24,
+    "width_multiple": 32,
+    "max_width": 640,
+}
+
+
+@functools.lru_cache(maxsize=None)
+def _drawn(text: str, seed: int) -> NDArray[np.uint8]:
+    """(H, W) uint8 page with one written line."""
+    fonts = load_fonts(BUNDLED_FONTS, "acdektnor")
+    rng = np.random.default_rng(seed)
+    ink = draw_line(text, fonts[seed % len(fonts)], 40.0, rng).ink
+    return np.pad(255 - ink, 6, constant_values=255)
+
+
+def make_lines(count: int, seed: int = 0, texts: Sequence[str] = ()) -> Dataset:
+    """Lines of a few words, the same ones for the same seed."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for number in range(count):
+        words = rng.choice(WORDS, int(rng.integers(1, 4)))
+        text = texts[number] if texts else " ".join(words)
+        picture = functools.partial(_drawn, text, 1000 * seed + number)
+        samples.append(LineSample(picture, text, f"line-{seed}-{number}"))
+    return Dataset(tuple(samples))
+
+
+@pytest.fixture(scope="session")
+def lines() -> Callable[..., Dataset]:
+    return make_lines
+
+
+@pytest.fixture
+def tiny() -> Dict[str, Any]:
+    return dict(TINY)
+
