@@ -261,3 +261,33 @@ def test_a_sample_page_is_read_from_the_shell(default_bundle: str) -> None:
     done = module("transcribe", str(samples[0]), env=locale)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode("utf-8").strip()
+
+
+def test_files_read_at_once_come_in_the_order_they_were_named(
+    htr: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [draw(tmp_path / f"{height}.png", height) for height in (30, 60, 40, 50)]
+    assert htr(*files, "--jobs", 3) == 0
+    headings = [row for row in capsys.readouterr().out.splitlines() if row.startswith("==>")]
+    assert headings == [f"==> {file} <==" for file in files]
+
+
+def test_fewer_than_one_job_is_refused(
+    htr: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert htr(draw(tmp_path / "a.png"), "--jobs", 0) == 2
+    assert "--jobs 0" in capsys.readouterr().err
+
+
+def test_a_reading_process_that_dies_is_one_plain_line(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = os.getpid()
+
+    def die(*arguments: Any, **options: Any) -> Any:
+        assert os.getpid() != parent
+        os._exit(9)
+
+    monkeypatch.setattr(recognition, "recognize_lines", die)
+    assert htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--jobs", 2) == 2
+    assert "fewer --jobs" in capsys.readouterr().err

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from htrlib import data
+from htrlib.cli.main import main
+from htrlib.data.handwriting import BUNDLED_FONTS
+from tests.cli.labeled import damage, write_pages
+
+
+def htr(*arguments: object) -> int:
+    return main(["data", *map(str, arguments)])
+
+
+def test_inspect_tells_what_is_there_and_what_is_not(tmp_path: Path, capsys: Any) -> None:
+    assert htr("inspect", "pages_json", write_pages(tmp_path)) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("pages 2, lines 3 (")
+    assert "charset (5):  abc€\n" in out
+    assert "left out, line without text: 1\n" in out
+    assert "\nline without text, for example\n  one.jpg#2\n" in out
+    assert err == ""
+
+
+def test_inspect_draws_the_same_samples_for_the_same_seed(tmp_path: Path, capsys: Any) -> None:
+    path = write_pages(tmp_path / "data")
+    drawn = set()
+    for seed in range(8):
+        output = tmp_path / str(seed)
+        for _ in range(2):
+            assert htr("inspect", "pages_json", path, "--samples", 1, "--output", output,
+                       "--seed", seed) == 0  # fmt: skip
+        (picture,) = output.iterdir()
+        drawn.add(picture.name)
+        with Image.open(picture) as opened:
+            assert opened.width > 200
+    assert drawn == {"one.labels.png", "two.labels.png"}
+
+
+def test_inspect_draws_single_lines_on_one_sheet(tmp_path: Path, capsys: Any) -> None:
+    for name in "ab":
+        Image.new("L", (90, 30), 255).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.gt.txt").write_text(f"line {name}")
+    output = tmp_path / "out"
+    assert htr("inspect", "lines", tmp_path, "--samples", 9, "--output", output) == 0
+    assert [path.name for path in output.iterdir()] == ["lines.png"]
+
+
+def test_inspect_goes_on_after_a_page_that_cannot_be_drawn(tmp_path: Path, capsys: Any) -> None:
+    path = write_pages(tmp_path)
+    damage(tmp_path / "one.jpg")
+    assert htr("inspect", "pages_json", path, "--samples", 2, "--output", tmp_path / "out") == 1
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["two.labels.png"]
+    assert "one.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("docx", "x"), "no data format 'docx'"),
+        (("page_xml", "nothing"), "nothing: there is no such file or folder"),
+        (("page_xml", "."), "expected an XML file"),
+        (("pages_json", "pages.json", "--split", "no"), "gives no sample"),
+        (("pages_json", "pages.json", "--samples", "-1"), "--samples is 0 or more"),
+        (("iam", "."), "xml/"),
+    ],
+)
+def test_mistakes_are_one_row_and_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, arguments: Any, message: str
+) -> None:
+    write_pages(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert htr("inspect", *arguments) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_convert_brings_pages_to_page_xml(tmp_path: Path, capsys: Any) -> None:
+    path = write_pages(tmp_path)
+    assert htr("convert", "pages_json", path, "page_xml", tmp_path / "xml", "--split", "train") == 0
+    (page,) = data.load("page_xml", tmp_path / "xml").pages
+    assert page.text == "abc\ncab €"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:
+    Image.new("L", (90, 30), 255).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("line")
+    manifest = tmp_path / "out.manifest"
+    assert htr("convert", "lines", tmp_path, "ground_truth", manifest) == 0
+    assert capsys.readouterr().err == "htr: left out, a.png: a line picture is no page\n"
+
+
+def test_convert_renders_synthetic_pages_once(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a quiet harbor lay behind the hills " * 3)
+    options = ["--option", f"text={text}", "--option", "pages=1"]
+    output = tmp_path / "lines"
+    assert htr("convert", "synthetic", BUNDLED_FONTS, "lines", output, *options) == 0
+    assert set(" ".join(line.text for line in data.load("lines", output).lines)) <= set(
+        text.read_text()
+    )
