@@ -17,6 +17,7 @@ from htrlib.geometry import Size
 
 _MARGIN = 0.3  # of a line's height, around it in its picture
 _WIDTH, _HEIGHT = 1400, 110  # pixels of a line's picture on a sheet, at most
+_LONG_SIDE = 2000  # pixels of a page without boxes, as of one with them
 _TEXT, _NOTE, _GAP = 26, 15, 14  # pixels
 _PAPER, _INK, _FAINT, _RULE = (255, 255, 255), (28, 32, 40), (110, 118, 130), (214, 218, 224)
 
@@ -32,10 +33,18 @@ def draw_page(sample: PageSample) -> Image.Image:
         ImageError: the picture cannot be read.
     """
     placed = tuple(_line_result(line, line.line) for line in sample.lines if line.line is not None)
-    result = PageResult(sample.size, sample.paragraph, placed, source=sample.source)
-    picture = draw_overlay(sample.load_image(), result, details=True)
     loose = [line.text for line in sample.lines if line.line is None]
-    return _with_texts(picture, loose) if loose else picture
+    page = sample.load_image()
+    if placed:
+        result = PageResult(sample.size, sample.paragraph, placed, source=sample.source)
+        picture = draw_overlay(page, result, details=True)
+    else:
+        picture = Image.fromarray(page).convert("RGB")
+        picture.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.LANCZOS)
+    if placed and not loose:
+        return picture
+    count = f"{len(loose)} without a place" if loose else "none"
+    return _with_texts(picture, f"{sample.source}  ·  lines: {count}", loose)
 
 
 def draw_lines(samples: Sequence[LineSample]) -> Image.Image:
@@ -88,7 +97,7 @@ def _line_result(line: LabeledLine, place: TextLine) -> LineResult:
     return LineResult(place, Transcription(line.text, 0.0, place.confidence, words))
 
 
-def _with_texts(picture: Image.Image, texts: Sequence[str]) -> Image.Image:
+def _with_texts(picture: Image.Image, heading: str, texts: Sequence[str]) -> Image.Image:
     """The picture with texts below it."""
     font, note = label_font(_TEXT), label_font(_NOTE)
     columns = max(20, int((picture.width - 2 * _GAP) / font.getlength("n")))
@@ -98,7 +107,7 @@ def _with_texts(picture: Image.Image, texts: Sequence[str]) -> Image.Image:
     step = round(1.35 * _TEXT)
     sheet = Image.new("RGB", (picture.width, 4 * _GAP + _NOTE + step * len(rows)), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, _GAP), "texts whose place is not known", fill=_FAINT, font=note)
+    draw.text((_GAP, _GAP), heading, fill=_FAINT, font=note)
     for number, row in enumerate(rows):
         draw.text((_GAP, 2 * _GAP + _NOTE + step * number), row, fill=_INK, font=font)
     return _stacked([picture, sheet])
