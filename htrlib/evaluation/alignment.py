@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import List, Sequence, Tuple
 
 from rapidfuzz.distance import Levenshtein
@@ -55,4 +55,11 @@ def differences(reference: str, hypothesis: str) -> Tuple[Tuple[Piece, ...], Tup
         differs = operation.tag != "equal"
         ours.append((reference[operation.src_start : operation.src_end], differs))
         theirs.append((hypothesis[operation.dest_start : operation.dest_end], differs))
-    return tuple(piece for piece in ours if piece[0]), tuple(p for p in theirs if p[0])
+    return _joined(ours), _joined(theirs)
+
+
+def _joined(pieces: Sequence[Piece]) -> Tuple[Piece, ...]:
+    """Without empty pieces, neighbors of a kind in one."""
+    present = (piece for piece in pieces if piece[0])
+    groups = groupby(present, key=lambda piece: piece[1])
+    return tuple(("".join(text for text, _ in group), differs) for differs, group in groups)

@@ -47,4 +47,7 @@ def test_pieces_make_the_texts_and_the_same_ones_are_the_same(first: str, second
     ours, theirs = differences(first, second)
     assert "".join(text for text, _ in ours) == first
     assert "".join(text for text, _ in theirs) == second
-    assert [t for t, differs in ours if not differs] == [t for t, d in theirs if not d]
+    same = ["".join(text for text, differs in pieces if not differs) for pieces in (ours, theirs)]
+    assert same[0] == same[1]
+    for pieces in (ours, theirs):
+        assert all(a[1] != b[1] for a, b in zip(pieces, pieces[1:]))
