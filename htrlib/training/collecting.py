@@ -25,14 +25,11 @@ Cut = Tuple[NDArray[np.uint8], Any]
 Made = Tuple[List[Cut], List[Problem]]
 
 LARGEST_PAGE = 4_000_000  # pixels that are kept of a page
-SOURCE_MARGIN = 0.30  # of a line's height above and below: room for augmentation to move in
-INSIDE = np.uint8(1)  # the bit of a line's pixels that is set inside its polygon
-FORM = 1  # grows when other pixels are kept, so that files of an older form are made anew
+OUTSIDE = np.uint8(1)  # the bit of a line's pixels that is set outside its polygon
+FORM = 2  # grows when other pixels are kept, so that files of an older form are made anew
 
 
-def cut_lines(
-    lines: Sequence[LineSample], path: Path, height: int, margin: float = SOURCE_MARGIN
-) -> Pictures:
+def cut_lines(lines: Sequence[LineSample], path: Path, height: int, margin: float) -> Pictures:
     """Cut lines out of their pages.
 
     Args:
@@ -62,7 +59,7 @@ def cut_lines(
                 cuts.append((_marked_line(page, line.line, height, margin), index))
             except Exception as error:  # one odd line of thousands stops nothing
                 problems.append(
-                    Problem("line that cannot be cut", line.source, repr(error), skipped="line")
+                    Problem("line that cannot be cut", line.source, str(error), skipped="line")
                 )
         return cuts, problems
 
@@ -101,20 +98,23 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
 def _marked_line(
     page: NDArray[np.uint8], line: Any, height: int, margin: float
 ) -> NDArray[np.uint8]:
-    """(height, W) uint8 ink whose lowest bit says what lies inside the line's polygon."""
+    """(height, W) uint8 ink; the lowest bit is set where it lies outside the line's polygon."""
+    whole = Box(0, 0, page.shape[1], page.shape[0])
     if line is None:  # the picture is the line
-        line = TextLine(Box(0, 0, page.shape[1], page.shape[0]))
+        line = TextLine(whole)
+    if not line.box.intersection_area(whole):
+        raise DatasetError(f"its box {line.box.as_tuple()} lies outside the picture")
     strip = line_strip(line, margin)
     ink = cut_line(page, strip, height)
     if line.polygon is None:
-        return ink | INSIDE
-    inside = (cut_line(page, strip, height, line.polygon) > 0) | (ink == 0)
-    return (ink & ~INSIDE) | inside
+        return ink & ~OUTSIDE
+    outside = (cut_line(page, strip, height, line.polygon) == 0) & (ink > 0)
+    return (ink & ~OUTSIDE) | outside
 
 
 def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The ink inside the polygon alone."""
-    kept: NDArray[np.uint8] = ink * (ink & INSIDE)
+    kept: NDArray[np.uint8] = ink * (OUTSIDE - (ink & OUTSIDE))
     return kept
 
 
@@ -150,7 +150,8 @@ def _collect(
                 writer.problems += problems
         found = open_pictures(path, fingerprint)
     if found is None or not len(found):
-        first = f"; the first problem: {found.problems[0]}" if found and found.problems else ""
+        problems = () if found is None else found.problems
+        first = f"; the first problem: {problems[0]}" if problems else ""
         raise DatasetError(f"{what}: none of {len(items)} could be used{first}")
     return found
 

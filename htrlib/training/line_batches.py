@@ -16,7 +16,7 @@ from PIL import Image
 
 from htrlib.data.augment import LineAugmentation
 from htrlib.line_image import MARGIN
-from htrlib.training.collecting import SOURCE_MARGIN, masked
+from htrlib.training.collecting import masked
 from htrlib.training.pictures import Pictures
 
 Arrays = Dict[str, NDArray[Any]]
@@ -55,6 +55,7 @@ class LineBatches:
     Attributes:
         pictures: as :func:`htrlib.training.collecting.cut_lines` gives them.
         labels: of each picture's text.
+        margin: of the pictures above and below, in line heights.
         height: of the network's input.
         frame_width: input columns for each frame of the network.
         max_width: of the network's input.
@@ -66,6 +67,7 @@ class LineBatches:
 
     pictures: Pictures
     labels: Tuple[Labels, ...]
+    margin: float
     height: int
     frame_width: int
     max_width: int
@@ -146,14 +148,14 @@ class LineBatches:
         """(H, W) uint8 ink of a line, changed, or as recognition sees it if the attempt is -1."""
         ink = self.pictures[line]
         if attempt < 0 or self.augmentation is None:
-            return as_recognized(ink, self.height)
+            return as_recognized(ink, self.margin, self.height)
         rng = self._generator(epoch, line, attempt)
         changed = masked(ink) if _coin(rng) < MASKED_SHARE else ink
-        return self.augmentation(changed, self.height, SOURCE_MARGIN, rng)
+        return self.augmentation(changed, self.height, self.margin, rng)
 
     def plain_width(self, line: int) -> int:
         """The width of a line as recognition sees it."""
-        return recognized_width(self.pictures.shapes[line], self.height)
+        return recognized_width(self.pictures.shapes[line], self.margin, self.height)
 
     def frames_needed(self, line: int) -> int:
         """The fewest frames that CTC can write a line's labels on."""
@@ -171,7 +173,7 @@ class LineBatches:
             for attempt in range(ATTEMPTS):
                 rng = self._generator(epoch, line, attempt)
                 _coin(rng)
-                width = self.augmentation.width(shape, self.height, SOURCE_MARGIN, rng)
+                width = self.augmentation.width(shape, self.height, self.margin, rng)
                 if width <= widest and self.fits(line, width):
                     return attempt, width
         return -1, self.plain_width(line)
@@ -180,22 +182,22 @@ class LineBatches:
         return np.random.default_rng((self.seed, epoch, int(line), attempt))
 
 
-def as_recognized(ink: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+def as_recognized(ink: NDArray[np.uint8], margin: float, height: int) -> NDArray[np.uint8]:
     """A cut line as recognition sees it: masked, with the margin that it keeps."""
-    rows = _trim(len(ink))
-    size = (recognized_width(ink.shape, height), height)
+    rows = _trim(len(ink), margin)
+    size = (recognized_width(ink.shape, margin, height), height)
     cut = Image.fromarray(masked(ink[rows : len(ink) - rows]))
     return np.asarray(cut.resize(size, Image.Resampling.BILINEAR))
 
 
-def recognized_width(shape: Tuple[int, ...], height: int) -> int:
+def recognized_width(shape: Tuple[int, ...], margin: float, height: int) -> int:
     """The width of a cut line of that shape as recognition sees it."""
-    return max(8, round(shape[1] * height / (shape[0] - 2 * _trim(shape[0]))))
+    return max(8, round(shape[1] * height / (shape[0] - 2 * _trim(shape[0], margin))))
 
 
-def _trim(rows: int) -> int:
+def _trim(rows: int, margin: float) -> int:
     """Rows above and below that recognition does not see."""
-    return round((SOURCE_MARGIN - MARGIN) * rows / (1 + 2 * SOURCE_MARGIN))
+    return round((margin - MARGIN) * rows / (1 + 2 * margin))
 
 
 def _coin(rng: np.random.Generator) -> float:

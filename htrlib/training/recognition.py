@@ -15,24 +15,21 @@ from htrlib.charset import Charset
 from htrlib.data.samples import Dataset, LineSample, Problem
 from htrlib.document import LogProbs
 from htrlib.errors import DatasetError
+from htrlib.line_image import MARGIN
 from htrlib.metrics import ErrorRate, normalize
 from htrlib.networks import build, gluon
 from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
 from htrlib.networks.runner import run, set_parameters
 from htrlib.stages.best_path import best_path
 from htrlib.training.charsets import change_charset, move_rows
-from htrlib.training.collecting import cut_lines
-from htrlib.training.line_batches import (
-    BatchPlan,
-    LineBatches,
-    as_recognized,
-    recognized_width,
-)
+from htrlib.training.collecting import cut_lines, masked
+from htrlib.training.line_batches import BatchPlan, LineBatches
 from htrlib.training.pictures import Pictures
 from htrlib.training.tasks import Parameters, Task
 
 INPUT = {"height": 64, "width_multiple": 128, "max_width": 3072}
-SOURCE_SCALE = 1.5  # pixels kept for each of the network's input, margins included
+SOURCE_SCALE = 1.5  # rows kept for each of the network's input, where lines are to be changed
+SOURCE_MARGIN = 0.30  # of a line's height above and below, then: room to move in
 ALIGNED = 1.75  # loss per label: below it, the network has found where the letters stand
 EASY_SHARE = 0.25  # of the lines, the shortest: those it begins with where it knows nothing
 EASY_LEAST = 200
@@ -64,12 +61,16 @@ class LineRecognitionTask(Task):
         if not known:
             raise DatasetError("each line has characters outside the charset; extend it")
         height = int(self.numbers()["height"])
-        source_height = round(SOURCE_SCALE * height)
-        pictures = cut_lines(known, directory / "train.pictures", source_height)
+        changed = self.config.augmentation is not None
+        rows, margin = (
+            (round(SOURCE_SCALE * height), SOURCE_MARGIN) if changed else (height, MARGIN)
+        )
+        pictures = cut_lines(known, directory / "train.pictures", rows, margin)
         problems += pictures.problems
         self._batches = LineBatches(
             pictures,
             tuple(change.charset.encode(known[index].text) for index in pictures.notes),
+            margin,
             height,
             self._shape().frame_width,
             int(self.numbers()["max_width"]),
@@ -90,7 +91,7 @@ class LineRecognitionTask(Task):
         self._validation: Optional[Pictures] = None
         if validation is not None:
             written = _lines(validation, "validation")
-            self._validation = cut_lines(written, directory / "validation.pictures", source_height)
+            self._validation = cut_lines(written, directory / "validation.pictures", height, MARGIN)
             self._texts = [normalize(written[i].text) for i in self._validation.notes]
             problems += [*validation.problems, *self._validation.problems]
             problems += _unknown(written, change.charset, skipped="")
@@ -183,7 +184,7 @@ class LineRecognitionTask(Task):
         step = 1 if most is None else max(1, len(pictures) // most)
         buckets: Dict[int, List[int]] = {}
         for index in range(0, len(pictures), step):
-            width = recognized_width(pictures.shapes[index], height)
+            width = pictures.shapes[index][1]
             buckets.setdefault(-(-width // multiple) * multiple, []).append(index)
         for width, members in sorted(buckets.items()):
             size = min(len(members), max(1, VALIDATION_COLUMNS // width))
@@ -191,11 +192,11 @@ class LineRecognitionTask(Task):
                 chosen = members[start : start + size]
                 ink = np.zeros((size, 1, height, width), np.float32)  # of one shape for each width
                 for row, index in enumerate(chosen):
-                    picture = as_recognized(pictures[index], height)
+                    picture = masked(pictures[index])
                     ink[row, 0, :, : picture.shape[1]] = picture / np.float32(255.0)
                 logits = run(self._reader, ink)
                 for row, index in enumerate(chosen):
-                    columns = recognized_width(pictures.shapes[index], height)
+                    columns = pictures.shapes[index][1]
                     frames = -(-columns // self._shape().frame_width)
                     values: NDArray[np.float32] = log_softmax(logits[row, :frames], axis=-1)
                     yield LogProbs(values, charset), self._texts[index]
