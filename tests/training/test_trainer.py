@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import htrlib
+from htrlib import Trainer, TrainerConfig
+from htrlib.bundle import load_bundle
+from htrlib.data import Dataset, LineSample
+from htrlib.data.augment import LineAugmentation
+from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
+from htrlib.training.recognition import LineRecognitionTask
+
+QUICK = TrainerConfig(
+    epochs=1, batch_columns=1600, workers=0, augmentation=None, warmup=2, weight_decay=0.0
+)
+
+
+@pytest.fixture
+def trainer(tmp_path, tiny):
+    def make(config=QUICK, **options):
+        options = {"network": tiny, "directory": tmp_path / "run", "device": "cpu", **options}
+        return Trainer("line-recognition", config=config, **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, lines):
+    """A bundle that knows a few words by heart, and the lines it knows them from."""
+    from conftest import TINY
+
+    folder = tmp_path_factory.mktemp("trained")
+    config = replace(
+        QUICK, epochs=24, batch_columns=1200, learning_rate=0.015, flat=0.6, average=0.9, workers=1
+    )
+    eight = lines(8)
+    trainer = Trainer(
+        "line-recognition", config=config, network=TINY, directory=folder / "run", device="cpu"
+    )
+    result = trainer.fit(sum([eight] * 8, Dataset()), eight)
+    trainer.save(folder / "bundle")
+    return folder / "bundle", eight, result
+
+
+def read(sample, bundle):
+    page = sample.load_image()
+    box = htrlib.Box(0, 0, page.shape[1], page.shape[0])
+    said = htrlib.recognize_line(page, htrlib.TextLine(box), bundle=bundle)
+    return htrlib.decode(said, bundle=bundle).text
+
+
+def test_eight_lines_are_learned_by_heart_and_the_bundle_reads_them(trained):
+    path, lines, result = trained
+    assert result.best == 0.0
+    assert result.reason == "epochs"
+    bundle = load_bundle(path)
+    assert [read(sample, bundle) for sample in lines] == [sample.text for sample in lines]
+    assert bundle.config["training"]["validation_cer"] == 0.0
+    assert bundle.decoding["temperature"] > 0
+
+
+def test_validation_scores_stand_in_lines_that_a_regular_expression_reads(
+    trainer, lines, capsys, tmp_path
+):
+    result = trainer().fit(lines(8), lines(2, seed=1))
+    assert f"validation_cer={result.best:.4f};" in capsys.readouterr().out
+    entries = [json.loads(row) for row in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert entries[-1]["event"] == "epoch"
+    assert entries[-1]["validation_cer"] == pytest.approx(result.best, abs=1e-6)
+    assert list((tmp_path / "run" / "events").iterdir())
+
+
+def test_fine_tuning_keeps_what_is_known_and_adds_new_characters(trained, trainer, lines):
+    path, known, _ = trained
+    new = lines(4, seed=3, texts=["red oak", "redo", "an ark", "kant"])
+    second = trainer(replace(QUICK, learning_rate=1e-6), init=path, network=None)
+    result = second.fit(known + new, known)
+    assert set(result.charset.added) == set("".join(s.text for s in new)) - set(
+        "".join(s.text for s in known)
+    )
+    assert result.charset.added
+    assert result.charset.dropped == ()
+    assert result.best == 0.0, "the rows of known characters have changed"
+
+
+def test_characters_that_the_charset_must_not_take_in_are_counted(trained, trainer, lines):
+    path, known, _ = trained
+    strange = lines(1, seed=3, texts=["xylo"])
+    result = trainer(replace(QUICK, charset="keep"), init=path, network=None).fit(known + strange)
+    problems = [p for p in result.problems if p.reason == "characters outside the charset"]
+    assert [(p.source, p.skipped) for p in problems] == [(strange[0].source, "line")]
+    assert result.charset.charset == load_bundle(path).charset
+
+
+def test_the_other_parts_of_the_bundle_are_copied(tmp_path, trained, trainer, lines):
+    path, known, _ = trained
+    from htrlib.bundle import write_bundle
+    from htrlib.networks import build
+    from htrlib.networks.labeler import LabelerConfig
+    from htrlib.networks.runner import get_parameters
+
+    init = load_bundle(path)
+    labeler = {"num_labels": 1, "channels": [2, 3]}
+    block = build("paragraph", labeler)
+    block.initialize()
+    assert LabelerConfig.from_dict(labeler).multiple == 4
+    recognizer = dict(init.network_config("line-recognition"))
+    write_bundle(
+        tmp_path / "both",
+        {
+            "name": "both",
+            "version": "1",
+            "networks": {"line-recognition": recognizer, "paragraph": labeler},
+        },
+        init.charset,
+        {
+            "line-recognition": init.parameters("line-recognition"),
+            "paragraph": get_parameters(block),
+        },
+        {"words.lm": b"a model"},
+    )
+    second = trainer(init=tmp_path / "both", network=None)
+    second.fit(known)
+    second.save(tmp_path / "result", name="mine", refit=False)
+    result = load_bundle(tmp_path / "result")
+    assert result.name == "mine"
+    assert result.file("words.lm").read_bytes() == b"a model"
+    for name, value in load_bundle(tmp_path / "both").parameters("paragraph").items():
+        np.testing.assert_array_equal(result.parameters("paragraph")[name], value)
+
+
+def test_bad_samples_are_counted_and_the_others_trained_on(trainer, lines, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    page = lines(1)[0].load_image()
+    bad = Dataset(
+        (
+            LineSample(tmp_path / "missing.png", "a", "missing"),
+            LineSample(tmp_path / "broken.png", "a", "broken"),
+            LineSample(lambda: page[:, :30], "no road at noon and on", "narrow"),
+            LineSample(
+                lambda: page,
+                "a",
+                "outside",
+                line=htrlib.TextLine(htrlib.Box(9000, 9000, 9001, 9001)),
+            ),
+        )
+    )
+    result = trainer().fit(bad + lines(8))
+    reasons = {problem.source: problem.reason for problem in result.problems}
+    assert reasons["missing"] == reasons["broken"] == "unreadable image"
+    assert reasons["outside"] == "line that cannot be cut"
+    assert reasons["narrow"] == "line too narrow for its text"
+    assert result.steps > 0
+
+
+def test_data_without_a_single_good_line_is_an_error_that_names_the_first_problem(
+    trainer, tmp_path
+):
+    with pytest.raises(DatasetError, match=r"missing\.png"):
+        trainer().fit(Dataset((LineSample(tmp_path / "missing.png", "a", "missing"),)))
+    with pytest.raises(DatasetError, match="no line"):
+        trainer().fit(Dataset())
+
+
+def test_training_stops_when_validation_gets_no_better(trainer, lines, monkeypatch):
+    scores = iter([0.5, 0.4, 0.6, 0.7, 0.8])
+    monkeypatch.setattr(LineRecognitionTask, "score", lambda *_: {"cer": next(scores)})
+    monkeypatch.setattr(LineRecognitionTask, "aligned", lambda *_: True)
+    result = trainer(replace(QUICK, epochs=9, patience=2)).fit(lines(8), lines(2, seed=1))
+    assert (result.reason, result.epochs, result.best) == ("patience", 4, 0.4)
+
+
+def test_training_stops_when_its_time_is_over(trainer, lines):
+    result = trainer(replace(QUICK, epochs=1000, minutes=0.001)).fit(lines(8))
+    assert result.reason == "minutes"
+    assert result.epochs < 1000
+
+
+def test_a_loss_that_is_no_number_names_the_batch_and_its_samples(trainer, lines, monkeypatch):
+    config = replace(QUICK, epochs=2, batch_columns=256)
+    make = LineRecognitionTask.initial
+
+    def poisoned(task):
+        return {**make(task), "head.bias": np.full(len(task.charset) + 1, np.nan, np.float32)}
+
+    monkeypatch.setattr(LineRecognitionTask, "initial", poisoned)
+    with pytest.raises(NonFiniteLossError, match="epoch 0, batch 0.*line-0-") as caught:
+        trainer(config).fit(lines(8))
+    assert (caught.value.epoch, caught.value.batch) == (0, 0)
+    assert caught.value.samples
+
+
+def test_a_finished_training_goes_on_when_asked_for_more_epochs(trainer, lines):
+    first = trainer().fit(lines(8))
+    again = trainer().fit(lines(8))
+    more = trainer(replace(QUICK, epochs=2)).fit(lines(8))
+    assert again.steps == first.steps
+    assert (more.epochs, more.steps) == (2, 2 * first.steps)
+
+
+def test_a_directory_with_another_training_is_refused(trainer, lines):
+    trainer().fit(lines(8))
+    with pytest.raises(TrainingError, match=r"config\.learning_rate"):
+        trainer(replace(QUICK, learning_rate=0.5)).fit(lines(8))
+    with pytest.raises(TrainingError, match="data"):
+        trainer().fit(lines(9))
+
+
+def test_augmented_batches_are_those_of_the_seed_and_epoch(trainer, lines, tmp_path):
+    made = []
+    for directory in ("one", "two"):
+        config = replace(QUICK, augmentation=LineAugmentation())
+        task = LineRecognitionTask(config, None, trainer()._network)
+        (tmp_path / directory).mkdir()
+        task.prepare(lines(8), None, tmp_path / directory)
+        plans = [plan for epoch in (0, 1) for plan in task.plan(epoch, True)]
+        made.append([(plan, task.source.make(plan)) for plan in reversed(plans)])
+    assert len(made[0]) >= 2
+    for (plan, batch), (other_plan, other) in zip(*made):
+        assert plan == other_plan
+        for name in batch:
+            np.testing.assert_array_equal(batch[name], other[name])
+    assert not np.array_equal(made[0][0][1]["ink"], made[0][-1][1]["ink"])
+
+
+def test_wrong_use_is_told(trainer, tmp_path, tiny, trained):
+    with pytest.raises(ConfigError, match="no task 'words'"):
+        Trainer("words")
+    with pytest.raises(TrainingError, match="call fit first"):
+        trainer().save(tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="start from scratch"):
+        trainer(init=trained[0]).fit(Dataset())
+    with pytest.raises(ConfigError, match="one device"):
+        trainer(device=[])
