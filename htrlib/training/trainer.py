@@ -16,13 +16,16 @@ from htrlib.stages.decoding_options import DecodingOptions, bundled_options
 from htrlib.training import distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
+from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
 from htrlib.training.recognition import LineRecognitionTask
 from htrlib.training.run import Run
 from htrlib.training.tasks import Parameters, Task
 
-TASKS: Dict[str, Type[Task]] = {task.name: task for task in (LineRecognitionTask,)}
+TASKS: Dict[str, Type[Task]] = {
+    task.name: task for task in (ParagraphTask, LineSegmentationTask, LineRecognitionTask)
+}
 TUNING_LINES = 200  # of the validation data, that decoding is fitted to
 
 

@@ -1,0 +1,121 @@
+"""Batches of squares cut out of pages, for the page labelers.
+
+Every batch is a pure function of (seed, epoch, number in the epoch).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.data.labels import label_crop, text_height
+from htrlib.document import TextLine
+from htrlib.training.line_batches import Arrays
+from htrlib.training.pictures import Pictures
+
+SIDE = 448  # of a crop, in pixels
+HEIGHTS = (18.0, 72.0)  # of text lines, in pixels of the crop
+LARGEST_SCALE = 3.0
+JITTER = 0.4  # of the logarithm of the scale
+
+Lines = Tuple[TextLine, ...]
+
+
+@dataclass(frozen=True)
+class CropPlan:
+    """What a batch is made of: (page, number) of each crop."""
+
+    epoch: int
+    crops: Tuple[Tuple[int, int], ...]
+
+    def share(self, rank: int, workers: int) -> CropPlan:
+        """What one of several machines does of it."""
+        return replace(self, crops=self.crops[rank::workers])
+
+
+@dataclass(frozen=True)
+class PageBatches:
+    """Plans and makes batches.
+
+    Attributes:
+        pictures: pages, as :func:`htrlib.training.collecting.keep_pages` gives them.
+        lines: of each picture, in its pixels.
+        whole: crops show a page at the size at which paragraphs are looked for; otherwise they show
+            lines at all the heights at which lines are looked for.
+        area: pixels that a page is shown at, where `whole`; a page without lines in any case.
+        channels: of the labels, from the last: areas of lines, then their cores.
+        crops: of a page in an epoch.
+        rows: crops of a batch, on all devices.
+        seed: of everything random here.
+    """
+
+    pictures: Pictures
+    lines: Tuple[Lines, ...]
+    whole: bool
+    area: float
+    channels: int
+    crops: int
+    rows: int
+    seed: int
+
+    def plan(self, epoch: int) -> List[CropPlan]:
+        """The batches of an epoch; the last is filled up with crops of the epoch's start."""
+        pairs = [(page, n) for page in range(len(self.pictures)) for n in range(self.crops)]
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(pairs)).tolist()
+        order += order[: -len(order) % self.rows]
+        starts = range(0, len(order) - self.rows + 1, self.rows)
+        return [
+            CropPlan(epoch, tuple(pairs[index] for index in order[at : at + self.rows]))
+            for at in starts
+        ]
+
+    def make(self, plan: CropPlan) -> Arrays:
+        """A batch.
+
+        Returns:
+            ink (N, 1, S, S) uint8, labels (N, channels, S / 2, S / 2) uint8; columns (1,).
+        """
+        pairs = [self.crop(page, plan.epoch, number) for page, number in plan.crops]
+        return {
+            "ink": np.stack([ink for ink, _ in pairs])[:, np.newaxis],
+            "labels": np.stack([labels for _, labels in pairs]),
+            "columns": np.array([SIDE * len(pairs)], np.float32),
+        }
+
+    def crop(
+        self, page: int, epoch: int, number: int
+    ) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """(S, S) ink of a random square and its labels."""
+        rng = np.random.default_rng((self.seed, epoch, page, number))
+        image, lines = self.pictures[page], self.lines[page]
+        scale = min(self._scale(image.size, lines, rng), LARGEST_SCALE)
+        ink, labels = label_crop(image, lines, scale, SIDE, rng)
+        return ink, labels[-self.channels :]
+
+    def _scale(self, pixels: int, lines: Sequence[TextLine], rng: np.random.Generator) -> float:
+        """Pixels of a crop for each pixel of the page."""
+        height = 0.0 if self.whole else text_height(lines) or _box_height(lines)
+        if height:
+            return math.exp(rng.uniform(*np.log(HEIGHTS))) / height
+        return math.sqrt(self.area / pixels) * math.exp(rng.uniform(-JITTER, JITTER))
+
+
+def _box_height(lines: Sequence[TextLine]) -> float:
+    """The median height of lines' boxes; 0 without any."""
+    return float(np.median([line.box.height for line in lines])) if lines else 0.0
+
+
+def scaled_line(line: TextLine, scale: float) -> TextLine:
+    """A line on a page that is scaled."""
+    polygon, baseline = line.polygon, line.baseline
+    return replace(
+        line,
+        box=line.box.scaled(scale, scale),
+        polygon=polygon
+        and replace(polygon, points=tuple((x * scale, y * scale) for x, y in polygon.points)),
+        baseline=baseline and tuple((x * scale, y * scale) for x, y in baseline),
+    )

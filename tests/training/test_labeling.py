@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from htrlib import Box, Size, TextLine, Trainer, TrainerConfig
+from htrlib.bundle import load_bundle, write_bundle
+from htrlib.charset import Charset
+from htrlib.data import Dataset, LabeledLine, PageSample
+from htrlib.errors import ConfigError, DatasetError
+from htrlib.networks import build
+from htrlib.networks.runner import get_parameters
+from htrlib.training import page_batches
+from htrlib.training.labeling import LineSegmentationTask
+
+LABELER = {"num_labels": 2, "channels": [4, 6]}
+CONFIG = TrainerConfig(
+    epochs=10, workers=0, warmup=2, learning_rate=2e-2, average=0.5, crops_per_page=4
+)
+
+
+def make_page(seed, name):
+    rng = np.random.default_rng(seed)
+    image = np.full((300, 400), 230, np.uint8)
+    lines = []
+    for row in range(3):
+        top = 30 + 90 * row
+        image[top : top + 40, 40:360] = np.where(rng.random((40, 320)) < 0.5, 20, 230)
+        lines.append(LabeledLine("text", TextLine(Box(40, top, 360, top + 40))))
+    return PageSample(lambda: image, Size(400, 300), name, tuple(lines))
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_batches, "SIDE", 96)
+    block = build("line-segmentation", LABELER)
+    block.initialize()
+    other = build("paragraph", {**LABELER, "num_labels": 1})
+    other.initialize()
+    networks = {"line-segmentation": LABELER, "paragraph": {**LABELER, "num_labels": 1}}
+    config = {"name": "b", "version": "1", "networks": networks}
+    parameters = {"line-segmentation": get_parameters(block), "paragraph": get_parameters(other)}
+    write_bundle(tmp_path / "b", config, Charset.from_text("ab"), parameters)
+    return tmp_path / "b"
+
+
+@pytest.mark.parametrize("task", ["line-segmentation", "paragraph"])
+def test_a_labeler_learns_where_lines_are(task, bundle, tmp_path):
+    train = Dataset(tuple(make_page(seed, str(seed)) for seed in range(4)))
+    validation = Dataset((make_page(9, "9"),))
+    init = load_bundle(bundle)
+    trainer = Trainer(task, config=CONFIG, init=init, directory=tmp_path / "run", device="cpu")
+    first = trainer.fit(train, validation)
+    assert first.best < 0.5
+    trainer.save(tmp_path / "result")
+    result = load_bundle(tmp_path / "result")
+    assert result.config["training"]["validation_loss"] == round(first.best, 4)
+    before, after = (b.parameters(task)["head.weight"] for b in (init, result))
+    assert not np.array_equal(before, after)
+
+
+def test_batches_are_those_of_the_seed(bundle, tmp_path):
+    task = LineSegmentationTask(CONFIG, load_bundle(bundle), {})
+    task.prepare(Dataset((make_page(0, "0"), make_page(1, "1"))), None, tmp_path)
+    (first, _), (other, again) = task.plan(0, True), task.plan(1, True)
+    assert first != other
+    assert task.samples(first) == ("0", "1")
+    made, repeated = task.source.make(again), task.source.make(again)
+    np.testing.assert_array_equal(made["ink"], repeated["ink"])
+    assert made["labels"].shape == (4, 2, 48, 48)
+    assert made["labels"].any()
+
+
+def test_a_page_of_another_size_than_annotated_is_left_out(bundle, tmp_path):
+    wrong = replace(make_page(1, "wrong"), size=Size(9, 9))
+    config = replace(CONFIG, epochs=1)
+    trainer = Trainer(
+        "line-segmentation", config=config, init=bundle, directory=tmp_path / "r", device="cpu"
+    )
+    result = trainer.fit(Dataset((make_page(0, "0"), wrong)))
+    (problem,) = result.problems
+    assert (problem.source, problem.skipped) == ("wrong", "page")
+
+
+def test_pages_without_lines_are_no_data(bundle, tmp_path):
+    empty = replace(make_page(0, "0"), lines=())
+    trainer = Trainer("line-segmentation", init=bundle, directory=tmp_path / "r", device="cpu")
+    with pytest.raises(DatasetError, match="place"):
+        trainer.fit(Dataset((empty,)))
+    with pytest.raises(ConfigError, match="init"):
+        Trainer("paragraph", directory=tmp_path / "r").fit(Dataset((empty,)))
