@@ -237,14 +237,8 @@ class _CtcLoss(gluon.HybridBlock):
         self.network = network
         self._extra_head = extra_head
 
-    def hybrid_forward(
-        self,
-        F: Any,
-        ink: Any,
-        frames: Any,
-        labels: Any,
-        lengths: Any,  # noqa: N803
-    ) -> Any:
+    def hybrid_forward(self, F: Any, *inputs: Any) -> Any:  # noqa: N803 - Gluon names it so
+        ink, frames, labels, lengths = inputs
         total = None
         heads = self.network(F.cast(ink, "float32") / 255)
         for logits, weight in zip(heads, (1.0, self._extra_head)):

@@ -188,7 +188,7 @@ def test_a_loss_that_is_no_number_names_the_batch_and_its_samples(trainer, lines
         return {**make(task), "head.bias": np.full(len(task.charset) + 1, np.nan, np.float32)}
 
     monkeypatch.setattr(LineRecognitionTask, "initial", poisoned)
-    with pytest.raises(NonFiniteLossError, match="epoch 0, batch 0.*line-0-") as caught:
+    with pytest.raises(NonFiniteLossError, match=r"epoch 0, batch 0.*line-0-") as caught:
         trainer(config).fit(lines(8))
     assert (caught.value.epoch, caught.value.batch) == (0, 0)
     assert caught.value.samples

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from htrlib.bundle import load_bundle
+from htrlib.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Lines that say "ab" and "c"."""
+    for number in range(6):
+        Image.new("L", (90, 30), 200 + number).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text("ab" if number % 2 else "c")
+    return tmp_path
+
+
+@pytest.fixture
+def htr(folder, tiny_bundle):
+    def htr(*arguments):
+        return main(
+            [
+                *("train", "line-recognition", "--init", str(tiny_bundle), "--device", "cpu"),
+                *("--epochs", "1", "--workers", "0", "--output", str(folder / "new")),
+                *map(str, arguments),
+            ]
+        )
+
+    return htr
+
+
+@pytest.fixture
+def tiny_bundle(tiny_bundle):
+    """That of the other tests has no numbers of its input."""
+    from htrlib.bundle import write_bundle
+
+    bundle = load_bundle(tiny_bundle)
+    numbers = dict(bundle.network_config("line-recognition"))
+    numbers.update(height=16, width_multiple=32, max_width=256)
+    parameters = {"line-recognition": bundle.parameters("line-recognition")}
+    config = {"name": "tiny", "version": "8", "networks": {"line-recognition": numbers}}
+    write_bundle(tiny_bundle, config, bundle.charset, parameters)
+    return tiny_bundle
+
+
+def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, capsys):
+    assert htr("--train", "lines", folder) == 0
+    out = capsys.readouterr().out
+    assert "validation_cer=" in out
+    assert f"{folder / 'new'}: 1 steps" in out
+    assert load_bundle(folder / "new").config["training"]["init"] == "tiny 8"
+    assert htr("--train", "lines", folder) == 0
+    out = capsys.readouterr().out
+    assert "going on after step 1" in out
+    assert "validation_cer=" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--train", "lines", "nowhere"), "nowhere: there is no such file or folder"),
+        (("--train", "words", "nowhere"), "no data format 'words'"),
+        (("--train", "lines", "{}", "--learning-rate", "-1"), "learning_rate is above 0"),
+        (("--train", "lines", "{}", "--epochs", "many"), "epochs is of the kind int, found 'many'"),
+        (("--train", "lines", "{}", "--set", "dropout"), "--set takes NAME=VALUE"),
+        (("--train", "lines", "{}", "--set", "drop=1"), "no option drop of training"),
+        (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
+        (("--train", "lines", "{}", "--device", "tpu"), "a device is"),
+        (("--train", "lines", "{}", "--share", "1.5"), "a fraction lies between 0 and 1"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(folder, htr, capsys, arguments, message):
+    assert htr(*(argument.format(folder) for argument in arguments)) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
