@@ -15,7 +15,7 @@ import argparse
 import itertools
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
@@ -32,38 +32,18 @@ from htrlib.data.handwriting import load_fonts
 from htrlib.data.samples import LabeledLine
 from htrlib.data.synthetic import render_page
 from htrlib.document import LogProbs
-from htrlib.metrics import ErrorRate
 from htrlib.stages.calibration import (
     UNCALIBRATED,
     auroc,
     expected_calibration_error,
     fit_calibration,
-    fit_line_exponent,
     reliability,
-    words_right,
 )
-from htrlib.stages.decoding import read_line, read_with_evidence
-from htrlib.stages.decoding_options import DecodingOptions, bundled_options
-
-WEIGHTS = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
-BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)
+from htrlib.stages.decoding_options import bundled_options
+from htrlib.training.tuning import Judged, calibrate, choose_weights, error_rate, judge
 
 Lines = List[Tuple[LogProbs, str]]
 Bins = Sequence[Tuple[float, float, int]]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """The words that were read: what speaks for each, and whether it is right."""
-
-    evidence: NDArray[np.float64]
-    correct: NDArray[np.bool_]
-    lines: Tuple[int, ...]  # the number of words of each line that has any
-
-    def by_line(self, values: Sequence[Any]) -> List[Sequence[Any]]:
-        """The words' values, line by line."""
-        ends = list(itertools.accumulate(self.lines))
-        return [values[end - count : end] for count, end in zip(self.lines, ends)]
 
 
 def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bundle) -> Lines:
@@ -107,49 +87,13 @@ def synthetic_lines(root: Path, bundle: Bundle, count: int) -> Lines:
     return lines[:count]
 
 
-def error_rate(lines: Lines, options: DecodingOptions) -> float:
-    """Character error rate."""
-    rate = ErrorRate()
-    for log_probs, text in lines:
-        rate.add(text, read_line(log_probs, options).text)
-    return rate.rate
-
-
-def tune(lines: Lines, options: DecodingOptions) -> DecodingOptions:
-    """The options with the weights of the fewest errors."""
-    choices = [
-        replace(options, lm_weight=weight, insertion_bonus=bonus)
-        for weight, bonus in itertools.product(WEIGHTS, BONUSES)
-    ]
-    rates = [error_rate(lines, choice) for choice in tqdm(choices, desc="weights")]
-    return choices[int(np.argmin(rates))]
-
-
-def judge(lines: Lines, options: DecodingOptions) -> Judged:
-    """Read lines, and compare their words with the true ones."""
-    evidence: List[Tuple[float, ...]] = []
-    correct: List[bool] = []
-    counts: List[int] = []
-    for log_probs, text in lines:
-        found, rows = read_with_evidence(log_probs, options)
-        if rows:
-            evidence += rows
-            correct += words_right([word.text for word in found.words], text.split())
-            counts.append(len(rows))
-    return Judged(np.array(evidence), np.array(correct), tuple(counts))
-
-
-def calibrate(judged: Judged) -> Tuple[Dict[str, Any], Bins, Bins]:
+def fit_confidences(judged: Judged) -> Tuple[Dict[str, Any], Bins, Bins]:
     """The calibration's configuration, and the reliability before and after it.
 
     The reliability after is that of words of every fifth line, by a calibration fitted on the
     others: a figure for words that it has not seen.
     """
-    fitted = fit_calibration(judged.evidence, judged.correct)
-    by_line = judged.by_line(fitted.words(judged.evidence.tolist()))
-    lines_right = np.array([all(line) for line in judged.by_line(judged.correct.tolist())])
-    fitted = replace(fitted, line_exponent=fit_line_exponent(by_line, lines_right))
-
+    fitted = calibrate(judged)
     fold = np.repeat(np.arange(len(judged.lines)) % 5, judged.lines)
     after = np.empty(len(fold))
     for part in range(5):
@@ -204,13 +148,13 @@ def main() -> int:
     options = replace(bundled_options(bundle), calibration=UNCALIBRATED)
     real = real_lines(args.data, bundle)
     print(f"best path: CER {error_rate(real, replace(options, method='greedy')):.4f}")
-    options = tune(real, options)
+    options = choose_weights(real, options)
     print(
         f"weight {options.lm_weight}, bonus {options.insertion_bonus}: "
         f"CER {error_rate(real, options):.4f}"
     )
     lines = real + synthetic_lines(args.data, bundle, args.synthetic)
-    calibration, before, after = calibrate(judge(lines, options))
+    calibration, before, after = fit_confidences(judge(lines, options))
     section = {
         **bundle.decoding,
         "method": "beam",

@@ -107,7 +107,7 @@ def _marked_line(
     strip = line_strip(line, margin)
     ink = cut_line(page, strip, height)
     if line.polygon is None:
-        return ink & ~OUTSIDE
+        return np.bitwise_and(ink, ~OUTSIDE)
     outside = (cut_line(page, strip, height, line.polygon) == 0) & (ink > 0)
     return (ink & ~OUTSIDE) | outside
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from htrlib import ConfigError, TrainerConfig
+from htrlib.data.augment import LineAugmentation
+
+
+def test_strings_give_what_values_give():
+    config = TrainerConfig.from_dict(
+        {
+            "epochs": "7",
+            "minutes": "12.5",
+            "patience": "none",
+            "freeze_batch_statistics": "true",
+            "augmentation": '{"slant": 0.1, "margins": [0, 0.1]}',
+            "charset": "keep",
+        }
+    )
+    assert config == TrainerConfig(
+        epochs=7,
+        minutes=12.5,
+        patience=None,
+        freeze_batch_statistics=True,
+        augmentation=LineAugmentation(slant=0.1, margins=(0.0, 0.1)),
+        charset="keep",
+    )
+    assert TrainerConfig.from_dict({"augmentation": "off"}).augmentation is None
+    assert TrainerConfig.from_dict({"augmentation": "on"}) == TrainerConfig()
+
+
+def test_a_configuration_survives_its_dictionary():
+    config = TrainerConfig(dropout=0.2, workers=3)
+    assert TrainerConfig.from_dict(config.to_dict()) == config
+    assert config.processes == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs is at least 1, found 0"),
+        ({"learning_rate": 0.0}, "learning_rate is above 0"),
+        ({"minutes": float("nan")}, "minutes is above 0"),
+        ({"average": 1.0}, "average is from 0 to below 1"),
+        ({"charset": "new"}, "charset is one of extend, keep, data"),
+        ({"workers": -1}, "workers is at least 0"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainerConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epoch": "1"}, "no option epoch of training; there are augmentation"),
+        ({"epochs": "1.5"}, "epochs is of the kind int, found '1.5'"),
+        ({"freeze_batch_statistics": "perhaps"}, "of the kind bool"),
+        ({"augmentation": '{"slat": 1}'}, "of the kind LineAugmentation"),
+    ],
+)
+def test_hyperparameters_that_are_none_are_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainerConfig.from_dict(options)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from htrlib.charset import Charset
+from htrlib.document import LogProbs
+from htrlib.stages.best_path import best_path
+from htrlib.stages.decoding_options import DecodingOptions
+from htrlib.training.tuning import fit_temperature, refit, text_log_probs
+
+CHARSET = Charset.from_text("ab ")
+
+
+def normalized(values):
+    values = np.asarray(values, np.float64)
+    return (values - np.log(np.exp(values).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def collapsed(path, blank):
+    kept = [label for label, _ in itertools.groupby(path)]
+    return [label for label in kept if label != blank]
+
+
+@pytest.mark.parametrize("labels", [[0], [0, 0], [1, 0], [0, 1, 0], [0, 0, 0]])
+def test_the_probability_of_a_text_is_that_of_all_its_paths(labels):
+    values = normalized(np.random.default_rng(1).normal(size=(4, 4)))
+    expected = sum(
+        np.exp(sum(values[frame, label] for frame, label in enumerate(path)))
+        for path in itertools.product(range(4), repeat=4)
+        if collapsed(path, 3) == labels
+    )
+    assert np.exp(text_log_probs(values, labels, [1.0]))[0] == pytest.approx(expected, rel=1e-5)
+
+
+def noisy_lines(sharpness, count=150):
+    """Frames drawn so that their probabilities hold, then sharpened by a factor."""
+    rng = np.random.default_rng(3)
+    lines = []
+    for _ in range(count):
+        values = normalized(rng.normal(0, 2.0, (24, 4)))
+        drawn = [int(rng.choice(4, p=np.exp(row) / np.exp(row).sum())) for row in values]
+        text = CHARSET.decode(collapsed(drawn, 3))
+        lines.append((LogProbs(normalized(values * sharpness), CHARSET), text))
+    return lines
+
+
+@pytest.mark.parametrize("sharpness", [0.7, 1.0, 2.0])
+def test_the_temperature_undoes_how_sure_a_recognizer_is(sharpness):
+    assert fit_temperature(noisy_lines(sharpness)) == pytest.approx(sharpness, rel=0.12)
+
+
+def test_texts_that_cannot_be_written_leave_the_temperature_alone():
+    lines = [(line, "é" * 40) for line, _ in noisy_lines(2.0, 3)]
+    assert fit_temperature(lines) == 1.0
+
+
+def test_refitting_gives_a_section_for_the_bundle():
+    lines = noisy_lines(2.0, 60)
+    section, rates = refit(lines, DecodingOptions(beam_width=4), {"method": "beam"})
+    assert section["method"] == "beam"
+    assert section["temperature"] == pytest.approx(2.0, rel=0.2)
+    assert set(section["calibration"]) == {"weights", "bias", "line_exponent"}
+    assert rates["after"] <= rates["before"] + 0.05
+
+
+def test_too_few_wrong_words_leave_the_confidences_as_they_were():
+    lines = [
+        (line, CHARSET.decode(best_path(line.values).labels)) for line, _ in noisy_lines(9.0, 6)
+    ]
+    section, _ = refit(lines, DecodingOptions(beam_width=4), {"calibration": "as it was"})
+    assert section["calibration"] == "as it was"
