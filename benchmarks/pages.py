@@ -3,21 +3,25 @@
     python benchmarks/pages.py ../shared/data/csafe/pages --limit 20 --tesseract
     python benchmarks/pages.py PAGES --dev ../shared/data/csafe/transcripts.json
 
-Prints pages a second for each stage and the whole, and the peak memory of this process. The first
-page is read once before the clock starts. Figures are ratios: Tesseract runs on the same pages in
-the same run, one process with its own threads.
+Prints milliseconds for each stage in this process (the first page is read once before the clock
+starts), then pages a second and peak memory of the command `htr transcribe` on all pages, its start
+included. Figures are ratios: Tesseract runs on the same pages in the same run, as its command does
+by itself, one page after the other with its own threads, and as its friends run it, one thread a
+page and a page a core.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, TypeVar
 
@@ -73,6 +77,70 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
+def stages(paths: List[Path], bundle: Optional[str]) -> None:
+    """The table of what each stage takes, in this process."""
+    read(paths[0], Clock(), bundle)
+    clock = Clock()
+    start = time.perf_counter()
+    lines = sum(read(path, clock, bundle) for path in paths)
+    total = time.perf_counter() - start
+    print(f"{machine()}; {len(paths)} pages, {lines} lines\n")
+    print("| stage | ms a page | share |\n|---|---|---|")
+    for stage, seconds in clock.seconds.items():
+        print(f"| {stage} | {1000 * seconds / len(paths):.0f} | {seconds / total:.0%} |")
+    print(f"| all, one process | {1000 * total / len(paths):.0f} | |\n")
+
+
+def tree_memory(root: int) -> float:
+    """Megabytes that a process and its children take, what they share counted once."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rsplit(")", 1)[1].split()[1])
+    family = {root}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    total = 0
+    for process in family:
+        with contextlib.suppress(OSError):
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            total += int(rollup.split("Pss:")[1].split()[0])
+    return total / 1024
+
+
+def command(paths: List[Path], bundle: Optional[str]) -> float:
+    """Seconds of `htr transcribe` on all pages; prints its peak memory."""
+    extra = ["--bundle", bundle] if bundle else []
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["-m", "htrlib", "transcribe", *map(str, paths), "--output", folder, *extra]
+        start = time.perf_counter()
+        process = subprocess.Popen([sys.executable, *arguments])
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, tree_memory(process.pid))
+            time.sleep(0.1)
+        seconds = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"htr transcribe ended with status {process.returncode}")
+    print(f"htr transcribe, pages a second: {len(paths) / seconds:.2f}; peak {peak:.0f} MB")
+    return seconds
+
+
+def tesseract(paths: List[Path], jobs: int, environment: Dict[str, str]) -> float:
+    """Seconds that Tesseract takes, so many pages at once."""
+
+    def once(path: Path) -> None:
+        arguments = ["tesseract", str(path), "-"]
+        subprocess.run(
+            arguments, capture_output=True, check=True, env={**os.environ, **environment}
+        )
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(once, paths))
+    return time.perf_counter() - start
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -84,27 +152,19 @@ def main() -> int:
     paths = pages_of(args.folder, args.dev)[: args.limit]
     if not paths:
         parser.error(f"no pages in {args.folder}")
-    read(paths[0], Clock(), args.bundle)
-    clock = Clock()
-    start = time.perf_counter()
-    lines = sum(read(path, clock, args.bundle) for path in paths)
-    total = time.perf_counter() - start
-    print(f"{machine()}; {len(paths)} pages, {lines} lines\n")
-    print("| stage | ms a page | share |\n|---|---|---|")
-    for stage, seconds in clock.seconds.items():
-        print(f"| {stage} | {1000 * seconds / len(paths):.0f} | {seconds / total:.0%} |")
-    print(f"| all | {1000 * total / len(paths):.0f} | |")
-    print(f"\npages a second: {len(paths) / total:.2f}")
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    stages(paths, args.bundle)
+    ours = command(paths, args.bundle)
     if args.tesseract:
         if shutil.which("tesseract") is None:
             print("Tesseract is not installed")
             return 1
-        start = time.perf_counter()
-        for path in paths:
-            subprocess.run(["tesseract", str(path), "-"], capture_output=True, check=True)
-        peer = time.perf_counter() - start
-        print(f"Tesseract, pages a second: {len(paths) / peer:.2f}; htrlib is {peer / total:.1f} x")
+        cores = len(os.sched_getaffinity(0))
+        for name, jobs, environment in (
+            ("with its own threads", 1, {}),
+            ("one thread a page, a page a core", cores, {"OMP_THREAD_LIMIT": "1"}),
+        ):
+            peer = tesseract(paths, jobs, environment)
+            print(f"Tesseract, {name}: {len(paths) / peer:.2f}; htr is {peer / ours:.2f} x")
     return 0
 
 

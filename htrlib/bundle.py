@@ -149,6 +149,7 @@ class Bundle:
             if key not in self._networks:
                 block = networks.build(name, self.network_config(name))
                 runner.set_parameters(block, self.parameters(name), device)
+                block = networks.for_inference(block)
                 block.hybridize()
                 self._networks[key] = block
             return self._networks[key]

@@ -57,6 +57,7 @@ class TranscribeConfig:
         decoder: "beam" or "greedy".
         beam_width: how many readings beam search follows.
         language_model: "bundled", "none", or the path of a model.
+        jobs: how many pictures are read at once, or None: one a core.
     """
 
     paths: Tuple[Path, ...]
@@ -68,6 +69,7 @@ class TranscribeConfig:
     decoder: str = "beam"
     beam_width: int = 25
     language_model: str = "bundled"
+    jobs: Optional[int] = None
 
 
 def add_parser(commands: Any) -> None:
@@ -115,6 +117,13 @@ def add_parser(commands: Any) -> None:
         metavar="PATH|none",
         help="a model of `htr lm build`, or none (default: the bundle's)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="pictures read at once, each by a process of half a gigabyte (default: one a core, "
+        "at most 8; on a GPU always one)",
+    )
     parser.set_defaults(run=_run_parsed)
 
 
@@ -144,10 +153,12 @@ def run(config: TranscribeConfig) -> int:
         BundleError, DeviceError: as for `Bundle.network`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
-    from htrlib.pipeline import Pipeline  # here, for `htr --help` does without MXNet
+    from htrlib.cli.jobs import processes, read_files  # here, for `htr --help` does without MXNet
+    from htrlib.pipeline import Pipeline
 
     parse_device(config.device)
     inputs = [picture for path in config.paths for picture in _pictures(path)]
+    jobs = processes(config.jobs, len(inputs), config.device)
     _check_names(inputs, config)
     bundle = load_bundle(config.bundle)
     pipeline = Pipeline(bundle=bundle, device=config.device, decode=_decoder(config, bundle))
@@ -155,13 +166,13 @@ def run(config: TranscribeConfig) -> int:
         config.output.mkdir(parents=True, exist_ok=True)
     failed = False
     # disable=None: no bar where standard error is no terminal
-    with tqdm(inputs, unit="file", disable=None if len(inputs) > 1 else True) as progress:
-        for number, path in enumerate(progress):
-            try:
-                result = pipeline.transcribe(path)
-            except ImageError as error:
+    with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
+        outcomes = read_files(inputs, pipeline, jobs)
+        for number, (path, result) in enumerate(outcomes):
+            progress.update()
+            if isinstance(result, ImageError):
                 failed = True
-                tqdm.write(f"htr: {error}", file=sys.stderr)
+                tqdm.write(f"htr: {result}", file=sys.stderr)
                 continue
             _deliver(path, result, config, heading=_heading(path, number, len(inputs), config))
     return int(failed)

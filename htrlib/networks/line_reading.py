@@ -1,8 +1,10 @@
 """Read lines of any widths with the recognizer at once, each as if it stood alone.
 
-The convolutions see all lines side by side on one long strip, with so much paper between them that
-no line reaches into another's columns: nothing is computed for padding. The LSTMs see a batch of
-lines, each of its own length: what comes after a line's end tells its other end nothing.
+All lines lie side by side on one long strip, with so much paper between them that no line reaches
+into another's columns: little is computed for padding. The convolutions see the strip in tiles of
+few widths, since each new width costs a plan, and each tile sees as much of its neighbors as its
+convolutions reach. The LSTMs see a batch of lines, each of its own length: what comes after a
+line's end tells its other end nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ from htrlib.networks import mx
 from htrlib.networks.recognizer import LineRecognizer
 from htrlib.networks.runner import lock
 
-STRIP = 4096  # columns of ink on a strip; a line that is wider has a strip of its own
-STRIP_MULTIPLE = 512  # widths of strips are padded to it, so that few shapes occur
+TILES = (256, 512, 1024, 1536, 2048)  # columns of ink that the convolutions see at once
 FRAMES_MULTIPLE = 32  # so are the lengths of a batch
 BATCH = 16  # lines that the LSTMs see at once, at most
 Ink = NDArray[np.uint8]
@@ -33,10 +34,12 @@ def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[n
         for each line (T, C) float32 logits, T = ceil(W / frame width).
     """
     with lock:
+        if not lines:
+            return ()
         frames = [-(-line.shape[1] // network.frame_width) for line in lines]
-        columns: Dict[int, Any] = {}
-        for members in _strips([line.shape[1] for line in lines], network):
-            columns.update(_encode(network, lines, frames, members))
+        strip, starts = _strip(network, lines, frames)
+        encoded = _encode(network, strip)
+        columns = [encoded[start : start + count] for start, count in zip(starts, frames)]
         logits: Dict[int, NDArray[np.float32]] = {}
         by_length = sorted(range(len(lines)), key=frames.__getitem__)
         for start in range(0, len(lines), BATCH):
@@ -48,43 +51,36 @@ def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[n
         return tuple(logits[index] for index in range(len(lines)))
 
 
-def _room(width: int, network: LineRecognizer) -> int:
-    """Columns that a line takes on a strip, with the paper after it."""
-    whole = -(-width // network.frame_width) * network.frame_width
-    return whole + network.reach
+def _strip(
+    network: LineRecognizer, lines: Sequence[Ink], frames: Sequence[int]
+) -> Tuple[NDArray[np.float32], List[int]]:
+    """(H, W) ink of all lines with paper around each, and the frames at which they start."""
+    gap = network.reach // network.frame_width
+    starts = [gap + int(before) for before in np.cumsum([0, *(count + gap for count in frames)])]
+    strip = np.zeros((lines[0].shape[0], starts.pop() * network.frame_width), np.float32)
+    for line, start in zip(lines, starts):
+        left = start * network.frame_width
+        strip[:, left : left + line.shape[1]] = line / np.float32(255.0)
+    return strip, starts
 
 
-def _strips(widths: Sequence[int], network: LineRecognizer) -> List[List[int]]:
-    """Which lines share a strip."""
-    strips: List[List[int]] = []
-    free = 0
-    for index, width in enumerate(widths):
-        room = _room(width, network)
-        if not strips or room > free:
-            strips.append([])
-            free = STRIP - network.reach
-        strips[-1].append(index)
-        free -= room
-    return strips
-
-
-def _encode(
-    network: LineRecognizer, lines: Sequence[Ink], frames: Sequence[int], members: Sequence[int]
-) -> Dict[int, Any]:
-    """The (T, C) columns of the lines on a strip."""
-    starts = np.cumsum(
-        [network.reach, *(_room(lines[index].shape[1], network) for index in members)]
-    )
-    width = -(-int(starts[-1]) // STRIP_MULTIPLE) * STRIP_MULTIPLE
-    strip = np.zeros((1, 1, lines[0].shape[0], width), np.float32)
-    for start, index in zip(starts, members):
-        strip[0, 0, :, start : start + lines[index].shape[1]] = lines[index] / np.float32(255.0)
+def _encode(network: LineRecognizer, strip: NDArray[np.float32]) -> Any:
+    """(T, C) columns of a strip that begins and ends with paper, tile by tile."""
     device = network.head.weight.list_ctx()[0]
-    columns = network.encode(mx.nd, mx.nd.array(strip, ctx=device))[:, 0]
-    return {
-        index: columns[start // network.frame_width : start // network.frame_width + frames[index]]
-        for start, index in zip(starts.tolist(), members)
-    }
+    height, width = strip.shape
+    step = network.frame_width
+    parts: List[Any] = []
+    left = 0
+    while left + 2 * network.reach < width or not parts:
+        tile = next((tile for tile in TILES if left + tile >= width), TILES[-1])
+        ink = np.zeros((1, 1, height, tile), np.float32)
+        seen = strip[:, left : left + tile]
+        ink[0, 0, :, : seen.shape[1]] = seen
+        first = 0 if left == 0 else network.reach // step
+        last = (tile - network.reach) // step
+        parts.append(network.encode(mx.nd, mx.nd.array(ink, ctx=device))[first:last, 0])
+        left += tile - 2 * network.reach
+    return mx.nd.concat(*parts, dim=0)
 
 
 def _sequence(

@@ -14,7 +14,7 @@ from htrlib.geometry import Box, Point
 from htrlib.networks.runner import run
 from htrlib.page_image import Region, cut_region, page_ink
 
-SIDE_MULTIPLE = 128  # pixels: sides are padded to it, so that few shapes of input occur
+SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
 LARGEST_SCALE = 2.0  # small scans are enlarged no further
 
 BundleLike = Union[str, Bundle, None]
@@ -77,5 +77,6 @@ def label_region(
     rows, columns = -(-height // 2), -(-width // 2)
     probabilities = 1.0 / (1.0 + np.exp(-logits[0, :, :rows, :columns]))
     even = np.pad(ink, ((0, height % 2), (0, width % 2)))
-    halved = even.reshape(rows, 2, columns, 2).max(axis=(1, 3))
+    rows_of_two = np.maximum(even[::2], even[1::2])
+    halved = np.maximum(rows_of_two[:, ::2], rows_of_two[:, 1::2])
     return Labels(probabilities, halved, region)

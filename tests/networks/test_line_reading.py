@@ -44,12 +44,12 @@ def test_what_a_line_says_does_not_depend_on_its_neighbors(network: Any, widths:
         np.testing.assert_allclose(said, alone, atol=1e-4)
 
 
-def test_lines_that_fill_several_strips_and_batches_come_back_in_order(
+def test_lines_that_fill_several_tiles_and_batches_come_back_in_order(
     network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [ink(width) for width in (90, 10, 200, 64, 130)]
     expected = read_lines(network, lines)
-    monkeypatch.setattr(line_reading, "STRIP", 160)
+    monkeypatch.setattr(line_reading, "TILES", (64, 128))
     monkeypatch.setattr(line_reading, "BATCH", 2)
     for said, other in zip(read_lines(network, lines), expected):
         np.testing.assert_allclose(said, other, atol=1e-4)
