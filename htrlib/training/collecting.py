@@ -106,10 +106,10 @@ def _marked_line(
         raise DatasetError(f"its box {line.box.as_tuple()} lies outside the picture")
     strip = line_strip(line, margin)
     ink = cut_line(page, strip, height)
-    if line.polygon is None:
-        return np.bitwise_and(ink, ~OUTSIDE)
-    outside = (cut_line(page, strip, height, line.polygon) == 0) & (ink > 0)
-    return (ink & ~OUTSIDE) | outside
+    marked: NDArray[np.uint8] = ink & ~OUTSIDE
+    if line.polygon is not None:
+        marked |= (cut_line(page, strip, height, line.polygon) == 0) & (ink > 0)
+    return marked
 
 
 def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
