@@ -1,7 +1,8 @@
 """Speed of reading pages: end to end and by stage, beside Tesseract on the same pages.
 
-    python benchmarks/pages.py ../shared/data/csafe/pages --limit 20 --tesseract
-    python benchmarks/pages.py PAGES --dev ../shared/data/csafe/transcripts.json
+    python benchmarks/pages.py ../shared/data/csafe/transcripts.json \
+        ../shared/data/copiste/pages.json --tesseract
+    python benchmarks/pages.py FOLDER
 
 Prints milliseconds for each stage in this process (the first page is read once before the clock
 starts), then pages a second and peak memory of the command `htr transcribe` on all pages, its start
@@ -45,12 +46,12 @@ class Clock:
         return result
 
 
-def pages_of(folder: Path, dev: Optional[Path]) -> List[Path]:
-    """The pages of a folder, or those of it that an annotation puts in the split `dev`."""
-    if dev is not None:
-        samples = data.load("pages_json", dev, split="dev").pages
-        return [folder / Path(sample.source).name for sample in samples]
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+def pages_of(source: Path) -> List[Path]:
+    """The pictures of a folder, or the pages that an annotation puts in the split `dev`."""
+    if source.is_dir():
+        return sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+    samples = data.load("pages_json", source, split="dev").pages
+    return [Path(sample.image) for sample in samples if isinstance(sample.image, (str, Path))]
 
 
 def read(path: Path, clock: Clock, bundle: Optional[str]) -> int:
@@ -118,7 +119,7 @@ def command(paths: List[Path], bundle: Optional[str]) -> float:
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, tree_memory(process.pid))
-            time.sleep(0.1)
+            time.sleep(0.5)  # to look costs the command time
         seconds = time.perf_counter() - start
         if process.returncode:
             raise SystemExit(f"htr transcribe ended with status {process.returncode}")
@@ -143,15 +144,16 @@ def tesseract(paths: List[Path], jobs: int, environment: Dict[str, str]) -> floa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--dev", type=Path, help="pages.json or transcripts.json: its dev pages")
+    parser.add_argument(
+        "source", type=Path, nargs="+", help="a folder of pictures, or a pages.json: its dev pages"
+    )
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--bundle")
     parser.add_argument("--tesseract", action="store_true")
     args = parser.parse_args()
-    paths = pages_of(args.folder, args.dev)[: args.limit]
+    paths = [path for source in args.source for path in pages_of(source)][: args.limit]
     if not paths:
-        parser.error(f"no pages in {args.folder}")
+        parser.error("no pages there")
     stages(paths, args.bundle)
     ours = command(paths, args.bundle)
     if args.tesseract:

@@ -26,6 +26,7 @@ LAYERS = (
     ("aws",),
     ("training",),
     ("evaluation",),
+    ("jobs",),
     ("pipeline",),
     ("stages", "formats"),
     ("bundle",),
@@ -40,8 +41,9 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # `data` knows pictures and types; only its batches for training are MXNet's.
 EXCEPTIONS = {("data.batching", "networks")}
 
-# Decoding is a stage too; that it loads without MXNet is seen further down.
-NETWORK_USERS = {"bundle", "data.batching", "networks", "stages", "training"}
+# Decoding is a stage too; that it loads without MXNet is seen further down. Jobs load MXNet before
+# they fork, so that they share it.
+NETWORK_USERS = {"bundle", "data.batching", "jobs", "networks", "stages", "training"}
 
 # library -> the parts of htrlib that may import it
 CONFINED = {

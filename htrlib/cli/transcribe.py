@@ -153,7 +153,7 @@ def run(config: TranscribeConfig) -> int:
         BundleError, DeviceError: as for `Bundle.network`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
-    from htrlib.cli.jobs import processes, read_files  # here, for `htr --help` does without MXNet
+    from htrlib.jobs import processes, read_files  # here, for `htr --help` does without MXNet
     from htrlib.pipeline import Pipeline
 
     parse_device(config.device)
