@@ -26,7 +26,6 @@ from htrlib.networks.ssd import SsdConfig
 
 LANGUAGE_MODEL = "english-french.lm"
 HEIGHT = 64  # of the recognizer's input
-WIDTH_MULTIPLE = 128  # its widths are padded to it
 MAX_WIDTH = 3072  # wider lines are cut
 
 
@@ -59,7 +58,6 @@ def main() -> None:
         networks["line-recognition"] = {
             **asdict(RecognizerConfig(len(charset) + 1)),
             "height": HEIGHT,
-            "width_multiple": WIDTH_MULTIPLE,
             "max_width": MAX_WIDTH,
         }
     files = {"paragraph": args.paragraph, "line-segmentation": args.lines}

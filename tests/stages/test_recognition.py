@@ -23,7 +23,6 @@ NETWORK = {
     "hidden": 5,
     "dropout": 0.0,
     "height": 32,
-    "width_multiple": 64,
     "max_width": 400,
 }
 
