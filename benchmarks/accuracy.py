@@ -35,6 +35,7 @@ from htrlib.evaluation import (
     PageReading,
     TextErrors,
     bundle_decoders,
+    outlined,
     read_lines,
     read_page,
 )
@@ -211,7 +212,9 @@ def main() -> int:
             report.seconds += time.perf_counter() - start
             report.add(sample, reading)
             if args.given_lines and scored(sample):
-                given = [line.line for line in sample.lines if line.line is not None]
+                given = outlined(
+                    page, [line.line for line in sample.lines if line.line is not None], pipeline
+                )
                 report.add_given(sample, read_lines(page, given, pipeline, decoders).texts)
             if args.tesseract and scored(sample):
                 with tempfile.TemporaryDirectory() as folder:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from htrlib.pipeline import Pipeline, transcribe
     from htrlib.stages.decoding import decode
     from htrlib.stages.lines import segment_lines
+    from htrlib.stages.outlines import outline_lines
     from htrlib.stages.paragraph import detect_paragraph
     from htrlib.stages.recognition import recognize_line, recognize_lines
     from htrlib.training.config import TrainerConfig
@@ -92,6 +93,7 @@ __all__ = [
     "load_bundle",
     "load_image",
     "load_pages",
+    "outline_lines",
     "recognize_line",
     "recognize_lines",
     "segment_lines",
@@ -115,6 +117,7 @@ _MODULES = {
     "pipeline": ("Pipeline", "transcribe"),
     "stages.decoding": ("decode",),
     "stages.lines": ("segment_lines",),
+    "stages.outlines": ("outline_lines",),
     "stages.paragraph": ("detect_paragraph",),
     "stages.recognition": ("recognize_line", "recognize_lines"),
     "training.config": ("TrainerConfig",),

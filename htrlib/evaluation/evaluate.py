@@ -28,7 +28,14 @@ from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
 from htrlib.document import TextLine
 from htrlib.errors import DatasetError, ImageError
 from htrlib.evaluation.alignment import parts_by_line
-from htrlib.evaluation.reading import Decoders, PageReading, bundle_decoders, read_lines, read_page
+from htrlib.evaluation.reading import (
+    Decoders,
+    PageReading,
+    bundle_decoders,
+    outlined,
+    read_lines,
+    read_page,
+)
 from htrlib.evaluation.scores import RATES, Rate, TextErrors
 from htrlib.geometry import Box
 from htrlib.metrics import DetectionF1, confusions, normalize, page_text
@@ -162,6 +169,8 @@ def evaluate_lines(
         if image is None:
             continue
         places = [sample.line or _whole(image) for sample in samples]
+        if all(sample.line is not None for sample in samples):
+            places = list(outlined(image, places, pipeline))
         readings = read_lines(image, places, pipeline, decoders)
         tally.see(readings.charset)
         for index, sample in enumerate(samples):

@@ -92,6 +92,18 @@ def read_lines(
     return LineReadings(texts, said[0].charset if said else None)
 
 
+def outlined(
+    page: NDArray[np.uint8], lines: Sequence[TextLine], pipeline: Pipeline
+) -> Tuple[TextLine, ...]:
+    """Given lines; those with a box alone are outlined, if the pipeline's bundle finds lines."""
+    from htrlib.stages.outlines import outline_lines
+
+    bundle = pipeline.bundle
+    if bundle is None or "line-segmentation" not in bundle.config["networks"]:
+        return tuple(lines)
+    return outline_lines(page, lines, bundle=bundle)
+
+
 def read_page(page: NDArray[np.uint8], pipeline: Pipeline, decoders: Decoders) -> PageReading:
     """A page with its paragraph, its lines, and what these say by each decoder.
 
