@@ -14,7 +14,14 @@ from htrlib.evaluation.evaluate import (
     evaluate_pages,
 )
 from htrlib.evaluation.inspection import draw_lines, draw_page
-from htrlib.evaluation.reading import Decoders, PageReading, bundle_decoders, read_lines, read_page
+from htrlib.evaluation.reading import (
+    Decoders,
+    PageReading,
+    bundle_decoders,
+    outlined,
+    read_lines,
+    read_page,
+)
 from htrlib.evaluation.report import to_dict, to_text
 from htrlib.evaluation.scores import Rate, TextErrors
 from htrlib.evaluation.worst_lines import worst_lines, write_worst_lines
@@ -32,6 +39,7 @@ __all__ = [
     "draw_page",
     "evaluate_lines",
     "evaluate_pages",
+    "outlined",
     "read_lines",
     "read_page",
     "to_dict",
