@@ -109,9 +109,10 @@ def cut_page(
 
 
 def save(path: Path, lines: List[CutLine]) -> None:
+    none = np.zeros((HEIGHT, 0), np.uint8)  # a segmenter hardly trained may find no line
     np.savez(
         path,
-        ink=np.concatenate([line.ink for line in lines], axis=1),
+        ink=np.concatenate([none, *(line.ink for line in lines)], axis=1),
         ends=np.cumsum([line.ink.shape[1] for line in lines]),
         texts=np.array([line.text for line in lines]),
         consent=np.array([line.consent for line in lines]),
@@ -120,7 +121,7 @@ def save(path: Path, lines: List[CutLine]) -> None:
 
 def load(path: Path) -> List[CutLine]:
     with np.load(path) as saved:
-        pieces = np.split(saved["ink"], saved["ends"][:-1], axis=1)
+        pieces = np.split(saved["ink"], saved["ends"], axis=1)
         return [
             CutLine(ink, str(text), bool(consent))
             for ink, text, consent in zip(pieces, saved["texts"], saved["consent"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ METHODS = ("labels", "ssd")
 REGION_AREA = 600_000.0  # pixels of the paragraph that the network sees at first
 EXPANSION = 0.03  # of the paragraph's sides: its box may cut ascenders and first letters
 BEST_THICKNESS = 5.5  # labels: of a core, where the network is most at home
+FEW_LINES = 5
+LARGE_WRITING = 3.0  # where few lines are found, the region is looked at so much smaller too
+FAR_MORE = 1.5  # lines found in that way count if they cover so much more
 FINE_THICKNESS = (3.5, 9.0)  # labels: a core outside calls for a second look at another scale
 
 
@@ -70,4 +73,15 @@ def _label_lines(
     if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
         better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
         labels = label_region(page, region, better, bundle, NETWORK, device)
-    return lines_from_labels(labels)
+    lines = lines_from_labels(labels)
+    if len(lines) > FEW_LINES:
+        return lines
+    # A few words that fill the region may be larger than all that the network knows.
+    smaller = label_region(page, region, scale / LARGE_WRITING, bundle, NETWORK, device)
+    larger_lines = lines_from_labels(smaller)
+    return larger_lines if _covered(larger_lines) > FAR_MORE * _covered(lines) else lines
+
+
+def _covered(lines: Sequence[TextLine]) -> float:
+    """The area of lines, each as sure as it is."""
+    return sum(line.confidence * line.box.area for line in lines)

@@ -60,9 +60,9 @@ def test_halving_keeps_thin_strokes(seen: List[NDArray[np.float32]]) -> None:
 
 def test_sides_are_padded_so_that_few_shapes_occur() -> None:
     shapes = {
-        network_input(np.full((height, 130), 255, np.uint8)).shape for height in range(129, 257)
+        network_input(np.full((height, 130), 255, np.uint8)).shape for height in range(129, 193)
     }
-    assert shapes == {(1, 1, 256, 256)}
+    assert shapes == {(1, 1, 192, 192)}
     pixels = network_input(np.full((65, 130), 255, np.uint8))
     assert pixels[0, 0, :65, :130].min() == 1
     assert pixels.sum() == 65 * 130
