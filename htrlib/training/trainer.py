@@ -26,7 +26,7 @@ from htrlib.training.tasks import Parameters, Task
 TASKS: Dict[str, Type[Task]] = {
     task.name: task for task in (ParagraphTask, LineSegmentationTask, LineRecognitionTask)
 }
-TUNING_LINES = 200  # of the validation data, that decoding is fitted to
+TUNING_LINES = 120  # of the validation data, that decoding is fitted to
 
 
 @dataclass(frozen=True)

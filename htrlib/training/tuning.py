@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,20 +53,33 @@ def error_rate(lines: Lines, options: DecodingOptions) -> float:
     return rate.rate
 
 
-def choose_weights(
-    lines: Lines,
-    options: DecodingOptions,
-    weights: Iterable[float] = WEIGHTS,
-    bonuses: Iterable[float] = BONUSES,
-) -> DecodingOptions:
-    """The options with the weights of the fewest errors."""
-    choices = [
-        replace(options, lm_weight=weight, insertion_bonus=bonus)
-        for weight, bonus in itertools.product(weights, bonuses)
-    ]
-    bar = tqdm(choices, desc="choosing weights", leave=False, disable=None)
-    rates = [error_rate(lines, choice) for choice in bar]
-    return choices[int(np.argmin(rates))]
+def choose_weights(lines: Lines, options: DecodingOptions) -> DecodingOptions:
+    """The options with the weights of the fewest errors, out of `WEIGHTS` and `BONUSES`.
+
+    Every other one of each is tried, then those around the best of them.
+    """
+    rates: Dict[Tuple[int, int], float] = {}
+    coarse = itertools.product(range(0, len(WEIGHTS), 2), range(0, len(BONUSES), 2))
+    with tqdm(desc="choosing weights", leave=False, disable=None) as bar:
+        for pairs in (coarse, _around(rates)):
+            for pair in pairs:
+                rates[pair] = error_rate(lines, _weighted(options, pair))
+                bar.update()
+    return _weighted(options, min(rates, key=lambda pair: (rates[pair], pair)))
+
+
+def _around(rates: Mapping[Tuple[int, int], float]) -> Iterator[Tuple[int, int]]:
+    """The neighbors of the best pair that have not been tried; evaluated when first asked for."""
+    best = min(rates, key=lambda pair: (rates[pair], pair))
+    for step in itertools.product((-1, 0, 1), repeat=2):
+        weight, bonus = best[0] + step[0], best[1] + step[1]
+        inside = 0 <= weight < len(WEIGHTS) and 0 <= bonus < len(BONUSES)
+        if inside and (weight, bonus) not in rates:
+            yield weight, bonus
+
+
+def _weighted(options: DecodingOptions, pair: Tuple[int, int]) -> DecodingOptions:
+    return replace(options, lm_weight=WEIGHTS[pair[0]], insertion_bonus=BONUSES[pair[1]])
 
 
 def judge(lines: Lines, options: DecodingOptions) -> Judged:

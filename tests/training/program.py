@@ -1,6 +1,6 @@
 """A training that tests run in a process of its own, to kill it or to join it with others.
 
-python program.py DIRECTORY OPTIONS-AS-JSON
+    python -m tests.training.program DIRECTORY OPTIONS-AS-JSON
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import sys
 
-from conftest import TINY, make_lines
-
 from htrlib import Trainer, TrainerConfig
+from tests.training.conftest import TINY, make_lines
 
 
 def main() -> None:

@@ -47,18 +47,18 @@ def test_two_workers_and_a_server_learn_what_one_process_learns_from_the_joint_b
         "DMLC_NUM_SERVER": "1",
         "DMLC_NODE_HOST": "127.0.0.1",
     }
-    program = "tests/training/program.py"
+    program = ["-m", "tests.training.program"]
     halves = json.dumps({**OPTIONS, "batch_columns": 768})
     joint = json.dumps({**OPTIONS, "batch_columns": 2 * 768})
-    processes = [start([program, tmp_path / "alone", joint])]
+    processes = [start([*program, tmp_path / "alone", joint])]
     for role in ("scheduler", "server"):
         command = ["-m", "htrlib.training.distributed"]
         processes.append(start(command, **cluster, DMLC_ROLE=role))
     for _ in range(2):
-        command = [program, tmp_path / "together", halves]
+        command = [*program, tmp_path / "together", halves]
         processes.append(start(command, **cluster, DMLC_ROLE="worker"))
     try:
-        assert [process.wait(120) for process in processes] == [0] * 5
+        assert [process.wait(900) for process in processes] == [0] * 5
     finally:
         for process in processes:
             process.kill()

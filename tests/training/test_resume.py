@@ -31,7 +31,8 @@ def start(tmp_path):
     def start(name, **variables):
         command = [
             sys.executable,
-            "tests/training/program.py",
+            "-m",
+            "tests.training.program",
             tmp_path / name,
             json.dumps(OPTIONS),
         ]
@@ -55,7 +56,7 @@ def step_of(directory):
 
 
 def wait_for_step(directory, step):
-    for _ in range(2000):
+    for _ in range(45000):  # a quarter of an hour: machines can be busy
         if step_of(directory) >= step:
             return
         time.sleep(0.02)

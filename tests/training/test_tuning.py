@@ -9,6 +9,7 @@ from htrlib.charset import Charset
 from htrlib.document import LogProbs
 from htrlib.stages.best_path import best_path
 from htrlib.stages.decoding_options import DecodingOptions
+from htrlib.training import tuning
 from htrlib.training.tuning import fit_temperature, refit, text_log_probs
 
 CHARSET = Charset.from_text("ab ")
@@ -64,6 +65,20 @@ def test_refitting_gives_a_section_for_the_bundle():
     assert section["temperature"] == pytest.approx(2.0, rel=0.2)
     assert set(section["calibration"]) == {"weights", "bias", "line_exponent"}
     assert rates["after"] <= rates["before"] + 0.05
+
+
+@pytest.mark.parametrize("best", [(0.45, 0.6), (1.05, 2.4), (0.0, 0.0)])
+def test_the_weights_of_the_fewest_errors_are_found(monkeypatch, best):
+    tried = []
+
+    def error_rate(lines, options):
+        tried.append((options.lm_weight, options.insertion_bonus))
+        return abs(options.lm_weight - best[0]) + abs(options.insertion_bonus - best[1])
+
+    monkeypatch.setattr(tuning, "error_rate", error_rate)
+    chosen = tuning.choose_weights([], DecodingOptions())
+    assert (chosen.lm_weight, chosen.insertion_bonus) == best
+    assert len(tried) == len(set(tried)) <= 20
 
 
 def test_too_few_wrong_words_leave_the_confidences_as_they_were():
