@@ -16,6 +16,7 @@ from htrlib.stages.labeling import BundleLike, label_region, scale_for
 NETWORK = "paragraph"
 PAGE_AREA = 400_000.0  # pixels of the page that the network sees
 THRESHOLD = 0.5
+LEAST_CONFIDENCE = 0.68  # the mean over a part: below it is print that looks like writing
 SMALLEST_PART = 0.008  # of the handwriting's area: smaller parts are specks
 SMALLEST_AREA = 40  # labels: less is no handwriting at all
 
@@ -42,7 +43,12 @@ def detect_paragraph(
     labels = label_region(
         page, whole, scale_for(whole, PAGE_AREA), load_bundle(bundle), NETWORK, device
     )
-    parts = measure.regionprops(measure.label(labels.probabilities[0] > THRESHOLD))
+    written = labels.probabilities[0]
+    parts = [
+        part
+        for part in measure.regionprops(measure.label(written > THRESHOLD), written)
+        if part.mean_intensity >= LEAST_CONFIDENCE
+    ]
     enough = max(SMALLEST_AREA, SMALLEST_PART * sum(part.area for part in parts))
     boxes = []
     for part in parts:
