@@ -7,6 +7,7 @@ thread; processes gain all of it. They are forked after MXNet is imported, so th
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -75,6 +76,8 @@ def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator
 def _remember(pipeline: Pipeline) -> None:
     global _pipeline
     _pipeline = pipeline
+    # Control-C reaches all; the first process ends the others, and says so once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read_remembered(path: Path) -> Outcome:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -277,6 +278,19 @@ def test_fewer_than_one_job_is_refused(
 ) -> None:
     assert htr(draw(tmp_path / "a.png"), "--jobs", 0) == 2
     assert "--jobs 0" in capsys.readouterr().err
+
+
+def test_reading_processes_leave_control_c_to_the_first(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detect = paragraph.detect_paragraph
+
+    def check(*arguments: Any, **options: Any) -> Any:
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        return detect(*arguments, **options)
+
+    monkeypatch.setattr(paragraph, "detect_paragraph", check)
+    assert htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--jobs", 2) == 0
 
 
 def test_a_reading_process_that_dies_is_one_plain_line(
