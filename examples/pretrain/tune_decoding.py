@@ -154,17 +154,20 @@ def main() -> int:
         f"CER {error_rate(real, options):.4f}"
     )
     lines = real + synthetic_lines(args.data, bundle, args.synthetic)
-    calibration, before, after = fit_confidences(judge(lines, options))
     section = {
         **bundle.decoding,
         "method": "beam",
         "lm_weight": options.lm_weight,
         "insertion_bonus": options.insertion_bonus,
-        "calibration": calibration,
     }
+    judged = judge(lines, options)
+    if judged.correct.any() and not judged.correct.all():
+        section["calibration"], before, after = fit_confidences(judged)
+        if args.plot:
+            args.plot.write_text(plot(before, after), encoding="utf-8")
+    else:
+        print("no calibration: it needs right and wrong words, and found one kind only")
     args.output.write_text(json.dumps(section, indent=2) + "\n", encoding="utf-8")
-    if args.plot:
-        args.plot.write_text(plot(before, after), encoding="utf-8")
     return 0
 
 
