@@ -12,6 +12,7 @@ from htrlib.document import LogProbs, TextLine
 from htrlib.imaging import check_page
 from htrlib.line_image import cut_line, line_strip
 from htrlib.networks.line_reading import read_lines
+from htrlib.networks.recognizer import LineRecognizer
 from htrlib.stages.labeling import BundleLike
 
 NETWORK = "line-recognition"
@@ -58,17 +59,26 @@ def recognize_lines(
     config = loaded.network_config(NETWORK)
     height, max_width = int(config["height"]), int(config["max_width"])
     strips = [line_strip(line) for line in lines]
-    cuts = [
-        _pieces(cut_line(page, strip, height, line.polygon), max_width)
-        for line, strip in zip(lines, strips)
-    ]
-    logits = iter(
-        read_lines(loaded.network(NETWORK, device), [piece for cut in cuts for piece in cut])
-    )
-    return tuple(
-        LogProbs(_log_softmax(np.concatenate([next(logits) for _ in cut])), loaded.charset, strip)
-        for cut, strip in zip(cuts, strips)
-    )
+    inks = [cut_line(page, strip, height, line.polygon) for line, strip in zip(lines, strips)]
+    said = log_probs_of(loaded.network(NETWORK, device), inks, max_width)
+    return tuple(LogProbs(values, loaded.charset, strip) for values, strip in zip(said, strips))
+
+
+def log_probs_of(
+    network: LineRecognizer, inks: Sequence[Piece], max_width: int
+) -> Tuple[NDArray[np.float32], ...]:
+    """What a network says of lines that are cut out, those that are too wide piece by piece.
+
+    Args:
+        network: with parameters, all on one device.
+        inks: (H, W) uint8 each, as `cut_line` gives them.
+        max_width: of a piece.
+    Returns:
+        for each line (T, C) float32 natural-log probabilities.
+    """
+    cuts = [_pieces(ink, max_width) for ink in inks]
+    logits = iter(read_lines(network, [piece for cut in cuts for piece in cut]))
+    return tuple(_log_softmax(np.concatenate([next(logits) for _ in cut])) for cut in cuts)
 
 
 def _pieces(ink: Piece, max_width: int) -> Tuple[Piece, ...]:

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,9 @@ OUTSIDE = np.uint8(1)  # the bit of a line's pixels that is set outside its poly
 FORM = 2  # grows when other pixels are kept, so that files of an older form are made anew
 
 
-def cut_lines(lines: Sequence[LineSample], path: Path, height: int, margin: float) -> Pictures:
+def cut_lines(
+    lines: Sequence[LineSample], path: Path, height: int, margin: float, *, marked: bool
+) -> Pictures:
     """Cut lines out of their pages.
 
     Args:
@@ -37,6 +39,8 @@ def cut_lines(lines: Sequence[LineSample], path: Path, height: int, margin: floa
         path: the file to write, or to find as an earlier call has left it.
         height: of the pictures, the margin above and below included.
         margin: in line heights.
+        marked: keep the ink outside a line's polygon, with a mark; otherwise, lines are cut as
+            recognition cuts them.
     Returns:
         The pictures, noted with the index of the line, and as problems the lines that could not be
         cut.
@@ -56,7 +60,7 @@ def cut_lines(lines: Sequence[LineSample], path: Path, height: int, margin: floa
             ]
         for index, line in group:
             try:
-                cuts.append((_marked_line(page, line.line, height, margin), index))
+                cuts.append((_line_picture(page, line.line, height, margin, marked), index))
             except Exception as error:  # one odd line of thousands stops nothing
                 problems.append(
                     Problem("line that cannot be cut", line.source, str(error), skipped="line")
@@ -64,7 +68,13 @@ def cut_lines(lines: Sequence[LineSample], path: Path, height: int, margin: floa
         return cuts, problems
 
     groups = [list(group) for _, group in groupby(enumerate(lines), key=lambda pair: pair[1].image)]
-    facts = (FORM, height, margin, [(_identity(s.image), s.source, repr(s.line)) for s in lines])
+    facts = (
+        FORM,
+        height,
+        margin,
+        marked,
+        [(_identity(s.image), s.source, repr(s.line)) for s in lines],
+    )
     return _collect(path, facts, groups, cut, "cutting lines")
 
 
@@ -95,21 +105,22 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
     return _collect(path, facts, list(enumerate(pages)), keep, "opening pages")
 
 
-def _marked_line(
-    page: NDArray[np.uint8], line: Any, height: int, margin: float
+def _line_picture(
+    page: NDArray[np.uint8], line: Optional[TextLine], height: int, margin: float, marked: bool
 ) -> NDArray[np.uint8]:
-    """(height, W) uint8 ink; the lowest bit is set where it lies outside the line's polygon."""
+    """(height, W) uint8 ink; the lowest bit marks what lies outside the line's polygon."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
     if line is None:  # the picture is the line
         line = TextLine(whole)
     if not line.box.intersection_area(whole):
         raise DatasetError(f"its box {line.box.as_tuple()} lies outside the picture")
     strip = line_strip(line, margin)
-    ink = cut_line(page, strip, height)
-    marked: NDArray[np.uint8] = ink & ~OUTSIDE
-    if line.polygon is not None:
-        marked |= (cut_line(page, strip, height, line.polygon) == 0) & (ink > 0)
-    return marked
+    inside = cut_line(page, strip, height, line.polygon)
+    if not marked:
+        return inside
+    ink = inside if line.polygon is None else cut_line(page, strip, height)
+    picture: NDArray[np.uint8] = (ink & ~OUTSIDE) | ((inside == 0) & (ink > 0))
+    return picture
 
 
 def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:

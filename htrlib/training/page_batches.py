@@ -1,4 +1,4 @@
-"""Batches of squares cut out of pages, for the page labelers.
+"""Batches of squares cut out of pages.
 
 Every batch is a pure function of (seed, epoch, number in the epoch).
 """
@@ -6,11 +6,11 @@ Every batch is a pure function of (seed, epoch, number in the epoch).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from htrlib.data.labels import label_crop, text_height
 from htrlib.document import TextLine
@@ -38,29 +38,31 @@ class CropPlan:
 
 
 @dataclass(frozen=True)
-class PageBatches:
+class CropBatches(ABC):
     """Plans and makes batches.
 
     Attributes:
         pictures: pages, as :func:`htrlib.training.collecting.keep_pages` gives them.
-        lines: of each picture, in its pixels.
-        whole: crops show a page at the size at which paragraphs are looked for; otherwise they show
-            lines at all the heights at which lines are looked for.
-        area: pixels that a page is shown at, where `whole`; a page without lines in any case.
-        channels: of the labels, from the last: areas of lines, then their cores.
+        sources: what messages call them.
         crops: of a page in an epoch.
         rows: crops of a batch, on all devices.
         seed: of everything random here.
     """
 
     pictures: Pictures
-    lines: Tuple[Lines, ...]
-    whole: bool
-    area: float
-    channels: int
+    sources: Tuple[str, ...]
     crops: int
     rows: int
     seed: int
+
+    @property
+    @abstractmethod
+    def labels(self) -> Tuple[Any, ...]:
+        """What is to be found on each picture."""
+
+    @abstractmethod
+    def crop(self, page: int, epoch: int, number: int) -> Arrays:
+        """A random square of a page: "ink" (1, S, S) uint8, and what is to be found there."""
 
     def plan(self, epoch: int) -> List[CropPlan]:
         """The batches of an epoch; the last is filled up with crops of the epoch's start."""
@@ -74,34 +76,61 @@ class PageBatches:
         ]
 
     def make(self, plan: CropPlan) -> Arrays:
-        """A batch.
+        """A batch: the crops' arrays, one row each; columns (1,)."""
+        return stacked([self.crop(page, plan.epoch, number) for page, number in plan.crops])
 
-        Returns:
-            ink (N, 1, S, S) uint8, labels (N, channels, S / 2, S / 2) uint8; columns (1,).
-        """
-        pairs = [self.crop(page, plan.epoch, number) for page, number in plan.crops]
-        return {
-            "ink": np.stack([ink for ink, _ in pairs])[:, np.newaxis],
-            "labels": np.stack([labels for _, labels in pairs]),
-            "columns": np.array([SIDE * len(pairs)], np.float32),
-        }
+    def generator(self, page: int, epoch: int, number: int) -> np.random.Generator:
+        """The random numbers of a crop."""
+        return np.random.default_rng((self.seed, epoch, page, number))
 
-    def crop(
-        self, page: int, epoch: int, number: int
-    ) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """(S, S) ink of a random square and its labels."""
-        rng = np.random.default_rng((self.seed, epoch, page, number))
+
+@dataclass(frozen=True)
+class LabelBatches(CropBatches):
+    """Crops with their pixels' labels.
+
+    Attributes:
+        lines: of each picture, in its pixels.
+        whole: crops show a page at the size at which paragraphs are looked for; otherwise they show
+            lines at all the heights at which lines are looked for.
+        area: pixels that a page is shown at, where `whole`; a page without lines in any case.
+        channels: of the labels, from the last: areas of lines, then their cores.
+    """
+
+    lines: Tuple[Lines, ...]
+    whole: bool
+    area: float
+    channels: int
+
+    @property
+    def labels(self) -> Tuple[Lines, ...]:
+        return self.lines
+
+    def crop(self, page: int, epoch: int, number: int) -> Arrays:
+        """Beside the ink, "labels" (channels, S / 2, S / 2) uint8."""
+        rng = self.generator(page, epoch, number)
         image, lines = self.pictures[page], self.lines[page]
         scale = min(self._scale(image.size, lines, rng), LARGEST_SCALE)
         ink, labels = label_crop(image, lines, scale, SIDE, rng)
-        return ink, labels[-self.channels :]
+        return {"ink": ink[np.newaxis], "labels": labels[-self.channels :]}
 
     def _scale(self, pixels: int, lines: Sequence[TextLine], rng: np.random.Generator) -> float:
         """Pixels of a crop for each pixel of the page."""
         height = 0.0 if self.whole else text_height(lines) or _box_height(lines)
         if height:
-            return math.exp(rng.uniform(*np.log(HEIGHTS))) / height
+            return scale_of_lines(height, HEIGHTS, rng)
         return math.sqrt(self.area / pixels) * math.exp(rng.uniform(-JITTER, JITTER))
+
+
+def stacked(crops: Sequence[Arrays]) -> Arrays:
+    """A batch of crops."""
+    batch = {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
+    batch["columns"] = np.array([batch["ink"].shape[-1] * len(crops)], np.float32)
+    return batch
+
+
+def scale_of_lines(height: float, wanted: Tuple[float, float], rng: np.random.Generator) -> float:
+    """A scale at which lines of a height have one of those wanted, low ones as often as high."""
+    return math.exp(rng.uniform(*np.log(wanted))) / height
 
 
 def _box_height(lines: Sequence[TextLine]) -> float:

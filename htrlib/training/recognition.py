@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from htrlib.charset import Charset
 from htrlib.data.samples import Dataset, LineSample, Problem
@@ -19,21 +17,22 @@ from htrlib.line_image import MARGIN
 from htrlib.metrics import ErrorRate, normalize
 from htrlib.networks import build, gluon
 from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
-from htrlib.networks.runner import run, set_parameters
+from htrlib.networks.runner import set_parameters
 from htrlib.stages.best_path import best_path
+from htrlib.stages.recognition import log_probs_of
 from htrlib.training.charsets import change_charset, move_rows
-from htrlib.training.collecting import cut_lines, masked
+from htrlib.training.collecting import cut_lines
 from htrlib.training.line_batches import BatchPlan, LineBatches
 from htrlib.training.pictures import Pictures
 from htrlib.training.tasks import Parameters, Task
 
-INPUT = {"height": 64, "width_multiple": 128, "max_width": 3072}
+INPUT = {"height": 64, "max_width": 3072}
 SOURCE_SCALE = 1.5  # rows kept for each of the network's input, where lines are to be changed
 SOURCE_MARGIN = 0.30  # of a line's height above and below, then: room to move in
 ALIGNED = 1.75  # loss per label: below it, the network has found where the letters stand
 EASY_SHARE = 0.25  # of the lines, the shortest: those it begins with where it knows nothing
 EASY_LEAST = 200
-VALIDATION_COLUMNS = 8192  # of a batch, where nothing is kept for gradients
+READ_TOGETHER = 64  # lines of the validation data
 
 
 class LineRecognitionTask(Task):
@@ -65,7 +64,7 @@ class LineRecognitionTask(Task):
         rows, margin = (
             (round(SOURCE_SCALE * height), SOURCE_MARGIN) if changed else (height, MARGIN)
         )
-        pictures = cut_lines(known, directory / "train.pictures", rows, margin)
+        pictures = cut_lines(known, directory / "train.pictures", rows, margin, marked=True)
         problems += pictures.problems
         self._batches = LineBatches(
             pictures,
@@ -91,7 +90,8 @@ class LineRecognitionTask(Task):
         self._validation: Optional[Pictures] = None
         if validation is not None:
             written = _lines(validation, "validation")
-            self._validation = cut_lines(written, directory / "validation.pictures", height, MARGIN)
+            path = directory / "validation.pictures"
+            self._validation = cut_lines(written, path, height, MARGIN, marked=False)
             self._texts = [normalize(written[i].text) for i in self._validation.notes]
             problems += [*validation.problems, *self._validation.problems]
             problems += _unknown(written, change.charset, skipped="")
@@ -121,12 +121,12 @@ class LineRecognitionTask(Task):
         lines = self._usable if aligned else self._easy
         return self._batches.plan(epoch, lines, self._widths[aligned])
 
+    def usual(self) -> Dict[str, Any]:
+        return {**asdict(RecognizerConfig(0)), **INPUT}
+
     def numbers(self) -> Dict[str, Any]:
-        if self.init is not None:
-            numbers = dict(self.init.network_config(self.name))
-            numbers.pop("file", None)
-        else:
-            numbers = {**asdict(RecognizerConfig(0)), **INPUT, **self.architecture}
+        numbers = super().numbers()
+        numbers.pop("width_multiple", None)  # bundles had it when lines were padded
         charset = self.charset
         return {**numbers, "num_classes": 1 if charset is None else len(charset) + 1}
 
@@ -141,10 +141,12 @@ class LineRecognitionTask(Task):
 
     def initial(self) -> Parameters:
         parameters = dict(super().initial())
-        if self.init is not None and self.charset is not None:
+        if self.parent is not None and self.charset is not None:
             rng = np.random.default_rng(self.config.seed)
             for name in ("head.weight", "head.bias"):
-                parameters[name] = move_rows(parameters[name], self.init.charset, self.charset, rng)
+                parameters[name] = move_rows(
+                    parameters[name], self.parent.charset, self.charset, rng
+                )
         return parameters
 
     def exported(self, parameters: Parameters) -> Parameters:
@@ -180,26 +182,14 @@ class LineRecognitionTask(Task):
             self._reader = build(self.name, numbers)
             self._reader.hybridize()
         set_parameters(self._reader, self.exported(parameters), device)
-        height, multiple = int(numbers["height"]), int(numbers["width_multiple"])
         step = 1 if most is None else max(1, len(pictures) // most)
-        buckets: Dict[int, List[int]] = {}
-        for index in range(0, len(pictures), step):
-            width = pictures.shapes[index][1]
-            buckets.setdefault(-(-width // multiple) * multiple, []).append(index)
-        for width, members in sorted(buckets.items()):
-            size = min(len(members), max(1, VALIDATION_COLUMNS // width))
-            for start in range(0, len(members), size):
-                chosen = members[start : start + size]
-                ink = np.zeros((size, 1, height, width), np.float32)  # of one shape for each width
-                for row, index in enumerate(chosen):
-                    picture = masked(pictures[index])
-                    ink[row, 0, :, : picture.shape[1]] = picture / np.float32(255.0)
-                logits = run(self._reader, ink)
-                for row, index in enumerate(chosen):
-                    columns = pictures.shapes[index][1]
-                    frames = -(-columns // self._shape().frame_width)
-                    values: NDArray[np.float32] = log_softmax(logits[row, :frames], axis=-1)
-                    yield LogProbs(values, charset), self._texts[index]
+        chosen = sorted(range(0, len(pictures), step), key=lambda index: pictures.shapes[index][1])
+        for start in range(0, len(chosen), READ_TOGETHER):
+            members = chosen[start : start + READ_TOGETHER]
+            inks = [pictures[index] for index in members]
+            said = log_probs_of(self._reader, inks, int(numbers["max_width"]))
+            for index, values in zip(members, said):
+                yield LogProbs(values, charset), self._texts[index]
 
     def _shape(self) -> RecognizerConfig:
         return RecognizerConfig.from_dict(self.numbers())

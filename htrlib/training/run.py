@@ -44,7 +44,7 @@ class Run:
         self._task, self._learner, self._machines = task, learner, machines
         self._directory, self._device, self._log = directory, device, log
         self._config = task.config
-        self.progress = Progress(aligned=task.init is not None)
+        self.progress = Progress(aligned=task.parent is not None)
         self._pending: Optional[Tuple[Any, Any]] = None
         self._asked_to_stop = False
         self._stop = ""

@@ -28,8 +28,11 @@ class Task(ABC):
     Args:
         config: of the training.
         init: the bundle to start from, or None.
-        architecture: numbers of the network other than the usual ones, where there is no `init`.
+        architecture: numbers of the network other than the usual ones, where `init` has none such.
         devices: that share a batch, on all machines.
+
+    Attributes:
+        parent: the bundle whose network is trained on, or None where a new one is.
     """
 
     name: str
@@ -43,7 +46,9 @@ class Task(ABC):
         architecture: Mapping[str, Any],
         devices: int = 1,
     ) -> None:
-        if init is not None and architecture:
+        known = init is not None and self.name in init.config["networks"]
+        self.parent = init if known else None
+        if known and architecture:
             raise ConfigError(
                 "the network's numbers are those of the bundle to start from; leave out "
                 f"{', '.join(sorted(architecture))}, or start from scratch (init=None)"
@@ -85,8 +90,16 @@ class Task(ABC):
         """The batches of an epoch; fewer and easier ones as long as nothing is aligned."""
 
     @abstractmethod
+    def usual(self) -> Dict[str, Any]:
+        """The numbers of a new network."""
+
     def numbers(self) -> Dict[str, Any]:
         """What a bundle's configuration says of the network."""
+        if self.parent is None:
+            return {**self.usual(), **self.architecture}
+        numbers = dict(self.parent.network_config(self.name))
+        del numbers["file"]
+        return numbers
 
     @abstractmethod
     def build(self) -> Any:
@@ -107,7 +120,7 @@ class Task(ABC):
 
     def initial(self) -> Parameters:
         """Parameters to start from, those of the rest being random."""
-        return {} if self.init is None else self.init.parameters(self.name)
+        return {} if self.parent is None else self.parent.parameters(self.name)
 
     def exported(self, parameters: Parameters) -> Parameters:
         """Those parameters that a bundle holds."""

@@ -37,7 +37,7 @@ def tiny_bundle(tiny_bundle):
 
     bundle = load_bundle(tiny_bundle)
     numbers = dict(bundle.network_config("line-recognition"))
-    numbers.update(height=16, width_multiple=32, max_width=256)
+    numbers.update(height=16, max_width=256)
     parameters = {"line-recognition": bundle.parameters("line-recognition")}
     config = {"name": "tiny", "version": "8", "networks": {"line-recognition": numbers}}
     write_bundle(tiny_bundle, config, bundle.charset, parameters)

@@ -24,7 +24,6 @@ TINY: Dict[str, Any] = {
     "hidden": 32,
     "dropout": 0.0,
     "height": 24,
-    "width_multiple": 64,
     "max_width": 640,
 }
 

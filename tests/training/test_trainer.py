@@ -236,3 +236,24 @@ def test_wrong_use_is_told(trainer, tmp_path, tiny, trained):
         trainer(init=trained[0]).fit(Dataset())
     with pytest.raises(ConfigError, match="one device"):
         trainer(device=[])
+
+
+def test_validation_hears_what_recognition_says(trained, tiny, tmp_path):
+    path, known, _ = trained
+    bundle = load_bundle(path)
+    page = np.tile(known[0].load_image(), (2, 20))
+    height, width = page.shape[0] // 2, page.shape[1]
+    corners = ((0, 3), (width, 6), (width, height), (0, height))
+    places = (
+        htrlib.TextLine(htrlib.Box(0, height, width // 20, 2 * height)),
+        htrlib.TextLine(
+            htrlib.Box(0, 3, width, height), htrlib.Polygon(corners), ((0, 40), (width, 40))
+        ),
+    )
+    assert 24 * width / height > 1.5 * tiny["max_width"], "the second line is read in pieces"
+    samples = [LineSample(lambda: page, t, t, place) for t, place in zip("ab", places)]
+    task = LineRecognitionTask(QUICK, bundle, {})
+    task.prepare(known, Dataset(tuple(samples)), tmp_path)
+    said = {text: s for s, text in task.read_validation(bundle.parameters(task.name), "cpu")}
+    for text, expected in zip("ab", htrlib.recognize_lines(page, places, bundle=bundle)):
+        np.testing.assert_array_equal(said[text].values, expected.values)
