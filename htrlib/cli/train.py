@@ -13,7 +13,7 @@ from htrlib.data.samples import concatenate
 from htrlib.device import parse_device
 from htrlib.errors import ConfigError
 
-TASKS = ("line-recognition", "line-segmentation", "paragraph")
+TASKS = ("line-recognition", "line-segmentation", "line-segmentation-ssd", "paragraph")
 _DONE, _INTERRUPTED = 0, 130
 _NUMBERS = {
     "epochs": "passes over the training data, at most (default: 30)",

@@ -16,6 +16,7 @@ from htrlib.stages.decoding_options import DecodingOptions, bundled_options
 from htrlib.training import distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
+from htrlib.training.detection import WordDetectionTask
 from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
@@ -24,7 +25,8 @@ from htrlib.training.run import Run
 from htrlib.training.tasks import Parameters, Task
 
 TASKS: Dict[str, Type[Task]] = {
-    task.name: task for task in (ParagraphTask, LineSegmentationTask, LineRecognitionTask)
+    task.name: task
+    for task in (ParagraphTask, LineSegmentationTask, WordDetectionTask, LineRecognitionTask)
 }
 TUNING_LINES = 120  # of the validation data, that decoding is fitted to
 
@@ -57,7 +59,7 @@ class Trainer:
     """Trains one network of a bundle.
 
     Args:
-        task: "line-recognition", "paragraph" or "line-segmentation".
+        task: "line-recognition", "paragraph", "line-segmentation" or "line-segmentation-ssd".
         config: how.
         init: name or path of the bundle to start from, which gives all other parts of the result;
             None starts from scratch, and the result has this network alone.

@@ -75,3 +75,10 @@ def test_mistakes_are_told_in_a_line(folder, htr, capsys, arguments, message):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_every_task_of_the_trainer_is_offered():
+    from htrlib.cli import train
+    from htrlib.training import trainer
+
+    assert set(train.TASKS) == set(trainer.TASKS)

@@ -1,6 +1,6 @@
 """A training that tests run in a process of its own, to kill it or to join it with others.
 
-    python -m tests.training.program DIRECTORY OPTIONS-AS-JSON
+`python -m tests.training.program DIRECTORY OPTIONS-AS-JSON`
 """
 
 from __future__ import annotations
