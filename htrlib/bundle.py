@@ -205,8 +205,7 @@ def write_bundle(
         BundleMismatchError: `config` and `parameters` speak of different networks.
     """
     directory = Path(directory).resolve()
-    if directory.exists() and not (directory / CHECKSUMS).is_file() and any(directory.iterdir()):
-        raise BundleError(f"{directory} is there and is no bundle; name another directory")
+    check_replaceable(directory)
     if sorted(config["networks"]) != sorted(parameters):
         raise BundleMismatchError(
             "networks with parameters", sorted(config["networks"]), sorted(parameters)
@@ -229,6 +228,18 @@ def write_bundle(
         if directory.exists():
             directory.rename(Path(scratch, "old"))
         fresh.rename(directory)
+
+
+def check_replaceable(directory: Path) -> None:
+    """Whether `write_bundle` may write there.
+
+    Raises:
+        BundleError: the directory is there and is no bundle, or it is no directory.
+    """
+    if not directory.exists() or (directory / CHECKSUMS).is_file():
+        return
+    if not directory.is_dir() or any(directory.iterdir()):
+        raise BundleError(f"{directory} is there and is no bundle; name another directory")
 
 
 def _find(name: Union[str, Path]) -> Path:

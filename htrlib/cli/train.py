@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
 from htrlib.data import Dataset
 from htrlib.data.samples import concatenate
@@ -74,6 +75,24 @@ def add_parser(commands: Any) -> None:
         "SIGTERM stops after the step under way; the same command goes on from there.",
     )
     parser.add_argument("task", choices=TASKS, metavar="TASK", help=", ".join(TASKS))
+    _add_data(parser)
+    parser.add_argument(
+        "--init", default="english", help='bundle to start from, or "none" (default: %(default)s)'
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new bundle")
+    parser.add_argument(
+        "--run",
+        dest="run_directory",
+        type=Path,
+        metavar="DIR",
+        help="checkpoints and logs (default: OUTPUT.training)",
+    )
+    _add_settings(parser)
+    parser.set_defaults(run=_run_parsed)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """What to learn from."""
     for name, text in (("train", "to learn from"), ("validation", "to choose the best by")):
         parser.add_argument(
             f"--{name}",
@@ -97,17 +116,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--by", choices=("page", "writer"), default="page", help="what stays together then"
     )
-    parser.add_argument(
-        "--init", default="english", help='bundle to start from, or "none" (default: %(default)s)'
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new bundle")
-    parser.add_argument(
-        "--run",
-        dest="run_directory",
-        type=Path,
-        metavar="DIR",
-        help="checkpoints and logs (default: OUTPUT.training)",
-    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """How to train."""
     parser.add_argument("--device", help="cpu, gpu, gpu:N, or several with commas")
     for name, text in _NUMBERS.items():
         parser.add_argument(f"--{name}", metavar="N", help=text)
@@ -124,7 +136,6 @@ def add_parser(commands: Any) -> None:
         default=[],
         help="another option of the training, as dropout=0.2; can be repeated",
     )
-    parser.set_defaults(run=_run_parsed)
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
@@ -176,6 +187,7 @@ def run(config: TrainConfig) -> int:
     devices = None if config.device is None else config.device.split(",")
     for device in devices or ():
         parse_device(device)
+    check_replaceable(config.output)  # now, and not after hours
     train, validation = _data(config)
     name = config.output.resolve().name
     trainer = Trainer(

@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from htrlib.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class LineAugmentation:
-    """Ranges of the random changes; 0 (or 1 for scales) leaves a property alone.
+    """Ranges and chances of the random changes; 0 leaves a property alone.
 
     Lengths are fractions of the line's height, slants are tangents.
+
+    Raises:
+        ConfigError: a number lies outside what makes sense.
     """
 
     slant: float = 0.45
@@ -31,6 +36,17 @@ class LineAugmentation:
     fade: float = 0.5
     noise: float = 0.3
     spans: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if name != "margins" and not 0 <= value <= 1:
+                raise ConfigError(f"{name} of an augmentation lies between 0 and 1, found {value}")
+        low, high = self.margins
+        if not -0.5 < low <= high < 1:
+            raise ConfigError(
+                "margins of an augmentation are two numbers, the smaller first, above -0.5 and "
+                f"below 1, found {self.margins}"
+            )
 
     def __call__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -48,26 +49,8 @@ def cut_lines(
         DatasetError: no line could be cut.
     """
 
-    def cut(group: Sequence[Tuple[int, LineSample]]) -> Made:
-        cuts: List[Cut] = []
-        problems: List[Problem] = []
-        try:
-            page = group[0][1].load_image()
-        except (HtrError, OSError) as error:
-            return [], [
-                Problem("unreadable image", line.source, str(error), skipped="line")
-                for _, line in group
-            ]
-        for index, line in group:
-            try:
-                cuts.append((_line_picture(page, line.line, height, margin, marked), index))
-            except Exception as error:  # one odd line of thousands stops nothing
-                problems.append(
-                    Problem("line that cannot be cut", line.source, str(error), skipped="line")
-                )
-        return cuts, problems
-
     groups = [list(group) for _, group in groupby(enumerate(lines), key=lambda pair: pair[1].image)]
+    cut = functools.partial(_cut_group, height=height, margin=margin, marked=marked)
     facts = (
         FORM,
         height,
@@ -103,6 +86,29 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
 
     facts = (FORM, LARGEST_PAGE, [(_identity(page.image), page.source) for page in pages])
     return _collect(path, facts, list(enumerate(pages)), keep, "opening pages")
+
+
+def _cut_group(
+    group: Sequence[Tuple[int, LineSample]], height: int, margin: float, marked: bool
+) -> Made:
+    """The pictures of lines of one page."""
+    cuts: List[Cut] = []
+    problems: List[Problem] = []
+    try:
+        page = group[0][1].load_image()
+    except (HtrError, OSError) as error:
+        return [], [
+            Problem("unreadable image", line.source, str(error), skipped="line")
+            for _, line in group
+        ]
+    for index, line in group:
+        try:
+            cuts.append((_line_picture(page, line.line, height, margin, marked), index))
+        except Exception as error:  # one odd line of thousands stops nothing
+            problems.append(
+                Problem("line that cannot be cut", line.source, str(error), skipped="line")
+            )
+    return cuts, problems
 
 
 def _line_picture(

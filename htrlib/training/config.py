@@ -36,12 +36,12 @@ class TrainerConfig:
         weight_decay: as in AdamW: of each weight, times the learning rate, in a step.
         clip: the largest norm of a batch's mean gradient.
         average: share of the old weights in their moving average, which is what is kept.
-        extra_head: weight of the second CTC head's loss.
-        dropout: instead of the network's own; None leaves that.
+        extra_head: weight of the recognizer's second CTC head in the loss.
+        dropout: of the recognizer, instead of its own; None leaves that.
         freeze_batch_statistics: normalize by the running means of the start, and keep them.
         augmentation: how line pictures are changed; None leaves them as they are.
-        charset: "extend" adds the characters of the training data to those of `init`; "keep" has
-            those of `init` alone; "data" has those of the training data alone.
+        charset: of the recognizer: "extend" adds the characters of the training data to those of
+            `init`; "keep" has those of `init` alone; "data" has those of the training data alone.
         seed: of everything random.
         workers: processes that prepare batches; 0 does it between steps; None is half the cores.
         checkpoint_minutes: between checkpoints in the midst of an epoch.
@@ -152,10 +152,11 @@ def _augmentation(value: Any) -> LineAugmentation:
     if isinstance(value, str):
         value = {} if value.lower() in ("on", "default") else json.loads(value)
     numbers = dict(value)
-    if "margins" in numbers:
-        low, high = numbers["margins"]
-        numbers["margins"] = (float(low), float(high))
-    return LineAugmentation(**numbers)
+    margins = numbers.pop("margins", LineAugmentation.margins)
+    low, high = (float(margin) for margin in margins)
+    return LineAugmentation(
+        **{name: float(number) for name, number in numbers.items()}, margins=(low, high)
+    )
 
 
 _PARSERS: Dict[str, Callable[[Any], Any]] = {

@@ -13,8 +13,8 @@ from htrlib.data.labels import text_height
 from htrlib.data.samples import PageSample
 from htrlib.geometry import Box
 from htrlib.metrics import DetectionF1
-from htrlib.networks import build, gluon, mx
-from htrlib.networks.runner import lock, run_all, set_parameters
+from htrlib.networks import gluon, mx
+from htrlib.networks.runner import lock, run_all
 from htrlib.networks.ssd import SsdConfig, WordDetector, anchor_boxes, decode_boxes
 from htrlib.stages.words import CONFIDENT, suppress
 from htrlib.training.line_batches import Arrays
@@ -77,7 +77,6 @@ class WordDetectionTask(PageTask):
     wanted = "boxes of all its words"
 
     validation: Optional[WordBatches] = None
-    _reader: Any = None
 
     def lacks(self, page: PageSample) -> str:
         boxed = page.words and all(line.words for line in page.lines)
@@ -112,20 +111,16 @@ class WordDetectionTask(PageTask):
     def score(self, parameters: Parameters, device: Optional[str]) -> Dict[str, float]:
         if self.validation is None:
             return {}
-        if self._reader is None:
-            self._reader = build(self.name, self.numbers())
-            self._reader.hybridize()
-            self._loss_of = _BatchLoss()
-        set_parameters(self._reader, parameters, device)
+        reader, loss_of = self.reader(parameters, device), _BatchLoss()
         losses: List[float] = []
         score = DetectionF1()
         for plan in self.validation.plan(0):
             crops = [self.validation.shown(page, plan.epoch, n) for page, n in plan.crops]
             batch = stacked([self.validation.arrays(*crop) for crop in crops])
-            logits, offsets = run_all(self._reader, batch["ink"] / np.float32(255.0))
+            logits, offsets = run_all(reader, batch["ink"] / np.float32(255.0))
             with lock:
                 arrays = (logits, offsets, batch["classes"], batch["offsets"])
-                losses += self._loss_of(*map(mx.nd.array, arrays)).asnumpy().tolist()
+                losses += loss_of(*map(mx.nd.array, arrays)).asnumpy().tolist()
             for (_, words), row, moves in zip(crops, logits, offsets):
                 score.add(_boxes(words), _boxes(self._found(row, moves)))
         return {"loss": float(np.mean(losses)), "f1": score.f1}

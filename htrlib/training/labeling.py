@@ -8,9 +8,9 @@ from typing import Any, Dict, Optional, Sequence
 import numpy as np
 
 from htrlib.data.samples import PageSample
-from htrlib.networks import build, gluon
+from htrlib.networks import gluon
 from htrlib.networks.labeler import LabelerConfig, PageLabeler
-from htrlib.networks.runner import run, set_parameters
+from htrlib.networks.runner import run
 from htrlib.stages.lines import REGION_AREA
 from htrlib.stages.paragraph import PAGE_AREA
 from htrlib.training.page_batches import LabelBatches, scaled_line
@@ -25,8 +25,6 @@ class LabelingTask(PageTask):
     wanted = "lines whose places are all known"
     channels: int
     """Of the answer."""
-
-    _reader: Any = None
 
     def lacks(self, page: PageSample) -> str:
         placed = all(line.line is not None for line in page.lines)
@@ -56,14 +54,11 @@ class LabelingTask(PageTask):
     def score(self, parameters: Parameters, device: Optional[str]) -> Dict[str, float]:
         if self.validation is None:
             return {}
-        if self._reader is None:
-            self._reader = build(self.name, self.numbers())
-            self._reader.hybridize()
-        set_parameters(self._reader, parameters, device)
+        reader = self.reader(parameters, device)
         loss, count, both, found, wanted = 0.0, 0, 0, 0, 0
         for plan in self.validation.plan(0):
             batch = self.validation.make(plan)
-            logits = run(self._reader, batch["ink"] / np.float32(255.0))
+            logits = run(reader, batch["ink"] / np.float32(255.0))
             labels = batch["labels"] > 0
             loss += float(np.logaddexp(0.0, np.where(labels, -logits, logits)).sum())
             count += labels.size

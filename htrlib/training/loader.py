@@ -93,7 +93,8 @@ class _Worker:
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
         theirs.close()
-        self._connection.send(source)
+        with contextlib.suppress(BrokenPipeError):  # then `answer` raises
+            self._connection.send(source)
         self._answers: queue.Queue[Any] = queue.Queue()
         self._thread = threading.Thread(target=self._take, daemon=True)
         self._thread.start()

@@ -64,7 +64,8 @@ class PageTask(Task):
 
     @property
     def fingerprint(self) -> str:
-        facts = (self._batches.pictures.shapes, self._batches.labels)
+        parts = [self._batches] if self.validation is None else [self._batches, self.validation]
+        facts = [(part.pictures.shapes, part.labels) for part in parts]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def samples(self, plan: CropPlan) -> Tuple[str, ...]:

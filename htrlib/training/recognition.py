@@ -15,9 +15,8 @@ from htrlib.document import LogProbs
 from htrlib.errors import DatasetError
 from htrlib.line_image import MARGIN
 from htrlib.metrics import ErrorRate, normalize
-from htrlib.networks import build, gluon
+from htrlib.networks import gluon
 from htrlib.networks.recognizer import LineRecognizer, RecognizerConfig
-from htrlib.networks.runner import set_parameters
 from htrlib.stages.best_path import best_path
 from htrlib.stages.recognition import log_probs_of
 from htrlib.training.charsets import change_charset, move_rows
@@ -44,7 +43,8 @@ class LineRecognitionTask(Task):
     _batches: LineBatches
     _usable: List[int]
     _widths: Dict[bool, Tuple[int, ...]]
-    _reader: Any = None
+    _validation: Optional[Pictures] = None
+    _texts: Tuple[str, ...] = ()
 
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
         lines = _lines(train, "training")
@@ -59,16 +59,28 @@ class LineRecognitionTask(Task):
         problems += _unknown(strange, change.charset, skipped="line")
         if not known:
             raise DatasetError("each line has characters outside the charset; extend it")
+        problems += self._take_in(known, change.charset, directory / "train.pictures")
+        if validation is not None:
+            written = _lines(validation, "validation")
+            path = directory / "validation.pictures"
+            height = int(self.numbers()["height"])
+            self._validation = cut_lines(written, path, height, MARGIN, marked=False)
+            self._texts = tuple(normalize(written[i].text) for i in self._validation.notes)
+            problems += [*validation.problems, *self._validation.problems]
+            problems += _unknown(written, change.charset, skipped="")
+        self.problems = tuple(problems)
+
+    def _take_in(self, lines: Sequence[LineSample], charset: Charset, path: Path) -> List[Problem]:
+        """Cut the lines to learn from; returns what is wrong with them."""
         height = int(self.numbers()["height"])
         changed = self.config.augmentation is not None
         rows, margin = (
             (round(SOURCE_SCALE * height), SOURCE_MARGIN) if changed else (height, MARGIN)
         )
-        pictures = cut_lines(known, directory / "train.pictures", rows, margin, marked=True)
-        problems += pictures.problems
+        pictures = cut_lines(lines, path, rows, margin, marked=True)
         self._batches = LineBatches(
             pictures,
-            tuple(change.charset.encode(known[index].text) for index in pictures.notes),
+            tuple(charset.encode(lines[index].text) for index in pictures.notes),
             margin,
             height,
             self._shape().frame_width,
@@ -78,24 +90,15 @@ class LineRecognitionTask(Task):
             self.config.seed,
             self.devices,
         )
-        self._sources = tuple(known[index].source for index in pictures.notes)
+        self._sources = tuple(lines[index].source for index in pictures.notes)
         self._usable, unusable = self._sifted()
-        problems += unusable
         easy = sorted(self._usable, key=lambda index: len(self._batches.labels[index]))
         self._easy = easy[: max(EASY_LEAST, round(EASY_SHARE * len(easy)))]
         self._widths = {
             aligned: self._batches.widths(self._usable if aligned else self._easy)
             for aligned in (True, False)
         }
-        self._validation: Optional[Pictures] = None
-        if validation is not None:
-            written = _lines(validation, "validation")
-            path = directory / "validation.pictures"
-            self._validation = cut_lines(written, path, height, MARGIN, marked=False)
-            self._texts = [normalize(written[i].text) for i in self._validation.notes]
-            problems += [*validation.problems, *self._validation.problems]
-            problems += _unknown(written, change.charset, skipped="")
-        self.problems = tuple(problems)
+        return [*pictures.problems, *unusable]
 
     @property
     def charset(self) -> Optional[Charset]:
@@ -107,7 +110,9 @@ class LineRecognitionTask(Task):
 
     @property
     def fingerprint(self) -> str:
-        facts = (self._batches.labels, self._batches.pictures.shapes, self._usable)
+        validation = () if self._validation is None else self._validation.shapes
+        batches = self._batches
+        facts = (batches.labels, batches.pictures.shapes, self._usable, validation, self._texts)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def samples(self, plan: BatchPlan) -> Tuple[str, ...]:
@@ -175,19 +180,16 @@ class LineRecognitionTask(Task):
         Args:
             most: lines to read, evenly chosen; None is all.
         """
-        pictures, charset, numbers = self._validation, self.charset, self.numbers()
+        pictures, charset = self._validation, self.charset
         if pictures is None or charset is None:
             return
-        if self._reader is None:
-            self._reader = build(self.name, numbers)
-            self._reader.hybridize()
-        set_parameters(self._reader, self.exported(parameters), device)
+        reader = self.reader(parameters, device)
         step = 1 if most is None else max(1, len(pictures) // most)
         chosen = sorted(range(0, len(pictures), step), key=lambda index: pictures.shapes[index][1])
         for start in range(0, len(chosen), READ_TOGETHER):
             members = chosen[start : start + READ_TOGETHER]
             inks = [pictures[index] for index in members]
-            said = log_probs_of(self._reader, inks, int(numbers["max_width"]))
+            said = log_probs_of(reader, inks, int(self.numbers()["max_width"]))
             for index, values in zip(members, said):
                 yield LogProbs(values, charset), self._texts[index]
 

@@ -61,9 +61,17 @@ class Run:
         saved = read_checkpoint(self._directory / LAST) if self._machines.rank == 0 else None
         numbers = json.loads(self._machines.tell(json.dumps(saved[1] if saved else {})))
         if not numbers:
+            if self._machines.rank == 0:  # what lies there without the last is another training's
+                (self._directory / BEST).unlink(missing_ok=True)
             return
-        self._check(numbers["identity"])
-        self.progress = Progress(**numbers["progress"])
+        try:
+            self._check(numbers["identity"])
+            self.progress = Progress(**numbers["progress"])
+        except (KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self._directory / LAST} is of another version of htrlib ({error}); name another "
+                "directory, or remove that one to start anew"
+            ) from error
         arrays = saved[0] if saved else self._learner.state()
         self._learner.load_state({n: self._machines.share(a) for n, a in arrays.items()})
 

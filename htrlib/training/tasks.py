@@ -13,8 +13,8 @@ from htrlib.bundle import Bundle
 from htrlib.charset import Charset
 from htrlib.data.samples import Dataset, Problem
 from htrlib.errors import ConfigError
-from htrlib.networks import mx
-from htrlib.networks.runner import lock
+from htrlib.networks import build, mx
+from htrlib.networks.runner import lock, set_parameters
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
 from htrlib.training.loader import Source
@@ -57,6 +57,7 @@ class Task(ABC):
         self.architecture = dict(architecture)
         self.problems: Tuple[Problem, ...] = ()
         self.charset_change: Optional[CharsetChange] = None
+        self._reader: Any = None
 
     @property
     def charset(self) -> Optional[Charset]:
@@ -74,7 +75,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Differs for other training data."""
+        """Differs for other data."""
 
     @abstractmethod
     def samples(self, plan: Any) -> Tuple[str, ...]:
@@ -125,6 +126,14 @@ class Task(ABC):
     def exported(self, parameters: Parameters) -> Parameters:
         """Those parameters that a bundle holds."""
         return parameters
+
+    def reader(self, parameters: Parameters, device: Optional[str]) -> Any:
+        """The network as a bundle with these parameters would have it."""
+        if self._reader is None:
+            self._reader = build(self.name, self.numbers())
+            self._reader.hybridize()
+        set_parameters(self._reader, self.exported(parameters), device)
+        return self._reader
 
     def aligned(self, loss: float) -> bool:
         """Whether an epoch of that mean loss has taught the first step."""

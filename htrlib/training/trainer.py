@@ -11,12 +11,14 @@ import numpy as np
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
 from htrlib.errors import ConfigError, TrainingError
+from htrlib.networks import mx
 from htrlib.networks.runner import context
 from htrlib.stages.decoding_options import DecodingOptions, bundled_options
 from htrlib.training import distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
 from htrlib.training.detection import WordDetectionTask
+from htrlib.training.distributed import Machines
 from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
@@ -114,24 +116,20 @@ class Trainer:
         """
         machines = distributed.join()
         contexts = [context(device) for device in self._devices]
-        devices = len(contexts) * machines.count
-        task = TASKS[self._task_name](self.config, self.init, self._network, devices)
-        own = self.directory
-        if machines.rank:
-            own = own / f"machine-{machines.rank}"  # its pictures, where they share a disk
-        own.mkdir(parents=True, exist_ok=True)
-        task.prepare(train, validation, own)
-        if machines.tell(task.fingerprint) != task.fingerprint:
-            raise TrainingError(
-                "this machine's training data is not the first machine's; each needs all of it"
-            )
-        learner = Learner(task.network(contexts), task.loss, contexts, self.config, machines.reduce)
+        task = self._prepared(train, validation, machines, len(contexts) * machines.count)
         log = Log(self.directory if machines.rank == 0 else None)
-        run = Run(task, learner, machines, self.directory, self._devices[0], log)
         try:
+            network = task.network(contexts)
+            learner = Learner(network, task.loss, contexts, self.config, machines.reduce)
+            run = Run(task, learner, machines, self.directory, self._devices[0], log)
             run.resume()
             log.tell(_summary(task, run.progress.step))
             reason = run.train()
+        except mx.MXNetError as error:
+            raise TrainingError(
+                f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, smaller "
+                "batches want less of it (batch_columns, or batch_crops for pages)"
+            ) from error
         finally:
             log.close()
         self._task, self._parameters = task, run.best()
@@ -170,16 +168,9 @@ class Trainer:
             )
         directory = Path(directory)
         directory.resolve().parent.mkdir(parents=True, exist_ok=True)
-        networks: Dict[str, Any] = {}
-        parameters: Dict[str, Any] = {}
-        extra: Dict[str, bytes] = {}
-        decoding: Dict[str, Any] = {}
-        if init is not None:
-            for other in set(init.config["networks"]) - {task.name}:
-                networks[other] = dict(init.network_config(other))
-                parameters[other] = init.stored_parameters(other)
-            extra = {file: init.file(file).read_bytes() for file in init.extra_files}
-            decoding = dict(init.decoding)
+        networks, parameters = self._other_networks(task.name)
+        extra = {} if init is None else {f: init.file(f).read_bytes() for f in init.extra_files}
+        decoding = {} if init is None else dict(init.decoding)
         networks[task.name] = task.numbers()
         parameters[task.name] = {
             key: np.asarray(value) for key, value in task.exported(self._parameters).items()
@@ -194,6 +185,31 @@ class Trainer:
             "training": self._history(),
         }
         write_bundle(directory, config, charset, parameters, extra)
+
+    def _prepared(
+        self, train: Dataset, validation: Optional[Dataset], machines: Machines, devices: int
+    ) -> Task:
+        """The task with its data, which is the same on all machines."""
+        task = TASKS[self._task_name](self.config, self.init, self._network, devices)
+        own = self.directory
+        if machines.rank:
+            own = own / f"machine-{machines.rank}"  # its pictures, where they share a disk
+        own.mkdir(parents=True, exist_ok=True)
+        task.prepare(train, validation, own)
+        if machines.tell(task.fingerprint) != task.fingerprint:
+            raise TrainingError(
+                "this machine's data is not the first machine's; each needs all of it"
+            )
+        return task
+
+    def _other_networks(self, name: str) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+        """The numbers and parameters of the networks of `init` that are not trained."""
+        init = self.init
+        if init is None:
+            return {}, {}
+        others = sorted(set(init.config["networks"]) - {name})
+        networks = {other: dict(init.network_config(other)) for other in others}
+        return networks, {other: init.stored_parameters(other) for other in others}
 
     def _refitted(self, task: LineRecognitionTask, decoding: Mapping[str, Any]) -> Dict[str, Any]:
         options = DecodingOptions() if self.init is None else bundled_options(self.init)
@@ -221,8 +237,6 @@ def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
         if not device:
             raise ConfigError("name one device at least, or None for what there is")
         return list(device)
-    from htrlib.networks import mx
-
     return [f"gpu:{number}" for number in range(mx.context.num_gpus())] or ["cpu"]
 
 

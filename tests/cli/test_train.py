@@ -65,6 +65,11 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
         (("--train", "lines", "{}", "--epochs", "many"), "epochs is of the kind int, found 'many'"),
         (("--train", "lines", "{}", "--set", "dropout"), "--set takes NAME=VALUE"),
         (("--train", "lines", "{}", "--set", "drop=1"), "no option drop of training"),
+        (
+            ("--train", "lines", "{}", "--set", 'augmentation={{"slant": 9}}'),
+            "slant of an augmentation lies between 0 and 1, found 9.0",
+        ),
+        (("--train", "lines", "{}", "--output", "{}"), "is there and is no bundle"),
         (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
         (("--train", "lines", "{}", "--device", "tpu"), "a device is"),
         (("--train", "lines", "{}", "--share", "1.5"), "a fraction lies between 0 and 1"),

@@ -84,6 +84,15 @@ def test_a_page_of_another_size_than_annotated_is_left_out(bundle, tmp_path):
     assert (problem.source, problem.skipped) == ("wrong", "page")
 
 
+def test_a_page_with_lines_whose_place_is_unknown_is_left_out(bundle, tmp_path):
+    page = make_page(1, "unplaced")
+    unplaced = replace(page, lines=(page.lines[0], LabeledLine("text")))
+    task = LineSegmentationTask(CONFIG, load_bundle(bundle), {})
+    task.prepare(Dataset((make_page(0, "0"), unplaced)), None, tmp_path)
+    assert [(p.source, p.skipped) for p in task.problems] == [("unplaced", "page")]
+    assert task.source.sources == ("0",)
+
+
 def test_pages_without_lines_are_no_data(bundle, tmp_path):
     empty = replace(make_page(0, "0"), lines=())
     trainer = Trainer("line-segmentation", init=bundle, directory=tmp_path / "r", device="cpu")

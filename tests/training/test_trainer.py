@@ -12,6 +12,9 @@ from htrlib.bundle import load_bundle
 from htrlib.data import Dataset, LineSample
 from htrlib.data.augment import LineAugmentation
 from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
+from htrlib.networks import mx
+from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
+from htrlib.training.learner import Learner
 from htrlib.training.recognition import LineRecognitionTask
 
 QUICK = TrainerConfig(
@@ -208,6 +211,8 @@ def test_a_directory_with_another_training_is_refused(trainer, lines):
         trainer(replace(QUICK, learning_rate=0.5)).fit(lines(8))
     with pytest.raises(TrainingError, match="data"):
         trainer().fit(lines(9))
+    with pytest.raises(TrainingError, match="data"):
+        trainer().fit(lines(8), lines(2, seed=1))
 
 
 def test_augmented_batches_are_those_of_the_seed_and_epoch(trainer, lines, tmp_path):
@@ -257,3 +262,36 @@ def test_validation_hears_what_recognition_says(trained, tiny, tmp_path):
     said = {text: s for s, text in task.read_validation(bundle.parameters(task.name), "cpu")}
     for text, expected in zip("ab", htrlib.recognize_lines(page, places, bundle=bundle)):
         np.testing.assert_array_equal(said[text].values, expected.values)
+
+
+def test_the_best_of_a_training_that_was_removed_is_not_taken_for_this_ones(
+    trainer, lines, tmp_path
+):
+    trainer().fit(lines(8), lines(2, seed=1))
+    (tmp_path / "run" / "last.npz").unlink()
+    trainer(replace(QUICK, seed=2)).fit(lines(8))
+    assert not (tmp_path / "run" / "best.npz").exists()
+
+
+def test_a_failure_of_mxnet_is_told_in_a_line(trainer, lines, monkeypatch):
+    def exhausted(*_):
+        raise mx.MXNetError("Traceback:\n  File x\nMXNetError: out of memory")
+
+    monkeypatch.setattr(Learner, "step", exhausted)
+    with pytest.raises(TrainingError, match=r"^MXNet failed: MXNetError: out of memory; .*smaller"):
+        trainer().fit(lines(8))
+
+
+def test_a_process_that_dies_at_once_is_an_error_of_training(trainer, lines, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(TrainingError, match="a process that makes batches has died"):
+        trainer(replace(QUICK, workers=1)).fit(lines(8))
+
+
+def test_a_checkpoint_of_another_version_is_refused(trainer, lines, tmp_path):
+    trainer().fit(lines(8))
+    path = tmp_path / "run" / "last.npz"
+    arrays, numbers = read_checkpoint(path)
+    write_checkpoint(path, arrays, {**numbers, "progress": {"stride": 1}})
+    with pytest.raises(TrainingError, match="another version"):
+        trainer().fit(lines(8))
