@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
@@ -112,26 +113,19 @@ class Trainer:
         Raises:
             DatasetError: there is nothing to learn from.
             NonFiniteLossError: the loss is not a number; the last checkpoint stays.
-            TrainingError: the directory holds another training.
+            TrainingError: the directory holds another training, or MXNet fails.
         """
         machines = distributed.join()
         contexts = [context(device) for device in self._devices]
         task = self._prepared(train, validation, machines, len(contexts) * machines.count)
         log = Log(self.directory if machines.rank == 0 else None)
-        try:
+        with _failures_told(), contextlib.closing(log):
             network = task.network(contexts)
             learner = Learner(network, task.loss, contexts, self.config, machines.reduce)
             run = Run(task, learner, machines, self.directory, self._devices[0], log)
             run.resume()
             log.tell(_summary(task, run.progress.step))
             reason = run.train()
-        except mx.MXNetError as error:
-            raise TrainingError(
-                f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, smaller "
-                "batches want less of it (batch_columns, or batch_crops for pages)"
-            ) from error
-        finally:
-            log.close()
         self._task, self._parameters = task, run.best()
         progress = run.progress
         self.result = TrainingResult(
@@ -227,6 +221,18 @@ class Trainer:
             if self.result.best is not None and self._task is not None:
                 history[f"validation_{self._task.criterion}"] = round(self.result.best, 4)
         return history
+
+
+@contextlib.contextmanager
+def _failures_told() -> Iterator[None]:
+    """What MXNet says of a failure, in a line and with what may help."""
+    try:
+        yield
+    except mx.MXNetError as error:
+        raise TrainingError(
+            f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, smaller "
+            "batches want less of it (batch_columns, or batch_crops for pages)"
+        ) from error
 
 
 def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
