@@ -74,7 +74,7 @@ class Transcription:
     """The text of one line.
 
     Attributes:
-        text: the best reading.
+        text: the best reading, without white space at its ends.
         log_prob: natural log of its probability (of its best path with method "greedy").
         confidence: probability that the line is right, between 0 and 1.
         words: the words of `text` in order.

@@ -145,13 +145,13 @@ def read_with_evidence(
     confidences = options.calibration.words(evidence)
     extents = character_extents(spans, len(line.values))
     transcription = Transcription(
-        text=text,
+        text=text.strip(),
         log_prob=best.log_prob,
         confidence=options.calibration.line(confidences) if ranges else math.exp(best.log_prob),
         words=locate(line, text, extents, ranges, confidences),
         characters=_characters(line, text, extents, peaks) if options.characters else (),
         alternatives=tuple(
-            (line.charset.decode(other.labels), other.log_prob)
+            (line.charset.decode(other.labels).strip(), other.log_prob)
             for other in others[: options.n_best - 1]
         ),
     )
@@ -168,7 +168,7 @@ def _read_greedy(line: LogProbs, options: DecodingOptions) -> Transcription:
     confidences = [float(np.prod(peaks[first:last])) for first, last in ranges]
     extents = character_extents(path.spans, len(line.values))
     return Transcription(
-        text=text,
+        text=text.strip(),
         log_prob=path.log_prob,
         confidence=math.prod(confidences) if ranges else math.exp(path.log_prob),
         words=locate(line, text, extents, ranges, confidences),

@@ -344,3 +344,12 @@ class TestBundleDefaults:
     def test_a_bundle_that_is_not_there_is_an_error(self) -> None:
         with pytest.raises(BundleNotFoundError):
             decode(frames_for("tea"), bundle="nowhere")
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_white_space_at_the_ends_is_left_out(method: str) -> None:
+    labels = [0, 1, 0]  # " a "
+    values = np.log(np.where(np.eye(3)[labels] > 0, 0.98, 0.01)).astype(np.float32)
+    read = decode(values, charset=Charset((" ", "a")), method=method)
+    assert read.text == "a"
+    assert [word.text for word in read.words] == ["a"]
