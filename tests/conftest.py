@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
 from htrlib.charset import Charset
+
+# No timing in tests: on a busy machine an example takes as long as it takes.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 TINY_RECOGNIZER = {
     "num_classes": 4,
