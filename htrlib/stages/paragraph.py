@@ -46,8 +46,8 @@ def detect_paragraph(
     written = labels.probabilities[0]
     parts = [
         part
-        for part in measure.regionprops(measure.label(written > THRESHOLD), written)
-        if part.mean_intensity >= LEAST_CONFIDENCE
+        for part in measure.regionprops(measure.label(written > THRESHOLD))
+        if written[part.slice][part.image].mean() >= LEAST_CONFIDENCE
     ]
     enough = max(SMALLEST_AREA, SMALLEST_PART * sum(part.area for part in parts))
     boxes = []
