@@ -49,7 +49,7 @@ class Run:
         self._asked_to_stop = False
         self._stop = ""
         self._saved = time.monotonic()
-        self._columns = 0.0
+        self._columns = self._span = 0.0  # since the last report, over epochs
         self._waited = 0.0
 
     def resume(self) -> None:
@@ -121,7 +121,7 @@ class Run:
         plans = self._task.plan(progress.epoch, progress.aligned)
         todo = [plan.share(machines.rank, machines.count) for plan in plans[progress.batch :]]
         self._log.start_epoch(progress.epoch, len(plans), progress.batch)
-        clock = logged = time.monotonic()
+        clock = time.monotonic()
         for plan, batch in self._loader.batches(todo):
             self._columns += float(batch.pop("columns").sum())
             rate = self._rate(progress.batch / len(plans))
@@ -133,10 +133,10 @@ class Run:
             progress.batch += 1
             now = time.monotonic()
             progress.seconds += now - clock
+            self._span += now - clock
             clock = now
             if progress.step % STEPS == 0:
-                self._report(rate, now - logged)
-                logged = now
+                self._report(rate)
             if self._stop:
                 break
             self._checkpoint_if_due()
@@ -175,16 +175,16 @@ class Run:
         elif minutes is not None and seconds / self._machines.count >= 60 * minutes:
             self._stop = "minutes"
 
-    def _report(self, rate: float, seconds: float) -> None:
+    def _report(self, rate: float) -> None:
         values = {
             "epoch": self.progress.epoch,
             "minutes": self.progress.minutes,
             "train_loss": self.progress.loss / max(1.0, self.progress.rows),
             "learning_rate": rate,
-            "columns_per_second": self._columns / seconds,
-            "loader_share": (self._loader.waited - self._waited) / seconds,
+            "columns_per_second": self._columns / self._span,
+            "loader_share": (self._loader.waited - self._waited) / self._span,
         }
-        self._columns, self._waited = 0.0, self._loader.waited
+        self._columns, self._span, self._waited = 0.0, 0.0, self._loader.waited
         self._log.write("steps", self.progress.step, values)
 
     def _end_epoch(self) -> None:
