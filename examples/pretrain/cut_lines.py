@@ -62,9 +62,10 @@ def usable(line: LabeledLine) -> bool:
     return line.line.box.height <= 1.5 * line.line.box.width  # else it is written up the page
 
 
-def found_lines(sample: PageSample, bundle: Bundle, whole: bool) -> List[Tuple[TextLine, str]]:
+def found_lines(
+    page: NDArray[np.uint8], sample: PageSample, bundle: Bundle, whole: bool
+) -> List[Tuple[TextLine, str]]:
     """Lines that the bundle's segmenter finds, with the texts of the labeled lines they are."""
-    page = sample.load_image()
     paragraph = htrlib.detect_paragraph(page, bundle=bundle) if whole else sample.paragraph
     if paragraph is None:
         return []
@@ -96,7 +97,7 @@ def cut_page(
         pairs = [(line.line, line.text) for line in lines if line.line is not None]
     else:
         texts = {line.text for line in lines}
-        pairs = [pair for pair in found_lines(sample, bundle, whole) if pair[1] in texts]
+        pairs = [pair for pair in found_lines(page, sample, bundle, whole) if pair[1] in texts]
     for line, text in pairs:
         strip = line_strip(line, SOURCE_MARGIN)
         ink = cut_line(page, strip, HEIGHT)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from htrlib.networks import gluon, mx
 from htrlib.networks.labeler import PageLabeler
+from htrlib.networks.layers import features_of
 
 Array = NDArray[np.float32]
 
@@ -45,11 +46,8 @@ class FoldedLabeler(gluon.HybridBlock):
         self.head = labeler.head
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon's name
-        features = []
-        for step in self.down._children.values():
-            x = step(x)
-            features.append(x)
-        x = self.middle(x)
+        features = features_of(self.down, x)
+        x = self.middle(features[-1])
         ups = zip(self.raised._children.values(), self.skipped._children.values())
         for (raised, skipped), skip in zip(ups, reversed(features[:-1])):
             x = F.relu(raised(x) + skipped(skip))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
 
 from htrlib.networks import gluon
-from htrlib.networks.layers import convolution, halvings
+from htrlib.networks.layers import convolution, features_of, halvings
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,8 @@ class PageLabeler(gluon.HybridBlock):
         self.head = nn.Conv2D(config.num_labels, 1, in_channels=inputs)
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon's name
-        features = []
-        for step in self.down._children.values():
-            x = step(x)
-            features.append(x)
-        x = self.middle(x)
+        features = features_of(self.down, x)
+        x = self.middle(features[-1])
         for step, skip in zip(self.up._children.values(), reversed(features[:-1])):
             x = F.UpSampling(x, scale=2, sample_type="nearest")
             x = step(F.concat(x, skip, dim=1))

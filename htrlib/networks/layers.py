@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, List, Sequence
 
 from htrlib.networks import gluon
 
@@ -32,3 +32,12 @@ def halvings(channels: Sequence[int]) -> Any:
         steps.add(step)
         inputs = outputs
     return steps
+
+
+def features_of(steps: Any, x: Any) -> List[Any]:
+    """What comes out of each of the steps, one after the other."""
+    features = []
+    for step in steps._children.values():
+        x = step(x)
+        features.append(x)
+    return features

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.networks import gluon
-from htrlib.networks.layers import convolution, halvings
+from htrlib.networks.layers import convolution, features_of, halvings
 
 STRIDES = (8, 16, 32)
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the coded x, y, log width, log height
@@ -138,11 +138,8 @@ class WordDetector(gluon.HybridBlock):
             self.box_heads.add(nn.Conv2D(anchors * 4, 3, 1, 1, in_channels=channels))
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon's name
-        features = []
-        for step in self.down._children.values():
-            x = step(x)
-            features.append(x)
-        x = self.middle(x)
+        features = features_of(self.down, x)
+        x = self.middle(features[-1])
         maps = [x]
         for step, skip in zip(self.up._children.values(), reversed(features[2:-1])):
             x = F.UpSampling(x, scale=2, sample_type="nearest")
