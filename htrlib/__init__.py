@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     )
     from htrlib.errors import (
         AnnotationError,
+        AwsAccessError,
+        AwsError,
+        AwsJobError,
+        AwsNotFoundError,
         BundleError,
         BundleMismatchError,
         BundleNotFoundError,
@@ -59,6 +63,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnnotationError",
+    "AwsAccessError",
+    "AwsError",
+    "AwsJobError",
+    "AwsNotFoundError",
     "Box",
     "Bundle",
     "BundleError",

@@ -16,6 +16,10 @@ The tree::
         BundleMismatchError          .expected .found
       TrainingError
         NonFiniteLossError           .epoch .batch .samples
+      AwsError
+        AwsAccessError               .action .resource
+        AwsNotFoundError
+        AwsJobError                  .job .reason
 
 A message says what was found, what was expected, where, and what to do about it.
 """
@@ -121,3 +125,32 @@ class NonFiniteLossError(TrainingError):
             f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or "
             f"look at the samples of that batch{named}"
         )
+
+
+class AwsError(HtrError):
+    """A call of AWS, or of an endpoint, failed."""
+
+
+class AwsAccessError(AwsError):
+    """The credentials lack a right."""
+
+    def __init__(self, action: str, resource: str) -> None:
+        self.action = action
+        self.resource = resource
+        super().__init__(
+            f"no right to {action} on {resource}; add the action to a policy of the role or user "
+            "whose credentials these are"
+        )
+
+
+class AwsNotFoundError(AwsError):
+    """A bucket, an object, a job, an endpoint, ... is not there."""
+
+
+class AwsJobError(AwsError):
+    """A job, a build or an update of an endpoint ended without a result."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        self.job = job
+        self.reason = reason
+        super().__init__(f"{job}: {reason}")

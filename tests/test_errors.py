@@ -13,6 +13,8 @@ import pytest
 from htrlib import errors
 from htrlib.errors import (
     AnnotationError,
+    AwsAccessError,
+    AwsJobError,
     BundleMismatchError,
     BundleNotFoundError,
     HtrError,
@@ -32,6 +34,8 @@ EXAMPLES = (
     BundleNotFoundError("no bundle 'x'"),
     BundleMismatchError("classes", 97, 96),
     NonFiniteLossError(2, 30),
+    AwsAccessError("s3:PutObject", "arn:aws:s3:::pages/a.png"),
+    AwsJobError("training job hands", "no channel 'training'"),
 )
 
 
@@ -92,6 +96,8 @@ def test_the_drawn_attributes_are_there() -> None:
         (BundleNotFoundError(), ""),
         (EXAMPLES[3], "classes: expected 97, found 96"),
         (EXAMPLES[4], "the loss is not finite in epoch 2, batch 30"),
+        (EXAMPLES[5], "no right to s3:PutObject on arn:aws:s3:::pages/a.png"),
+        (EXAMPLES[6], "training job hands: no channel 'training'"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
