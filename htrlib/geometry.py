@@ -1,17 +1,19 @@
 """Sizes, boxes, polygons and line strips: the only box arithmetic of the project.
 
 Coordinates are float pixels of the page as :func:`htrlib.load_image` gives it: origin top left,
-y down, right and bottom exclusive.
+y down, right and bottom exclusive. NumPy is imported where it is needed: the Lambda functions of
+examples/sagemaker carry this module and have none.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterable, Sequence, Tuple
+from typing import TYPE_CHECKING, Iterable, Sequence, Tuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Point = Tuple[float, float]
 
@@ -149,6 +151,8 @@ def union_of(boxes: Iterable[Box]) -> Box:
 
 def boxes_to_array(boxes: Sequence[Box]) -> NDArray[np.float32]:
     """(N, 4) float32 array, columns left, top, right, bottom."""
+    import numpy as np
+
     return np.array([box.as_tuple() for box in boxes], dtype=np.float32).reshape(-1, 4)
 
 
@@ -202,6 +206,8 @@ class LineStrip:
 
     def box(self, start: float = 0.0, end: float = 1.0) -> Box:
         """The page box of the part from fraction `start` to fraction `end` of the length."""
+        import numpy as np
+
         columns = np.linspace(0.0, 1.0, len(self.tops))
         at = np.concatenate(([start], columns[(columns > start) & (columns < end)], [end]))
         tops = np.interp(at, columns, self.tops)
