@@ -1,9 +1,9 @@
 """Put the trained networks and the language model together as a bundle.
 
-    python assemble.py OUTPUT --recognizer runs/recognizer/last.pt --lines runs/lines.npz \
-        --paragraph runs/paragraph.npz --ssd runs/ssd.npz --language-model runs/english-french.lm
+    python assemble.py OUTPUT --finder runs/line-segmentation-ssd \
+        --recognizer runs/recognizer/last.pt --language-model runs/english-french.lm
 
-A bundle of the labelers alone finds lines, which is what the recognizer's training needs.
+With nothing to put together the bundle is a charset, which is what the first training starts from.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ import torch
 from texts import CHARACTERS
 from twin import RecognizerConfig, parameters_for_bundle
 
-from htrlib.bundle import write_bundle
+from htrlib.bundle import load_bundle, write_bundle
 from htrlib.charset import Charset
-from htrlib.networks.labeler import LabelerConfig
-from htrlib.networks.ssd import SsdConfig
 
 LANGUAGE_MODEL = "english-french.lm"
 HEIGHT = 64  # of the recognizer's input
@@ -37,10 +35,8 @@ def halved(arrays: Dict[str, Any]) -> Dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--recognizer", type=Path, help="without it, the bundle finds lines only")
-    parser.add_argument("--lines", type=Path, required=True)
-    parser.add_argument("--paragraph", type=Path, required=True)
-    parser.add_argument("--ssd", type=Path, help="without it, `method='ssd'` is not to be had")
+    parser.add_argument("--finder", type=Path, help="bundle of the networks that find lines")
+    parser.add_argument("--recognizer", type=Path, help="its twin's checkpoint")
     parser.add_argument("--language-model", type=Path)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
@@ -48,10 +44,11 @@ def main() -> None:
     args = parser.parse_args()
     charset = Charset(tuple(CHARACTERS))
     parameters: Dict[str, Any] = {}
-    networks: Dict[str, Any] = {
-        "paragraph": asdict(LabelerConfig(1)),
-        "line-segmentation": asdict(LabelerConfig(2)),
-    }
+    networks: Dict[str, Any] = {}
+    if args.finder:
+        finder = load_bundle(args.finder)
+        networks = {name: finder.network_config(name) for name in finder.config["networks"]}
+        parameters = {name: halved(finder.parameters(name)) for name in networks}
     if args.recognizer:
         recognizer = torch.load(args.recognizer, map_location="cpu")["average"]
         parameters["line-recognition"] = halved(parameters_for_bundle(recognizer))
@@ -60,13 +57,6 @@ def main() -> None:
             "height": HEIGHT,
             "max_width": MAX_WIDTH,
         }
-    files = {"paragraph": args.paragraph, "line-segmentation": args.lines}
-    if args.ssd:
-        files["line-segmentation-ssd"] = args.ssd
-        networks["line-segmentation-ssd"] = asdict(SsdConfig())
-    for name, path in files.items():
-        with np.load(path) as saved:
-            parameters[name] = halved(dict(saved))
     decoding: Dict[str, Any] = {}
     extra: Dict[str, bytes] = {}
     if args.language_model:

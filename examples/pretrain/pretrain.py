@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import List, Sequence
 
 HERE = Path(__file__).parent
-MINUTES = {"recognizer": 160.0, "line-segmentation": 25.0, "paragraph": 10.0, "ssd": 15.0}
+MINUTES = {
+    "recognizer": 160.0,
+    "line-segmentation": 25.0,
+    "paragraph": 10.0,
+    "line-segmentation-ssd": 15.0,
+}
 
 
 def run(script: str, *arguments: object, processes: int = 1) -> None:
@@ -48,8 +53,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     args.runs.mkdir(parents=True, exist_ok=True)
     source = ("--fonts", args.data / "fonts", "--texts", args.data / "text")
     lines, pages = args.runs / "lines", args.runs / "pages"
-    segmentation, paragraph = args.runs / "line-segmentation.npz", args.runs / "paragraph.npz"
-    ssd, recognizer = args.runs / "ssd.npz", args.runs / "recognizer"
+    charset, recognizer = args.runs / "charset", args.runs / "recognizer"
     model = args.runs / "english-french.lm"
 
     def step(marker: Path, script: str, *rest: object, processes: int = 1) -> None:
@@ -62,17 +66,14 @@ def main(arguments: Sequence[str] = ()) -> None:
 
     step(pages, "render_pages.py", *source, "--count", args.pages, "--out", pages)
 
-    def label(kind: str, out: Path, *rest: object) -> None:
-        source = ("--data", args.data, "--synthetic", pages)
-        step(out, "train_labeler.py", "--kind", kind, *source, *minutes(kind), "--out", out, *rest)
-
-    label("line-segmentation", segmentation)
-    label("paragraph", paragraph, "--init", segmentation)
-    labelers = ("--lines", segmentation, "--paragraph", paragraph)
-    finder = args.runs / "finder"
-    step(finder, "assemble.py", finder, *labelers)
+    step(charset, "assemble.py", charset, "--name", "charset")
+    finder = charset
+    for task in ("line-segmentation", "paragraph", "line-segmentation-ssd"):
+        output = args.runs / task
+        data = ("--data", args.data, "--synthetic", pages, "--init", finder, "--output", output)
+        step(output, "train_finder.py", task, *data, *minutes(task))
+        finder = output  # what came before it included
     step(lines, "cut_lines.py", "--data", args.data, "--bundle", finder, "--out", lines)
-    step(ssd, "train_ssd.py", "--synthetic", pages, *minutes("ssd"), "--out", ssd)
     transcripts = [args.data / name / "pages.json" for name in ("copiste", "testaments")]
     language = (args.data / "text", model, "--transcripts", *transcripts)
     step(model, "build_language_model.py", *language)
@@ -87,8 +88,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         recognizer,
         processes=args.processes,
     )
-    parts = ("--recognizer", recognizer / "last.pt", *labelers)
-    parts += ("--ssd", ssd, "--language-model", model)
+    parts = ("--finder", finder, "--recognizer", recognizer / "last.pt", "--language-model", model)
     draft, decoding = args.runs / "bundle", args.runs / "decoding.json"
     run("assemble.py", draft, *parts)
     run("tune_decoding.py", "--data", args.data, "--bundle", draft, "--output", decoding)

@@ -1,4 +1,4 @@
-"""Render synthetic pages for the labelers and the word detector.
+"""Render synthetic pages for the labelers and the word detector, as pictures and PAGE XML.
 
 python render_pages.py --fonts FONTS --texts TEXTS --count 500 --out runs/pages
 """
@@ -6,7 +6,6 @@ python render_pages.py --fonts FONTS --texts TEXTS --count 500 --out runs/pages
 from __future__ import annotations
 
 import argparse
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from held_out import HELD_OUT_TEXTS, held_out
 from texts import CHARACTERS, read_words
 from tqdm import tqdm
 
+from htrlib import data
 from htrlib.data.handwriting import load_fonts
+from htrlib.data.rendered import sample_of
 from htrlib.data.synthetic import render_page
 
 
@@ -25,7 +26,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     fonts = load_fonts(args.fonts, [c for c in CHARACTERS if c != " "])
     fonts = tuple(font for font in fonts if not held_out(font.path))
     words = read_words(
@@ -33,12 +33,7 @@ def main() -> None:
     )
     for seed in tqdm(range(args.count)):
         page = render_page(words, fonts, np.random.default_rng(seed))
-        target = args.out / f"{seed:05d}"
-        boxes = [(line.text, line.words) for line in page.lines]
-        target.with_suffix(".words").write_bytes(pickle.dumps(boxes))
-        whole = page.image, [line.line for line in page.lines]
-        target.with_suffix(".tmp").write_bytes(pickle.dumps(whole))
-        target.with_suffix(".tmp").replace(target.with_suffix(".pkl"))  # never seen half written
+        data.write_page_xml(data.Dataset((sample_of(page, f"{seed:05d}"),)), args.out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.data.handwriting import HandwritingFont, load_fonts
-from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Problem, clean_text
+from htrlib.data.samples import (
+    Dataset,
+    LabeledLine,
+    LabeledWord,
+    PageSample,
+    Picture,
+    Problem,
+    clean_text,
+)
 from htrlib.data.synthetic import PageConfig, SyntheticLine, SyntheticPage, render_page
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
 from htrlib.geometry import Size
@@ -72,7 +80,10 @@ def load(
         raise DatasetError(f"{path}: expected a folder of fonts")
     fonts = load_fonts(Path(path), sorted(set("".join(words))))
     series = _Series(words, fonts, seed, config or PageConfig())
-    samples = tuple(_sample(series, number) for number in range(pages))
+    samples = tuple(
+        sample_of(series.render(number), f"{seed}-{number:05d}", _Picture(series, number))
+        for number in range(pages)
+    )
     return Dataset(samples, _undrawn(words, fonts, str(text)))
 
 
@@ -87,13 +98,19 @@ def _words(path: Path) -> Tuple[str, ...]:
     return words
 
 
-def _sample(series: _Series, number: int) -> PageSample:
-    page = series.render(number)
+def sample_of(page: SyntheticPage, source: str, image: Optional[Picture] = None) -> PageSample:
+    """A rendered page as a sample.
+
+    Args:
+        page: its picture is held, unless there is another way to it.
+        source: what messages call it.
+        image: that other way.
+    """
     height, width = page.image.shape
     return PageSample(
-        image=_Picture(series, number),
+        image=image or (lambda: page.image),
         size=Size(width, height),
-        source=f"{series.seed}-{number:05d}",
+        source=source,
         lines=tuple(_line(line) for line in page.lines),
         paragraph=page.paragraph,
     )

@@ -18,7 +18,13 @@ from htrlib.networks.runner import lock, run_all
 from htrlib.networks.ssd import SsdConfig, WordDetector, anchor_boxes, decode_boxes
 from htrlib.stages.words import CONFIDENT, suppress
 from htrlib.training.line_batches import Arrays
-from htrlib.training.page_batches import LARGEST_SCALE, CropBatches, scale_of_lines, stacked
+from htrlib.training.page_batches import (
+    LARGEST_SCALE,
+    Counts,
+    CropBatches,
+    scale_of_lines,
+    stacked,
+)
 from htrlib.training.page_task import PageTask
 from htrlib.training.pictures import Pictures
 from htrlib.training.ssd_targets import (
@@ -32,6 +38,7 @@ from htrlib.training.tasks import Parameters
 
 SIDE = 384  # of a crop, in pixels
 HEIGHTS = (18.0, 64.0)  # of text lines, in pixels of the crop
+UNWRITTEN = (0.02, 0.06)  # of a page's height: lines that a page without any is shown as if it had
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +49,7 @@ class WordBatches(CropBatches):
 
     Attributes:
         words: of each picture, in its pixels.
-        heights: of each picture's lines, in its pixels.
+        heights: of each picture's lines, in its pixels; 0 without any.
         config: of the network.
     """
 
@@ -61,8 +68,10 @@ class WordBatches(CropBatches):
     def shown(self, page: int, epoch: int, number: int) -> Tuple[NDArray[np.uint8], Floats]:
         """(S, S) ink of a random square, and (M, 4) left, top, right, bottom of its words."""
         rng = self.generator(page, epoch, number)
-        scale = min(scale_of_lines(self.heights[page], HEIGHTS, rng), LARGEST_SCALE)
-        return word_crop(self.pictures[page], self.words[page], scale, SIDE, rng)
+        image = self.pictures[page]
+        height = self.heights[page] or rng.uniform(*UNWRITTEN) * len(image)
+        scale = min(scale_of_lines(height, HEIGHTS, rng), LARGEST_SCALE)
+        return word_crop(image, self.words[page], scale, SIDE, rng)
 
     def arrays(self, ink: NDArray[np.uint8], words: Floats) -> Arrays:
         """A crop as a network learns it."""
@@ -79,11 +88,11 @@ class WordDetectionTask(PageTask):
     validation: Optional[WordBatches] = None
 
     def lacks(self, page: PageSample) -> str:
-        boxed = page.words and all(line.words for line in page.lines)
+        boxed = all(line.words for line in page.lines)
         return "" if boxed else "lines without boxes of their words"
 
     def batches(
-        self, pages: Sequence[PageSample], pictures: Pictures, crops: int, rows: int, seed: int
+        self, pages: Sequence[PageSample], pictures: Pictures, crops: Counts, rows: int, seed: int
     ) -> WordBatches:
         import_gluoncv()  # here, and not first in a process that makes batches
         words: List[Tuple[Box, ...]] = []
@@ -167,7 +176,8 @@ def _targets(config: SsdConfig, side: int) -> WordTargets:
 
 
 def _median_height(page: PageSample) -> float:
-    return float(np.median([word.box.height for word in page.words]))
+    """Of the boxes of words; 0 without any."""
+    return float(np.median([word.box.height for word in page.words])) if page.words else 0.0
 
 
 def _boxes(rows: Floats) -> List[Box]:

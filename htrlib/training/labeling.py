@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
+from htrlib.bundle import Bundle
 from htrlib.data.samples import PageSample
 from htrlib.networks import gluon
 from htrlib.networks.labeler import LabelerConfig, PageLabeler
 from htrlib.networks.runner import run
 from htrlib.stages.lines import REGION_AREA
 from htrlib.stages.paragraph import PAGE_AREA
-from htrlib.training.page_batches import LabelBatches, scaled_line
+from htrlib.training.page_batches import Counts, LabelBatches, scaled_line
 from htrlib.training.page_task import PageTask
 from htrlib.training.pictures import Pictures
 from htrlib.training.tasks import Parameters
@@ -31,7 +32,7 @@ class LabelingTask(PageTask):
         return "" if placed else "lines without a place"
 
     def batches(
-        self, pages: Sequence[PageSample], pictures: Pictures, crops: int, rows: int, seed: int
+        self, pages: Sequence[PageSample], pictures: Pictures, crops: Counts, rows: int, seed: int
     ) -> LabelBatches:
         lines = tuple(
             tuple(scaled_line(line.line, scale) for line in pages[index].lines if line.line)
@@ -43,7 +44,30 @@ class LabelingTask(PageTask):
         return LabelBatches(pictures, sources, crops, rows, seed, lines, whole, area, self.channels)
 
     def usual(self) -> Dict[str, Any]:
-        return asdict(LabelerConfig(self.channels))
+        if self._other is None:
+            return asdict(LabelerConfig(self.channels))
+        bundle, name = self._other
+        numbers = {**bundle.network_config(name), "num_labels": self.channels}
+        del numbers["file"]
+        return numbers
+
+    def initial(self) -> Parameters:
+        if self._other is None or self.architecture:
+            return super().initial()
+        bundle, name = self._other
+        return {k: v for k, v in bundle.parameters(name).items() if not k.startswith("head.")}
+
+    @property
+    def _other(self) -> Optional[Tuple[Bundle, str]]:
+        """The other labeler to start from, where the bundle has it and not this one.
+
+        Both see the same ink, so what one has learned serves the other; the head is its own.
+        """
+        if self.init is None or self.parent is not None:
+            return None
+        others = (task.name for task in (ParagraphTask, LineSegmentationTask))
+        found = [name for name in others if name in self.init.config["networks"]]
+        return (self.init, found[0]) if found else None
 
     def build(self) -> Any:
         return PageLabeler(LabelerConfig.from_dict(self.numbers()))

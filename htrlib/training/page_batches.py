@@ -23,6 +23,7 @@ LARGEST_SCALE = 3.0
 JITTER = 0.4  # of the logarithm of the scale
 
 Lines = Tuple[TextLine, ...]
+Counts = Tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,14 @@ class CropBatches(ABC):
     Attributes:
         pictures: pages, as :func:`htrlib.training.collecting.keep_pages` gives them.
         sources: what messages call them.
-        crops: of a page in an epoch.
+        crops: of each picture in an epoch.
         rows: crops of a batch, on all devices.
         seed: of everything random here.
     """
 
     pictures: Pictures
     sources: Tuple[str, ...]
-    crops: int
+    crops: Counts
     rows: int
     seed: int
 
@@ -66,7 +67,7 @@ class CropBatches(ABC):
 
     def plan(self, epoch: int) -> List[CropPlan]:
         """The batches of an epoch; the last is filled up with crops of the epoch's start."""
-        pairs = [(page, n) for page in range(len(self.pictures)) for n in range(self.crops)]
+        pairs = [(page, n) for page, count in enumerate(self.crops) for n in range(count)]
         order = np.random.default_rng((self.seed, epoch)).permutation(len(pairs)).tolist()
         order += order[: -len(order) % self.rows]
         starts = range(0, len(order) - self.rows + 1, self.rows)

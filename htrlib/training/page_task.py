@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections import Counter
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from htrlib.data.samples import Dataset, PageSample, Problem
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.training.collecting import keep_pages
-from htrlib.training.page_batches import CropBatches, CropPlan
+from htrlib.training.page_batches import Counts, CropBatches, CropPlan
 from htrlib.training.pictures import Pictures
 from htrlib.training.tasks import Task
 
@@ -34,7 +35,7 @@ class PageTask(Task):
 
     @abstractmethod
     def batches(
-        self, pages: Sequence[PageSample], pictures: Pictures, crops: int, rows: int, seed: int
+        self, pages: Sequence[PageSample], pictures: Pictures, crops: Counts, rows: int, seed: int
     ) -> CropBatches:
         """The batches of pictures, whose notes name the page and the scale."""
 
@@ -45,16 +46,14 @@ class PageTask(Task):
             )
         config, rows = self.config, self.config.batch_crops
         pages, problems = self._usable(train, "training")
-        pictures = keep_pages(pages, directory / "train.pictures")
-        self._batches = self.batches(
-            pages, pictures, config.crops_per_page, rows * self.devices, config.seed
-        )
-        problems += pictures.problems
+        path, crops = directory / "train.pictures", config.crops_per_page
+        self._batches = self._kept(pages, path, crops, rows * self.devices, config.seed)
+        problems += self._batches.pictures.problems
         if validation is not None:
             pages, more = self._usable(validation, "validation")
-            pictures = keep_pages(pages, directory / "validation.pictures")
-            self.validation = self.batches(pages, pictures, VALIDATION_CROPS, rows, VALIDATION_SEED)
-            problems += [*more, *pictures.problems]
+            path, crops = directory / "validation.pictures", VALIDATION_CROPS
+            self.validation = self._kept(pages, path, crops, rows, VALIDATION_SEED)
+            problems += [*more, *self.validation.pictures.problems]
         self.problems = tuple(problems)
 
     def describe(self) -> str:
@@ -65,7 +64,7 @@ class PageTask(Task):
     @property
     def fingerprint(self) -> str:
         parts = [self._batches] if self.validation is None else [self._batches, self.validation]
-        facts = [(part.pictures.shapes, part.labels) for part in parts]
+        facts = [(part.pictures.shapes, part.labels, part.crops) for part in parts]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def samples(self, plan: CropPlan) -> Tuple[str, ...]:
@@ -81,6 +80,16 @@ class PageTask(Task):
     @property
     def validates(self) -> bool:
         return self.validation is not None
+
+    def _kept(
+        self, pages: Sequence[PageSample], path: Path, crops: int, rows: int, seed: int
+    ) -> CropBatches:
+        """The batches of pages; one that comes several times is kept once and gives more crops."""
+        times = Counter(pages)
+        different = list(times)
+        pictures = keep_pages(different, path)
+        wanted = tuple(crops * times[different[index]] for index, _ in pictures.notes)
+        return self.batches(different, pictures, wanted, rows, seed)
 
     def _usable(self, dataset: Dataset, what: str) -> Tuple[List[PageSample], List[Problem]]:
         """The pages that can be learned from, and what is wrong with the data."""

@@ -93,11 +93,20 @@ def test_the_words_of_a_page_are_learned_by_heart(trainer, tmp_path):
 def test_pages_without_boxes_of_words_are_left_out_and_reported(trainer):
     good = make_page("good")
     some = replace(good, source="some", lines=(good.lines[0], replace(good.lines[1], words=())))
-    empty = replace(good, source="empty", lines=())
-    result = trainer(replace(CONFIG, epochs=1, crops_per_page=4)).fit(Dataset((good, some, empty)))
-    assert [(p.source, p.skipped) for p in result.problems] == [("some", "page"), ("empty", "page")]
+    result = trainer(replace(CONFIG, epochs=1, crops_per_page=4)).fit(Dataset((good, some)))
+    assert [(p.source, p.skipped) for p in result.problems] == [("some", "page")]
     with pytest.raises(DatasetError, match="boxes of all its words"):
         trainer().fit(Dataset((some,)))
+
+
+def test_a_page_without_lines_shows_what_is_no_word(bundle, tmp_path):
+    empty = replace(make_page("empty"), lines=())
+    task = WordDetectionTask(CONFIG, load_bundle(bundle), {})
+    task.prepare(Dataset((make_page(), empty)), None, tmp_path)
+    assert task.source.sources == ("page", "empty")
+    crops = [task.source.crop(1, 0, number) for number in range(8)]
+    assert any(crop["ink"].any() for crop in crops)
+    assert not any(crop["classes"].any() for crop in crops)
 
 
 def test_batches_are_those_of_the_seed_and_their_words_those_of_the_page(bundle, tmp_path):

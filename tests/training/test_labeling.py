@@ -10,10 +10,10 @@ from htrlib.bundle import load_bundle, write_bundle
 from htrlib.charset import Charset
 from htrlib.data import Dataset, LabeledLine, PageSample
 from htrlib.errors import ConfigError, DatasetError
-from htrlib.networks import build
+from htrlib.networks import build, mx
 from htrlib.networks.runner import get_parameters
 from htrlib.training import page_batches
-from htrlib.training.labeling import LineSegmentationTask
+from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
 
 LABELER = {"num_labels": 2, "channels": [4, 6]}
 CONFIG = TrainerConfig(
@@ -71,6 +71,31 @@ def test_batches_are_those_of_the_seed(bundle, tmp_path):
     np.testing.assert_array_equal(made["ink"], repeated["ink"])
     assert made["labels"].shape == (4, 2, 48, 48)
     assert made["labels"].any()
+
+
+def test_a_page_that_comes_several_times_is_kept_once_and_seen_as_often(bundle, tmp_path):
+    page, other = make_page(0, "0"), make_page(1, "1")
+    task = LineSegmentationTask(CONFIG, load_bundle(bundle), {})
+    task.prepare(Dataset((page, other, page)), None, tmp_path)
+    assert task.source.sources == ("0", "1")
+    crops = [crop for plan in task.plan(0, True) for crop in plan.crops]
+    assert sorted(crops) == [(0, n) for n in range(8)] + [(1, n) for n in range(4)]
+    once = LineSegmentationTask(CONFIG, load_bundle(bundle), {})
+    once.prepare(Dataset((page, other)), None, tmp_path)
+    assert once.fingerprint != task.fingerprint
+
+
+def test_a_labeler_that_the_bundle_lacks_starts_from_its_other_one(bundle, tmp_path):
+    whole = load_bundle(bundle)
+    lines = whole.parameters("line-segmentation")
+    config = {"name": "b", "version": "1", "networks": {"line-segmentation": LABELER}}
+    write_bundle(tmp_path / "lines", config, whole.charset, {"line-segmentation": lines})
+    task = ParagraphTask(CONFIG, load_bundle(tmp_path / "lines"), {})
+    assert task.numbers() == {**LABELER, "num_labels": 1}
+    started = get_parameters(task.network([mx.cpu()]))
+    assert started["head.weight"].shape[0] == 1
+    for name in set(started) - {"head.weight", "head.bias"}:
+        np.testing.assert_array_equal(started[name], lines[name])
 
 
 def test_a_page_of_another_size_than_annotated_is_left_out(bundle, tmp_path):
