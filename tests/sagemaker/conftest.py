@@ -37,7 +37,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Makes boto3 clients; every client in this process speaks with moto, whose account is empty."""
+    """Makes boto3 clients; all in this process speak with moto, whose account is empty."""
     import boto3
     import urllib3
 

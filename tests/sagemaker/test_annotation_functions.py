@@ -287,8 +287,9 @@ from rapidfuzz.distance import Levenshtein
 for module in (htrlib.data.consolidation, rapidfuzz):
     assert module.__file__.startswith({str(task)!r}), module.__file__
 assert Levenshtein.distance.__module__ == "rapidfuzz.distance.Levenshtein_py"
-a = {json.dumps([mark("Hello"), mark("Hello"), mark("Hallo")])}
-print(post_annotation._text(post_annotation.consolidate([[post_annotation._piece(m)] for m in a])[0]))
+from post_annotation import _piece, _text, consolidate
+answers = {json.dumps([[mark("Hello")], [mark("Hello")], [mark("Hallo")]])}
+print(_text(consolidate([[_piece(mark) for mark in answer] for answer in answers])[0]))
 """
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False

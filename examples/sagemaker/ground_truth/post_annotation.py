@@ -7,7 +7,8 @@ Event: ``{"labelingJobArn", "labelAttributeName", "payload": {"s3Uri"}, ...}``; 
 ``[{"datasetObjectId", "dataObject": {"s3Uri"}, "annotations": [{"workerId", "annotationData":
 {"content": "<JSON>"}}]}]``.
 Answer: ``[{"datasetObjectId", "consolidatedAnnotation": {"content": {ATTRIBUTE: LABEL}}}]``, where
-LABEL is ``{"texts": [{"text", "line_num", "type", "bb", "confidence"}], "imageSource", "workers"}``.
+LABEL is ``{"texts": [{"text", "line_num", "type", "bb", "confidence"}], "imageSource",
+"workers"}``.
 An object without any answer that can be read is left out, and Ground Truth reports it as failed.
 """
 

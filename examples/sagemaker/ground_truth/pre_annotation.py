@@ -28,8 +28,8 @@ def handler(event: Dict[str, Any], context: object) -> Dict[str, Any]:
 
 
 def _carried(texts: List[Any]) -> str:
-    # Only letters, digits, -._~ and %: whatever Liquid and HTML escape, it arrives as it was, and no
-    # text can end the attribute it stands in.
+    # Only letters, digits, -._~ and %: whatever Liquid and HTML escape, it arrives as it was, and
+    # no text can end the attribute it stands in.
     return quote(json.dumps(texts, ensure_ascii=False), safe="")
 
 
