@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Tuple
 
 from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
-from htrlib.data import Dataset
-from htrlib.data.samples import concatenate
-from htrlib.device import parse_device
-from htrlib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from htrlib.training.job import TrainingJob
 
 TASKS = ("line-recognition", "line-segmentation", "line-segmentation-ssd", "paragraph")
 _DONE, _INTERRUPTED = 0, 130
@@ -25,45 +23,6 @@ _NUMBERS = {
     "workers": "processes that prepare batches (default: half the cores)",
     "seed": "of everything random (default: 1)",
 }
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What to train, on what, and where it goes.
-
-    Attributes:
-        task: the network.
-        train: format and path of each data set to learn from.
-        validation: of those to choose the best by; without any, part of the others.
-        output: the bundle to write.
-        init: bundle to start from, or "none".
-        run: directory of checkpoints and logs; None is the output's name with ".training".
-        share: of the data to learn from, where no validation data is given.
-        by: what stays together then, "page" or "writer".
-        images: folder of the pictures, where it is not the format's own.
-        split: only what the data puts into this split.
-        validation_images: the same, of the validation data.
-        validation_split: the same, of the validation data.
-        options: others of the format, "name=value" each.
-        device: "cpu", "gpu" or "gpu:N"; several with commas; None is what there is.
-        settings: of `TrainerConfig`, by name.
-    """
-
-    task: str
-    train: Tuple[Tuple[str, str], ...]
-    output: Path
-    validation: Tuple[Tuple[str, str], ...] = ()
-    init: str = "english"
-    run: Optional[Path] = None
-    share: float = 0.9
-    by: str = "page"
-    images: Optional[str] = None
-    split: Optional[str] = None
-    validation_images: Optional[str] = None
-    validation_split: Optional[str] = None
-    options: Tuple[str, ...] = ()
-    device: Optional[str] = None
-    settings: Tuple[Tuple[str, str], ...] = ()
 
 
 def add_parser(commands: Any) -> None:
@@ -139,96 +98,57 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
-    settings: Dict[str, str] = {}
-    for name in (*_NUMBERS, "charset"):
-        value = getattr(parsed, name.replace("-", "_"))
-        if value is not None:
-            settings[name.replace("-", "_")] = value
-    for text in parsed.set:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--set takes NAME=VALUE, found {text!r}")
-        settings[name] = value
+    # Here, since it sets MXNet up for training.
+    from htrlib.training.job import TrainingJob
+
+    settings = {
+        name.replace("-", "_"): value
+        for name in (*_NUMBERS, "charset")
+        for value in [getattr(parsed, name.replace("-", "_"))]
+        if value is not None
+    }
+    output = parsed.output.resolve()
     return run(
-        TrainConfig(
+        TrainingJob(
             task=parsed.task,
-            train=_pairs(parsed.train),
-            output=parsed.output,
-            validation=_pairs(parsed.validation),
+            train=_sources(parsed.train),
+            directory=parsed.run_directory or output.with_name(f"{output.name}.training"),
+            validation=_sources(parsed.validation),
             init=parsed.init,
-            run=parsed.run_directory,
             share=parsed.share,
             by=parsed.by,
             images=parsed.images,
             split=parsed.split,
             validation_images=parsed.validation_images,
             validation_split=parsed.validation_split,
-            options=tuple(parsed.option),
+            options=datasets.pairs(parsed.option, "--option"),
             device=parsed.device,
-            settings=tuple(settings.items()),
-        )
+            settings={**settings, **datasets.pairs(parsed.set, "--set")},
+        ),
+        parsed.output,
     )
 
 
-def run(config: TrainConfig) -> int:
+def run(job: TrainingJob, output: Path) -> int:
     """Train, write the bundle, and return the exit status.
 
     Raises:
-        ConfigError: an option cannot work.
-        DatasetError: there is nothing to learn from.
-        BundleError, DeviceError: as for `Trainer`.
+        ConfigError, DatasetError, BundleError, DeviceError: as for `htrlib.training.job.prepare`.
         TrainingError: the directory holds another training, or the loss is no number.
     """
-    # Here, since they set MXNet up for training.
-    from htrlib.training.config import TrainerConfig
-    from htrlib.training.trainer import Trainer
+    from htrlib.training.job import prepare
 
-    trainer_config = TrainerConfig.from_dict(dict(config.settings))
-    devices = None if config.device is None else config.device.split(",")
-    for device in devices or ():
-        parse_device(device)
-    check_replaceable(config.output)  # now, and not after hours
-    train, validation = _data(config)
-    name = config.output.resolve().name
-    trainer = Trainer(
-        config.task,
-        config=trainer_config,
-        init=None if config.init == "none" else config.init,
-        directory=config.run or config.output.resolve().with_name(f"{name}.training"),
-        device=devices,
-    )
+    check_replaceable(output)  # now, and not after hours
+    trainer, train, validation = prepare(job)
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; the same command goes on from there")
         return _INTERRUPTED
-    trainer.save(config.output)
+    trainer.save(output)
     best = "" if result.best is None else f", best validation score {result.best:.4f}"
-    print(f"{config.output}: {result.steps} steps, {result.minutes:.1f} minutes{best}")
+    print(f"{output}: {result.steps} steps, {result.minutes:.1f} minutes{best}")
     return _DONE
 
 
-def _data(config: TrainConfig) -> Tuple[Dataset, Dataset]:
-    """The data to learn from, and that to choose the best by."""
-    train = concatenate(
-        datasets.load(
-            format, path, images=config.images, split=config.split, options=config.options
-        )
-        for format, path in config.train
-    )
-    if not config.validation:
-        return train.split(config.share, by=config.by, seed=1)
-    validation = concatenate(
-        datasets.load(
-            format,
-            path,
-            images=config.validation_images or config.images,
-            split=config.validation_split,
-            options=config.options,
-        )
-        for format, path in config.validation
-    )
-    return train, validation
-
-
-def _pairs(values: List[List[str]]) -> Tuple[Tuple[str, str], ...]:
+def _sources(values: List[List[str]]) -> Tuple[Tuple[str, str], ...]:
     return tuple((format, path) for format, path in values)

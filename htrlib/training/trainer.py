@@ -66,8 +66,10 @@ class Trainer:
         config: how.
         init: name or path of the bundle to start from, which gives all other parts of the result;
             None starts from scratch, and the result has this network alone.
-        directory: for checkpoints, logs and pictures; by default `training-TASK` in the current
-            one. A training that lies there goes on.
+        directory: for checkpoints and logs; by default `training-TASK` in the current one. A
+            training that lies there goes on.
+        pictures: directory for what is cut out of the data, which can be made again; by default
+            the same.
         device: "cpu", "gpu", "gpu:N", or several of them; None is all GPUs, or else the CPU.
         network: numbers of the network's architecture other than the usual ones, from scratch.
     Raises:
@@ -86,6 +88,7 @@ class Trainer:
         config: Optional[TrainerConfig] = None,
         init: Union[str, Path, Bundle, None] = None,
         directory: Union[str, Path, None] = None,
+        pictures: Union[str, Path, None] = None,
         device: Union[str, Sequence[str], None] = None,
         network: Optional[Mapping[str, Any]] = None,
     ) -> None:
@@ -94,6 +97,7 @@ class Trainer:
         self.config = config or TrainerConfig()
         self.init = None if init is None else load_bundle(init)
         self.directory = Path(directory or f"training-{task}")
+        self._pictures = Path(pictures or self.directory)
         self._devices = _devices(device)
         self._task_name, self._network = task, dict(network or {})
         self._task: Optional[Task] = None
@@ -185,10 +189,11 @@ class Trainer:
     ) -> Task:
         """The task with its data, which is the same on all machines."""
         task = TASKS[self._task_name](self.config, self.init, self._network, devices)
-        own = self.directory
+        own = self._pictures
         if machines.rank:
-            own = own / f"machine-{machines.rank}"  # its pictures, where they share a disk
-        own.mkdir(parents=True, exist_ok=True)
+            own = own / f"machine-{machines.rank}"  # where they share a disk
+        for directory in (self.directory, own):
+            directory.mkdir(parents=True, exist_ok=True)
         task.prepare(train, validation, own)
         if machines.tell(task.fingerprint) != task.fingerprint:
             raise TrainingError(
