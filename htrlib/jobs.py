@@ -64,7 +64,7 @@ def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator
         for path in paths:
             yield _read(path, pipeline)
         return
-    _return_memory()
+    return_memory()
     executor = ProcessPoolExecutor(
         jobs, get_context("fork"), initializer=_remember, initargs=(pipeline,)
     )
@@ -78,7 +78,7 @@ def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator
         executor.shutdown(wait=True)
 
 
-def _return_memory() -> None:
+def return_memory() -> None:
     """Have the C library give large arrays back to the system, where it can be told so.
 
     Its own threshold grows with what is freed, up to 32 MB, and each process would keep a hundred

@@ -23,6 +23,7 @@ PACKAGE = Path(htrlib.__file__).parent
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("serving",),
     ("aws",),
     ("training",),
     ("evaluation",),
@@ -51,6 +52,8 @@ CONFINED = {
     "gluoncv": ("training",),
     "boto3": ("aws",),
     "botocore": ("aws",),
+    "aiohttp": ("serving",),
+    "sagemaker_inference": ("serving",),
     "sagemaker": (),
     "cv2": (),
     "torch": (),
@@ -120,7 +123,9 @@ def test_every_library_that_is_imported_is_declared() -> None:
     declared += "".join(setup["options.extras_require"].values())
     libraries = {full.split(".")[0] for tree in MODULES.values() for full in imports(tree)}
     for library in libraries - set(sys.stdlib_module_names) - {"htrlib"}:
-        project = {"PIL": "Pillow", "skimage": "scikit-image"}.get(library, library)
+        project = {"PIL": "Pillow", "skimage": "scikit-image"}.get(
+            library, library.replace("_", "-")
+        )
         assert re.search(rf"^{project}\b", declared, re.MULTILINE), f"{library} is not declared"
 
 

@@ -54,14 +54,38 @@ def recognize_lines(
         ImageError: the page is no (H, W) uint8 array, or it is empty.
         BundleError, DeviceError: as for `Bundle.network`.
     """
-    check_page(page)
+    return recognize_pages((page,), (lines,), bundle=bundle, device=device)[0]
+
+
+def recognize_pages(
+    pages: Sequence[NDArray[np.uint8]],
+    lines: Sequence[Sequence[TextLine]],
+    *,
+    bundle: BundleLike = None,
+    device: Optional[str] = None,
+) -> Tuple[Tuple[LogProbs, ...], ...]:
+    """Recognize the lines of several pages together; see `recognize_lines`.
+
+    Args:
+        pages: (H, W) uint8 each.
+        lines: for each page where its lines lie.
+    """
+    for page in pages:
+        check_page(page)
     loaded = load_bundle(bundle)
     config = loaded.network_config(NETWORK)
     height, max_width = int(config["height"]), int(config["max_width"])
-    strips = [line_strip(line) for line in lines]
-    inks = [cut_line(page, strip, height, line.polygon) for line, strip in zip(lines, strips)]
-    said = log_probs_of(loaded.network(NETWORK, device), inks, max_width)
-    return tuple(LogProbs(values, loaded.charset, strip) for values, strip in zip(said, strips))
+    strips = [[line_strip(line) for line in page_lines] for page_lines in lines]
+    inks = [
+        cut_line(page, strip, height, line.polygon)
+        for page, page_lines, page_strips in zip(pages, lines, strips)
+        for line, strip in zip(page_lines, page_strips)
+    ]
+    said = iter(log_probs_of(loaded.network(NETWORK, device), inks, max_width))
+    return tuple(
+        tuple(LogProbs(next(said), loaded.charset, strip) for strip in page_strips)
+        for page_strips in strips
+    )
 
 
 def log_probs_of(

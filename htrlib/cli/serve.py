@@ -1,0 +1,49 @@
+"""`htr serve`: the server of the container on a developer's machine, without root or Docker."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subparsers of `htr`."""
+    parser = commands.add_parser(
+        "serve",
+        help="read pictures over HTTP",
+        description="Answer pictures over HTTP, as the container does on SageMaker: POST a picture "
+        "to /invocations. Needs Java and the packages of htrlib[serve]. docs/serving.md has the "
+        "requests, answers and limits.",
+    )
+    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="serve several models instead, loaded by POST /models from directories below this one",
+    )
+    parser.add_argument("--host", help="address to listen at (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen at (default: 8080)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that read (default: one a CPU)"
+    )
+    parser.set_defaults(run=run_parsed)
+
+
+def run_parsed(parsed: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Control-C."""
+    from htrlib.serving.config import configure
+    from htrlib.serving.server import serve
+
+    return serve(
+        configure(
+            os.environ,
+            bundle=parsed.bundle,
+            models=parsed.models,
+            host=parsed.host,
+            port=parsed.port,
+            workers=parsed.workers,
+        )
+    )

@@ -1,0 +1,23 @@
+"""`python -m htrlib.serving`: the server as SageMaker starts it, configured by the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from htrlib.errors import HtrError
+from htrlib.serving.config import configure
+from htrlib.serving.server import serve
+
+
+def main() -> int:
+    """Serve on all addresses; return the exit status."""
+    try:
+        return serve(configure(os.environ, host="0.0.0.0"))
+    except (HtrError, OSError) as error:
+        sys.stderr.write(f"htrlib: {' '.join(str(error).split())}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The body of a request to pages, in a worker. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from htrlib.errors import AwsError, ImageError
+from htrlib.imaging import iter_pages, load_image
+from htrlib.serving.protocol import JSON, NPY, RefusedError
+
+Page = NDArray[np.uint8]
+
+MAX_PAGES = 200  # of one file
+
+# Other decoders than those of the content types stay out of reach: each is one more that can err.
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """What a body may hold.
+
+    Attributes:
+        max_pixels: of a page.
+        max_bytes: of an object that `s3_uri` names.
+        allow_s3: whether it may name one.
+    """
+
+    max_pixels: int
+    max_bytes: int
+    allow_s3: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a body holds.
+
+    Attributes:
+        pages: (H, W) uint8 each, decoded as they are asked for; raises ImageError or RefusedError.
+        is_pixel_list: it is the nested list of the AWS solution's clients.
+    """
+
+    pages: Iterator[Page]
+    is_pixel_list: bool = False
+
+
+def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
+    """Take a body apart.
+
+    Raises:
+        RefusedError: 400 or 413: it is not what its content type says, or too large.
+        ImageError: it is no picture.
+    """
+    if content_type == NPY:
+        return Body(iter((_from_npy(body, limits),)))
+    if content_type == JSON:
+        return _from_json(body, limits)
+    return Body(_from_picture(body, limits))
+
+
+def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
+    if not content.startswith(_MAGIC):
+        raise _bad(f"a picture is PNG, JPEG or TIFF; the body starts with {content[:12]!r}")
+    _check_sizes(content, limits)
+    return iter_pages(content)
+
+
+def _check_sizes(content: bytes, limits: BodyLimits) -> None:
+    """Refuse a file by what its headers say, before any pixel of it is decoded."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as picture:
+            frames = int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+            if frames > MAX_PAGES:
+                raise _too_large(f"a file has at most {MAX_PAGES} pages, found {frames}")
+            for frame in range(frames):
+                if frames > 1:
+                    picture.seek(frame)
+                _check_pixels(*picture.size, limits)
+    except RefusedError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(_pixels_message("far more", limits)) from error
+    except Exception as error:  # decoders stumble in as many ways as files are damaged
+        raise _bad(
+            "the picture is damaged or cut off "
+            f"({str(error).splitlines()[0][:120] if str(error) else type(error).__name__})"
+        ) from error
+
+
+def _from_npy(body: bytes, limits: BodyLimits) -> Page:
+    """A page of NumPy's own format. The header is read first, and never a pickle."""
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran_order, kind = read(file)  # type: ignore[no-untyped-call]
+    except (ValueError, KeyError, EOFError, MemoryError, RecursionError, TypeError) as error:
+        raise _bad("the body is no .npy file of version 1 or 2, as numpy.save writes") from error
+    content = body[file.tell() :]
+    if kind != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (3, 4)):
+        raise _bad(
+            "the array is (H, W) gray or (H, W, 3 or 4) RGB(A) of uint8, 0 is black; found shape "
+            f"{str(shape)[:80]} of {str(kind)[:40]}"
+        )
+    _check_pixels(shape[1], shape[0], limits)
+    if len(content) != np.prod([int(side) for side in shape], dtype=np.int64):
+        raise _bad(f"an array of shape {shape} has other than {len(content)} bytes; send it again")
+    flat = np.frombuffer(content, dtype=np.uint8)
+    return _gray(flat.reshape(shape, order="F" if fortran_order else "C"))
+
+
+def _from_json(body: bytes, limits: BodyLimits) -> Body:
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"the body is no JSON in UTF-8 ({str(error)[:120]})") from error
+    if isinstance(value, list):
+        return Body(iter((_from_pixels(value, limits),)), is_pixel_list=True)
+    if isinstance(value, dict) and len(value) == 1:
+        name, content = next(iter(value.items()))
+        if name == "image" and isinstance(content, str):
+            return Body(_from_picture(_from_base64(content), limits))
+        if name == "s3_uri" and isinstance(content, str):
+            return Body(_from_picture(_from_s3(content, limits), limits))
+    raise _bad('JSON is {"image": BASE64}, or {"s3_uri": "s3://..."} where that is switched on')
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _bad(f"image is base64 of a picture ({error})") from error
+
+
+def _from_s3(uri: str, limits: BodyLimits) -> bytes:
+    if not limits.allow_s3:
+        raise _bad("s3_uri is switched off here; send the picture, or set HTRLIB_ALLOW_S3=1")
+    from htrlib.aws.storage import read_object  # boto3 comes with it
+
+    try:
+        return read_object(uri, limits.max_bytes)
+    except (AwsError, ValueError) as error:
+        raise _bad(f"s3_uri: {error}") from error
+
+
+def _from_pixels(value: Any, limits: BodyLimits) -> Page:
+    """A page of nested lists of numbers: rows of gray, or rows of RGB(A)."""
+    wanted = "a list of pixels is rows of gray values, or of [R, G, B], each 0 to 255"
+    if not value or not isinstance(value[0], list):
+        raise _bad(wanted)
+    _check_pixels(len(value[0]), len(value), limits)
+    try:
+        pixels = np.array(value, dtype=np.float32)
+    except (ValueError, TypeError, OverflowError) as error:  # rows of unequal length, texts, null
+        raise _bad(wanted) from error
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise _bad(f"{wanted}; found an array of {pixels.ndim} dimensions, {pixels.shape[:4]}")
+    if pixels.size == 0 or not (pixels.min() >= 0.0 and pixels.max() <= 255.0):  # nor NaN
+        raise _bad(wanted)
+    return _gray(np.rint(pixels).astype(np.uint8))
+
+
+def _gray(pixels: NDArray[np.uint8]) -> Page:
+    if pixels.size == 0:
+        raise ImageError(f"the picture has no pixels, its shape is {pixels.shape}")
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(pixels)
+    return load_image(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def _check_pixels(width: int, height: int, limits: BodyLimits) -> None:
+    if int(width) * int(height) > limits.max_pixels:
+        raise _too_large(_pixels_message(f"{width:,} x {height:,}", limits))
+
+
+def _pixels_message(found: str, limits: BodyLimits) -> str:
+    return (
+        f"a page has at most {limits.max_pixels:,} pixels, found {found}; scan it at 300 dpi, "
+        "shrink it or cut it into pages"
+    )
+
+
+def _bad(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, message)
+
+
+def _too_large(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)

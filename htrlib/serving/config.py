@@ -1,0 +1,137 @@
+"""How a server is set up: arguments of `htr serve`, or SageMaker's environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from htrlib.bundle import DEFAULT
+from htrlib.errors import ConfigError
+from htrlib.serving.cpus import available_cpus
+from htrlib.serving.protocol import JSON, TEXT
+
+MODEL = Path("/opt/ml/model")
+MODELS = Path("/opt/ml/models")
+MOST_WORKERS = 8  # where none are asked for: each takes some two hundred megabytes
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class ServingConfig:
+    """All that a server depends on.
+
+    Attributes:
+        bundle: name or directory of the model; not used where `models` is given.
+        models: the directory that models may be loaded from (multi-model mode), or None.
+        host: address that the public port is opened at.
+        port: the public port.
+        workers: processes that read, for each model.
+        threads: of each worker.
+        batch_size: requests that a worker reads together.
+        queue_length: requests that wait at most.
+        max_request_bytes: of a body.
+        max_answer_bytes: of an answer.
+        max_pixels: of a page.
+        request_seconds: that a request may take from its headers to its answer.
+        body_seconds: in which its body has to arrive.
+        drain_seconds: that requests under way may still take after SIGTERM.
+        model_bytes: of memory, that have to be free for each worker of one more model.
+        default_accept: content type of answers where a client accepts all.
+        allow_code: run a model's own `code/`.
+        allow_s3: read `s3_uri`.
+    """
+
+    bundle: str = DEFAULT
+    models: Optional[Path] = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    threads: int = 1
+    batch_size: int = 1
+    queue_length: int = 64
+    max_request_bytes: int = 25 * MEGABYTE
+    max_answer_bytes: int = 25 * MEGABYTE
+    max_pixels: int = 40_000_000
+    request_seconds: float = 60.0
+    body_seconds: float = 30.0
+    drain_seconds: float = 25.0
+    model_bytes: int = 256 * MEGABYTE
+    default_accept: str = JSON
+    allow_code: bool = False
+    allow_s3: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "threads", "batch_size", "queue_length", "max_request_bytes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is at least 1, found {getattr(self, name)}")
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port is 0 to 65535, found {self.port}")
+        if self.default_accept not in (JSON, TEXT):
+            raise ConfigError(f"answers are {JSON} or {TEXT}, found {self.default_accept!r}")
+
+    @property
+    def queue_bytes(self) -> int:
+        """Bytes of bodies that are held at once: a few large ones must not take the memory."""
+        return 8 * self.max_request_bytes
+
+
+def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
+    """The configuration that the environment, the machine and given values make.
+
+    Args:
+        environment: variables by name; `docs/serving.md` lists those that count.
+        given: fields of `ServingConfig` that win over the environment; None does not.
+    Raises:
+        ConfigError: a value cannot work.
+    """
+    fields: Dict[str, Any] = {
+        "port": _number(environment, "SAGEMAKER_BIND_TO_PORT"),
+        "workers": _number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS"),
+        "threads": _number(environment, "OMP_NUM_THREADS"),
+        "request_seconds": _number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"),
+        "max_request_bytes": _number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", MEGABYTE),
+        "default_accept": environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
+        "queue_length": _number(environment, "HTRLIB_QUEUE_LENGTH"),
+        "batch_size": _number(environment, "HTRLIB_BATCH_SIZE"),
+        "max_pixels": _number(environment, "HTRLIB_MAX_PIXELS"),
+        "model_bytes": _number(environment, "HTRLIB_MODEL_MEMORY_IN_MB", MEGABYTE),
+        "allow_code": _switch(environment, "HTRLIB_ALLOW_CODE"),
+        "allow_s3": _switch(environment, "HTRLIB_ALLOW_S3"),
+    }
+    if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
+        fields["models"] = MODELS
+    fields.update({name: value for name, value in given.items() if value is not None})
+    fields = {name: value for name, value in fields.items() if value is not None}
+    fields.setdefault("bundle", default_bundle(environment))
+    cpus = available_cpus()
+    # Of several models each has its own workers.
+    fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))
+    fields.setdefault("threads", max(1, cpus // fields["workers"]))
+    return ServingConfig(**fields)
+
+
+def default_bundle(environment: Mapping[str, str], model: Path = MODEL) -> str:
+    """What is served where no bundle is named: a mounted model, or else the bundle that ships.
+
+    A directory that holds anything is a model, broken or not: a server that reads with another
+    model than the one that was mounted would be worse than none.
+    """
+    mounted = model.is_dir() and any(entry.name != "lost+found" for entry in model.iterdir())
+    return str(model) if mounted else environment.get("HTRLIB_BUNDLE") or DEFAULT
+
+
+def _number(environment: Mapping[str, str], name: str, unit: int = 1) -> Optional[int]:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise ConfigError(f"{name} is a whole number, found {text!r}")
+    return int(text) * unit
+
+
+def _switch(environment: Mapping[str, str], name: str) -> Optional[bool]:
+    text = environment.get(name)
+    if text not in (None, "", "0", "1"):
+        raise ConfigError(f"{name} is 0 or 1, found {text!r}")
+    return None if not text else text == "1"

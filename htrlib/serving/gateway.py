@@ -1,0 +1,178 @@
+"""The public port: what the model server cannot do before it, and the rest of it out of reach."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from http import HTTPStatus
+from typing import Optional, Sequence, Set
+
+from aiohttp import web
+
+from htrlib.serving.config import MEGABYTE, ServingConfig
+from htrlib.serving.connections import BoundedServer
+from htrlib.serving.intake import Intake
+from htrlib.serving.logs import log, log_exception, milliseconds_since
+from htrlib.serving.models import Models
+from htrlib.serving.protocol import RefusedError
+from htrlib.serving.replies import Reply, json_reply, refusal, unavailable
+from htrlib.serving.supervisor import READY, Supervisor
+
+SINGLE = "model"  # the name of the model where there is but one
+_MODEL_BODY_BYTES = 64 * 1024
+
+
+class Gateway:
+    """Answers HTTP requests.
+
+    Args:
+        config: of the server.
+        supervisor: of the model server.
+    """
+
+    def __init__(self, config: ServingConfig, supervisor: Supervisor) -> None:
+        self.config = config
+        self.supervisor = supervisor
+        self.intake = Intake(config, supervisor)
+        self.models = Models(config, supervisor)
+        self.draining = False
+        self._open: Set[object] = set()
+        self._runner: Optional[web.ServerRunner] = None
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Open the public port."""
+        self._runner = web.ServerRunner(BoundedServer(self._handle), handle_signals=False)
+        await self._runner.setup()
+        await web.SockSite(self._runner, bound, backlog=256).start()
+
+    async def drain(self) -> int:
+        """Take nothing new, and wait until what is under way is answered, for some time.
+
+        Returns:
+            how many requests were not answered then.
+        """
+        self.draining = True
+        end = time.monotonic() + self.config.drain_seconds
+        while self._open and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        return len(self._open)
+
+    async def close(self) -> None:
+        """Close the public port and all connections."""
+        if self._runner is not None:
+            # What should be answered is; whoever still sends is not waited for.
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        start, ticket = time.monotonic(), object()
+        self._open.add(ticket)
+        try:
+            reply = await self._reply_or_refuse(request, start)
+            _log_request(request, start, reply.status, len(reply.body))
+            response = web.Response(
+                status=reply.status,
+                body=reply.body,
+                headers={"Content-Type": reply.content_type, "Server": "htrlib", **reply.headers},
+            )
+            if self.draining or not request.content.at_eof():
+                response.force_close()  # a body that was refused is not read to its end
+            # Written here, so that draining waits for it too.
+            await response.prepare(request)
+            await response.write_eof()
+            return response
+        except asyncio.CancelledError:  # its client went
+            _log_request(request, start, 499, 0)
+            raise
+        finally:
+            self._open.discard(ticket)
+
+    async def _reply_or_refuse(self, request: web.BaseRequest, start: float) -> Reply:
+        try:
+            return await self._reply(request, start)
+        except RefusedError as error:
+            return refusal(error)
+        except Exception:
+            log_exception("the gateway failed")
+            return refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed"))
+
+    async def _reply(self, request: web.BaseRequest, start: float) -> Reply:
+        """Find what is asked for by path and method."""
+        path = request.path
+        if path == "/ping":
+            _allow(request, "GET", "HEAD")
+            return self._ping()
+        if self.draining:
+            raise unavailable("the server is shutting down")
+        if path == "/execution-parameters":
+            _allow(request, "GET", "HEAD")
+            return self._execution_parameters()
+        if path == "/invocations" and self.config.models is None:
+            _allow(request, "POST")
+            return await self.intake.answer(request, SINGLE, start)
+        parts = path.split("/")[1:]
+        if parts[0] == "models" and self.config.models is not None:
+            return await self._models(request, parts[1:], start)
+        there = "/invocations" if self.config.models is None else "/models"
+        raise RefusedError(
+            HTTPStatus.NOT_FOUND, f"there is /ping, /execution-parameters and {there} here"
+        )
+
+    def _ping(self) -> Reply:
+        if self.draining:
+            state = "draining"
+        elif self.supervisor.healthy:
+            return json_reply({"status": "healthy"})
+        else:
+            state = self.supervisor.state
+        state = "failing" if state == READY else state
+        return json_reply({"status": state}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _execution_parameters(self) -> Reply:
+        return json_reply(
+            {
+                "MaxConcurrentTransforms": self.config.workers * self.config.batch_size,
+                "BatchStrategy": "SINGLE_RECORD",
+                "MaxPayloadInMB": self.config.max_request_bytes // MEGABYTE,
+            }
+        )
+
+    async def _models(self, request: web.BaseRequest, parts: Sequence[str], start: float) -> Reply:
+        """The calls that SageMaker makes of a container with several models."""
+        if not parts:
+            if _allow(request, "GET", "POST") == "GET":
+                return json_reply(self.models.list(request.query))
+            body = await self.intake.read(request, _MODEL_BODY_BYTES)
+            return json_reply(await self.models.load(body))
+        name = parts[0]
+        if len(parts) == 1:
+            if _allow(request, "GET", "DELETE") == "GET":
+                return json_reply(self.models.describe(name))
+            return json_reply(await self.models.unload(name, self.intake.until_unused))
+        if list(parts[1:]) == ["invoke"]:
+            _allow(request, "POST")
+            self.models.check_loaded(name)
+            return await self.intake.answer(request, name, start)
+        raise RefusedError(HTTPStatus.NOT_FOUND, "there is /models/NAME and /models/NAME/invoke")
+
+
+def _allow(request: web.BaseRequest, *methods: str) -> str:
+    if request.method not in methods:
+        raise RefusedError(
+            HTTPStatus.METHOD_NOT_ALLOWED, f"this path takes {' and '.join(methods)}"
+        )
+    return request.method
+
+
+def _log_request(request: web.BaseRequest, start: float, status: int, sent: int) -> None:
+    if (request.path, status) == ("/ping", HTTPStatus.OK):  # the platform asks all the time
+        return
+    log(
+        "request",
+        method=request.method[:16],
+        path=request.path[:200],
+        status=status,
+        ms=milliseconds_since(start),
+        bytes_in=request.content.total_bytes,
+        bytes_out=sent,
+    )

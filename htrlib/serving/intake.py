@@ -1,0 +1,187 @@
+"""From a request's headers to the supervisor: checks, the body, the queue.
+
+As many requests go to the model server as its workers take; the rest wait here, where they can be
+counted, timed and dropped when their client goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from http import HTTPStatus
+from typing import Dict, Optional
+
+from aiohttp import web
+
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.logs import log_exception
+from htrlib.serving.protocol import (
+    CUSTOM_ATTRIBUTES,
+    RefusedError,
+    answer_of,
+    content_type_of,
+    header,
+    options_of,
+)
+from htrlib.serving.replies import Reply, refusal, unavailable
+from htrlib.serving.supervisor import Supervisor
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
+
+_NO_CODING = ("", "identity")
+
+
+class Intake:
+    """The requests that are read, wait or are under way.
+
+    Args:
+        config: its limits.
+        supervisor: who answers.
+    """
+
+    def __init__(self, config: ServingConfig, supervisor: Supervisor) -> None:
+        self.config = config
+        self.supervisor = supervisor
+        self._slots: Dict[str, asyncio.Semaphore] = {}
+        self._users: Counter[str] = Counter()
+        self._waiting = 0
+        self._held_bytes = 0
+
+    async def answer(self, request: web.BaseRequest, name: str, start: float) -> Reply:
+        """Have a model read a request.
+
+        Args:
+            name: of the model.
+            start: when its headers were there, in seconds of `time.monotonic()`.
+        Raises:
+            RefusedError: it is not taken.
+        """
+        deadline = start + self.config.request_seconds
+        headers = self._checked(request)
+        if self._waiting >= self.config.queue_length:
+            raise unavailable(f"{self._waiting} requests are waiting already")
+        hold = _Hold(self)
+        self._waiting += 1
+        self._users[name] += 1
+        try:
+            body = await self.read(request, self.config.max_request_bytes, hold)
+            await self._free_slot(name, deadline)
+        except BaseException:
+            hold.release()
+            self._users[name] -= 1
+            raise
+        finally:
+            self._waiting -= 1
+        # A worker cannot be called off: when the client goes, the slot stays taken until the answer
+        # is there, or more would be under way than there are workers.
+        work = self._work(name, body, headers, deadline, hold)
+        return await asyncio.shield(asyncio.ensure_future(work))
+
+    async def read(
+        self, request: web.BaseRequest, limit: int, hold: Optional[_Hold] = None
+    ) -> bytes:
+        """Take a body in, within a size and a time.
+
+        Raises:
+            RefusedError: 400, 408, 413, or 503: bodies that wait take too much memory already.
+        """
+        too_large = RefusedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {limit:,} bytes"
+        )
+        if (request.content_length or 0) > limit:
+            raise too_large
+        body = bytearray()
+        try:
+            async with timeout(self.config.body_seconds):
+                async for chunk in request.content.iter_any():
+                    if len(body) + len(chunk) > limit:
+                        raise too_large
+                    if hold is not None:
+                        hold.take(len(chunk))
+                    body += chunk
+        except asyncio.TimeoutError:
+            raise RefusedError(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the body did not arrive within {self.config.body_seconds:.0f} s",
+            ) from None
+        except (web.RequestPayloadError, ConnectionError, ValueError) as error:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "the body was cut off, or is not coded as its headers say"
+            ) from error
+        if not body:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "the body is empty")
+        return bytes(body)
+
+    async def until_unused(self, name: str) -> None:
+        """Wait until no request for a model is under way."""
+        end = time.monotonic() + self.config.request_seconds
+        while self._users[name] and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+
+    def _checked(self, request: web.BaseRequest) -> Dict[str, str]:
+        """What a worker needs of the headers; refuses what it would refuse."""
+        accept = ", ".join(request.headers.getall("Accept", ())) or "*/*"
+        attributes = header(request.headers, CUSTOM_ATTRIBUTES) or ""
+        headers = {
+            "Content-Type": content_type_of(header(request.headers, "Content-Type")),
+            "Accept": accept,
+            CUSTOM_ATTRIBUTES: attributes,
+        }
+        answer_of(accept, self.config.default_accept)
+        options_of(attributes)
+        coding = (header(request.headers, "Content-Encoding") or "").strip().lower()
+        if coding not in _NO_CODING:
+            raise RefusedError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
+            )
+        return headers
+
+    async def _free_slot(self, name: str, deadline: float) -> None:
+        if name not in self._slots:
+            # One more than are worked on, so that no worker waits for its next request.
+            count = self.config.workers * self.config.batch_size + 1
+            self._slots[name] = asyncio.Semaphore(count)
+        try:
+            async with timeout(deadline - time.monotonic()):
+                await self._slots[name].acquire()
+        except asyncio.TimeoutError:
+            raise unavailable("no worker became free in time") from None
+
+    async def _work(
+        self, name: str, body: bytes, headers: Dict[str, str], deadline: float, hold: _Hold
+    ) -> Reply:
+        try:
+            response = await self.supervisor.invoke(name, body, headers, deadline)
+            return Reply(response.status, response.body, response.content_type)
+        except RefusedError as error:
+            return refusal(error)
+        except Exception:
+            log_exception("the gateway failed")
+            return refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed"))
+        finally:
+            self._slots[name].release()
+            self._users[name] -= 1
+            hold.release()
+
+
+class _Hold:
+    """The bytes of one body, as long as they are held."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._bytes = 0
+
+    def take(self, count: int) -> None:
+        if self._intake._held_bytes + count > self._intake.config.queue_bytes:
+            raise unavailable("the bodies of requests that wait take too much memory already")
+        self._intake._held_bytes += count
+        self._bytes += count
+
+    def release(self) -> None:
+        self._intake._held_bytes -= self._bytes
+        self._bytes = 0

@@ -1,0 +1,202 @@
+"""What a request may ask and how an answer is named: shared by the gateway and the workers.
+
+Only headers are looked at here. Bodies are read by the workers alone, so that the gateway never
+decodes what came from outside.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
+PICTURES = ("image/png", "image/jpeg", "image/tiff")
+CONTENT_TYPES = (*PICTURES, JSON, NPY)
+
+STAGES = ("paragraph", "lines", "text")
+MAX_BEAM_WIDTH = 200
+
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
+DEADLINE = "X-Htrlib-Deadline"  # seconds since the epoch, set by the gateway
+
+_BOOLEANS = {"on": True, "off": False}
+
+
+class RefusedError(Exception):
+    """A request that gets a 4xx or 5xx answer.
+
+    Attributes:
+        status: of HTTP.
+        message: for the client: what was found, what was expected, what to do.
+    """
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one request is read.
+
+    Attributes:
+        stage: the last stage that runs: "paragraph", "lines" or "text".
+        beam_width: how many readings beam search follows.
+        language_model: whether the bundle's language model is used.
+    """
+
+    stage: str = "text"
+    beam_width: int = 25
+    language_model: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The form of an answer.
+
+    Attributes:
+        content_type: "application/json" or "text/plain".
+        form: of JSON: "htrlib", "aws", or None where the request leaves it open.
+    """
+
+    content_type: str
+    form: Optional[str] = None
+
+
+def error_body(status: HTTPStatus, message: str) -> bytes:
+    """The JSON of an error, in the keys that Multi Model Server uses too."""
+    error = {"code": int(status), "type": status.phrase, "message": message}
+    return json.dumps(error, ensure_ascii=False).encode("utf-8")
+
+
+def content_type_of(header: Optional[str]) -> str:
+    """The content type of a request's body, without parameters such as `charset`.
+
+    Raises:
+        RefusedError: 415.
+    """
+    found = (header or "").split(";", 1)[0].strip().lower()
+    if found not in CONTENT_TYPES:
+        raise RefusedError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type is one of {', '.join(CONTENT_TYPES)}; found {_shown(header)}",
+        )
+    return found
+
+
+def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
+    """The form that an Accept header likes best of those that there are.
+
+    Args:
+        accept: its value; none at all accepts everything.
+        default: the content type where everything is equally welcome.
+    Raises:
+        RefusedError: 406.
+    """
+    offers = sorted((Answer(JSON), Answer(TEXT)), key=lambda offer: offer.content_type != default)
+    ranges = [_media_range(part) for part in (accept or "*/*").split(",") if part.strip()]
+    best: Tuple[float, Answer] = (0.0, offers[0])
+    for offer in offers:
+        quality, form = _quality(offer, ranges)
+        if quality > best[0]:
+            best = quality, Answer(offer.content_type, form)
+    if best[0] <= 0.0:
+        raise RefusedError(
+            HTTPStatus.NOT_ACCEPTABLE,
+            f"answers are {JSON}, with the parameter form=aws if wanted, and {TEXT}; Accept asks "
+            f"for {_shown(accept)}",
+        )
+    return best[1]
+
+
+def options_of(attributes: Optional[str]) -> Options:
+    """The options in the custom attributes of a request: `beam_width=25; stage=lines`.
+
+    Raises:
+        RefusedError: 400: an option is unknown, given twice, or has a value that it cannot have.
+    """
+    found: Dict[str, Any] = {}
+    for part in (attributes or "").split(";"):
+        if not part.strip():
+            continue
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name in found:
+            raise _bad_option(f"{name} is given twice")
+        found[name] = _option(name, value)
+    return Options(**found)
+
+
+def header(headers: Mapping[str, str], name: str) -> Optional[str]:
+    """A header by its name, in whatever case it came."""
+    wanted = name.lower()
+    return next((value for key, value in headers.items() if key.lower() == wanted), None)
+
+
+def _option(name: str, value: str) -> Any:
+    if name == "stage":
+        if value in STAGES:
+            return value
+        raise _bad_option(f"stage is one of {', '.join(STAGES)}, found {_shown(value)}")
+    if name == "language_model":
+        if value in _BOOLEANS:
+            return _BOOLEANS[value]
+        raise _bad_option(f"language_model is on or off, found {_shown(value)}")
+    if name == "beam_width":
+        # isdecimal alone would take the digits of other scripts
+        if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MAX_BEAM_WIDTH:
+            return int(value[:9])
+        raise _bad_option(f"beam_width is 1 to {MAX_BEAM_WIDTH}, found {_shown(value)}")
+    raise _bad_option(f"the options are beam_width, stage and language_model; found {_shown(name)}")
+
+
+def _bad_option(reason: str) -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, f"{CUSTOM_ATTRIBUTES}: {reason}")
+
+
+@dataclass(frozen=True)
+class _MediaRange:
+    kind: str
+    form: Optional[str]
+    quality: float
+
+
+def _media_range(text: str) -> _MediaRange:
+    kind, *parameters = (part.strip() for part in text.split(";"))
+    quality, form = 1.0, None
+    for parameter in parameters:
+        name, _, value = (piece.strip().strip('"') for piece in parameter.partition("="))
+        if name.lower() == "q":
+            quality = _quality_value(value)
+        elif name.lower() == "form":
+            form = value.lower()
+    if form not in (None, "aws", "htrlib"):
+        quality = 0.0  # a form that there is not
+    return _MediaRange(kind.lower(), form, quality)
+
+
+def _quality_value(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+def _quality(offer: Answer, ranges: List[_MediaRange]) -> Tuple[float, Optional[str]]:
+    """The quality that the most specific range gives an offer, and the form that it names."""
+    group = offer.content_type.split("/")[0]
+    for kind in (offer.content_type, f"{group}/*", "*/*"):
+        # `form` belongs to JSON; a text/plain that names one is the same text/plain.
+        named = [entry for entry in ranges if entry.kind == kind]
+        if named:
+            best = max(named, key=lambda entry: entry.quality)
+            return best.quality, best.form if offer.content_type == JSON else None
+    return 0.0, None
+
+
+def _shown(value: Optional[str]) -> str:
+    """What came from outside, short and harmless enough for a message."""
+    return "none" if not value else ascii(value[:80])

@@ -1,0 +1,131 @@
+"""The whole server, from checks before the start to the last process after SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Coroutine
+
+from htrlib.bundle import load_bundle
+from htrlib.errors import BundleError, ConfigError
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.logs import configure_logs, log
+
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+
+
+def serve(config: ServingConfig) -> int:
+    """Serve until SIGTERM or SIGINT; return 0 then.
+
+    Raises:
+        ConfigError: Java, a package or the port is missing.
+        BundleError: the model cannot be loaded.
+        HtrError: the model server cannot be kept alive.
+    """
+    if importlib.util.find_spec("aiohttp") is None:
+        raise ConfigError(
+            "serving needs the package aiohttp; install what it needs: pip install 'htrlib[serve]'"
+        )
+    from htrlib.serving.model_server import find_java, model_server_home
+
+    find_java(os.environ)
+    model_server_home()
+    with contextlib.closing(_bind(config)) as bound:
+        if config.models is None:
+            _prepare_bundle(config)
+        elif not config.models.is_dir():
+            raise ConfigError(f"{config.models} is no directory; models are loaded from there")
+        configure_logs()
+        # Workers whose parent died become children of this process, which can wait for their end.
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1)
+        scratch = tempfile.mkdtemp(prefix="htr-serve-")
+        try:
+            asyncio.run(_serve(config, bound, Path(scratch)))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return 0
+
+
+async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> None:
+    from htrlib.serving.gateway import SINGLE, Gateway
+    from htrlib.serving.supervisor import Model, Supervisor
+
+    asked_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_end.set)
+    supervisor = Supervisor(config, scratch)
+    gateway = Gateway(config, supervisor)
+    models = [] if config.models is not None else [Model(SINGLE, config.bundle)]
+    ending = asyncio.ensure_future(asked_to_end.wait())
+    try:
+        if not await _unless(ending, supervisor.start(models)):
+            return
+        await gateway.listen(bound)
+        host, port = bound.getsockname()[:2]
+        log("listening", host=host, port=port, workers=config.workers, threads=config.threads)
+        watching = asyncio.ensure_future(supervisor.run())
+        await asyncio.wait((ending, watching), return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()  # raises why the model server cannot be kept alive
+        log("draining")
+        lost = await gateway.drain()
+        log("stopping", lost=lost)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    finally:
+        ending.cancel()
+        await supervisor.stop()
+        await gateway.close()
+
+
+async def _unless(ending: asyncio.Future[Any], work: Coroutine[Any, Any, None]) -> bool:
+    """Do some work unless the server is asked to end; whether it was done."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((ending, task), return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return False
+    task.result()
+    return True
+
+
+def _bind(config: ServingConfig) -> socket.socket:
+    """Take the port without opening it: nobody can connect before the model is ready."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((config.host, config.port))
+    except OSError as error:
+        bound.close()
+        raise ConfigError(
+            f"{config.host}:{config.port} cannot be opened: {error.strerror or error}"
+        ) from error
+    return bound
+
+
+def _prepare_bundle(config: ServingConfig) -> None:
+    """Check the model's files, and install what its code wants, where that is allowed.
+
+    Raises:
+        BundleError: the model is broken, or what its code wants cannot be installed.
+    """
+    bundle = load_bundle(config.bundle)
+    wanted = bundle.directory / "code" / "requirements.txt"
+    if not (config.allow_code and wanted.is_file()):
+        return
+    arguments = [sys.executable, "-m", "pip", "install", "-r", str(wanted)]
+    if subprocess.run(arguments, check=False).returncode:
+        raise BundleError(f"{wanted}: what it lists cannot be installed; pip says why above")

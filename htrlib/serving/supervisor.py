@@ -1,0 +1,320 @@
+"""Keeps Multi Model Server alive and knows whether it really answers.
+
+What the model server says of itself is not believed: its ping is 200 always. Counted are answers:
+those of real requests, and of a tiny page that is sent where there are none. Whatever is broken, a
+worker's listener, Java, a worker that hangs, the cure is the same: end all of it and start it anew.
+A worker that dies alone is replaced by the model server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+import aiohttp
+import numpy as np
+from PIL import Image
+
+from htrlib.errors import BundleError, HtrError
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.logs import log, log_exception
+from htrlib.serving.model_server import ModelServer, ModelServerError, Response
+from htrlib.serving.protocol import DEADLINE, RefusedError
+
+TICK_SECONDS = 0.25
+PROBE_AFTER_SECONDS = 2.0  # without an answer
+PROBE_SECONDS = 5.0
+STALLED_SECONDS = 5.0  # requests under way, no answer and no work done
+FAILING_SECONDS = 5.0  # of requests that fail, before ping says so
+MOST_START_ATTEMPTS = 3
+MOST_RESTARTS, RESTART_WINDOW_SECONDS = 5, 120.0
+
+STARTING, READY, RECOVERING, STOPPED = "starting", "ready", "recovering", "stopped"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is loaded, or shall be.
+
+    Attributes:
+        name: under which it is invoked.
+        bundle: name or directory.
+    """
+
+    name: str
+    bundle: str
+
+
+class Supervisor:
+    """One model server at a time, and the requests that go to it.
+
+    Attributes:
+        state: "starting", "ready", "recovering" or "stopped".
+        models: those that are loaded, by name.
+    """
+
+    def __init__(self, config: ServingConfig, directory: Path) -> None:
+        self.config = config
+        self.state = STARTING
+        self.models: Dict[str, Model] = {}
+        self._server = ModelServer(config, directory)
+        self._generation = 0
+        self._ready = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()  # of what changes the models or the model server
+        self._trouble: Optional[str] = None
+        self._failing_since: Optional[float] = None
+        self._answered = time.monotonic()
+        self._under_way: Dict[object, float] = {}
+        self._work, self._measured, self._progress = -1, 0.0, time.monotonic()
+        self._restarts: List[float] = []
+        self._next_probe = 0
+        self.probe_page = _tiny_page()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are answered, as far as is known."""
+        failing = self._failing_since
+        return self.state == READY and (
+            failing is None or time.monotonic() - failing < FAILING_SECONDS
+        )
+
+    async def start(self, models: List[Model]) -> None:
+        """Start the model server, load models, and read a page with each.
+
+        Raises:
+            BundleError: a model cannot be loaded.
+            ModelServerError: the model server does not start.
+        """
+        self.models = {model.name: model for model in models}
+        async with self._lock:
+            await self._bring_up()
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises:
+            ModelServerError: the model server cannot be kept alive.
+        """
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+            self._wake.clear()
+            async with self._lock:
+                trouble = self._look() or await self._probe()
+                if trouble is not None:
+                    await self._restart(trouble)
+
+    async def stop(self) -> None:
+        """End the model server."""
+        self.state = STOPPED
+        self._ready.clear()
+        await self._server.stop()
+
+    async def load(self, model: Model) -> None:
+        """Load one more model.
+
+        Raises:
+            BundleError: it cannot be loaded.
+            ModelServerError: the model server failed.
+        """
+        async with self._lock:
+            try:
+                await self._load(model)
+            except (HtrError, aiohttp.ClientError, OSError):
+                with contextlib.suppress(HtrError, aiohttp.ClientError, OSError):
+                    await self._server.unload(model.name)
+                raise
+            self.models[model.name] = model
+
+    async def unload(self, name: str) -> None:
+        """Forget a model.
+
+        Raises:
+            ModelServerError: the model server failed.
+        """
+        async with self._lock:
+            del self.models[name]
+            await self._server.unload(name)
+
+    async def invoke(
+        self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> Response:
+        """Have a model read a request; once more where its worker or the model server died.
+
+        Args:
+            deadline: in seconds of `time.monotonic()`.
+        Raises:
+            RefusedError: 5xx: there was no answer in time, or its worker died twice.
+        """
+        deaths = restarts = 0
+        while True:
+            await self._until_ready(deadline)
+            generation = self._generation
+            response = await self._send(name, body, headers, deadline)
+            if response is not None and response.answered:
+                return response
+            if generation == self._generation and response is not None:
+                deaths += 1
+            else:
+                restarts += 1
+            if deaths > 1 or restarts > 2:
+                self._failed()
+                raise RefusedError(
+                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    "the worker died on this request, and again when it was read once more",
+                )
+
+    async def _send(
+        self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> Optional[Response]:
+        """An answer, of a worker or of the model server, or None: the connection broke."""
+        ticket, generation = object(), self._generation
+        left = deadline - time.monotonic()
+        self._under_way[ticket] = time.monotonic()
+        try:
+            timed = {**headers, DEADLINE: f"{time.time() + left:.3f}"}
+            response = await self._server.invoke(name, body, timed, left)
+        except asyncio.TimeoutError:
+            self._failed()
+            # Its worker is ended by its own clock; whether one is left shows the next request.
+            raise RefusedError(
+                HTTPStatus.GATEWAY_TIMEOUT,
+                f"reading took longer than {self.config.request_seconds:.0f} s",
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            self._suspect(generation, f"a request failed: {type(error).__name__}")
+            return None
+        finally:
+            del self._under_way[ticket]
+        if response.answered:
+            self._answered = time.monotonic()
+            self._failing_since = None
+        else:
+            log("unanswered", status=response.status, model=name)
+        return response
+
+    def _suspect(self, generation: int, trouble: str) -> None:
+        """Take a broken connection for the end of the model server that it led to."""
+        if generation == self._generation and self.state == READY:
+            self.state = RECOVERING
+            self._ready.clear()
+            self._trouble = trouble
+            self._wake.set()
+
+    def _failed(self) -> None:
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+        self._wake.set()
+
+    async def _until_ready(self, deadline: float) -> None:
+        try:
+            await asyncio.wait_for(self._ready.wait(), max(deadline - time.monotonic(), 0.001))
+        except asyncio.TimeoutError:
+            self._failed()
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the server is recovering; try again"
+            ) from None
+
+    def _look(self) -> Optional[str]:
+        """What is broken, as far as can be seen from outside."""
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            return trouble
+        if not self._server.alive:
+            return "Java ended"
+        for name in self.models:
+            if not self._server.listener_lives(name):
+                return f"the listener of {name} ended"
+        return "requests stalled" if self._stalled() else None
+
+    def _stalled(self) -> bool:
+        """Whether requests are under way, none is answered, and nobody works on them."""
+        now = time.monotonic()
+        if not self._under_way:
+            self._progress = now
+        elif now - self._measured > 1.0:
+            self._measured, before = now, self._work
+            self._work = self._server.work_done()
+            if self._work != before:
+                self._progress = now
+        return now - max(self._progress, self._answered) > STALLED_SECONDS
+
+    async def _probe(self) -> Optional[str]:
+        """Have a model read a tiny page where no request has been answered for a while."""
+        idle = time.monotonic() - self._answered
+        if self._under_way or not self.models or idle < PROBE_AFTER_SECONDS:
+            return None
+        names = sorted(self.models)
+        self._next_probe += 1
+        name = names[self._next_probe % len(names)]
+        problem = await self._read_tiny(name)
+        # A worker that died a moment ago is being replaced: the second page waits for the new one.
+        return problem and await self._read_tiny(name)
+
+    async def _read_tiny(self, name: str) -> Optional[str]:
+        headers = {"Content-Type": "image/png", "Accept": "application/json"}
+        try:
+            response = await self._server.invoke(name, self.probe_page, headers, PROBE_SECONDS)
+        except asyncio.TimeoutError:
+            return f"{name} did not read a tiny page in {PROBE_SECONDS:.0f} s"
+        except (aiohttp.ClientError, OSError) as error:
+            return f"{name} did not read a tiny page: {type(error).__name__}"
+        if not response.answered or response.status != HTTPStatus.OK:
+            return f"{name} did not read a tiny page: {response.status}"
+        self._answered = time.monotonic()
+        self._failing_since = None
+        return None
+
+    async def _restart(self, trouble: str) -> None:
+        self.state = RECOVERING
+        self._ready.clear()
+        log("restart", reason=trouble)
+        start = time.monotonic()
+        self._restarts = [at for at in self._restarts if start - at < RESTART_WINDOW_SECONDS]
+        self._restarts.append(start)
+        if len(self._restarts) > MOST_RESTARTS:
+            raise ModelServerError(
+                f"the model server broke {len(self._restarts)} times in "
+                f"{RESTART_WINDOW_SECONDS:.0f} s, at last: {trouble}"
+            )
+        for attempt in range(1, MOST_START_ATTEMPTS + 1):
+            try:
+                await self._server.stop()
+                await self._bring_up()
+                break
+            except (HtrError, aiohttp.ClientError, OSError) as error:
+                log_exception("the model server does not start")
+                if attempt == MOST_START_ATTEMPTS:
+                    raise ModelServerError(f"the model server does not start: {error}") from error
+        log("recovered", seconds=round(time.monotonic() - start, 2))
+
+    async def _bring_up(self) -> None:
+        await self._server.start()
+        for model in self.models.values():
+            await self._load(model)
+        self._generation += 1
+        self._trouble = None
+        self._failing_since = None
+        self._answered = self._progress = time.monotonic()
+        self.state = READY
+        self._ready.set()
+
+    async def _load(self, model: Model) -> None:
+        await self._server.load(model.name, model.bundle, self.config.workers)
+        problem = await self._read_tiny(model.name)
+        if problem is not None:
+            raise BundleError(problem)
+
+
+def _tiny_page() -> bytes:
+    """A white page as PNG."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((32, 48), 255, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()
