@@ -38,7 +38,7 @@ def load(path: Union[str, Path]) -> Dataset:
     used = set()
     for image in sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES):
         source = image.relative_to(path).as_posix()
-        text = _text_of(image)
+        text = text_of(image)
         if text is None:
             detail = f"expected {image.stem}.gt.txt or {image.stem}.txt beside it"
             collector.note("image without text", source, detail, skipped="line")
@@ -52,7 +52,8 @@ def load(path: Union[str, Path]) -> Dataset:
     return collector.dataset(path)
 
 
-def _text_of(image: Path) -> Optional[Path]:
+def text_of(image: Path) -> Optional[Path]:
+    """The file with the text of a line picture, or None."""
     stems = [image.stem]
     stems += [image.stem[: -len(stage)] for stage in IMAGE_STAGES if image.stem.endswith(stage)]
     for suffix in TEXT_SUFFIXES:

@@ -7,14 +7,16 @@ scheduler and servers run. On SageMaker all is started from its resource configu
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from htrlib.errors import TrainingError
 from htrlib.networks import mx
@@ -22,6 +24,8 @@ from htrlib.networks import mx
 RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 PORT = 8000
 LONGEST_TEXT = 65536  # bytes that one machine can tell the others
+NAME_SECONDS = 120  # in which a host's name is to be known; they do not all start at once
+END_SECONDS = 30  # that scheduler and servers may take to end after the last worker
 
 
 class Machines:
@@ -46,6 +50,9 @@ class Machines:
     def share(self, array: Any) -> Any:
         """The first machine's NumPy array, on all machines."""
         return array
+
+    def leave(self) -> None:
+        """Wait until all machines do the same; nothing can be asked of them after."""
 
 
 class Cluster(Machines):
@@ -80,6 +87,35 @@ class Cluster(Machines):
             vector[:] = 0
         return self.reduce(vector).asnumpy().reshape(array.shape)
 
+    def leave(self) -> None:
+        del self._store  # MXNet waits there, and the first machine ends the servers
+
+
+_serving: List[subprocess.Popen[bytes]] = []
+"""This host's server and scheduler, where we started them."""
+
+
+@contextlib.contextmanager
+def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
+    """The machines, as `join` gives them, until all are done.
+
+    After an error this host's server and scheduler are killed, and the process should end without
+    Python's cleaning up: MXNet would wait for the others.
+
+    Raises:
+        TrainingError: as for `join`.
+    """
+    try:
+        machines = join(resources)
+        yield machines
+    except BaseException:
+        for process in _serving:
+            process.kill()
+        raise
+    machines.leave()
+    for process in _serving:
+        process.wait(END_SECONDS)
+
 
 def join(resources: Path = RESOURCES) -> Machines:
     """The machines that the environment speaks of.
@@ -113,12 +149,14 @@ def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
         interface = str(config.get("network_interface_name", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is no resource configuration ({error!r})") from error
+    if here not in hosts:
+        raise TrainingError(f"{path}: the host {here!r} is none of {', '.join(hosts)}")
     if len(hosts) < 2:
         return None
     variables = {
         "DMLC_ROLE": "worker",
         "DMLC_PS_ROOT_URI": hosts[0],
-        "DMLC_PS_ROOT_PORT": str(PORT),
+        "DMLC_PS_ROOT_PORT": os.environ.get("DMLC_PS_ROOT_PORT", str(PORT)),
         "DMLC_NUM_WORKER": str(len(hosts)),
         "DMLC_NUM_SERVER": str(len(hosts)),
     }
@@ -137,7 +175,7 @@ def _start(variables: Mapping[str, str]) -> Dict[str, str]:
         roles.append("scheduler")
     worker["DMLC_PS_ROOT_URI"] = _address(worker["DMLC_PS_ROOT_URI"])
     for role in roles:
-        serve({**worker, "DMLC_ROLE": role})
+        _serving.append(serve({**worker, "DMLC_ROLE": role}))
     return worker
 
 
@@ -149,10 +187,15 @@ def serve(variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _address(host: str) -> str:
-    try:
-        return socket.gethostbyname(host)
-    except OSError as error:
-        raise TrainingError(f"host {host!r} cannot be found ({error})") from error
+    """The address of a host, whose name may be known only a while after this host's start."""
+    end = time.monotonic() + NAME_SECONDS
+    while True:
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            if time.monotonic() > end:
+                raise TrainingError(f"host {host!r} cannot be found ({error})") from error
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from htrlib.errors import TrainingError
+from htrlib.training import distributed
 from htrlib.training.checkpoint import read_checkpoint
 from htrlib.training.distributed import from_sagemaker
 
@@ -107,3 +108,26 @@ def test_a_single_host_needs_no_cluster(resources):
 def test_a_file_that_is_no_resource_configuration_is_named(resources):
     with pytest.raises(TrainingError, match=r"resourceconfig\.json.*'hosts'"):
         from_sagemaker(resources(current_host="algo-1"))
+
+
+def test_a_host_that_is_not_among_the_hosts_is_named(resources):
+    with pytest.raises(TrainingError, match="the host 'algo-3' is none of algo-1, algo-2"):
+        from_sagemaker(resources(hosts=["algo-1", "algo-2"], current_host="algo-3"))
+
+
+def test_a_host_whose_name_is_known_late_is_waited_for(monkeypatch):
+    answers = iter([OSError("not yet"), "10.0.0.1"])
+
+    def ask(host):
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(distributed.socket, "gethostbyname", ask)
+    monkeypatch.setattr(distributed.time, "sleep", lambda _: None)
+    assert distributed._address("algo-1") == "10.0.0.1"
+    monkeypatch.setattr(distributed, "NAME_SECONDS", -1)
+    answers = iter([OSError("never")])
+    with pytest.raises(TrainingError, match=r"host 'algo-1' cannot be found \(never\)"):
+        distributed._address("algo-1")

@@ -1,0 +1,131 @@
+"""What labeled data a folder holds, found by looking at its files."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+from htrlib.data import FORMATS
+from htrlib.data.csv_manifest import REQUIRED
+from htrlib.data.lines_folder import text_of
+from htrlib.data.pictures import SUFFIXES
+from htrlib.data.xml import parse
+from htrlib.errors import AnnotationError, ConfigError, DatasetError
+
+LINES = "lines"
+ROOTS = {"PcGts": "page_xml", "alto": "alto", "form": "iam"}
+
+Source = Tuple[str, str]
+"""A format and a path."""
+
+
+def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
+    """The annotation files of a folder, or the folder itself where its files belong together.
+
+    Files nearest to the top count; those in folders further down are taken for something else, the
+    intermediate results of a labeling job for one.
+
+    Args:
+        format: takes files of this one only; by default they tell what they are.
+    Raises:
+        ConfigError: there is no such format, or there are files of several.
+        DatasetError: there are none.
+    """
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"no data format {format!r}; there are {', '.join(sorted(FORMATS))}")
+    if format is not None and format not in _FILES.values():
+        return ((format, str(folder)),)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files.sort(key=_depth)
+    for _, level in itertools.groupby(files, key=_depth):
+        found = _by_format(level)
+        if format is not None:
+            found = {format: found[format]} if format in found else {}
+        if len(found) > 1:
+            raise ConfigError(
+                f"{folder} holds data of several formats ({', '.join(sorted(found))}): name the "
+                "one to use (format), or leave only that there"
+            )
+        for name, paths in found.items():
+            whole = name not in _FILES.values()
+            return tuple((name, str(path)) for path in ([folder] if whole else paths))
+    wanted = "labeled data of a format that can be told" if format is None else f"{format} data"
+    some = ", ".join(path.relative_to(folder).as_posix() for path in files[:3])
+    raise DatasetError(
+        f"{folder} holds no {wanted}; it has {len(files)} files{f' ({some}, ...)' if some else ''}"
+    )
+
+
+def _depth(path: Path) -> int:
+    return len(path.parts)
+
+
+def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
+    """Format -> its annotation files; pictures with texts count where there is nothing else."""
+    found: Dict[str, List[Path]] = {}
+    read_folders = set()
+    for path in files:
+        suffix = path.suffix.lower()
+        name: Optional[str] = None
+        if suffix in SUFFIXES:
+            name = LINES if text_of(path) is not None else None
+        elif suffix == ".xml":
+            if path.parent not in read_folders:  # the files of a folder are all of one kind
+                name = _root_format(path)
+            if name is not None:
+                read_folders.add(path.parent)
+        elif suffix in _FILES and _IS[_FILES[suffix]](path):
+            name = _FILES[suffix]
+        if name is not None:
+            found.setdefault(name, []).append(path)
+    if len(found) > 1:
+        found.pop(LINES, None)
+    return found
+
+
+def _root_format(path: Path) -> Optional[str]:
+    try:
+        return ROOTS.get(parse(path).tag)
+    except AnnotationError:
+        return None
+
+
+def _is_manifest(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return '"source-ref"' in next((line for line in file if line.strip()), "")
+
+
+def _is_table(path: Path) -> bool:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return set(REQUIRED) <= set(next(csv.reader(file, delimiter=delimiter), []))
+        except csv.Error:
+            return False
+
+
+def _is_pages(path: Path) -> bool:
+    try:
+        pages = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(pages, dict) and any(
+        isinstance(page, dict) and "lines" in page for page in pages.values()
+    )
+
+
+_FILES = {
+    ".manifest": "ground_truth",
+    ".jsonl": "ground_truth",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "pages_json",
+}
+_IS: Dict[str, Callable[[Path], bool]] = {
+    "ground_truth": _is_manifest,
+    "csv": _is_table,
+    "pages_json": _is_pages,
+}
