@@ -9,7 +9,7 @@ import sys
 from typing import Optional, Sequence
 
 import htrlib
-from htrlib.cli import data, evaluate, lm, train, transcribe
+from htrlib.cli import aws, data, evaluate, lm, serve, train, transcribe
 from htrlib.errors import HtrError
 
 OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="htr", description="Read handwriting from pictures.")
     parser.add_argument("--version", action="version", version=f"htrlib {htrlib.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for module in (transcribe, train, evaluate, data, lm):
+    for module in (transcribe, train, evaluate, data, lm, serve, aws):
         module.add_parser(commands)
     return parser
 

@@ -1,0 +1,145 @@
+"""Bundles as the tar archives that SageMaker hands around; what comes in one is not trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import shutil
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from htrlib.errors import AwsError, BundleNotFoundError, ConfigError
+
+MAX_BYTES = 4 << 30
+MAX_FILES = 1000
+
+_LARGEST_READ = 1 << 20
+
+
+def pack(folder: Path, archive: Path) -> Path:
+    """Write a folder's files to a .tar.gz, and return that.
+
+    The same files give the same bytes, wherever and by whomever they are packed.
+
+    Raises:
+        BundleNotFoundError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise BundleNotFoundError(f"{folder} is no folder; name that of a bundle")
+    with contextlib.ExitStack() as stack:
+        raw = stack.enter_context(archive.open("wb"))
+        packed = stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
+        tar = stack.enter_context(tarfile.open(fileobj=packed, mode="w"))
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            member.size = path.stat().st_size
+            with path.open("rb") as file:
+                tar.addfile(member, file)
+    return archive
+
+
+def unpack(
+    archive: Path, folder: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+) -> Path:
+    """Write the files of a .tar.gz, or a .tar, to a new folder, and return that.
+
+    The archive may come from anyone: it can put nothing outside the folder, nothing but plain files
+    and folders into it, and no more than so much. The folder appears when all is in it.
+
+    Raises:
+        AwsError: the archive is none, is damaged, or tries that.
+        ConfigError: the folder is there and not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty; name a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        with archive.open("rb") as raw:
+            _unpack(raw, scratch, max_bytes, max_files, archive.name)
+        scratch.chmod(0o755)
+        scratch.replace(folder)
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, _TooMuchError) as error:
+        raise AwsError(f"{archive.name} cannot be unpacked: {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _unpack(raw: BinaryIO, folder: Path, max_bytes: int, max_files: int, name: str) -> None:
+    is_gzip = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    plain: Any = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+    bounded: Any = _Bounded(plain, max_bytes)
+    with tarfile.open(fileobj=bounded, mode="r:") as tar:
+        for count, member in enumerate(tar, start=1):
+            if count > max_files:
+                raise AwsError(f"{name} has more than {max_files} files")
+            path = folder / _checked(member, name)
+            source = tar.extractfile(member)
+            try:
+                if source is None:
+                    path.mkdir(parents=True, exist_ok=True)
+                    continue
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("xb") as target:
+                    shutil.copyfileobj(source, target)
+            except (FileExistsError, NotADirectoryError):
+                raise AwsError(f"{name} has {member.name!r} twice") from None
+
+
+def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
+    """Where a member goes below the folder, if it may."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or "\0" in member.name:
+        raise AwsError(f"{archive}: {member.name!r} leads out of the folder")
+    if not (member.isdir() or member.isreg()) or member.issparse():
+        raise AwsError(
+            f"{archive}: {member.name!r} is a link, a device, or another thing that is neither a "
+            "plain file nor a folder"
+        )
+    return path
+
+
+class _TooMuchError(Exception):
+    """An archive unpacks to more than it may."""
+
+
+class _Bounded(io.RawIOBase):
+    """A file that ends in an error beyond so many bytes.
+
+    No read is large either: a header that says it is gigabytes long would be read in one go.
+    """
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        super().__init__()
+        self._file = file
+        self._limit = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST_READ:
+            raise _TooMuchError(f"a header of {size:,} bytes")
+        self._check(self._file.tell() + size)
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET:
+            self._check(offset)
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def _check(self, position: int) -> None:
+        if position > self._limit:
+            raise _TooMuchError(f"more than {self._limit:,} bytes")

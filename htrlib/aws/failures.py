@@ -1,0 +1,132 @@
+"""What boto3 raises, as errors that say what to do."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping
+
+from htrlib.errors import (
+    AwsAccessError,
+    AwsError,
+    AwsNotFoundError,
+    ConfigError,
+    HtrError,
+)
+
+_BAD_CREDENTIALS = {
+    *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"),
+    *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+}
+_NO_RIGHT = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
+_NOT_THERE = {
+    *("404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NotFound"),
+    *("ObjectNotFoundException", "RepositoryNotFoundException"),
+    *("ResourceNotFound", "ResourceNotFoundException"),
+}
+# SageMaker has no code of its own for it
+_REFUSED = {"ValidationError", "ValidationException"}
+_SAYS_NOT_THERE = re.compile(
+    r"could not find|not found|does not exist|no .{1,40} found", re.IGNORECASE
+)
+_DENIED = re.compile(
+    r"not authorized to perform: (?P<action>[\w-]+:\w+)"
+    r"(?: on resource: \"?(?P<resource>[^\s\"]+))?"
+)
+
+
+@contextmanager
+def translated(
+    service: str,
+    operation: str,
+    parameters: Mapping[str, Any],
+    hide: Callable[[str], str],
+) -> Iterator[None]:
+    """Raise htrlib's errors for those of boto3, about one call.
+
+    Args:
+        service, operation, parameters: of the call, as boto3 names them.
+        hide: takes what is secret out of a text.
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        code, message = str(answer.get("Code", "")), hide(str(answer.get("Message", "")))
+        raise _refused(service, operation, parameters, code, message) from None
+    except (BotoCoreError, Boto3Error) as error:
+        raise _not_sent(service, operation, error, hide(str(error))) from None
+
+
+def action_of(service: str, operation: str) -> str:
+    """The name that policies have for a call.
+
+    >>> action_of("s3", "head_object"), action_of("sagemaker", "create_model")
+    ('s3:GetObject', 'sagemaker:CreateModel')
+    """
+    prefix = {"sagemaker-runtime": "sagemaker"}.get(service, service)
+    return f"{prefix}:{_ACTIONS.get(operation) or operation.title().replace('_', '')}"
+
+
+_ACTIONS = {
+    # calls of S3 whose rights have other names
+    "head_object": "GetObject",
+    "list_objects_v2": "ListBucket",
+    "create_multipart_upload": "PutObject",
+    "upload_part": "PutObject",
+    "complete_multipart_upload": "PutObject",
+    "list_multipart_uploads": "ListBucketMultipartUploads",
+    "list_parts": "ListMultipartUploadParts",
+}
+
+
+def _refused(
+    service: str, operation: str, parameters: Mapping[str, Any], code: str, message: str
+) -> HtrError:
+    """The error of an answer that is one."""
+    what = _named(service, parameters)
+    if code in _BAD_CREDENTIALS:
+        return AwsError(
+            f"AWS does not take the credentials ({code}): {message}; set new ones with "
+            "`aws configure` or `aws sso login`"
+        )
+    if code in _NO_RIGHT or "not authorized to perform" in message:
+        found = _DENIED.search(message)
+        action = found["action"] if found else action_of(service, operation)
+        return AwsAccessError(action, (found and found["resource"]) or what)
+    if code in _NOT_THERE or (code in _REFUSED and _SAYS_NOT_THERE.search(message)):
+        return AwsNotFoundError(f"{what} is not there ({operation}: {message or code})")
+    return AwsError(f"{service} {operation} on {what}: {code}: {message}")
+
+
+def _not_sent(service: str, operation: str, error: Exception, message: str) -> HtrError:
+    """The error of a call that got no answer."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ParamValidationError):
+        return ConfigError(f"{service} {operation}: {message}")
+    missing = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+    )
+    if isinstance(error, missing):
+        return AwsError(
+            f"no credentials for AWS ({message}); run `aws configure` or `aws sso login`, name a "
+            "profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    return AwsError(f"{service} {operation} got no answer: {message}")
+
+
+def _named(service: str, parameters: Mapping[str, Any]) -> str:
+    """What a call is about, from its parameters."""
+    if "Bucket" in parameters:
+        path = parameters.get("Key") or parameters.get("Prefix") or ""
+        return f"s3://{parameters['Bucket']}/{path}"
+    names = (str(v) for k, v in parameters.items() if k.lower().endswith(("name", "names", "arn")))
+    return next(names, service)

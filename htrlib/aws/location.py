@@ -1,0 +1,49 @@
+"""Places in S3."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Union
+
+from htrlib.errors import ConfigError
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class S3Uri:
+    """A bucket, and a key or a prefix of keys in it; no "/" at either end of that.
+
+    >>> str(S3Uri.parse("s3://pages/letters/") / "1.png")
+    's3://pages/letters/1.png'
+    """
+
+    bucket: str
+    key: str = ""
+
+    @classmethod
+    def parse(cls, uri: Union[str, S3Uri]) -> S3Uri:
+        """The place that a URI names.
+
+        Raises:
+            ConfigError: it is not of the form s3://BUCKET/KEY.
+        """
+        if isinstance(uri, S3Uri):
+            return uri
+        scheme, separator, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        if scheme != "s3" or not separator or not _BUCKET.fullmatch(bucket):
+            raise ConfigError(f"a place in S3 is s3://BUCKET/KEY, found {uri!r}")
+        return cls(bucket, key.strip("/"))
+
+    def __truediv__(self, name: str) -> S3Uri:
+        return S3Uri(self.bucket, f"{self.key}/{name}".lstrip("/"))
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def prefix(self) -> str:
+        """What the keys below it begin with."""
+        return f"{self.key}/" if self.key else ""

@@ -1,0 +1,41 @@
+"""Names of jobs, models and endpoints, as SageMaker takes them."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from htrlib.errors import ConfigError
+
+_LONGEST = 63
+_STAMP = "-%Y%m%d-%H%M%S"
+_STAMP_LENGTH = 16
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+
+
+def checked(name: str, room: int = 0) -> str:
+    """The name itself, if SageMaker takes it with `room` characters after it.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not _NAME.fullmatch(name) or len(name) + room > _LONGEST:
+        raise ConfigError(
+            f"a name has letters, digits and hyphens, {_LONGEST - room} at most, and no hyphen at "
+            f"either end; found {name!r}"
+        )
+    return name
+
+
+def stamped(name: str) -> str:
+    """The name with the time, which makes it one that is not in use. Raises as `checked`."""
+    return checked(name, _STAMP_LENGTH) + time.strftime(_STAMP, time.gmtime())
+
+
+def is_stamped(name: str, base: str) -> bool:
+    """Whether `stamped` made a name of `base`.
+
+    >>> is_stamped("hands-20260501-120000", "hands"), is_stamped("hands-of-anna", "hands")
+    (True, False)
+    """
+    return re.fullmatch(re.escape(base) + r"-\d{8}-\d{6}", name) is not None

@@ -1,0 +1,235 @@
+"""Folders to and from S3.
+
+What is on the other side already, with the same size and checksum, is not sent again. So a transfer
+that was cut goes on when the same call is made again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from tqdm import tqdm
+
+from htrlib.aws.archives import pack, unpack
+from htrlib.aws.checksums import agrees, look_up
+from htrlib.aws.location import S3Uri
+from htrlib.aws.sending import send
+from htrlib.aws.session import Aws
+from htrlib.errors import AwsError, AwsNotFoundError, DatasetError
+
+_AT_ONCE = 8  # files
+
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a transfer did.
+
+    Attributes:
+        files: on the other side now.
+        skipped: of them, those that were there.
+        sent: bytes that went over the network.
+    """
+
+    files: int
+    skipped: int
+    sent: int
+
+
+def upload(
+    folder: Union[str, Path], s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None
+) -> Transfer:
+    """Bring the files of a folder, or one file, to below a prefix of S3.
+
+    Large files go in parts; the parts of an upload that was cut are not sent again. They stay in
+    the bucket, and are paid for, until then, or until a lifecycle rule of the bucket
+    (`AbortIncompleteMultipartUpload`) takes them away.
+
+    Args:
+        folder: a folder; or a file, which keeps its name.
+    Raises:
+        DatasetError: there is no such folder, or nothing in it.
+        AwsError: as `Aws.call`.
+    """
+    aws, target, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
+    files = _files(folder)
+    there = _sizes(aws, target)
+
+    def bring(path: Path, advance: Advance) -> Optional[int]:
+        place = target / _below(path, folder)
+        size = path.stat().st_size
+        if there.get(place.key) == size and agrees(aws, path, place, look_up(aws, place)):
+            advance(size)
+            return None
+        return send(aws, path, place, advance)
+
+    return _transfer(bring, files, sum(path.stat().st_size for path in files), "up")
+
+
+def download(
+    s3_uri: Union[str, S3Uri], folder: Union[str, Path], aws: Optional[Aws] = None
+) -> Transfer:
+    """Bring the objects below a prefix, or one object, to a folder.
+
+    A file appears when it is whole and its checksum, where S3 keeps one, is right.
+
+    Raises:
+        AwsNotFoundError: there is no such object, and none below such a prefix.
+        AwsError: as `Aws.call`; or a key would lead out of the folder.
+    """
+    aws, source, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
+    sizes = {key: size for key, size in _sizes(aws, source).items() if not key.endswith("/")}
+    if not sizes and not aws.dry:
+        raise AwsNotFoundError(f"{source}: no such object, and nothing below such a prefix")
+    start = len(source.prefix)
+    targets = {
+        key: folder / _inside(key[start:] or PurePosixPath(key).name, source) for key in sizes
+    }
+
+    def bring(key: str, advance: Advance) -> Optional[int]:
+        return _fetch(aws, S3Uri(source.bucket, key), targets[key], advance)
+
+    return _transfer(bring, sorted(sizes), sum(sizes.values()), "down")
+
+
+def read_object(s3_uri: Union[str, S3Uri], limit: int, aws: Optional[Aws] = None) -> bytes:
+    """The bytes of an object.
+
+    Args:
+        limit: bytes that it may have.
+    Raises:
+        AwsNotFoundError: there is no such object.
+        AwsError: as `Aws.call`, or it is larger; not more than `limit` bytes are held.
+    """
+    aws, place = aws or Aws(), S3Uri.parse(s3_uri)
+    parameters = {"Bucket": place.bucket, "Key": place.key}
+    answer = aws.call("s3", "get_object", **parameters)
+    with aws.explained("s3", "get_object", parameters), answer["Body"] as body:
+        if answer["ContentLength"] > limit:
+            raise AwsError(
+                f"{place} has {answer['ContentLength']:,} bytes; at most {limit:,} are read"
+            )
+        data: bytes = body.read()
+    return data
+
+
+def write_object(
+    data: bytes, s3_uri: Union[str, S3Uri], content_type: str, aws: Optional[Aws] = None
+) -> None:
+    """Make an object of bytes. Raises as `Aws.call`."""
+    place = S3Uri.parse(s3_uri)
+    (aws or Aws()).call(
+        "s3",
+        "put_object",
+        Bucket=place.bucket,
+        Key=place.key,
+        Body=data,
+        ContentType=content_type,
+        ChecksumAlgorithm="SHA256",
+    )
+
+
+def download_archive(
+    s3_uri: Union[str, S3Uri], folder: Union[str, Path], aws: Optional[Aws] = None
+) -> Path:
+    """Unpack a model.tar.gz of S3 into a new folder, as `archives.unpack` does, and return it."""
+    folder = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        download(s3_uri, scratch, aws)
+        return unpack(Path(scratch) / S3Uri.parse(s3_uri).key.rpartition("/")[2], folder)
+
+
+def upload_archive(
+    folder: Union[str, Path], s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None
+) -> S3Uri:
+    """Pack a bundle as the archive that SageMaker wants and upload it.
+
+    Args:
+        s3_uri: of the archive, as "s3://models/hands/model.tar.gz".
+    Raises:
+        AwsError: as `Aws.call`.
+    """
+    place = S3Uri.parse(s3_uri)
+    parent, _, name = place.key.rpartition("/")
+    with tempfile.TemporaryDirectory() as scratch:
+        upload(pack(Path(folder), Path(scratch) / name), S3Uri(place.bucket, parent), aws)
+    return place
+
+
+def list_objects(s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None) -> Tuple[S3Uri, ...]:
+    """The objects below a prefix, by key. Raises as `Aws.call`."""
+    place = S3Uri.parse(s3_uri)
+    keys = sorted(_sizes(aws or Aws(), place))
+    return tuple(S3Uri(place.bucket, key) for key in keys if not key.endswith("/"))
+
+
+def _files(folder: Path) -> List[Path]:
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+    if not files:
+        raise DatasetError(f"{folder}: expected a file or a folder with files, found none")
+    return files
+
+
+def _below(path: Path, folder: Path) -> str:
+    return path.name if path == folder else path.relative_to(folder).as_posix()
+
+
+def _sizes(aws: Aws, place: S3Uri) -> Dict[str, int]:
+    """The keys of an object and of those below it, and their sizes."""
+    listed = aws.items("s3", "list_objects_v2", "Contents", Bucket=place.bucket, Prefix=place.key)
+    return {
+        entry["Key"]: entry["Size"]
+        for entry in listed
+        if entry["Key"] == place.key or entry["Key"].startswith(place.prefix)
+    }
+
+
+def _inside(name: str, source: S3Uri) -> Path:
+    """The path of a key below a folder; keys may hold anything."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+        raise AwsError(f"{source}: the key {name!r} leads out of the folder; rename the object")
+    return Path(*path.parts)
+
+
+def _fetch(aws: Aws, place: S3Uri, path: Path, advance: Advance) -> Optional[int]:
+    known = look_up(aws, place)
+    size: int = known["ContentLength"]
+    if path.is_file() and agrees(aws, path, place, known):
+        advance(size)
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    parameters = {"Bucket": place.bucket, "Key": place.key}
+    try:
+        with aws.explained("s3", "get_object", parameters):
+            client = aws.client("s3")
+            client.download_file(**parameters, Filename=str(partial), Callback=advance)
+        if agrees(aws, partial, place, known) is False:
+            raise AwsError(f"{place} came with another checksum than S3 keeps; download it again")
+        partial.replace(path)
+    finally:
+        partial.unlink() if partial.exists() else None
+    return size
+
+
+def _transfer(
+    bring: Callable[..., Optional[int]], items: Sequence[object], size: int, direction: str
+) -> Transfer:
+    """Bring all items, several at once; the first failure stops the rest."""
+    # disable=None: no bar where standard error is no terminal
+    bar = tqdm(total=size, unit="B", unit_scale=True, desc=f"{direction}load", disable=None)
+    with bar, ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures = [pool.submit(bring, item, bar.update) for item in items]
+        try:
+            sent = [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+    return Transfer(len(sent), sent.count(None), sum(count or 0 for count in sent))

@@ -1,0 +1,220 @@
+"""Training jobs of SageMaker, with the container's `train`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from htrlib.aws.following import State, Tell, follow, silent
+from htrlib.aws.location import S3Uri
+from htrlib.aws.names import checked
+from htrlib.aws.session import Aws, Response
+from htrlib.errors import ConfigError
+
+METRICS = (
+    *("epoch", "step", "minutes", "train_loss"),
+    *("validation_cer", "validation_wer", "validation_loss", "validation_f1"),
+)
+"""What a training prints after each epoch, as `validation_cer=0.0731;`."""
+
+CHECKPOINTS = "/opt/ml/checkpoints"
+
+_DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Vpc:
+    """The network that a job runs in; it needs a way to S3 from there."""
+
+    subnets: Tuple[str, ...]
+    security_groups: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainingJobConfig:
+    """What to train, on what machines.
+
+    Attributes:
+        name: of the job; none may have it yet.
+        image: URI of the container image, in ECR.
+        role: ARN of the role that the job takes on.
+        channels: name -> S3 prefix of data; "training" and, where there is some, "validation".
+        output: S3 prefix; the model goes to OUTPUT/NAME/output/model.tar.gz.
+        hyperparameters: of the container's `train`: `task`, `format`, `init`, ... and the options
+            of `TrainerConfig`. They become strings.
+        instance_type: of each machine.
+        instances: how many; with several, each takes its part of each batch.
+        volume_gb: disk of each.
+        seconds: of training, at most; the job is stopped then.
+        spot: take spare machines, for a third of the price or so. They may be taken away at any
+            time; the job goes on from its checkpoints when others are there.
+        wait_seconds: for spot machines, in all.
+        checkpoints: S3 prefix; None is OUTPUT/NAME/checkpoints with `spot` and none without.
+        vpc: the network to run in; None is SageMaker's own.
+        tags: for the bill.
+    """
+
+    name: str
+    image: str
+    role: str
+    channels: Mapping[str, str]
+    output: str
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    instance_type: str = "ml.m5.2xlarge"
+    instances: int = 1
+    volume_gb: int = 50
+    seconds: int = _DAY
+    spot: bool = False
+    wait_seconds: int = _DAY
+    checkpoints: Optional[str] = None
+    vpc: Optional[Vpc] = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked(self.name)
+        if not self.channels:
+            raise ConfigError("a training job reads at least one channel; give 'training'")
+        if self.instances < 1:
+            raise ConfigError(f"a training job has at least one instance, found {self.instances}")
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A job that has trained.
+
+    Attributes:
+        model_data: S3 URI of its model.tar.gz.
+        metrics: their last values.
+        billed_seconds: of all instances, with the saving of spot machines taken off.
+    """
+
+    name: str
+    model_data: str
+    metrics: Mapping[str, float]
+    billed_seconds: int
+
+
+def start_training(config: TrainingJobConfig, aws: Optional[Aws] = None) -> str:
+    """Start a job and return its name.
+
+    Raises:
+        AwsError: as `Aws.call`; a job of that name is there, ...
+    """
+    request = {
+        "TrainingJobName": config.name,
+        "HyperParameters": {name: _text(v) for name, v in config.hyperparameters.items()},
+        "AlgorithmSpecification": {
+            "TrainingImage": config.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": m, "Regex": rf"{m}=([0-9.e+-]+);"} for m in METRICS],
+        },
+        "RoleArn": config.role,
+        "InputDataConfig": [_channel(name, uri) for name, uri in config.channels.items()],
+        "OutputDataConfig": {"S3OutputPath": str(S3Uri.parse(config.output))},
+        "ResourceConfig": {
+            "InstanceType": config.instance_type,
+            "InstanceCount": config.instances,
+            "VolumeSizeInGB": config.volume_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": config.seconds},
+        "Tags": [{"Key": key, "Value": value} for key, value in config.tags.items()],
+        **_interruptible(config),
+    }
+    if config.vpc is not None:
+        request["VpcConfig"] = {
+            "Subnets": list(config.vpc.subnets),
+            "SecurityGroupIds": list(config.vpc.security_groups),
+        }
+    (aws or Aws()).call("sagemaker", "create_training_job", **request)
+    return config.name
+
+
+def wait_for_training(name: str, aws: Optional[Aws] = None, tell: Tell = silent) -> TrainingJob:
+    """Wait until a job has trained.
+
+    Args:
+        tell: is told each change of status and of metrics.
+    Raises:
+        AwsJobError: the job failed, with the reason that the container wrote; or it was stopped.
+        AwsError: as `Aws.call`; the job goes on.
+    """
+    aws = aws or Aws()
+    answer = follow(
+        aws,
+        f"training job {name}",
+        lambda: describe_training(name, aws),
+        _state,
+        tell,
+    )
+    return TrainingJob(
+        name=name,
+        model_data=_model_data(answer) or f"s3://dry-run/{name}/output/model.tar.gz",
+        metrics=dict(_metrics(answer)),
+        billed_seconds=int(answer.get("BillableTimeInSeconds", 0)),
+    )
+
+
+def describe_training(name: str, aws: Optional[Aws] = None) -> Response:
+    """What SageMaker says of a job. Raises as `Aws.call`."""
+    return (aws or Aws()).call("sagemaker", "describe_training_job", TrainingJobName=name)
+
+
+def stop_training(name: str, aws: Optional[Aws] = None) -> None:
+    """Stop a job; it keeps the best model so far. Raises as `Aws.call`."""
+    (aws or Aws()).call("sagemaker", "stop_training_job", TrainingJobName=name)
+
+
+def _text(value: object) -> str:
+    """A hyperparameter as `TrainerConfig.from_dict` reads it."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _channel(name: str, uri: str) -> Dict[str, Any]:
+    source = {
+        "S3DataType": "S3Prefix",
+        "S3Uri": str(S3Uri.parse(uri)),
+        "S3DataDistributionType": "FullyReplicated",
+    }
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def _interruptible(config: TrainingJobConfig) -> Dict[str, Any]:
+    """What makes a job go on where it was."""
+    place = config.checkpoints
+    if place is None and config.spot:
+        place = str(S3Uri.parse(config.output) / config.name / "checkpoints")
+    request: Dict[str, Any] = {}
+    if place is not None:
+        request["CheckpointConfig"] = {"S3Uri": place, "LocalPath": CHECKPOINTS}
+    if config.spot:
+        request["EnableManagedSpotTraining"] = True
+        request["StoppingCondition"] = {
+            "MaxRuntimeInSeconds": config.seconds,
+            "MaxWaitTimeInSeconds": max(config.seconds, config.wait_seconds),
+        }
+    return request
+
+
+def _state(answer: Response) -> State:
+    status, detail = answer["TrainingJobStatus"], answer.get("SecondaryStatus", "")
+    transitions = answer.get("SecondaryStatusTransitions") or [{}]
+    message = transitions[-1].get("StatusMessage", "")
+    told = " ".join(f"{name}={value:.4g};" for name, value in _metrics(answer))
+    line = " ".join(filter(None, [detail or status, f"({message})" if message else "", told]))
+    failure = ""
+    if status == "Failed":
+        failure = answer.get("FailureReason") or f"failed for no reason that it told ({detail})"
+    elif status == "Stopped":
+        failure = f"stopped ({detail}); the best model until then: {_model_data(answer) or 'none'}"
+    return State(line, ended=status == "Completed", failure=failure)
+
+
+def _model_data(answer: Response) -> str:
+    return str(answer.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
+
+
+def _metrics(answer: Response) -> List[Tuple[str, float]]:
+    return [(m["MetricName"], float(m["Value"])) for m in answer.get("FinalMetricDataList", ())]

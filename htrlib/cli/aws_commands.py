@@ -1,0 +1,256 @@
+"""What the commands of `htr aws` do; `htrlib.cli.aws` has their arguments."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence
+
+from htrlib.errors import ConfigError, ImageError
+
+if TYPE_CHECKING:
+    from htrlib.aws.endpoints import EndpointConfig
+    from htrlib.aws.session import Aws
+
+_OK, _PARTLY = 0, 1
+
+
+def upload(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.storage import upload
+
+    done = upload(parsed.folder, parsed.s3_uri, aws)
+    _say(
+        f"{parsed.s3_uri}: {done.files} files, {done.skipped} were there, {done.sent:,} bytes sent"
+    )
+    return _OK
+
+
+def download(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.storage import download, download_archive
+
+    if parsed.unpack:
+        _give(str(download_archive(parsed.s3_uri, parsed.folder, aws)), aws)
+        return _OK
+    done = download(parsed.s3_uri, parsed.folder, aws)
+    _say(
+        f"{parsed.folder}: {done.files} files, {done.skipped} were there, {done.sent:,} bytes came"
+    )
+    return _OK
+
+
+def label(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws import labeling
+
+    members = labeling.WorkTeamMembers(*parsed.members) if parsed.members else None
+    manifest = f"{parsed.output.rstrip('/')}/{parsed.name}/input.manifest"
+    count = labeling.write_manifest(parsed.pages, manifest, aws)
+    config = labeling.LabelingJobConfig(
+        name=parsed.name,
+        manifest=manifest,
+        output=parsed.output,
+        role=parsed.role,
+        work_team=labeling.work_team(parsed.team, members, aws),
+        template=parsed.template,
+        pre_lambda=parsed.pre_lambda,
+        post_lambda=parsed.post_lambda,
+        workers=parsed.workers,
+    )
+    labeling.start_labeling(config, aws)
+    _say(f"labeling job {parsed.name}: {count} pages wait for {parsed.team}")
+    return _OK if parsed.detach else _watch_labeling(parsed.name, aws)
+
+
+def train(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.endpoints import deploy
+    from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
+
+    if parsed.deploy and parsed.detach:
+        raise ConfigError("--deploy waits for the model; leave out --detach")
+    channels = {"training": parsed.training}
+    if parsed.validation:
+        channels["validation"] = parsed.validation
+    config = TrainingJobConfig(
+        name=parsed.name,
+        image=parsed.image,
+        role=parsed.role,
+        channels=channels,
+        output=parsed.output,
+        hyperparameters={"task": parsed.task, "format": parsed.format, **_settings(parsed.set)},
+        instance_type=parsed.instance_type,
+        instances=parsed.instances,
+        seconds=int(3600 * parsed.hours),
+        spot=parsed.spot,
+    )
+    start_training(config, aws)
+    if parsed.detach:
+        _say(f"training job {parsed.name} runs: htr aws watch training {parsed.name}")
+        return _OK
+    trained = wait_for_training(parsed.name, aws, _say)
+    _give(trained.model_data, aws)
+    if parsed.deploy:
+        deploy(_endpoint(parsed.deploy, trained.model_data, parsed), aws, _say)
+    return _OK
+
+
+def push_image(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.images import build_image, push_image
+
+    if parsed.codebuild:
+        build_image(parsed.codebuild, aws=aws, tell=_say)
+    else:
+        _give(push_image(parsed.image, parsed.repository, aws), aws)
+    return _OK
+
+
+def deploy(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.endpoints import deploy
+    from htrlib.aws.storage import upload_archive
+
+    if parsed.bundle:
+        if not parsed.model_data:
+            raise ConfigError("--bundle is packed to an S3 URI: give --model-data")
+        upload_archive(parsed.bundle, parsed.model_data, aws)
+    deploy(_endpoint(parsed.name, parsed.model_data, parsed), aws, _say)
+    return _OK
+
+
+def _endpoint(name: str, model_data: Optional[str], parsed: argparse.Namespace) -> EndpointConfig:
+    from htrlib.aws.endpoints import DataCapture, EndpointConfig, ModelConfig, Rollout, Scaling
+
+    return EndpointConfig(
+        name=name,
+        model=ModelConfig(
+            image=parsed.image,
+            role=parsed.role,
+            model_data=model_data,
+            multi_model=getattr(parsed, "multi_model", False),
+        ),
+        instance_type=parsed.endpoint_type,
+        instances=parsed.endpoint_instances,
+        scaling=Scaling(*parsed.scale) if parsed.scale else None,
+        capture=DataCapture(parsed.capture) if parsed.capture else None,
+        rollout=Rollout(parsed.rollout),
+    )
+
+
+def undeploy(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.endpoints import undeploy
+
+    undeploy(parsed.name, aws)
+    _say(f"endpoint {parsed.name} is gone")
+    return _OK
+
+
+def batch(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch
+    from htrlib.aws.endpoints import model_of
+
+    config = BatchJobConfig(
+        name=parsed.name,
+        model=parsed.model or model_of(parsed.endpoint, aws),
+        input=parsed.input,
+        output=parsed.output,
+        instance_type=parsed.instance_type,
+        instances=parsed.instances,
+    )
+    start_batch(config, aws)
+    if parsed.detach:
+        _say(f"batch job {parsed.name} runs: htr aws watch batch {parsed.name}")
+        return _OK
+    _watch_batch(parsed.name, aws)
+    if parsed.fetch:
+        _say(f"{parsed.fetch}: {len(fetch_results(parsed.output, parsed.fetch, aws))} results")
+    return _OK
+
+
+def transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
+    from htrlib.aws.client import EndpointClient
+    from htrlib.formats.json_format import to_json
+    from htrlib.formats.text import to_text
+
+    client = EndpointClient(parsed.endpoint, url=parsed.url, aws=aws)
+    status = _OK
+    for path in parsed.paths:
+        try:
+            result = client.transcribe(
+                path,
+                beam_width=parsed.beam_width,
+                stage=parsed.stage,
+                language_model=None if not parsed.language_model else parsed.language_model == "on",
+                target_model=parsed.target_model,
+            )
+        except ImageError as error:
+            print(f"htr: {error}", file=sys.stderr)
+            status = _PARTLY
+            continue
+        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
+    return status
+
+
+def status(_: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.status import overview
+
+    for row in overview(aws):
+        print(f"{row.kind:<10} {row.status:<12} {row.name}")
+    return _OK
+
+
+def watch(parsed: argparse.Namespace, aws: Aws) -> int:
+    watches: Dict[str, Callable[[str, Aws], int]] = {
+        "training": _watch_training,
+        "labeling": _watch_labeling,
+        "batch": _watch_batch,
+    }
+    return watches[parsed.kind](parsed.name, aws)
+
+
+def _watch_training(name: str, aws: Aws) -> int:
+    from htrlib.aws.training import wait_for_training
+
+    _give(wait_for_training(name, aws, _say).model_data, aws)
+    return _OK
+
+
+def _watch_labeling(name: str, aws: Aws) -> int:
+    from htrlib.aws.labeling import wait_for_labels
+
+    _give(wait_for_labels(name, aws, _say).manifest, aws)
+    return _OK
+
+
+def _watch_batch(name: str, aws: Aws) -> int:
+    from htrlib.aws.batch import wait_for_batch
+
+    _give(wait_for_batch(name, aws, _say), aws)
+    return _OK
+
+
+def stop(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.batch import stop_batch
+    from htrlib.aws.labeling import stop_labeling
+    from htrlib.aws.training import stop_training
+
+    stops = {"training": stop_training, "labeling": stop_labeling, "batch": stop_batch}
+    stops[parsed.kind](parsed.name, aws)
+    return _OK
+
+
+def _settings(texts: Sequence[str]) -> Dict[str, str]:
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set takes NAME=VALUE, found {text!r}")
+        settings[name] = value
+    return settings
+
+
+def _say(line: str) -> None:
+    """A line for the reader."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _give(result: str, aws: Aws) -> None:
+    """A result for the next program; in a dry run there is none, only the requests."""
+    if not aws.dry:
+        print(result)

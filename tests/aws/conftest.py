@@ -1,0 +1,115 @@
+"""moto in server mode, a front before it, and an account that leads there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+pytest.importorskip("boto3", reason="AWS needs boto3: pip install 'htrlib[aws]'")
+pytest.importorskip("moto", reason="the tests of AWS need moto: pip install 'htrlib[test]'")
+
+import botocore.loaders
+
+from htrlib.aws import session
+from htrlib.aws.session import Aws
+from tests.aws.front import Front
+
+ACCESS_KEY, SECRET_KEY, TOKEN = "AKIAWHOLLYUNREAL0001", "t0pSecretKey/never+seen", "t0k3n//never"
+REGION = "eu-west-1"
+ROLE = "arn:aws:iam::123456789012:role/htrlib-test"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/htrlib:serve"
+BUCKET = "pages-of-hands"
+
+
+@pytest.fixture(scope="session")
+def moto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a moto server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    address = f"127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                reset(address)
+                break
+            except OSError:
+                if server.poll() is not None:
+                    pytest.fail(f"moto ended: {Path(log.name).read_text()}")
+                time.sleep(0.1)
+        else:
+            pytest.fail("moto does not answer within a minute")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def reset(address: str) -> None:
+    """Empty moto's account."""
+    request = urllib.request.Request(f"http://{address}/moto-api/reset", method="POST")
+    urllib.request.urlopen(request, timeout=5).close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loader() -> Iterator[None]:
+    """Read boto3's descriptions of services once, and not for each `Aws`."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.loaders, "create_loader", lambda *_: loader)
+        yield
+
+
+@pytest.fixture
+def front(moto_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Front]:
+    """What every call of AWS leads to while a test runs."""
+    reset(moto_address)
+    front = Front(moto_address)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": TOKEN,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": front.url,
+        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "no_proxy": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(session, "ATTEMPTS", 3)
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def aws(front: Front) -> Aws:
+    return Aws()
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> str:
+    """A bucket, as s3://NAME."""
+    aws.client("s3").create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    return f"s3://{BUCKET}"
