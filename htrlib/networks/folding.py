@@ -50,7 +50,7 @@ class FoldedLabeler(gluon.HybridBlock):
         x = self.middle(features[-1])
         ups = zip(self.raised._children.values(), self.skipped._children.values())
         for (raised, skipped), skip in zip(ups, reversed(features[:-1])):
-            x = F.relu(raised(x) + skipped(skip))
+            x = F.Activation(raised(x) + skipped(skip), act_type="relu")
         return self.head(x)
 
 

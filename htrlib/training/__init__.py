@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import os
 
-# Both are read once: by OpenMP and oneDNN, when MXNet is imported. MXNet takes half of the cores
-# unless it is told otherwise, and plans each layer anew where more shapes occur than it remembers;
-# training has a few shapes for each layer, forwards and backwards.
-os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+CPU_PARTS = 2
+"""The parts of a batch on a CPU, which are computed side by side, each by its share of the cores:
+two halves of the cores do more than all of them together in one operation after the other."""
+
+# These are read once: by OpenMP, oneDNN and MXNet, when MXNet is imported. MXNet plans each layer
+# anew where more shapes occur than it remembers; training has a few shapes for each layer, forwards
+# and backwards. Parts of a batch wait for each other's scratch memory where there are few pieces.
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // CPU_PARTS)))
+os.environ.setdefault("MXNET_CPU_TEMP_COPY", "64")
 os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "1024")
 os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "2048")

@@ -27,7 +27,8 @@ class TrainerConfig:
         minutes: of training in all, resumed runs included, at most; None is no limit. The learning
             rate falls by the clock then, if that ends sooner than the epochs.
         patience: epochs without a better validation score before training stops; None is never.
-        batch_columns: input columns in a batch on each device; pages count by crops instead.
+        batch_columns: input columns in a batch on each device, a CPU with all its cores being one;
+            pages count by crops instead.
         batch_crops: crops of pages in a batch on each device.
         crops_per_page: crops that an epoch takes of each page.
         learning_rate: at its peak.
@@ -50,7 +51,7 @@ class TrainerConfig:
     epochs: int = 30
     minutes: Optional[float] = None
     patience: Optional[int] = 8
-    batch_columns: int = 6144
+    batch_columns: int = 9216
     batch_crops: int = 4
     crops_per_page: int = 4
     learning_rate: float = 6e-4

@@ -77,7 +77,8 @@ class Learner:
             losses = []
             for index, context in enumerate(self._contexts):
                 part = {k: v[index :: len(self._contexts)] for k, v in batch.items()}
-                losses.append(self._backward(part, context))
+                losses.append(self._forward(part, context))
+            mx.autograd.backward(losses)
             first = self._contexts[0]
             rows = len(next(iter(batch.values())))
             sums = mx.nd.array([rows, *extra], ctx=first)
@@ -112,8 +113,8 @@ class Learner:
                 **self._statistics.named(self._state["average_statistics"].asnumpy()),
             }
 
-    def _backward(self, batch: Arrays, context: Any) -> Any:
-        """Gradients of a device; returns the sum of its losses."""
+    def _forward(self, batch: Arrays, context: Any) -> Any:
+        """The sum of the losses of a device."""
         key = (context, tuple(value.shape for value in batch.values()))
         if key not in self._losses:
             # One plan a shape: a block that sees shapes by turns plans anew each time.
@@ -121,9 +122,7 @@ class Learner:
             block.hybridize()
         inputs = [mx.nd.array(value, ctx=context, dtype=value.dtype) for value in batch.values()]
         with mx.autograd.record():
-            loss = self._losses[key](*inputs).sum()
-        loss.backward()
-        return loss
+            return self._losses[key](*inputs).sum()
 
     def _update(self, gradient: Any, norm: Any, rows: Any, number: int, rate: float) -> None:
         """AdamW (Loshchilov and Hutter 2019) by the clipped mean gradient, then the averages.

@@ -23,7 +23,7 @@ Arrays = Dict[str, NDArray[Any]]
 Labels = Tuple[int, ...]
 
 ATTEMPTS = 4  # to change a line so that it keeps frames enough for its text
-BUCKETS = 8  # widths that occur: each costs seconds to plan, and memory
+BUCKETS = 12  # widths that occur: each costs seconds to plan, and memory
 WIDTH_STEP = 64  # pixels between widths
 MASKED_SHARE = 0.6  # of changed lines are shown without what lies outside their polygon
 MOST_ROWS = 64  # lines of a batch

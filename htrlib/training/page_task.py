@@ -44,7 +44,7 @@ class PageTask(Task):
             raise ConfigError(
                 f"{self.name} is trained as a part of a bundle: name the one to start from (init)"
             )
-        config, rows = self.config, self.config.batch_crops
+        config, rows = self.config, -(-self.config.batch_crops // self.parts)
         pages, problems = self._usable(train, "training")
         path, crops = directory / "train.pictures", config.crops_per_page
         self._batches = self._kept(pages, path, crops, rows * self.devices, config.seed)

@@ -30,6 +30,7 @@ class Task(ABC):
         init: the bundle to start from, or None.
         architecture: numbers of the network other than the usual ones, where `init` has none such.
         devices: that share a batch, on all machines.
+        parts: of the batch of one device that stand for it, as on a CPU; they count as devices.
 
     Attributes:
         parent: the bundle whose network is trained on, or None where a new one is.
@@ -45,6 +46,7 @@ class Task(ABC):
         init: Optional[Bundle],
         architecture: Mapping[str, Any],
         devices: int = 1,
+        parts: int = 1,
     ) -> None:
         known = init is not None and self.name in init.config["networks"]
         self.parent = init if known else None
@@ -53,7 +55,7 @@ class Task(ABC):
                 "the network's numbers are those of the bundle to start from; leave out "
                 f"{', '.join(sorted(architecture))}, or start from scratch (init=None)"
             )
-        self.config, self.init, self.devices = config, init, devices
+        self.config, self.init, self.devices, self.parts = config, init, devices, parts
         self.architecture = dict(architecture)
         self.problems: Tuple[Problem, ...] = ()
         self.charset_change: Optional[CharsetChange] = None

@@ -15,7 +15,7 @@ from htrlib.errors import ConfigError, TrainingError
 from htrlib.networks import mx
 from htrlib.networks.runner import context
 from htrlib.stages.decoding_options import DecodingOptions, bundled_options
-from htrlib.training import distributed, tuning
+from htrlib.training import CPU_PARTS, distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
 from htrlib.training.detection import WordDetectionTask
@@ -120,8 +120,8 @@ class Trainer:
             TrainingError: the directory holds another training, or MXNet fails.
         """
         machines = distributed.join()
-        contexts = [context(device) for device in self._devices]
-        task = self._prepared(train, validation, machines, len(contexts) * machines.count)
+        contexts = _contexts(self._devices)
+        task = self._prepared(train, validation, machines, len(contexts))
         log = Log(self.directory if machines.rank == 0 else None)
         with _failures_told(), contextlib.closing(log):
             network = task.network(contexts)
@@ -185,10 +185,11 @@ class Trainer:
         write_bundle(directory, config, charset, parameters, extra)
 
     def _prepared(
-        self, train: Dataset, validation: Optional[Dataset], machines: Machines, devices: int
+        self, train: Dataset, validation: Optional[Dataset], machines: Machines, contexts: int
     ) -> Task:
         """The task with its data, which is the same on all machines."""
-        task = TASKS[self._task_name](self.config, self.init, self._network, devices)
+        count, parts = contexts * machines.count, contexts // len(self._devices)
+        task = TASKS[self._task_name](self.config, self.init, self._network, count, parts)
         own = self._pictures
         if machines.rank:
             own = own / f"machine-{machines.rank}"  # where they share a disk
@@ -249,6 +250,13 @@ def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
             raise ConfigError("name one device at least, or None for what there is")
         return list(device)
     return [f"gpu:{number}" for number in range(mx.context.num_gpus())] or ["cpu"]
+
+
+def _contexts(devices: Sequence[str]) -> List[Any]:
+    """MXNet's contexts for the devices; a CPU alone has several."""
+    if list(devices) == ["cpu"]:
+        return [mx.cpu(number) for number in range(CPU_PARTS)]
+    return [context(device) for device in devices]
 
 
 def _summary(task: Task, steps: int) -> List[str]:
