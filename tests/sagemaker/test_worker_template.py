@@ -17,11 +17,11 @@ from htrlib import data
 pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[test]'")
 liquid = pytest.importorskip("liquid", reason="python-liquid is not installed")
 
-from selenium import webdriver
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "examples" / "sagemaker" / "ground_truth" / "template.liquid.html"
@@ -93,7 +93,7 @@ def task(browser, folder, script) -> Callable[..., Task]:
 
 
 class Task:
-    """A labeling page, and the hands of someone who works on it. Places are pixels of the picture."""
+    """A labeling page, and someone who works on it. Places are pixels of the picture."""
 
     def __init__(self, browser: webdriver.Chrome) -> None:
         self.browser = browser
