@@ -1,0 +1,61 @@
+"""The guide's commands exist, and its costs are what they are said to be computed from."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from htrlib.cli.main import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ +(htr .*)$", GUIDE, re.M) + re.findall(r"`(htr aws \w+ [^`]+)`", GUIDE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_guide_is_one_of_htr(command):
+    parsed = build_parser().parse_args(shlex.split(command)[1:])
+    assert parsed.run
+
+
+def test_the_guide_walks_the_whole_way():
+    verbs = {shlex.split(command)[2] for command in COMMANDS if command.startswith("htr aws")}
+    assert verbs >= {"upload", "label", "download", "train", "transcribe", "batch", "undeploy"}
+
+
+def test_the_costs_of_machines_are_computed_as_the_guide_says():
+    rate = float(re.search(r"^([\d.]+) pages a second, measured on two cores", GUIDE, re.M)[1])
+    benchmarks = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert f"two processes, start included | {rate}" in benchmarks
+    cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in GUIDE.splitlines()]
+    rows = [row for row in cells if row and row[0].startswith("ml.")]
+    assert len(rows) == 5
+    vcpus = {"ml.m5.large": 2, "ml.m5.xlarge": 4}
+    for machine, hour, month, pages, thousand in rows:
+        if month:
+            assert abs(float(month) - 730 * float(hour)) <= 0.6
+        if pages:
+            assert int(pages) == round(rate / 2 * vcpus[machine] / 2 * 3600)
+            assert abs(float(thousand) - 1000 / int(pages) * float(hour)) < 0.0006
+
+
+def test_every_output_that_the_guide_names_is_one_of_the_stack():
+    decode = pytest.importorskip("cfnlint.decode", reason="cfn-lint is not installed").decode
+    template, _ = decode(str(ROOT / "examples" / "sagemaker" / "template.yaml"))
+    known = {*template["Outputs"], *template["Parameters"], *template["Resources"]}
+    named = set(re.findall(r"`([A-Z][A-Za-z0-9]+)`", GUIDE))
+    assert named <= known, named - known
+    assert json.loads(
+        json.dumps(template["Parameters"])
+    )  # and all parameters but the code's places
+    places = {"CodeBucket", "FunctionsKey", "SourceKey"}
+    assert set(template["Parameters"]) - places <= named
+
+
+def test_the_pictures_of_the_guide_are_there():
+    for picture in re.findall(r"\]\((images/\S+)\)", GUIDE):
+        assert (ROOT / "docs" / picture).is_file(), picture
