@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds the image: build.sh [serve|gpu] gives htrlib:serve or htrlib:gpu.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source container/engine.sh
+
+target=${1:-serve}
+arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/__init__.py)")
+case "$target" in
+    serve) ;;
+    gpu)
+        arguments+=(
+            --build-arg MXNET=mxnet-cu112==1.9.1
+            --build-arg "REQUIREMENTS=requirements.txt requirements-gpu.txt"
+            --build-arg NVIDIA_VISIBLE_DEVICES=all
+        )
+        ;;
+    *)
+        echo "build.sh takes serve or gpu, found $target" >&2
+        exit 2
+        ;;
+esac
+
+# Makes the base image from Debian's packages, once, since no image can be pulled without a registry.
+make_base() {
+    local scratch root sources
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' RETURN
+    root=$scratch/root
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$root" > "$scratch/log" \
+        || { tail -n 20 "$scratch/log" >&2; return 1; }
+    # As in the image of Docker's library: security updates too.
+    sources=$root/etc/apt/sources.list
+    sed -n 's|^deb \(.*\)/debian bookworm main$|deb \1/debian-security bookworm-security main|p' \
+        "$sources" > "$scratch/security"
+    cat "$scratch/security" >> "$sources"
+    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
+    tar -C "$root" -c . | "${engine[@]}" import - "$base"
+}
+
+if [ "${engine[0]}" = podman ]; then
+    base=localhost/htrlib-base:bookworm
+    "${engine[@]}" image exists "$base" || make_base
+    arguments+=(--build-arg "BASE=$base")
+    # pip in the build needs the certificates that it needs here.
+    certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2> /dev/null || true)}
+    if [ -n "$certificates" ]; then
+        arguments+=(-v "$certificates:/run/host-ca.crt:ro" --build-arg PIP_CERT=/run/host-ca.crt)
+    fi
+fi
+"${build[@]}" "${arguments[@]}" -t "htrlib:$target" -f container/Dockerfile .
+"${engine[@]}" image inspect --format "htrlib:$target, {{.Size}} bytes" "htrlib:$target"

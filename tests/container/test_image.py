@@ -1,0 +1,217 @@
+"""The image, built and run: `container/test.sh` says which and by what.
+
+`HTRLIB_IMAGE` names it, `HTRLIB_ENGINE` is the command that runs images.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
+
+import pytest
+
+import htrlib
+from htrlib import data
+from tests.training.conftest import make_lines
+
+IMAGE = os.environ.get("HTRLIB_IMAGE", "")
+ENGINE = shlex.split(os.environ.get("HTRLIB_ENGINE", "docker"))
+OPTIONS = shlex.split(os.environ.get("HTRLIB_RUN_OPTIONS", ""))
+LARGEST = 1_600_000_000  # bytes
+PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
+
+# Nothing but a directory for temporary files can be written, and no right goes beyond a user's.
+LOCKED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
+
+pytestmark = pytest.mark.skipif(not IMAGE, reason="HTRLIB_IMAGE names no image: container/test.sh")
+
+
+class Container:
+    """A run of the image; its log goes to a file."""
+
+    def __init__(self, arguments: Sequence[str], options: Sequence[str], log: Path) -> None:
+        self.log = log
+        self.begun = time.monotonic()
+        command = [*ENGINE, "run", "--rm", *OPTIONS, *options, IMAGE, *arguments]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+
+    def end(self) -> int:
+        """Send SIGTERM, as `docker stop` does, and give the exit status."""
+        self.process.terminate()
+        return self.process.wait()
+
+    def wait(self) -> Tuple[int, str]:
+        """The exit status, and the log."""
+        return self.process.wait(), self.log.read_text(errors="replace")
+
+
+class Run:
+    """Starts containers of a test."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self.containers: List[Container] = []
+
+    def __call__(self, *arguments: str, options: Sequence[str] = ()) -> Container:
+        container = Container(arguments, options, self._folder / f"{next(self._numbers)}.log")
+        self.containers.append(container)
+        return container
+
+    def serve(self, *options: str) -> Tuple[Container, str]:
+        """A server that answers, and its address."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        own = ("--network", "host", "--env", f"SAGEMAKER_BIND_TO_PORT={port}")
+        container = self("serve", options=(*own, *options))
+        address = f"http://127.0.0.1:{port}"
+        while ask(f"{address}/ping")[0] != 200:
+            log = container.log.read_text(errors="replace")
+            assert container.process.poll() is None, log
+            assert time.monotonic() - container.begun < 240, f"not up in four minutes: {log}"
+            time.sleep(0.05)
+        return container, address
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    runs = Run(tmp_path)
+    yield runs
+    for container in runs.containers:
+        container.end()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For mounts: one that another user may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def ask(url: str, body: bytes = b"", **headers: str) -> Tuple[int, str]:
+    """The status, 0 where nobody listens, and the answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, data=body or None, headers=named)
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def read_page(address: str, accept: str) -> str:
+    status, answer = ask(
+        f"{address}/invocations", PAGE.read_bytes(), Content_Type="image/png", Accept=accept
+    )
+    assert status == 200, answer
+    return answer
+
+
+def write_job(root: Path, hyperparameters: Mapping[str, str]) -> None:
+    """What SageMaker puts into /opt/ml: a few lines to learn from, and hyperparameters."""
+    texts = ("a red cat", "an oak door", "on and on", "no road")
+    data.write_lines_folder(make_lines(16, texts=4 * texts), root / "input" / "data" / "train")
+    files: Dict[str, object] = {
+        "hyperparameters": hyperparameters,
+        "inputdataconfig": {"train": {"TrainingInputMode": "File"}},
+        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
+    }
+    (root / "input" / "config").mkdir()
+    for name, content in files.items():
+        path = root / "input" / "config" / f"{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+    (root / "model").mkdir()
+
+
+def mount(source: Path, target: str) -> Tuple[str, str]:
+    return ("--volume", f"{source}:{target}")
+
+
+@pytest.mark.parametrize("user", ["0:0", "1000:1000"])
+def test_it_serves_what_the_library_reads_and_ends_when_told(run: Run, user: str) -> None:
+    container, address = run.serve(*LOCKED, "--user", user)
+    text = read_page(address, "text/plain")
+    seconds = time.monotonic() - container.begun
+    sys.stdout.write(f"\nuser {user}: {seconds:.1f} s from start to first answer\n")
+    assert text.strip() == htrlib.transcribe(PAGE).text.strip()
+    status, answer = ask(f"{address}/invocations", b"no picture", Content_Type="image/png")
+    assert status == 400
+    assert "Traceback" not in answer
+    assert container.end() == 0, container.log.read_text()
+
+
+def test_it_trains_and_serves_what_it_has_trained(run: Run, folder: Path) -> None:
+    write_job(folder, {"task": "line-recognition", "epochs": "1", "batch_columns": "2048"})
+    options = (*LOCKED, *mount(folder, "/opt/ml"), "--env", "TRAINING_JOB_NAME=hands-of-anna")
+    status, log = run("train", options=options).wait()
+    assert status == 0, log
+    assert "validation_cer=" in log
+    assert (folder / "checkpoints" / "last.npz").is_file()
+
+    container, address = run.serve(*LOCKED, *mount(folder / "model", "/opt/ml/model"))
+    answer = json.loads(read_page(address, "application/json"))
+    assert answer["model"] == {"name": "hands-of-anna", "version": "1"}
+    assert container.end() == 0
+
+
+def test_a_mistake_in_a_training_job_is_told_in_plain_words(run: Run, folder: Path) -> None:
+    write_job(folder, {"epochs": "many"})
+    status, log = run("train", options=(*LOCKED, *mount(folder, "/opt/ml"))).wait()
+    assert status == 1, log
+    failure = (folder / "output" / "failure").read_text(encoding="utf-8")
+    assert failure.startswith("epochs is of the kind int, found 'many'")
+    assert "Traceback" not in log
+
+
+def test_a_broken_model_ends_the_server_with_a_line(run: Run, folder: Path) -> None:
+    (folder / "config.json").write_text("{}")
+    status, log = run("serve", options=(*LOCKED, *mount(folder, "/opt/ml/model"))).wait()
+    assert status != 0
+    assert "/opt/ml/model is no bundle" in log
+    assert "Traceback" not in log
+
+
+def test_the_word_detector_can_be_trained(run: Run) -> None:
+    code = "from htrlib.training.ssd_targets import import_gluoncv; import_gluoncv()"
+    status, log = run("-c", code, options=(*LOCKED, "--entrypoint", "python")).wait()
+    assert status == 0, log
+
+
+def test_commands_of_htr_run_and_others_are_refused(run: Run) -> None:
+    status, log = run("htr", "--version").wait()
+    assert status == 0
+    assert log.strip() == f"htrlib {htrlib.__version__}"
+    status, log = run("bash").wait()
+    assert status == 2
+    assert "takes serve, train, or htr" in log
+
+
+def test_it_is_small_and_holds_nothing_that_it_does_not_need(run: Run) -> None:
+    inspected = subprocess.check_output([*ENGINE, "image", "inspect", IMAGE], text=True)
+    image = json.loads(inspected)[0]
+    size = int(image["Size"])
+    sys.stdout.write(f"\n{size / 1e9:.2f} GB\n")
+    assert size <= LARGEST
+    labels = image["Config"]["Labels"]
+    assert labels["com.amazonaws.sagemaker.capabilities.multi-models"] == "true"
+    assert labels["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
+    assert labels["org.opencontainers.image.version"] == htrlib.__version__
+    look = "ls -A /opt/ml; for tool in gcc cc make git pip; do command -v $tool; done; true"
+    status, log = run("-c", look, options=("--entrypoint", "sh")).wait()
+    assert (status, log) == (0, "")
