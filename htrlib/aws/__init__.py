@@ -17,22 +17,5 @@ module            what
 The functions take the account as `aws`; without it they take that of the environment. boto3 comes
 with the first `Aws` (``pip install 'htrlib[aws]'``).
 
-`ACTIONS` has what the calls of each module need to be allowed; `iam:PassRole` on the role that jobs
-and endpoints take on belongs to those that start them.
+What the calls need to be allowed is the walk's policy in `examples/sagemaker/template.yaml`.
 """
-
-from __future__ import annotations
-
-from typing import Dict, Tuple
-
-ACTIONS: Dict[str, Tuple[str, ...]] = {
-    "storage": (
-        "s3:AbortMultipartUpload",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:ListBucketMultipartUploads",
-        "s3:ListMultipartUploadParts",
-        "s3:PutObject",
-    ),
-}
-"""Module -> the actions that a role needs for its calls, as policies name them."""

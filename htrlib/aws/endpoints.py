@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
-from htrlib.aws.names import checked, is_stamped, stamped
+from htrlib.aws.names import STAMP_LENGTH, checked, is_stamped, stamped
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.training import Vpc
 from htrlib.errors import AwsError, ConfigError
@@ -129,7 +129,7 @@ class EndpointConfig:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        stamped(self.name)  # configurations and models are called so, with the time
+        checked(self.name, STAMP_LENGTH)  # for the names of its configurations and models
         if self.instances < 1:
             raise ConfigError(f"an endpoint has at least one machine, found {self.instances}")
 

@@ -9,7 +9,7 @@ from typing import List, Mapping, Optional, Tuple
 
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.session import Aws, Response
-from htrlib.errors import AwsError, ConfigError
+from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
 _PROGRAMS = ("docker", "podman", "skopeo")
 
@@ -78,21 +78,19 @@ def build_image(
         AwsError: as `Aws.call`.
     """
     aws = aws or Aws()
-    variables = [
-        {"name": k, "value": v, "type": "PLAINTEXT"} for k, v in (environment or {}).items()
-    ]
+    variables = [{"name": name, "value": value} for name, value in (environment or {}).items()]
     started = aws.call(
         "codebuild",
         "start_build",
         projectName=project,
-        environmentVariablesOverride=[{"name": name, "value": value} for name, value in variables],
+        environmentVariablesOverride=variables,
     )
     build = str(started["build"]["id"])
 
     def describe() -> Response:
         found: List[Response] = aws.call("codebuild", "batch_get_builds", ids=[build])["builds"]
         if not found:
-            raise AwsError(f"CodeBuild knows no build {build}")
+            raise AwsNotFoundError(f"CodeBuild knows no build {build}")
         return found[0]
 
     follow(aws, f"build {build}", describe, _build_state, tell)

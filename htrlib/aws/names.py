@@ -7,9 +7,11 @@ import time
 
 from htrlib.errors import ConfigError
 
+STAMP_LENGTH = 16
+"""Of what `stamped` adds."""
+
 _LONGEST = 63
 _STAMP = "-%Y%m%d-%H%M%S"
-_STAMP_LENGTH = 16
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
@@ -29,7 +31,7 @@ def checked(name: str, room: int = 0) -> str:
 
 def stamped(name: str) -> str:
     """The name with the time, which makes it one that is not in use. Raises as `checked`."""
-    return checked(name, _STAMP_LENGTH) + time.strftime(_STAMP, time.gmtime())
+    return checked(name, STAMP_LENGTH) + time.strftime(_STAMP, time.gmtime())
 
 
 def is_stamped(name: str, base: str) -> bool:

@@ -39,10 +39,12 @@ class TrainingJobConfig:
         name: of the job; none may have it yet.
         image: URI of the container image, in ECR.
         role: ARN of the role that the job takes on.
-        channels: name -> S3 prefix of data; "training" and, where there is some, "validation".
+        channels: name -> S3 prefix: "train", the data to learn from; and where there are some,
+            "validation", "images" (pictures that lie elsewhere) and "init" (a model.tar.gz to
+            start from).
         output: S3 prefix; the model goes to OUTPUT/NAME/output/model.tar.gz.
-        hyperparameters: of the container's `train`: `task`, `format`, `init`, ... and the options
-            of `TrainerConfig`. They become strings.
+        hyperparameters: `task`, `format`, `init`, ... as `htrlib.training.sagemaker` takes them,
+            and the options of `TrainerConfig`. They become strings.
         instance_type: of each machine.
         instances: how many; with several, each takes its part of each batch.
         volume_gb: disk of each.
@@ -74,7 +76,7 @@ class TrainingJobConfig:
     def __post_init__(self) -> None:
         checked(self.name)
         if not self.channels:
-            raise ConfigError("a training job reads at least one channel; give 'training'")
+            raise ConfigError("a training job reads at least one channel; give 'train'")
         if self.instances < 1:
             raise ConfigError(f"a training job has at least one instance, found {self.instances}")
 

@@ -82,11 +82,15 @@ def _add_train(add: Any) -> None:
     verb.add_argument("name", help="of the job")
     verb.add_argument("--image", required=True, metavar="URI", help="of the container, in ECR")
     verb.add_argument("--role", required=True, metavar="ARN")
-    verb.add_argument("--training", required=True, metavar="S3_URI", help="prefix of the data")
+    verb.add_argument("--train", required=True, metavar="S3_URI", help="prefix of the data")
     verb.add_argument("--validation", metavar="S3_URI", help="prefix of data to choose the best by")
+    verb.add_argument("--images", metavar="S3_URI", help="prefix of pictures that lie elsewhere")
     verb.add_argument("--output", required=True, metavar="S3_URI", help="prefix for the model")
+    verb.add_argument(
+        "--init", metavar="BUNDLE|S3_URI", help="to start from: a name, or a model.tar.gz"
+    )
     verb.add_argument("--task", default="line-recognition", help="(default: %(default)s)")
-    verb.add_argument("--format", default="ground_truth", help="of the data (default: %(default)s)")
+    verb.add_argument("--format", help="of the data (default: it is found)")
     verb.add_argument(
         "--set",
         metavar="NAME=VALUE",

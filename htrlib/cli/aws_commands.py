@@ -66,16 +66,23 @@ def train(parsed: argparse.Namespace, aws: Aws) -> int:
 
     if parsed.deploy and parsed.detach:
         raise ConfigError("--deploy waits for the model; leave out --detach")
-    channels = {"training": parsed.training}
-    if parsed.validation:
-        channels["validation"] = parsed.validation
+    init = parsed.init or ""
+    channels = {
+        "train": parsed.train,
+        "validation": parsed.validation,
+        "images": parsed.images,
+        "init": init if init.startswith("s3://") else None,
+    }
+    settings = {"task": parsed.task, "format": parsed.format, **_settings(parsed.set)}
+    if not channels["init"]:
+        settings["init"] = init
     config = TrainingJobConfig(
         name=parsed.name,
         image=parsed.image,
         role=parsed.role,
-        channels=channels,
+        channels={name: uri for name, uri in channels.items() if uri},
         output=parsed.output,
-        hyperparameters={"task": parsed.task, "format": parsed.format, **_settings(parsed.set)},
+        hyperparameters={name: value for name, value in settings.items() if value},
         instance_type=parsed.instance_type,
         instances=parsed.instances,
         seconds=int(3600 * parsed.hours),

@@ -13,11 +13,6 @@ from typing import Iterator
 
 import pytest
 
-pytest.importorskip("boto3", reason="AWS needs boto3: pip install 'htrlib[aws]'")
-pytest.importorskip("moto", reason="the tests of AWS need moto: pip install 'htrlib[test]'")
-
-import botocore.loaders
-
 from htrlib.aws import session
 from htrlib.aws.session import Aws
 from tests.aws.front import Front
@@ -32,6 +27,8 @@ BUCKET = "pages-of-hands"
 @pytest.fixture(scope="session")
 def moto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Host and port of a moto server."""
+    for library in ("boto3", "moto"):
+        pytest.importorskip(library, reason=f"needs {library}: pip install 'htrlib[test]'")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -67,9 +64,11 @@ def reset(address: str) -> None:
     urllib.request.urlopen(request, timeout=5).close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def loader() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def loader(moto_address: str) -> Iterator[None]:
     """Read boto3's descriptions of services once, and not for each `Aws`."""
+    import botocore.loaders
+
     loader = botocore.loaders.create_loader()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.loaders, "create_loader", lambda *_: loader)
@@ -77,7 +76,9 @@ def loader() -> Iterator[None]:
 
 
 @pytest.fixture
-def front(moto_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Front]:
+def front(
+    moto_address: str, loader: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Front]:
     """What every call of AWS leads to while a test runs."""
     reset(moto_address)
     front = Front(moto_address)

@@ -25,15 +25,11 @@ def programs(tmp_path: Path, monkeypatch):
     def make(name: str, failing: str = "nothing") -> Path:
         log = tmp_path / "log"
         program = folder / name
-        shell, cat = (
-            shutil.which("sh", path="/bin:/usr/bin"),
-            shutil.which("cat", path="/bin:/usr/bin"),
-        )
         program.write_text(
-            f"#!{shell}\n"
+            f"#!{shutil.which('sh', path='/bin:/usr/bin')}\n"
             f'echo "{name} $*" >> {log}\n'
             f'if [ "$1" = login ]; then read -r secret; echo "told $secret" >> {log}; fi\n'
-            f'if [ "$1" = {failing} ]; then echo "denied with $secret" >&2; {cat} /dev/null; exit 3; fi\n'
+            f'if [ "$1" = {failing} ]; then echo "denied with $secret" >&2; exit 3; fi\n'
         )
         program.chmod(0o755)
         return log

@@ -24,7 +24,7 @@ def config(**changes):
         "name": "hands-1",
         "image": IMAGE,
         "role": ROLE,
-        "channels": {"training": "s3://pages/labels"},
+        "channels": {"train": "s3://pages/labels"},
         "output": "s3://pages/models",
     }
     return TrainingJobConfig(**{**given, **changes})
@@ -125,7 +125,7 @@ def test_each_change_is_told_once(front, aws):
 
 
 def test_a_job_that_failed_says_why(front, aws):
-    reason = "AlgorithmError: channel 'training' has no manifest, exit code: 1"
+    reason = "AlgorithmError: channel 'train' has no manifest, exit code: 1"
     front.answers("DescribeTrainingJob", described("Failed", "Failed", FailureReason=reason))
     with pytest.raises(
         AwsJobError, match="training job hands-1: AlgorithmError: channel"

@@ -1,0 +1,42 @@
+"""Put a model behind an endpoint of SageMaker, and read a page with it.
+
+    python deploy.py s3://BUCKET/models/JOB/output/model.tar.gz --image IMAGE --role ROLE \\
+        --endpoint handwriting --page letter.png
+
+An endpoint that is there goes over to the new model without a pause. It costs by the hour until it
+is taken away: `htr aws undeploy handwriting`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from htrlib.aws.client import EndpointClient
+from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy
+from htrlib.aws.session import Aws
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model", help="S3 URI of a model.tar.gz")
+    parser.add_argument("--image", required=True, help="URI of the container image, in ECR")
+    parser.add_argument("--role", required=True, help="ARN of the role that the endpoint takes on")
+    parser.add_argument("--endpoint", default="handwriting", help="its name")
+    parser.add_argument("--instance-type", default="ml.m5.xlarge")
+    parser.add_argument("--page", help="a picture to read")
+    options = parser.parse_args()
+
+    aws = Aws()
+    config = EndpointConfig(
+        name=options.endpoint,
+        model=ModelConfig(options.image, options.role, options.model),
+        instance_type=options.instance_type,
+    )
+    deploy(config, aws, tell=lambda line: print(line, file=sys.stderr))
+    if options.page:
+        print(EndpointClient(options.endpoint, aws=aws).transcribe(options.page).text)
+
+
+if __name__ == "__main__":
+    main()
