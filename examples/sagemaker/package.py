@@ -14,12 +14,13 @@ import io
 import sys
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 from urllib.parse import urlencode
 
-import boto3
 import rapidfuzz
-from botocore.exceptions import ClientError
+
+from htrlib.aws.session import Aws
+from htrlib.errors import HtrError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -70,20 +71,20 @@ def archive(files: Iterator[Tuple[str, Path]]) -> bytes:
     return target.getvalue()
 
 
-def upload(bucket: str, region: str) -> Dict[str, str]:
+def upload(bucket: str, aws: Aws) -> Dict[str, str]:
     """Put the archives and the template into a bucket, which is made where it is missing.
 
     Returns:
         the stack's parameters that say where they are, and ``template_url``.
+    Raises:
+        AwsError: the bucket is somebody else's, or AWS refuses otherwise.
     """
-    s3 = boto3.client("s3", region_name=region)
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "404":
-            raise SystemExit(f"no access to the bucket {bucket}: {error}") from None
-        place = {} if region == "us-east-1" else {"LocationConstraint": region}
-        s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+    if aws.find("s3", "head_bucket", Bucket=bucket) is None:
+        # us-east-1 is where buckets are made that say nothing, and must not say it.
+        place = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+        aws.call(
+            "s3", "create_bucket", Bucket=bucket, **(place if aws.region != "us-east-1" else {})
+        )
     keys = {}
     for stem, suffix, body in (
         ("functions", "zip", archive(function_files())),
@@ -91,12 +92,12 @@ def upload(bucket: str, region: str) -> Dict[str, str]:
         ("template", "yaml", TEMPLATE.read_bytes()),
     ):
         keys[stem] = f"htrlib/{stem}-{hashlib.sha256(body).hexdigest()[:16]}.{suffix}"
-        s3.put_object(Bucket=bucket, Key=keys[stem], Body=body)
+        aws.call("s3", "put_object", Bucket=bucket, Key=keys[stem], Body=body)
     return {
         "CodeBucket": bucket,
         "FunctionsKey": keys["functions"],
         "SourceKey": keys["source"],
-        "template_url": f"https://{bucket}.s3.{region}.amazonaws.com/{keys['template']}",
+        "template_url": f"https://{bucket}.s3.{aws.region}.amazonaws.com/{keys['template']}",
     }
 
 
@@ -109,15 +110,20 @@ def quick_create_link(region: str, stack: str, uploaded: Dict[str, str]) -> str:
     return f"{console}?region={region}#/stacks/create/review?{urlencode(fields)}"
 
 
-def main() -> int:
+def main() -> Optional[str]:
+    """Upload and print the link; return what went wrong, if anything did."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bucket", required=True, help="made where it is missing")
-    parser.add_argument("--region", default=boto3.session.Session().region_name or "us-east-1")
-    parser.add_argument("--stack", default="htr", help="the stack's name; default: %(default)s")
-    arguments = parser.parse_args()
-    uploaded = upload(arguments.bucket, arguments.region)
-    print(quick_create_link(arguments.region, arguments.stack, uploaded))
-    return 0
+    parser.add_argument("--region", help="of AWS (default: that of the environment or profile)")
+    parser.add_argument("--stack", default="htr", help="the stack's name (default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        aws = Aws(options.region)
+        uploaded = upload(options.bucket, aws)
+    except HtrError as error:
+        return f"package.py: {error}"
+    print(quick_create_link(aws.region, options.stack, uploaded))
+    return None
 
 
 if __name__ == "__main__":

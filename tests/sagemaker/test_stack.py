@@ -17,6 +17,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from htrlib.aws.failures import action_of
+from htrlib.aws.session import Aws
+
 ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "examples" / "sagemaker" / "template.yaml"
 
@@ -64,17 +67,6 @@ def test_every_parameter_is_used(template):
 
 # ---- rights ----
 
-# What AWS calls a right otherwise than the call.
-RENAMED = {
-    ("s3", "complete_multipart_upload"): "s3:PutObject",
-    ("s3", "create_multipart_upload"): "s3:PutObject",
-    ("s3", "head_object"): "s3:GetObject",
-    ("s3", "list_multipart_uploads"): "s3:ListBucketMultipartUploads",
-    ("s3", "list_objects_v2"): "s3:ListBucket",
-    ("s3", "list_parts"): "s3:ListMultipartUploadParts",
-    ("s3", "upload_part"): "s3:PutObject",
-    ("sagemaker-runtime", "invoke_endpoint"): "sagemaker:InvokeEndpoint",
-}
 # What AWS wants besides.
 BESIDES = {
     "iam:PassRole": "jobs take on the execution role",
@@ -117,11 +109,7 @@ def test_the_walk_may_make_exactly_the_calls_of_the_library(template):
         "the calls are written in another way than this test reads"
     )
     assert ("sagemaker", "create_labeling_job") in calls
-    needed = {
-        RENAMED.get(call)
-        or f"{call[0]}:{''.join(word.capitalize() for word in call[1].split('_'))}"
-        for call in calls
-    }
+    needed = {action_of(*call) for call in calls}
     allowed = {
         action
         for name, statement in statements(template)
@@ -205,7 +193,7 @@ def test_what_is_uploaded_fills_in_the_form_of_the_stack(
     template, script, aws, capsys, monkeypatch
 ):
     monkeypatch.setattr("sys.argv", ["package.py", "--bucket", "my-artifacts", "--stack", "hands"])
-    assert script("package").main() == 0
+    assert script("package").main() is None
     link = capsys.readouterr().out.strip()
     address, _, query = link.partition("#/stacks/create/review?")
     assert "us-east-1.console.aws.amazon.com/cloudformation" in address
@@ -378,7 +366,7 @@ def without(template: Dict[str, Any], kinds: Tuple[str, ...]) -> Dict[str, Any]:
         if isinstance(node, list):
             return [replaced(item) for item in node]
         if not isinstance(node, dict):
-            return re.sub(r"\$\{(\w+)\}", name_of, node) if isinstance(node, str) else node
+            return re.sub(r"\$\{(\w+)(\.\w+)?\}", name_of, node) if isinstance(node, str) else node
         if node.get("Ref") in gone:
             return f"arn:aws:none:us-east-1:123456789012:kind/of/{node['Ref']}"
         if "Fn::GetAtt" in node and node["Fn::GetAtt"][0] in gone:
@@ -398,7 +386,7 @@ def without(template: Dict[str, Any], kinds: Tuple[str, ...]) -> Dict[str, Any]:
 
 def test_the_stack_comes_up_in_moto(template, script, aws):
     package = script("package")
-    uploaded = package.upload("my-artifacts", "us-east-1")
+    uploaded = package.upload("my-artifacts", Aws("us-east-1"))
     parameters = {name: value for name, value in uploaded.items() if name != "template_url"}
     parameters["S3BucketName"] = "pages"
     aws("cloudformation").create_stack(
