@@ -25,7 +25,7 @@ RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 PORT = 8000
 LONGEST_TEXT = 65536  # bytes that one machine can tell the others
 NAME_SECONDS = 120  # in which a host's name is to be known; they do not all start at once
-END_SECONDS = 30  # that scheduler and servers may take to end after the last worker
+END_SECONDS = 30  # that a scheduler or server may take to end after the last worker
 
 
 class Machines:
@@ -114,7 +114,10 @@ def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
         raise
     machines.leave()
     for process in _serving:
-        process.wait(END_SECONDS)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:  # all is done that it was for
+            process.kill()
 
 
 def join(resources: Path = RESOURCES) -> Machines:

@@ -263,7 +263,7 @@ def test_sigterm_leaves_a_bundle_and_the_training_goes_on_from_there(job, start)
     assert f"going on after step {reached}" in out
 
 
-def test_two_hosts_train_together_and_the_first_leaves_the_bundle(job, start):
+def test_two_hosts_train_together_and_one_of_them_leaves_the_bundle(job, start):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -282,7 +282,9 @@ def test_two_hosts_train_together_and_the_first_leaves_the_bundle(job, start):
     processes = [start(place, DMLC_PS_ROOT_PORT=str(port)) for place in (root, other)]
     outs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outs
-    assert "validation_cer=" in outs[0]
-    assert "validation_cer=" not in outs[1]
-    assert load_bundle(root / "model").config["training"]["steps"] >= 2
-    assert not (other / "model").exists()
+    telling = ["validation_cer=" in out for out in outs]
+    assert sorted(telling) == [False, True]  # MXNet chooses which
+    places = (root, other)
+    assert load_bundle(places[telling.index(True)] / "model").config["training"]["steps"] >= 2
+    silent = places[telling.index(False)] / "model"
+    assert not silent.exists() or not any(silent.iterdir())
