@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -10,7 +11,7 @@ from htrlib.aws.location import S3Uri
 from htrlib.aws.names import STAMP_LENGTH, checked, is_stamped, stamped
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.training import Vpc
-from htrlib.errors import AwsError, ConfigError
+from htrlib.errors import AwsError, AwsJobError, ConfigError
 
 VARIANT = "AllTraffic"
 
@@ -157,8 +158,12 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
     try:
         _create_configuration(new, config, aws)
         _bring_up(new, config, old, aws)
-        _wait(config.name, new, aws, tell)
     except AwsError:
+        _take_back(new, config.name, aws)
+        raise
+    try:
+        _wait(config.name, new, aws, tell)
+    except AwsJobError:  # after another error it still comes up, from what would be taken away
         _take_back(new, config.name, aws)
         raise
     if config.scaling is not None:
@@ -307,14 +312,17 @@ def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
 
 
 def _take_back(new: str, endpoint: str, aws: Aws) -> None:
-    """Take away what a deployment made that did not come up, as far as nothing serves from it."""
-    found = aws.find("sagemaker", "describe_endpoint", EndpointName=endpoint)
-    if found is not None and found["EndpointConfigName"] == new:
-        if found["EndpointStatus"] != "Failed":
+    """Take away what a deployment made that did not come up, as far as nothing needs it."""
+    with suppress(AwsError):  # why it did not come up is what the caller wants to know
+        found = aws.find("sagemaker", "describe_endpoint", EndpointName=endpoint)
+        if found is not None and found["EndpointConfigName"] == new:
+            if found["EndpointStatus"] != "Failed":
+                return
+            aws.call("sagemaker", "delete_endpoint", EndpointName=endpoint)
+        elif found is not None and found["EndpointStatus"] != "InService":
             return
-        aws.call("sagemaker", "delete_endpoint", EndpointName=endpoint)
-    aws.find("sagemaker", "delete_endpoint_config", EndpointConfigName=new)
-    aws.find("sagemaker", "delete_model", ModelName=new)
+        aws.find("sagemaker", "delete_endpoint_config", EndpointConfigName=new)
+        aws.find("sagemaker", "delete_model", ModelName=new)
 
 
 def _delete_configuration(name: str, endpoint: str, aws: Aws) -> None:

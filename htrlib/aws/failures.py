@@ -98,6 +98,8 @@ def _refused(
         action = found["action"] if found else action_of(service, operation)
         return AwsAccessError(action, (found and found["resource"]) or what)
     if code in _NOT_THERE or (code in _REFUSED and _SAYS_NOT_THERE.search(message)):
+        if operation.startswith("create"):  # it is something else that is missing
+            return AwsNotFoundError(f"{what} cannot be made: {message or code}")
         return AwsNotFoundError(f"{what} is not there ({operation}: {message or code})")
     return AwsError(f"{service} {operation} on {what}: {code}: {message}")
 
@@ -128,5 +130,7 @@ def _named(service: str, parameters: Mapping[str, Any]) -> str:
     if "Bucket" in parameters:
         path = parameters.get("Key") or parameters.get("Prefix") or ""
         return f"s3://{parameters['Bucket']}/{path}"
-    names = (str(v) for k, v in parameters.items() if k.lower().endswith(("name", "names", "arn")))
-    return next(names, service)
+    for key, value in parameters.items():
+        if key.lower().endswith(("name", "names", "resourceid")):
+            return value if isinstance(value, str) else ", ".join(value)
+    return service

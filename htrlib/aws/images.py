@@ -5,13 +5,19 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from contextlib import suppress
 from typing import List, Mapping, Optional, Tuple
 
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.session import Aws, Response
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
-_PROGRAMS = ("docker", "podman", "skopeo")
+_INSPECT = {
+    "docker": ("docker", "image", "inspect"),
+    "podman": ("podman", "image", "inspect"),
+    "skopeo": ("skopeo", "inspect", "--raw"),
+}
+"""Program -> the command that fails for an image that it does not have."""
 
 
 def push_image(image: str, repository: str, aws: Optional[Aws] = None) -> str:
@@ -21,20 +27,15 @@ def push_image(image: str, repository: str, aws: Optional[Aws] = None) -> str:
         image: as docker, podman or skopeo, whichever is here, knows it: "htrlib:serve".
         repository: of ECR; made where there is none.
     Raises:
-        ConfigError: none of the programs is here.
+        ConfigError: none of the programs is here, or none has the image.
         AwsError: as `Aws.call`, or the program fails, with what it said.
     """
     aws = aws or Aws()
-    program = next(filter(shutil.which, _PROGRAMS), None)
-    if program is None and not aws.dry:
-        raise ConfigError(
-            f"pushing an image takes {', '.join(_PROGRAMS[:-1])} or {_PROGRAMS[-1]}, and none is "
-            "on PATH; install one, or let CodeBuild build it (--codebuild)"
-        )
+    program = "" if aws.dry else _program_with(image)
     address = repository_uri(repository, aws)
     target = f"{address}:{_tag(image)}"
     user, password = _login(aws)
-    if program is None or aws.dry:
+    if aws.dry:
         return target
     registry = address.partition("/")[0]
     _run([program, "login", "--username", user, "--password-stdin", registry], password)
@@ -111,6 +112,27 @@ def _build_state(answer: Response) -> State:
     return State(status, failure=f"{status}; {'; '.join(said) or 'no message'}; its log: {logs}")
 
 
+def _program_with(image: str) -> str:
+    """The first of the programs here that has an image; Docker's may be without its daemon."""
+    here = [program for program in _INSPECT if shutil.which(program)]
+    if not here:
+        raise ConfigError(
+            f"pushing an image takes one of {', '.join(_INSPECT)}, and none is on PATH; install "
+            "one, or let CodeBuild build the image (--codebuild)"
+        )
+    for program in here:
+        with suppress(AwsError):
+            _run([*_INSPECT[program], _source(program, image)])
+            return program
+    raise ConfigError(
+        f"{', '.join(here)}: no image {image!r} there; build it (container/README.md)"
+    )
+
+
+def _source(program: str, image: str) -> str:
+    return f"containers-storage:{image}" if program == "skopeo" else image
+
+
 def _tag(image: str) -> str:
     """The tag of an image's name: what follows a colon behind its last slash."""
     return image.rpartition("/")[2].partition(":")[2] or "latest"
@@ -126,7 +148,7 @@ def _login(aws: Aws) -> Tuple[str, str]:
 
 def _commands(program: str, image: str, target: str) -> List[List[str]]:
     if program == "skopeo":
-        return [["skopeo", "copy", f"containers-storage:{image}", f"docker://{target}"]]
+        return [["skopeo", "copy", _source(program, image), f"docker://{target}"]]
     return [[program, "tag", image, target], [program, "push", target]]
 
 

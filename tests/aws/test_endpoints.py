@@ -146,6 +146,26 @@ def test_an_update_that_is_refused_leaves_nothing_behind(front, aws, deployed):
     assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([OLD], [OLD])
 
 
+def test_an_update_that_cannot_be_followed_goes_on(front, aws, deployed):
+    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
+    front.answers(
+        "DescribeEndpoint",
+        described("InService", OLD),
+        described("Updating", OLD),
+        refusal("ExpiredTokenException", "The security token is expired"),
+    )
+    with pytest.raises(AwsError, match="does not take the credentials"):
+        deploy(EndpointConfig("hands", BETTER), aws)
+    assert set(names(aws, "models")) == set(names(aws, "endpoint_configs")) == {OLD, NEW}
+
+
+def test_why_it_failed_is_told_even_if_nothing_can_be_taken_back(front, aws, deployed):
+    front.answers("UpdateEndpoint", refusal("ResourceLimitExceeded", "no machines"))
+    front.answers("DeleteModel", refusal("AccessDeniedException", "no"))
+    with pytest.raises(AwsError, match="ResourceLimitExceeded: no machines"):
+        deploy(EndpointConfig("hands", BETTER), aws)
+
+
 def test_an_endpoint_that_never_came_up_is_taken_back(front, aws, clock):
     reason = "The image does not exist"
     front.answers(

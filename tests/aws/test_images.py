@@ -43,6 +43,7 @@ def test_an_image_is_pushed_with_what_is_here(aws, programs, program):
     target = f"{REGISTRY}/hands:serve"
     assert push_image("htrlib:serve", "hands", aws) == target
     assert log.read_text().splitlines() == [
+        f"{program} image inspect htrlib:serve",
         f"{program} login --username AWS --password-stdin {REGISTRY}",
         f"told {TOKEN}",
         f"{program} tag htrlib:serve {target}",
@@ -58,6 +59,19 @@ def test_an_image_is_copied_where_only_skopeo_is(aws, programs):
         "skopeo copy containers-storage:localhost:5000/htrlib "
         f"docker://{REGISTRY}/hands:latest" in log.read_text()
     )
+
+
+def test_the_program_that_has_the_image_pushes_it(aws, programs):
+    programs("docker", failing="image")  # the client without its daemon, or without the image
+    log = programs("podman")
+    push_image("htrlib:serve", "hands", aws)
+    assert f"podman push {REGISTRY}/hands:serve" in log.read_text()
+
+
+def test_an_image_that_is_not_here_is_told(aws, programs):
+    programs("docker", failing="image")
+    with pytest.raises(ConfigError, match="docker: no image 'htrlib:serve' there; build it"):
+        push_image("htrlib:serve", "hands", aws)
 
 
 def test_a_push_that_fails_says_why_without_the_token_and_logs_out(aws, programs):
@@ -77,7 +91,7 @@ def test_a_login_that_fails_does_not_tell_the_token(aws, programs):
 
 def test_without_any_program_it_is_said_what_to_do(aws, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(ConfigError, match="docker, podman or skopeo, and none is on PATH"):
+    with pytest.raises(ConfigError, match="one of docker, podman, skopeo, and none is on PATH"):
         push_image("htrlib:serve", "hands", aws)
 
 
