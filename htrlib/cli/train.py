@@ -19,7 +19,7 @@ _NUMBERS = {
     "minutes": "of training, at most, those of earlier runs included",
     "patience": "epochs without a better validation score before it stops (default: 8)",
     "learning-rate": "at its peak (default: 0.0006)",
-    "batch-columns": "input columns in a batch (default: 6144)",
+    "batch-columns": "input columns in a batch (default: 9216)",
     "workers": "processes that prepare batches (default: half the cores)",
     "seed": "of everything random (default: 1)",
 }

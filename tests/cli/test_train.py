@@ -5,6 +5,7 @@ from PIL import Image
 
 from htrlib.bundle import load_bundle
 from htrlib.cli.main import main
+from htrlib.training.config import TrainerConfig
 
 
 @pytest.fixture
@@ -87,3 +88,13 @@ def test_every_task_of_the_trainer_is_offered():
     from htrlib.training import trainer
 
     assert set(train.TASKS) == set(trainer.TASKS)
+
+
+def test_the_help_says_the_defaults_of_the_configuration(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    config = TrainerConfig()
+    for name in ("epochs", "patience", "learning_rate", "batch_columns", "seed"):
+        option = f"--{name.replace('_', '-')} N "
+        assert f"(default: {getattr(config, name):g})" in shown.split(option)[-1].split("--")[0]
