@@ -107,7 +107,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     cpus = available_cpus()
     # Of several models each has its own workers.
     fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))
-    fields.setdefault("threads", max(1, cpus // fields["workers"]))
+    fields.setdefault("threads", max(1, cpus // max(1, fields["workers"])))
     return ServingConfig(**fields)
 
 

@@ -86,6 +86,8 @@ def _find_lines(reading: Reading, bundle: Bundle) -> None:
 
 def _recognize(readings: Sequence[Reading], bundle: Bundle) -> List[Tuple[LogProbs, ...]]:
     """What is said of each page's lines; nothing of a page on which it fails."""
+    if not readings:
+        return []
     start = time.perf_counter()
     try:
         said = list(

@@ -6,6 +6,7 @@ sees the model's own directory, in which anything may lie, but one that the serv
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,7 +68,12 @@ class Stub:
 
     def failed(self, error: BaseException) -> None:
         """Note why the model cannot be loaded."""
-        (self.directory / _ERROR).write_text(str(error) or repr(error), encoding="utf-8")
+        path = self.directory / _ERROR
+        with contextlib.suppress(OSError):  # the disk is full: the log alone says why
+            fresh = path.with_suffix(".new")
+            fresh.write_text(str(error) or repr(error), encoding="utf-8")
+            fresh.rename(path)
+        path.touch()
 
     @property
     def listener(self) -> Optional[int]:
@@ -79,4 +85,6 @@ class Stub:
     def error(self) -> Optional[str]:
         """Why the model could not be loaded."""
         path = self.directory / _ERROR
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        if not path.is_file():
+            return None
+        return path.read_text(encoding="utf-8") or "the model cannot be loaded"

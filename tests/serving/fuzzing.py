@@ -1,0 +1,102 @@
+"""Requests that nobody would send, half of them made of good ones; for a test and a benchmark."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Tuple
+
+import numpy as np
+from PIL import Image
+
+TYPES = (
+    *("image/png", "image/jpeg", "image/tiff", "application/json", "application/x-npy"),
+    *("text/csv", "application/json; charset=utf-16", "image/png; charset", "", "a/b/c", ";;;"),
+)
+ACCEPTS = (
+    *("application/json", "text/plain", "*/*", "image/*", "application/json;form=aws", "", ",,;"),
+    *("text/plain;q=nan", "application/json;q=-1, */*;q=1e9", "q=1", "*", "\xff/\xfe"),
+)
+OPTIONS = (
+    *("", "stage=lines", "beam_width=3", "language_model=off;stage=text", "stage=", "=", ";;=;"),
+    *("beam_width=-1", "beam_width=1e3", "beam_width=" + "9" * 500, "stage=text;" * 60, "\xe9=1"),
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A request to /invocations, and whether it is good."""
+
+    body: bytes
+    headers: Dict[str, str]
+    good: bool = False
+
+
+def shots(count: int, seed: int = 0) -> Iterator[Shot]:
+    """So many requests, every fiftieth of them good."""
+    chance = random.Random(seed)
+    good = _good_bodies()
+    for number in range(count):
+        if number % 50 == 49:
+            kind, body = good[chance.randrange(len(good))]
+            yield Shot(body, {"Content-Type": kind}, good=True)
+        elif number % 2:
+            kind, body = good[chance.randrange(len(good))]
+            headers = {"Content-Type": kind}
+            if chance.random() < 0.3:
+                headers.update(_headers(chance))
+            yield Shot(_mutated(chance, body), headers)
+        else:
+            yield Shot(chance.randbytes(chance.randrange(400)), _headers(chance))
+
+
+def _headers(chance: random.Random) -> Dict[str, str]:
+    return {
+        "Content-Type": chance.choice(TYPES),
+        "Accept": chance.choice(ACCEPTS),
+        "X-Amzn-SageMaker-Custom-Attributes": chance.choice(OPTIONS),
+    }
+
+
+def _mutated(chance: random.Random, body: bytes) -> bytes:
+    changed = bytearray(body)
+    for _ in range(chance.randrange(1, 8)):
+        at = chance.randrange(max(len(changed), 1))
+        what = chance.randrange(5)
+        if what == 0:
+            del changed[at:]
+        elif what == 1:
+            changed[at : at + 4] = chance.randbytes(4)
+        elif what == 2:
+            changed[at:at] = chance.randbytes(chance.randrange(1, 40))
+        elif what == 3:
+            changed[at : at + 1] = chance.choice((b"\x00", b"\xff", b"[", b'"', b"-", b"9"))
+        else:
+            changed[at:at] = changed[max(0, at - 30) : at]
+    return bytes(changed)
+
+
+def _good_bodies() -> List[Tuple[str, bytes]]:
+    """Small pages without writing, so that the good requests take no time."""
+    page = np.full((24, 40), 255, np.uint8)
+    page[10:12, 5:30] = 0
+    picture = Image.fromarray(page)
+    bodies = [(f"image/{kind.lower()}", _saved(picture, kind)) for kind in ("PNG", "JPEG", "TIFF")]
+    array = io.BytesIO()
+    np.save(array, page)
+    encoded = base64.b64encode(bodies[0][1]).decode("ascii")
+    return [
+        *bodies,
+        ("application/x-npy", array.getvalue()),
+        ("application/json", json.dumps({"image": encoded}).encode()),
+        ("application/json", json.dumps(page.tolist()).encode()),
+    ]
+
+
+def _saved(picture: Image.Image, kind: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()

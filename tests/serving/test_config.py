@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from htrlib.errors import ConfigError
+from htrlib.serving import config
+from htrlib.serving.config import configure, default_bundle
+from htrlib.serving.cpus import available_cpus
+
+
+def test_sagemaker_s_environment_is_heeded() -> None:
+    made = configure(
+        {
+            "SAGEMAKER_BIND_TO_PORT": "9000",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "20",
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6",
+            "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/plain",
+            "SAGEMAKER_MULTI_MODEL": "true",
+            "OMP_NUM_THREADS": "2",
+            "HTRLIB_ALLOW_S3": "1",
+        }
+    )
+    assert (made.port, made.workers, made.threads) == (9000, 3, 2)
+    assert (made.request_seconds, made.max_request_bytes) == (20, 6 << 20)
+    assert (made.default_accept, made.models) == ("text/plain", config.MODELS)
+    assert (made.allow_s3, made.allow_code) == (True, False)
+
+
+def test_arguments_win_and_the_machine_fills_in() -> None:
+    made = configure({"SAGEMAKER_BIND_TO_PORT": "9000"}, port=9001, workers=None)
+    cpus = available_cpus()
+    assert (made.port, made.workers) == (9001, min(cpus, config.MOST_WORKERS))
+    assert made.workers * made.threads <= max(cpus, made.workers)
+
+
+def test_a_worker_alone_gets_all_cpus() -> None:
+    assert configure({}, workers=1).threads == available_cpus()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SAGEMAKER_BIND_TO_PORT": "http"},
+        {"SAGEMAKER_BIND_TO_PORT": "70000"},
+        {"SAGEMAKER_MODEL_SERVER_WORKERS": "0"},
+        {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html"},
+        {"HTRLIB_ALLOW_CODE": "yes"},
+    ],
+)
+def test_values_that_cannot_work_are_refused(environment: dict) -> None:
+    with pytest.raises(ConfigError):
+        configure(environment)
+
+
+def test_a_mounted_model_is_served_even_if_it_is_broken(tmp_path: Path) -> None:
+    assert default_bundle({}, tmp_path) == "english"
+    assert default_bundle({"HTRLIB_BUNDLE": "/b"}, tmp_path) == "/b"
+    assert default_bundle({}, tmp_path / "none") == "english"
+    (tmp_path / "half-a-model").touch()
+    assert default_bundle({"HTRLIB_BUNDLE": "/b"}, tmp_path) == str(tmp_path)

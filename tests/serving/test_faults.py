@@ -1,0 +1,222 @@
+"""What breaks is mended, and nothing that was accepted is lost.
+
+The workers run a model's own code here, so that a request takes as long as a test wants.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+
+from tests.serving.running import Reply, Served, needs, serving, until
+
+SLEEP = b"sleep 1.5"
+
+
+CODE = {"HTRLIB_ALLOW_CODE": "1", "HTRLIB_QUEUE_LENGTH": "4"}
+
+
+@pytest.fixture(scope="module")
+def told(obedient: Path) -> Iterator[Served]:
+    """A server of two workers that do as they are told; it outlives all of these tests."""
+    with serving(["--bundle", str(obedient), "--workers", "2"], CODE) as server:
+        yield server
+
+
+@pytest.fixture
+def doomed(obedient: Path) -> Iterator[Served]:
+    """One that a test may end."""
+    with serving(["--bundle", str(obedient), "--workers", "2"], CODE) as server:
+        yield server
+
+
+def statuses(replies: List[Reply]) -> List[int]:
+    return [reply.status for reply in replies]
+
+
+def all_processes(server: Served) -> List[int]:
+    return [process for kind in server.family().values() for process in kind]
+
+
+def living(processes: List[int]) -> List[int]:
+    return [process for process in processes if Path(f"/proc/{process}").exists()]
+
+
+@pytest.mark.parametrize("kind", ["worker", "listener", "java"])
+def test_a_process_that_is_killed_costs_no_request(told: Served, kind: str) -> None:
+    before = told.family()
+    victim = before[kind][0]
+    with ThreadPoolExecutor(4) as pool:
+        replies = [pool.submit(told.invoke, SLEEP) for _ in range(4)]
+        time.sleep(0.5)
+        os.kill(victim, signal.SIGKILL)
+        if kind != "worker":
+            until(lambda: told.ask().status == 503, "ping tells")
+        assert statuses([reply.result() for reply in replies]) == [200] * 4
+    assert told.ask().status == 200
+    until(lambda: len(told.family()["worker"]) == 2, "there are two workers again")
+    after = told.family()
+    assert victim not in after[kind]
+    if kind == "worker":
+        assert (after["java"], after["listener"]) == (before["java"], before["listener"])
+
+
+def test_a_java_process_that_hangs_is_replaced(told: Served) -> None:
+    java = told.family()["java"]
+    os.kill(java[0], signal.SIGSTOP)
+    until(lambda: told.ask().status == 503, "nobody asks, and it is noticed")
+    assert told.invoke(b"hello").status == 200
+    assert told.family()["java"] != java
+
+
+def test_a_request_that_kills_workers_is_read_twice_and_hurts_nobody_else(told: Served) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        good = [pool.submit(told.invoke, SLEEP) for _ in range(2)]
+        time.sleep(0.3)
+        bad = told.invoke(b"die")
+        assert statuses([reply.result() for reply in good]) == [200, 200]
+    assert bad.status == 500
+    assert set(bad.json) == {"code", "type", "message"}
+    assert told.invoke(b"hello").status == 200
+    assert told.ask().status == 200
+
+
+def test_a_request_that_takes_too_long_ends_with_its_worker(obedient: Path) -> None:
+    environment = {"HTRLIB_ALLOW_CODE": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "2"}
+    with serving(["--bundle", str(obedient), "--workers", "1"], environment) as server:
+        worker = server.family()["worker"][0]
+        assert server.invoke(b"sleep 600").status == 504
+        until(lambda: server.family()["worker"] not in ([], [worker]), "the worker is replaced")
+        until(lambda: server.invoke(b"hello").status == 200, "the new one reads")
+
+
+def test_sigterm_finishes_what_was_accepted_and_takes_nothing_new(doomed: Served) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        replies = [pool.submit(doomed.invoke, SLEEP) for _ in range(4)]
+        time.sleep(0.5)
+        processes = all_processes(doomed)
+        doomed.process.send_signal(signal.SIGTERM)
+        doomed.event("draining")
+        assert doomed.ask().status == 503
+        assert doomed.invoke(b"new").status == 503
+        assert statuses([reply.result() for reply in replies]) == [200] * 4
+    assert doomed.wait() == 0
+    assert doomed.log[-1] == {**doomed.log[-1], "event": "stopping", "lost": 0}
+    assert living(processes) == []
+
+
+def test_the_death_of_the_server_takes_its_processes_with_it(doomed: Served) -> None:
+    processes = all_processes(doomed)
+    assert len(processes) == 4
+    doomed.end(signal.SIGKILL)
+    until(lambda: living(processes) == [], "the orphans end")
+
+
+def test_a_full_queue_refuses_at_once(told: Served) -> None:
+    # two are read, one waits before the workers, four in the queue
+    with ThreadPoolExecutor(7) as pool:
+        taken = [pool.submit(told.invoke, b"sleep 3") for _ in range(7)]
+        time.sleep(1)
+        start = time.monotonic()
+        refused = told.invoke(b"hello")
+        assert time.monotonic() - start < 1
+        assert (refused.status, int(refused.headers["Retry-After"]) > 0) == (503, True)
+        assert told.ask().status == 200
+        assert statuses([reply.result() for reply in taken]) == [200] * 7
+
+
+def head(length: int) -> bytes:
+    return (
+        f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def test_clients_that_go_or_drip_cost_nothing(told: Served) -> None:
+    gone = []
+    for start in (b"", b"POST /inv", head(1000), head(1000) + b"part", head(9) + SLEEP):
+        client = socket.create_connection(("127.0.0.1", told.port))
+        client.sendall(start)
+        gone.append(client)
+    time.sleep(0.3)
+    for client in gone:
+        client.close()
+    stop = threading.Event()
+
+    def drip() -> None:
+        with socket.create_connection(("127.0.0.1", told.port)) as client:
+            for byte in head(10_000):
+                client.sendall(bytes([byte]))
+                if stop.wait(0.01):
+                    return
+
+    drippers = [threading.Thread(target=drip) for _ in range(8)]
+    for dripper in drippers:
+        dripper.start()
+    assert statuses([told.invoke(b"hello") for _ in range(5)]) == [200] * 5
+    stop.set()
+    for dripper in drippers:
+        dripper.join()
+
+
+def test_an_answer_that_is_too_large_is_an_error_and_kills_no_worker(told: Served) -> None:
+    workers = told.family()["worker"]
+    assert len(told.invoke(b"large %d" % (24 << 20)).body) == 24 << 20
+    reply = told.invoke(b"large %d" % (40 << 20))
+    assert reply.status == 413
+    assert "text/plain" in reply.json["message"]
+    assert told.family()["worker"] == workers
+
+
+def test_a_full_disk_stops_nothing_and_a_server_that_cannot_be_mended_ends(
+    obedient: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        arguments = ["--bundle", str(obedient), "--workers", "1"]
+        with serving(arguments, {**CODE, "TMPDIR": str(disk)}) as server:
+            rest = os.open(disk / "rest", os.O_CREAT | os.O_WRONLY)
+            with pytest.raises(OSError, match="No space"):
+                while True:
+                    os.write(rest, bytes(4096))
+            os.close(rest)
+            assert server.invoke(b"hello").status == 200
+            os.kill(server.family()["java"][0], signal.SIGKILL)
+            assert server.invoke(b"hello").status == 200
+            (scratch,) = disk.glob("htr-serve-*")
+            shutil.rmtree(scratch)
+            os.kill(server.family()["java"][0], signal.SIGKILL)
+            assert server.wait() != 0
+            assert "htr: " in server.errors[-1]
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("stage", ["checksum", "network"])
+def test_a_broken_bundle_is_one_line_and_no_open_port(
+    stage: str, broken_bundle: Path, tiny_bundle: Path
+) -> None:
+    needs()
+    bundle = broken_bundle if stage == "checksum" else tiny_bundle  # it has no paragraph network
+    server = Served(["--bundle", str(bundle)])
+    assert server.wait() != 0
+    own = [line for line in server.errors if line.startswith("htr: ")]
+    assert len(own) == 1
+    assert str(bundle) in own[0]
+    assert server.errors[-1] == own[0]
+    assert stage == "network" or len(server.errors) == 1
+    assert not [event for event in server.log if event["event"] == "listening"]

@@ -1,0 +1,62 @@
+"""Requests that nobody would send get an answer that blames them, and harm nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+
+from tests.serving.fuzzing import shots
+from tests.serving.running import Served
+
+COUNT = int(os.environ.get("HTRLIB_TEST_FUZZ", "300"))
+
+
+def test_no_body_and_no_header_is_the_server_s_fault(server: Served) -> None:
+    workers = server.family()["worker"]
+    good = 0
+    for number, shot in enumerate(shots(COUNT)):
+        headers = {
+            name: value.encode("latin-1").decode("latin-1") for name, value in shot.headers.items()
+        }
+        reply = server.ask("POST", "/invocations", shot.body, headers)
+        assert reply.status < 500, (number, shot, reply)
+        if shot.good:
+            good += 1
+            assert reply.status == 200, (number, shot, reply)
+        if reply.status != 200:
+            assert set(json.loads(reply.body)) == {"code", "type", "message"}
+            assert b"Traceback" not in reply.body
+    assert good == COUNT // 50
+    assert server.family()["worker"] == workers
+
+
+def test_what_is_no_http_is_refused_or_cut(server: Served) -> None:
+    chance = random.Random(1)
+    start = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    raw = [
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /invocations HTTP/9.9\r\n\r\n",
+        start + b"Content-Length: -5\r\n\r\n",
+        start + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+        start + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+        start + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        start + b"X: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        *(chance.randbytes(60) for _ in range(20)),
+    ]
+    for content in raw:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(content)
+            client.shutdown(socket.SHUT_WR)
+            answer = b""
+            try:
+                while part := client.recv(4096):
+                    answer += part
+            except ConnectionError:
+                pass
+        assert not answer or answer.split()[1][:1] == b"4", (content[:80], answer)
+        assert b"Traceback" not in answer
+    assert server.ask().status == 200

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Optional
+
+import pytest
+
+from htrlib.serving.protocol import (
+    Answer,
+    Options,
+    RefusedError,
+    answer_of,
+    content_type_of,
+    options_of,
+)
+
+JSON, TEXT = "application/json", "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, Answer(JSON)),
+        ("", Answer(JSON)),
+        ("*/*", Answer(JSON)),
+        ("text/plain", Answer(TEXT)),
+        ("TEXT/Plain; Charset=utf-8", Answer(TEXT)),
+        ("text/*", Answer(TEXT)),
+        ("text/plain;q=0.4, application/json;q=0.5", Answer(JSON)),
+        ("text/plain;q=0.5, application/*;q=0.4", Answer(TEXT)),
+        ("application/json;q=0, */*", Answer(TEXT)),
+        ("application/json; form=aws", Answer(JSON, "aws")),
+        ('application/json; form="htrlib"; q=0.9', Answer(JSON, "htrlib")),
+        ("application/json; form=other, text/plain;q=0.1", Answer(TEXT)),
+        ("image/png, text/plain;q=nonsense, application/json;q=0.001", Answer(JSON)),
+    ],
+)
+def test_accept(accept: Optional[str], expected: Answer) -> None:
+    assert answer_of(accept) == expected
+
+
+def test_where_all_is_accepted_the_default_counts() -> None:
+    assert answer_of("*/*", default=TEXT) == Answer(TEXT)
+    assert answer_of("application/json, */*;q=0.1", default=TEXT) == Answer(JSON)
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", ";", "text/html, a"])
+def test_what_there_is_not_is_406(accept: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        answer_of(accept)
+    assert error.value.status == HTTPStatus.NOT_ACCEPTABLE
+
+
+def test_parameters_of_a_content_type_do_not_count() -> None:
+    assert content_type_of(" Application/JSON ; charset=utf-8") == JSON
+    with pytest.raises(RefusedError, match="found none"):
+        content_type_of(None)
+
+
+def test_options() -> None:
+    assert options_of(None) == options_of(" ; ") == Options()
+    expected = Options(stage="lines", beam_width=7, language_model=False)
+    assert options_of("beam_width = 7;stage=lines; language_model=off;") == expected
+
+
+@pytest.mark.parametrize("text", ["beam_width=٣", "beam_width=201", "beam_width=+1", "Stage=text"])
+def test_options_that_are_not_quite_right(text: str) -> None:
+    with pytest.raises(RefusedError, match="X-Amzn-SageMaker-Custom-Attributes"):
+        options_of(text)
