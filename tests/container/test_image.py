@@ -1,118 +1,25 @@
-"""The image, built and run: `container/test.sh` says which and by what.
-
-`HTRLIB_IMAGE` names it, `HTRLIB_ENGINE` is the command that runs images.
-"""
+"""The image, built and run."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import shlex
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Mapping
 
 import pytest
 
 import htrlib
 from htrlib import data
+from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask, mount
 from tests.training.conftest import make_lines
 
-IMAGE = os.environ.get("HTRLIB_IMAGE", "")
-ENGINE = shlex.split(os.environ.get("HTRLIB_ENGINE", "docker"))
-OPTIONS = shlex.split(os.environ.get("HTRLIB_RUN_OPTIONS", ""))
 LARGEST = 1_600_000_000  # bytes
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
 
-# Nothing but a directory for temporary files can be written, and no right goes beyond a user's.
-LOCKED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
-
-pytestmark = pytest.mark.skipif(not IMAGE, reason="HTRLIB_IMAGE names no image: container/test.sh")
-
-
-class Container:
-    """A run of the image; its log goes to a file."""
-
-    def __init__(self, arguments: Sequence[str], options: Sequence[str], log: Path) -> None:
-        self.log = log
-        self.begun = time.monotonic()
-        command = [*ENGINE, "run", "--rm", *OPTIONS, *options, IMAGE, *arguments]
-        with log.open("wb") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-
-    def end(self) -> int:
-        """Send SIGTERM, as `docker stop` does, and give the exit status."""
-        self.process.terminate()
-        return self.process.wait()
-
-    def wait(self) -> Tuple[int, str]:
-        """The exit status, and the log."""
-        return self.process.wait(), self.log.read_text(errors="replace")
-
-
-class Run:
-    """Starts containers of a test."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._numbers = itertools.count()
-        self.containers: List[Container] = []
-
-    def __call__(self, *arguments: str, options: Sequence[str] = ()) -> Container:
-        container = Container(arguments, options, self._folder / f"{next(self._numbers)}.log")
-        self.containers.append(container)
-        return container
-
-    def serve(self, *options: str) -> Tuple[Container, str]:
-        """A server that answers, and its address."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        own = ("--network", "host", "--env", f"SAGEMAKER_BIND_TO_PORT={port}")
-        container = self("serve", options=(*own, *options))
-        address = f"http://127.0.0.1:{port}"
-        while ask(f"{address}/ping")[0] != 200:
-            log = container.log.read_text(errors="replace")
-            assert container.process.poll() is None, log
-            assert time.monotonic() - container.begun < 240, f"not up in four minutes: {log}"
-            time.sleep(0.05)
-        return container, address
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    runs = Run(tmp_path)
-    yield runs
-    for container in runs.containers:
-        container.end()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """For mounts: one that another user may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-def ask(url: str, body: bytes = b"", **headers: str) -> Tuple[int, str]:
-    """The status, 0 where nobody listens, and the answer."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(url, data=body or None, headers=named)
-    try:
-        with urllib.request.urlopen(request, timeout=120) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
+pytestmark = pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)
 
 
 def read_page(address: str, accept: str) -> str:
@@ -137,10 +44,6 @@ def write_job(root: Path, hyperparameters: Mapping[str, str]) -> None:
         path = root / "input" / "config" / f"{name}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
     (root / "model").mkdir()
-
-
-def mount(source: Path, target: str) -> Tuple[str, str]:
-    return ("--volume", f"{source}:{target}")
 
 
 @pytest.mark.parametrize("user", ["0:0", "1000:1000"])
