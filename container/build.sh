@@ -49,4 +49,7 @@ if [ "${engine[0]}" = podman ]; then
     fi
 fi
 "${build[@]}" "${arguments[@]}" -t "htrlib:$target" -f container/Dockerfile .
+if [ "${engine[0]}" = podman ]; then # layers of earlier builds, of which nothing has been made since
+    "${engine[@]}" image prune --force --filter until=48h > /dev/null
+fi
 "${engine[@]}" image inspect --format "htrlib:$target, {{.Size}} bytes" "htrlib:$target"

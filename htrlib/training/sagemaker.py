@@ -44,6 +44,7 @@ ARCHIVE = "model.tar.gz"  # what a training job leaves, and another one may begi
 WHOLE = ("line-recognition", "line-segmentation", "paragraph")  # what reading a page takes
 OPTION = "option."  # before the name of an option of the data's format
 OF_OTHERS = ("sagemaker_", "_")  # how hyperparameters begin that SageMaker's tools add
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _JOB_NAME = "TRAINING_JOB_NAME"
 
 
@@ -74,8 +75,8 @@ class Folders:
         return self.root / "output" / "failure"
 
 
-class _Terminated(BaseException):
-    """SIGTERM came when no step was under way; no error, and not to be caught as one."""
+class _StoppedError(BaseException):
+    """SIGTERM or Ctrl-C came when no step was under way; not to be caught as an error."""
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -83,18 +84,21 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="train", description="Train as SageMaker's files say.")
     parser.add_argument("--root", type=Path, default=ROOT, help="in place of %(default)s")
     folders = Folders(parser.parse_args(arguments).root)
-    signal.signal(signal.SIGTERM, _terminate)  # process 1 of a container has no other
+    before = {number: signal.signal(number, _stop) for number in SIGNALS}
     try:
         run(folders)
         return 0
-    except _Terminated:
-        _say("stopped before the first step")
+    except (_StoppedError, KeyboardInterrupt):
+        _say("stopped when no step was under way; the same goes on from the last checkpoint")
         return 0
     except (HtrError, OSError) as error:
         _fail(folders, str(error))
     except Exception as error:
         traceback.print_exc()
         _fail(folders, f"an error of htrlib itself, {type(error).__name__}: {error}; see the log")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 1
 
 
@@ -269,9 +273,11 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
     fresh = scratch / "bundle"
     try:
         trainer.save(fresh, name=name, refit=reason != "interrupted")
-    except _Terminated:
+    except _StoppedError:
         reason = "interrupted"
         trainer.save(fresh, name=name, refit=False)
+    for number in SIGNALS:  # what is left takes a moment
+        signal.signal(number, signal.SIG_IGN)
     model.mkdir(parents=True, exist_ok=True)
     for old in model.iterdir():
         old.unlink()
@@ -299,15 +305,16 @@ def _fraction(text: str) -> float:
         raise ConfigError(f"share is a number between 0 and 1, found {text!r}") from None
 
 
-def _terminate(number: int, frame: object) -> None:
-    raise _Terminated
+def _stop(number: int, frame: object) -> None:
+    raise _StoppedError
 
 
 def _fail(folders: Folders, reason: str) -> None:
     """Leave the reason where SageMaker looks for it; the first 1,024 characters are shown."""
     sys.stderr.write(f"train: {reason}\n")
-    folders.failure.parent.mkdir(parents=True, exist_ok=True)
-    folders.failure.write_text(reason, encoding="utf-8")
+    with contextlib.suppress(OSError):  # standard error has it too
+        folders.failure.parent.mkdir(parents=True, exist_ok=True)
+        folders.failure.write_text(reason, encoding="utf-8")
 
 
 def _say(text: str) -> None:

@@ -251,7 +251,7 @@ def test_sigterm_leaves_a_bundle_and_the_training_goes_on_from_there(job, start)
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == 0, out
     assert "ended by interrupted" in out
     reached = read_checkpoint(last)[1]["progress"]["step"]
     assert reached >= 1
@@ -261,6 +261,27 @@ def test_sigterm_leaves_a_bundle_and_the_training_goes_on_from_there(job, start)
     out, _ = again.communicate()
     assert again.returncode == 0
     assert f"going on after step {reached}" in out
+
+
+def test_sigterm_before_the_first_step_ends_it_too(job, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "htrlib.training.sagemaker.find", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    handler = signal.getsignal(signal.SIGTERM)
+    root = job()
+    assert train(root) == 0
+    assert "stopped when no step was under way" in capsys.readouterr().out
+    assert not (root / "output").exists()
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_sigterm_while_decoding_is_fitted_leaves_a_bundle_without_that(job, monkeypatch):
+    from htrlib.training import tuning
+
+    monkeypatch.setattr(tuning, "refit", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    root = job()
+    assert train(root) == 0
+    assert load_bundle(root / "model").config["decoding"] == {}
 
 
 def test_two_hosts_train_together_and_one_of_them_leaves_the_bundle(job, start):
