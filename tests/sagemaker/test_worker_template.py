@@ -269,7 +269,7 @@ def test_a_box_is_selected_moved_resized_and_deleted(task):
 
 def test_a_polygon_is_clicked_and_closed_with_enter(task):
     page = task()
-    page.keys("p")
+    page.find("polygon-tool").click()
     for place in ((200, 340), (900, 300), (1200, 380)):
         page.click(*place)
     page.chord(Keys.CONTROL, "z")  # the last corner
@@ -282,6 +282,30 @@ def test_a_polygon_is_clicked_and_closed_with_enter(task):
     for corner, place in zip(text["bb"], expected):
         assert near((corner["x"], corner["y"]), place)
     assert len(text["bb"]) == 4
+
+
+def test_with_the_polygon_tool_a_drag_draws_a_box_and_an_open_polygon_is_not_lost(task):
+    page = task()
+    page.keys("p")
+    page.drag((200, 300), (900, 380))
+    page.keys("a box", Keys.ENTER)
+    page.click(200, 450)
+    page.click(900, 450)
+    assert page.submit() is None
+    assert "not closed" in page.find("status").text
+    page.keys(Keys.ESCAPE)
+    (text,) = json.loads(page.submit()["labels"])["texts"]
+    assert near(box_of(text), (200, 300, 900, 380))
+
+
+def test_messages_do_not_move_the_page(task):
+    page = task()
+    place = "return document.getElementById('marks').getBoundingClientRect().top"
+    before = page.browser.execute_script(place)
+    page.keys("p")
+    page.click(200, 450)
+    assert page.find("status").is_displayed()
+    assert page.browser.execute_script(place) == before
 
 
 def test_places_are_pixels_of_the_picture_at_any_zoom(task):
