@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
-import platform
 import shutil
 import signal
-import socket
-import sys
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 import aiohttp
 
-import htrlib
-from htrlib.errors import BundleError, ConfigError, HtrError
-from htrlib.serving.config import MEGABYTE, ServingConfig
+from htrlib.errors import BundleError, HtrError
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.launching import (
+    Address,
+    choose_addresses,
+    command,
+    environment,
+    response_seconds,
+    write_configuration,
+)
 from htrlib.serving.protocol import ANSWERED
 from htrlib.serving.stub import Stub, WorkerSettings
 
@@ -32,39 +35,6 @@ HANDLER = "htrlib.serving.handler"
 START_SECONDS = 120.0
 BATCH_DELAY_MS = 2
 _POLL_SECONDS = 0.02
-_SURPLUS = MEGABYTE  # of the model server's limits over ours: ours are always met first
-
-# Ends Java if this process dies without a word. Set by the child itself: code between fork and exec
-# is not safe in a process that has threads.
-_LAUNCH = (
-    "import ctypes, os, signal, sys\n"
-    "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])\n"
-)
-
-_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
-<Configuration status="error">
-  <Appenders>
-    <Console name="own" target="SYSTEM_ERR"><PatternLayout pattern="model server: %m%n"/></Console>
-    <Console name="workers" target="SYSTEM_ERR"><PatternLayout pattern="%m%n"/>
-      <RegexFilter regex="(attach|terminate)IOStreams.*" onMatch="DENY" onMismatch="NEUTRAL"/>
-    </Console>
-  </Appenders>
-  <Loggers>
-    <Logger name="com.amazonaws.ml.mms.wlm.WorkerLifeCycle" level="warn" additivity="false">
-      <AppenderRef ref="workers"/>
-    </Logger>
-    <Root level="error"><AppenderRef ref="own"/></Root>
-  </Loggers>
-</Configuration>
-"""
-
-# Where a system keeps native libraries for Java, and the one that Unix sockets need
-_SYSTEM_LIBRARIES = Path("/usr/lib/jni")
-_EPOLL = f"libnetty_transport_native_epoll_{platform.machine().replace('aarch64', 'aarch_64')}.so"
-
-# Variables that the model server or Java would heed before its configuration
-_NOT_PASSED_ON = ("MMS_", "MODEL_SERVER_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TEMP")
 
 
 class ModelServerError(HtrError):
@@ -88,40 +58,6 @@ class Response:
     answered: bool
 
 
-def find_java(environment: Mapping[str, str]) -> str:
-    """The `java` of JAVA_HOME or of the path.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    home = environment.get("JAVA_HOME")
-    found = shutil.which(str(Path(home, "bin", "java"))) if home else None
-    found = found or shutil.which("java", path=environment.get("PATH"))
-    if found is None:
-        raise ConfigError(
-            "serving needs Java, and there is no `java` on the path nor in JAVA_HOME; install it, "
-            "on Debian with: apt-get install default-jre-headless"
-        )
-    return found
-
-
-def model_server_home() -> Path:
-    """The directory that holds the package of Multi Model Server.
-
-    Raises:
-        ConfigError: it is not installed, or sagemaker-inference is not.
-    """
-    for name in ("mms", "sagemaker_inference"):
-        if importlib.util.find_spec(name) is None:
-            raise ConfigError(
-                f"serving needs the package {name}; install what it needs: pip install "
-                "'htrlib[serve]'"
-            )
-    spec = importlib.util.find_spec("mms")
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]).parent
-
-
 class ModelServer:
     """A run of Multi Model Server, from `start` to `stop`.
 
@@ -133,12 +69,10 @@ class ModelServer:
     def __init__(self, config: ServingConfig, directory: Path) -> None:
         self.config = config
         self.directory = directory
-        self.java = find_java(os.environ)
-        self.home = model_server_home()
         self._process: Optional[asyncio.subprocess.Process] = None
         self._inference: Optional[aiohttp.ClientSession] = None
         self._management: Optional[aiohttp.ClientSession] = None
-        self._addresses = _addresses(directory)
+        self._addresses = choose_addresses(directory)
 
     @property
     def alive(self) -> bool:
@@ -163,10 +97,10 @@ class ModelServer:
             ModelServerError: it ended, or did not answer in time.
         """
         self._remove_leftovers()
-        self._write_configuration()
+        write_configuration(self.config, self.directory, self._addresses)
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-c", _LAUNCH, *self._command()),
-            env=self._environment(),
+            *command(self.config, self.directory),
+            env=environment(self.config, self.directory),
             cwd=self.directory,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -221,7 +155,7 @@ class ModelServer:
             "synchronous": True,
             "batch_size": config.batch_size,
             "max_batch_delay": BATCH_DELAY_MS,
-            "response_timeout": self._response_seconds,
+            "response_timeout": response_seconds(self.config),
             "preload_model": "false" if _has_gpu() else "true",  # CUDA does not survive a fork
         }
         registering = asyncio.ensure_future(self._manage("POST", "/models", json=wanted))
@@ -292,11 +226,6 @@ class ModelServer:
                     found.append((int(path.parent.name), int(fields[11]) + int(fields[12])))
         return found
 
-    @property
-    def _response_seconds(self) -> int:
-        """So late that the gateway and the worker itself have always ended the request before."""
-        return int(self.config.request_seconds) + 30
-
     async def _until_up(self) -> None:
         while self.alive:
             with contextlib.suppress(aiohttp.ClientError, OSError, ModelServerError):
@@ -323,65 +252,6 @@ class ModelServer:
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise ModelServerError(f"{method} {path}: {response.status} {' '.join(text.split())}")
 
-    def _command(self) -> List[str]:
-        # A request is held a few times on its way: as it comes, whole, and as the worker gets it.
-        slots = self.config.workers * self.config.batch_size + 1
-        heap = 96 + 4 * slots * self.config.max_request_bytes // MEGABYTE
-        return [
-            self.java,
-            f"-Xmx{heap}m",
-            *("-Xms16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
-            *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
-            "-XX:+ExitOnOutOfMemoryError",  # what is left of it after that cannot be trusted
-            "-Dio.netty.allocator.type=unpooled",
-            "-Dio.netty.noPreferDirect=true",
-            f"-Djava.io.tmpdir={self.directory}",
-            f"-Dmodel_server_home={self.home}",
-            f"-Dlog4j.configurationFile=file://{self.directory / 'log4j2.xml'}",
-            *("-cp", str(self.home / "mms" / "frontend" / "*")),
-            "com.amazonaws.ml.mms.ModelServer",
-            *("--python", sys.executable),
-            *("-f", str(self.directory / "config.properties")),
-        ]
-
-    def _environment(self) -> Dict[str, str]:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_NOT_PASSED_ON[0]) and name not in _NOT_PASSED_ON
-        }
-        environment["OMP_NUM_THREADS"] = str(self.config.threads)
-        environment["LOG_LOCATION"] = environment["METRICS_LOCATION"] = str(self.directory)
-        environment["TMPDIR"] = str(self.directory)
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        package = Path(htrlib.__file__).resolve().parent.parent
-        if package.name not in ("site-packages", "dist-packages"):
-            there = environment.get("PYTHONPATH")
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(package), there)))
-        return environment
-
-    def _write_configuration(self) -> None:
-        config = self.config
-        settings = {
-            "inference_address": self._addresses[0].binding,
-            "management_address": self._addresses[1].binding,
-            "use_native_io": str(self._addresses[0].path is not None).lower(),
-            "model_store": self.directory / "models",
-            "decode_input_request": "false",
-            "max_request_size": config.max_request_bytes + _SURPLUS,
-            "max_response_size": config.max_answer_bytes + _SURPLUS,
-            "default_response_timeout_seconds": self._response_seconds,
-            "unregister_model_timeout": 10,
-            "job_queue_size": 2 * config.workers * config.batch_size + 8,
-            "number_of_netty_threads": 1,
-            "netty_client_threads": 1,
-            "metric_time_interval": 10**9,  # seconds: its metrics go to a log that nobody reads
-        }
-        (self.directory / "models").mkdir(exist_ok=True)
-        rows = "".join(f"{name}={value}\n" for name, value in settings.items())
-        _write_new(self.directory / "config.properties", rows)
-        _write_new(self.directory / "log4j2.xml", _LOGGING)
-
     def _remove_leftovers(self) -> None:
         """What a run that was ended leaves behind: sockets and pipes."""
         for path in self.directory.iterdir():
@@ -389,62 +259,13 @@ class ModelServer:
                 path.unlink()
 
 
-@dataclass(frozen=True)
-class _Address:
-    """Where the model server listens: a Unix socket, or else a port of the loopback device."""
-
-    path: Optional[Path]
-    port: int = 0
-
-    @property
-    def binding(self) -> str:
-        return f"http://127.0.0.1:{self.port}" if self.path is None else f"unix:{self.path}"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}" if self.path is None else "http://localhost"
-
-
-def _addresses(directory: Path) -> Tuple[_Address, _Address]:
-    """For inference and for management.
-
-    Raises:
-        ConfigError: the directory's path is too long for sockets in it.
-    """
-    if not _can_use_sockets(directory):
-        with socket.socket() as first, socket.socket() as second:
-            for each in (first, second):
-                each.bind(("127.0.0.1", 0))
-            ports = first.getsockname()[1], second.getsockname()[1]
-        return _Address(None, ports[0]), _Address(None, ports[1])
-    paths = directory / "inference", directory / "management"
-    if len(os.fsencode(paths[1])) > 100:
-        raise ConfigError(
-            f"{directory} is too long a path for Unix sockets; set TMPDIR to a shorter one"
-        )
-    return _Address(paths[0]), _Address(paths[1])
-
-
-def _can_use_sockets(directory: Path) -> bool:
-    """Whether Java can load the library for them: it unpacks it into the directory."""
-    if (_SYSTEM_LIBRARIES / _EPOLL).is_file():
-        return True
-    return not os.statvfs(directory).f_flag & os.ST_NOEXEC
-
-
-def _session(address: _Address) -> aiohttp.ClientSession:
+def _session(address: Address) -> aiohttp.ClientSession:
     connector: aiohttp.BaseConnector
     if address.path is None:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
     else:
         connector = aiohttp.UnixConnector(str(address.path), limit=0, force_close=True)
     return aiohttp.ClientSession(connector=connector, auto_decompress=False)
-
-
-def _write_new(path: Path, content: str) -> None:
-    """Write a file unless it says that already: a restart must not need space."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != content:
-        path.write_text(content, encoding="utf-8")
 
 
 def _has_gpu() -> bool:

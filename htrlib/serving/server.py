@@ -36,7 +36,7 @@ def serve(config: ServingConfig) -> int:
         raise ConfigError(
             "serving needs the package aiohttp; install what it needs: pip install 'htrlib[serve]'"
         )
-    from htrlib.serving.model_server import find_java, model_server_home
+    from htrlib.serving.launching import find_java, model_server_home
 
     find_java(os.environ)
     model_server_home()

@@ -1,0 +1,219 @@
+"""The server under load, beside the library itself on the same pages and cores in the same run.
+
+    python benchmarks/serving.py ../shared/data/csafe/transcripts.json \
+        ../shared/data/copiste/pages.json --memory 1000
+
+Prints the seconds from the start to the first answer, pages a second of the library (one process
+with a thread a core, and one process a core), then of the server under clients that each send a
+page as soon as they have the answer to the last one, failed requests, latencies, and the memory of
+all of the server's processes, what they share counted once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+from pages import machine, pages_of, tree_memory
+
+import htrlib
+
+TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+OPEN_SECONDS = 300.0
+
+
+@dataclass
+class Load:
+    """What clients saw."""
+
+    latencies: List[float] = field(default_factory=list)
+    failed: List[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def read_on(paths: List[Path], seconds: float) -> None:
+    """Read pages again and again, once somebody says go; prints how many a second."""
+    htrlib.transcribe(paths[0])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start, read = time.perf_counter(), 0
+    for path in itertools.cycle(paths):
+        htrlib.transcribe(path)
+        read += 1
+        if time.perf_counter() - start > seconds:
+            break
+    print(read / (time.perf_counter() - start))
+
+
+def library(paths: List[Path], seconds: float, processes: int, threads: int) -> float:
+    """Pages a second of the library, each process reading by itself."""
+    running = []
+    for number in range(processes):
+        first = number * len(paths) // processes
+        turned = paths[first:] + paths[:first]
+        arguments = [sys.executable, __file__, *map(str, turned), "--read", str(seconds)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        running.append(
+            subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        )
+    rate = 0.0
+    for process in running:
+        if process.stdout is not None:
+            process.stdout.readline()
+    for process in running:
+        if process.stdin is not None:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+    for process in running:
+        output, _ = process.communicate()
+        rate += float(output)
+    return rate
+
+
+@contextlib.contextmanager
+def served(workers: int, page: Path) -> Iterator[Tuple[int, int, float]]:
+    """A server's process id, its port, and the seconds from its start to its first answer."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "htrlib", "serve", "--port", "0", "--workers", str(workers)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if process.stdout is None:
+        raise SystemExit("the server has no output")
+    try:
+        for row in process.stdout:
+            event = json.loads(row)
+            if event["event"] == "listening":
+                break
+        else:
+            raise SystemExit("the server did not start")
+        log = threading.Thread(target=process.stdout.read, daemon=True)
+        log.start()
+        problem = ask(event["port"], page)
+        if problem:
+            raise SystemExit(f"the first request failed: {problem}")
+        yield process.pid, event["port"], time.perf_counter() - start
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ask(port: int, page: Path) -> str:
+    """Have a page read; what went wrong, or nothing."""
+    try:
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        with contextlib.closing(client):
+            kind = TYPES.get(page.suffix.lower(), "image/tiff")
+            client.request("POST", "/invocations", page.read_bytes(), {"Content-Type": kind})
+            reply = client.getresponse()
+            body = reply.read()
+    except OSError as error:
+        return repr(error)
+    if reply.status != http.HTTPStatus.OK:
+        return f"{reply.status} {body[:200]!r}"
+    return "" if "lines" in json.loads(body) else "no lines"
+
+
+def load(port: int, paths: List[Path], clients: int, seconds: float, requests: int) -> Load:
+    """Clients that send page after page, for some seconds or some requests."""
+    seen, lock = Load(), threading.Lock()
+    pages = itertools.islice(itertools.cycle(paths), requests or None)
+    end = time.perf_counter() + seconds
+
+    def client() -> None:
+        while requests or time.perf_counter() < end:
+            with lock:
+                page = next(pages, None)
+            if page is None:
+                return
+            start = time.perf_counter()
+            problem = ask(port, page)
+            with lock:
+                seen.latencies.append(time.perf_counter() - start)
+                if problem:
+                    seen.failed.append(problem)
+
+    start = time.perf_counter()
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seen.seconds = time.perf_counter() - start
+    return seen
+
+
+def report(args: argparse.Namespace, paths: List[Path]) -> int:
+    cores = len(os.sched_getaffinity(0))
+    workers = args.workers or cores
+    print(f"{machine()}, {cores} of them used; {len(paths)} pages")
+    rates: Dict[str, float] = {
+        f"library, 1 process, {cores} threads": library(paths, args.seconds, 1, cores),
+        f"library, {cores} processes, 1 thread": library(paths, args.seconds, cores, 1),
+    }
+    with served(workers, paths[0]) as (pid, port, first):
+        print(f"start to first answer: {first:.1f} s")
+        load(port, paths, args.clients, args.seconds / 4, 0)  # all workers are warm then
+        seen = load(port, paths, args.clients, args.seconds, 0)
+        name = f"server, {workers} workers, {args.clients} clients"
+        rates[name] = len(seen.latencies) / seen.seconds
+        print("\n| | pages a second |\n|---|---|")
+        for row, rate in rates.items():
+            print(f"| {row} | {rate:.2f} |")
+        best = max(rate for row, rate in rates.items() if row != name)
+        cuts = statistics.quantiles(seen.latencies, n=20)
+        print(f"\nserver / library: {rates[name] / best:.2f}; failed requests: {len(seen.failed)}")
+        print(f"p50 {statistics.median(seen.latencies):.2f} s, p95 {cuts[-1]:.2f} s")
+        before = tree_memory(pid)
+        print(f"memory: {before:.0f} MB")
+        if args.memory:
+            more = load(port, paths, args.clients, 0.0, args.memory)
+            seen.failed += more.failed
+            after = tree_memory(pid)
+            print(
+                f"after {args.memory} requests more: {after:.0f} MB, {after / before - 1:+.1%}; "
+                f"failed requests: {len(more.failed)}"
+            )
+    for problem in seen.failed[:5]:
+        print(problem)
+    return int(bool(seen.failed))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "source", type=Path, nargs="+", help="a folder of pictures, or a pages.json: its dev pages"
+    )
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, help="default: one a core")
+    parser.add_argument("--memory", type=int, default=0, metavar="N", help="requests more")
+    parser.add_argument("--read", type=float, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.read:
+        read_on(args.source, args.read)
+        return 0
+    paths = [path for source in args.source for path in pages_of(source)]
+    if not paths:
+        parser.error("no pages there")
+    return report(args, paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
