@@ -70,7 +70,11 @@ def test_every_parameter_is_used(template):
 # What AWS wants besides.
 BESIDES = {
     "iam:PassRole": "jobs take on the execution role",
+    "cloudwatch:DeleteAlarms": "autoscaling",
+    "cloudwatch:DescribeAlarms": "autoscaling",
+    "cloudwatch:PutMetricAlarm": "autoscaling",
     "iam:CreateServiceLinkedRole": "the first autoscaling of an account",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": "autoscaling",
     "sagemaker:AddTags": "what is made with tags",
     "ecr:BatchCheckLayerAvailability": "docker push",
     "ecr:BatchGetImage": "docker push",
@@ -125,6 +129,7 @@ FOR_ALL = {
     "application-autoscaling:DeregisterScalableTarget",
     "application-autoscaling:PutScalingPolicy",
     "application-autoscaling:RegisterScalableTarget",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "sagemaker:ListEndpoints",
