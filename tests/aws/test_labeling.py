@@ -64,6 +64,8 @@ def described(status, labeled, unlabeled, failed=0, **more):
         "HumanTaskConfig": {
             "WorkteamArn": TEAM,
             "UiConfig": {},
+            "PreHumanTaskLambdaArn": PRE,
+            "AnnotationConsolidationConfig": {"AnnotationConsolidationLambdaArn": POST},
             "TaskTitle": "t",
             "TaskDescription": "d",
             "NumberOfHumanWorkersPerDataObject": 1,
