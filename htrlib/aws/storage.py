@@ -137,11 +137,22 @@ def write_object(
 def download_archive(
     s3_uri: Union[str, S3Uri], folder: Union[str, Path], aws: Optional[Aws] = None
 ) -> Path:
-    """Unpack a model.tar.gz of S3 into a new folder, as `archives.unpack` does, and return it."""
-    folder = Path(folder)
+    """Unpack a model.tar.gz of S3 into a new folder, and return that.
+
+    Raises:
+        AwsNotFoundError: there is no such object.
+        AwsError: as `Aws.call` and `archives.unpack`.
+        ConfigError: the folder is there and not empty.
+    """
+    aws, place, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
     with tempfile.TemporaryDirectory() as scratch:
-        download(s3_uri, scratch, aws)
-        return unpack(Path(scratch) / S3Uri.parse(s3_uri).key.rpartition("/")[2], folder)
+        download(place, scratch, aws)
+        archive = Path(scratch) / place.key.rpartition("/")[2]
+        if aws.dry:
+            return folder
+        if not archive.is_file():
+            raise AwsNotFoundError(f"{place} is a prefix; name the archive below it")
+        return unpack(archive, folder)
 
 
 def upload_archive(
@@ -214,7 +225,7 @@ def _fetch(aws: Aws, place: S3Uri, path: Path, advance: Advance) -> Optional[int
             raise AwsError(f"{place} came with another checksum than S3 keeps; download it again")
         partial.replace(path)
     finally:
-        partial.unlink() if partial.exists() else None
+        partial.unlink(missing_ok=True)
     return size
 
 

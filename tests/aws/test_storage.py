@@ -240,6 +240,12 @@ def test_a_bundle_goes_up_as_an_archive_and_comes_back(aws, bucket, folder, tmp_
     assert (back / "letters" / "zwei – due.png").read_bytes() == b"two" * 1000
 
 
+def test_a_prefix_is_no_archive(aws, bucket, folder, tmp_path):
+    upload(folder, f"{bucket}/models", aws)
+    with pytest.raises(AwsNotFoundError, match="is a prefix; name the archive below it"):
+        storage.download_archive(f"{bucket}/models", tmp_path / "new", aws)
+
+
 def test_an_archive_of_s3_that_leads_out_is_refused(aws, bucket, tmp_path):
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as tar:

@@ -209,6 +209,7 @@ def test_pages_are_read_elsewhere(front, tmp_path, capsys, where):
 DRY = {
     "upload": ("upload", "{folder}", "s3://pages/in"),
     "download": ("download", "s3://pages/in", "{folder}/back"),
+    "unpack": ("download", "s3://pages/model.tar.gz", "{folder}/new", "--unpack"),
     "train": (
         *("train", "hands-1", *ACCOUNT, "--train", "s3://pages/in", "--output", "s3://pages/out"),
         *("--spot", "--deploy", "hands", "--scale", "1", "2"),
@@ -231,6 +232,7 @@ DRY = {
 LAST = {
     "upload": "PutObject",
     "download": "ListObjectsV2",
+    "unpack": "ListObjectsV2",
     "train": "PutScalingPolicy",
     "deploy": "CreateEndpoint",
     "undeploy": "DeleteEndpoint",
