@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Callable, Dict, Sequence
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from htrlib.data.handwriting import BUNDLED_FONTS, draw_line, load_fonts
 # For networks as tiny as these a second thread is all waiting; read when MXNet is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("an", "old", "oak", "door", "and", "a", "red", "cat", "on", "no", "road", "at", "noon")
 
 TINY: Dict[str, Any] = {
@@ -52,6 +56,30 @@ def make_lines(count: int, seed: int = 0, texts: Sequence[str] = ()) -> Dataset:
 @pytest.fixture(scope="session")
 def lines() -> Callable[..., Dataset]:
     return make_lines
+
+
+@pytest.fixture
+def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start modules in processes of their own, which end with the test."""
+    started: List[subprocess.Popen[str]] = []
+
+    def launch(module: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            cwd=ROOT,
+            env={"PATH": "", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield launch
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @pytest.fixture

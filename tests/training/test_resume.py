@@ -2,17 +2,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from htrlib.training.checkpoint import read_checkpoint
 
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {
     "epochs": 2,
     "batch_columns": 256,
@@ -24,30 +20,9 @@ OPTIONS = {
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, launch):
     """Start a training in a folder of that name."""
-    started = []
-
-    def start(name, **variables):
-        command = [
-            sys.executable,
-            "-m",
-            "tests.training.program",
-            tmp_path / name,
-            json.dumps(OPTIONS),
-        ]
-        environment = {"PATH": "", "PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", **variables}
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    return lambda name: launch("tests.training.program", tmp_path / name, json.dumps(OPTIONS))
 
 
 def step_of(directory):

@@ -5,11 +5,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tarfile
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -23,7 +20,6 @@ from htrlib.training.checkpoint import read_checkpoint
 from htrlib.training.sagemaker import main
 from tests.training.conftest import TINY, make_lines
 
-ROOT = Path(__file__).resolve().parents[2]
 LABELER = {"num_labels": 1, "channels": [4, 6]}
 QUICK = {
     **{"epochs": "1", "workers": "0", "batch_columns": "256", "batch_crops": "1"},
@@ -221,24 +217,11 @@ def test_an_error_of_our_own_is_told_as_such(job, monkeypatch, capsys):
 
 
 @pytest.fixture
-def start():
+def start(launch):
     """Start a training as the container does."""
-    started = []
-
-    def start(root, **variables):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-        command = [sys.executable, "-m", "htrlib.training.sagemaker", "--root", str(root)]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    return lambda root, **variables: launch(
+        "htrlib.training.sagemaker", "--root", root, **variables
+    )
 
 
 def test_sigterm_leaves_a_bundle_and_the_training_goes_on_from_there(job, start):
