@@ -1,0 +1,358 @@
+"""AWS on this machine, for notebooks without an account.
+
+    python stand_ins.py FOLDER BUCKET
+
+It says on standard output with which environment variables boto3 comes here, and serves until its
+standard input ends. moto keeps what S3 and SageMaker keep. What people and machines do is done
+here, since moto has none: three `labelers` answer between the two Lambda functions, and the
+container's `train` and `serve` run as processes. The bucket lies in FOLDER/bucket between two runs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+
+import boto3
+import labelers
+from moto.server import DomainDispatcherApplication, create_backend_app
+from sample_pages import sample_pages
+from werkzeug.serving import make_server
+
+from htrlib.aws.location import S3Uri
+from htrlib.aws.session import Aws
+from htrlib.aws.storage import (
+    download,
+    download_archive,
+    list_objects,
+    read_object,
+    upload,
+    upload_archive,
+    write_object,
+)
+from htrlib.errors import HtrError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "ground_truth"))
+import post_annotation
+import pre_annotation
+
+DEMO = "htr-demo"
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+
+Parameters = Dict[str, Any]
+Reply = Tuple[str, bytes]
+
+
+@dataclass
+class Server:
+    """An endpoint: the `serve` of one model, and of the next while that comes up."""
+
+    configuration: str
+    status: str
+    failure: str = ""
+    url: str = ""
+    process: Optional[subprocess.Popen] = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.communicate()
+
+
+@dataclass
+class StandIns:
+    """The application: SageMaker's jobs and endpoints; the rest is moto's."""
+
+    folder: Path
+    moto: Callable[..., Iterable[bytes]]
+    jobs: Dict[str, Parameters] = field(default_factory=dict)
+    endpoints: Dict[str, Server] = field(default_factory=dict)
+
+    def __call__(self, environ: Parameters, start_response: Callable) -> Iterable[bytes]:
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        path = environ["PATH_INFO"]
+        action = {
+            "CreateLabelingJob": self.start_labeling,
+            "DescribeLabelingJob": lambda asked: self.jobs.get(asked["LabelingJobName"]),
+            "CreateTrainingJob": self.start_training,
+            "DescribeTrainingJob": lambda asked: self.jobs.get(asked["TrainingJobName"]),
+            "CreateEndpoint": self.bring_up,
+            "UpdateEndpoint": self.bring_up,
+            "DescribeEndpoint": self.describe_endpoint,
+            "DeleteEndpoint": self.delete_endpoint,
+        }.get(operation)
+        if action is None and not path.endswith("/invocations"):
+            return self.moto(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if action is None:
+            status, data = self.invoke(path.split("/")[2], environ, body)
+            kind = "application/json"
+        else:
+            reply = action(json.loads(body))
+            if (
+                reply is None
+            ):  # moto has something to do too, or knows how to say that it is not there
+                return self.moto({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
+            status, data, kind = "200 OK", json.dumps(reply).encode(), "application/x-amz-json-1.1"
+        headers = [("Content-Type", kind), ("Content-Length", str(len(data)))]
+        if status.startswith("424"):
+            headers.append(("x-amzn-ErrorType", "ModelError"))
+        start_response(status, headers)
+        return [data]
+
+    # ---- labeling ----
+
+    def start_labeling(self, asked: Parameters) -> Parameters:
+        name = asked["LabelingJobName"]
+        try:
+            self.jobs[name] = _label(asked)
+        except _UnknownPageError as error:
+            self.jobs[name] = {"LabelingJobStatus": "Failed", "FailureReason": str(error)}
+        return {"LabelingJobArn": f"{ARN}:labeling-job/{name}"}
+
+    # ---- training ----
+
+    def start_training(self, asked: Parameters) -> Parameters:
+        name = asked["TrainingJobName"]
+        job = self.jobs[name] = {
+            "TrainingJobStatus": "InProgress",
+            "SecondaryStatus": "Downloading",
+            "FinalMetricDataList": [],
+        }
+        threading.Thread(target=self._train, args=(asked, job), daemon=True).start()
+        return {"TrainingJobArn": f"{ARN}:training-job/{name}"}
+
+    def _train(self, asked: Parameters, job: Parameters) -> None:
+        root = self.folder / "jobs" / asked["TrainingJobName"]
+        shutil.rmtree(root, ignore_errors=True)
+        try:
+            for channel in asked["InputDataConfig"]:
+                source = channel["DataSource"]["S3DataSource"]["S3Uri"]
+                download(source, root / "input" / "data" / channel["ChannelName"])
+            config = root / "input" / "config"
+            config.mkdir(parents=True)
+            (config / "hyperparameters.json").write_text(json.dumps(asked["HyperParameters"]))
+            job["SecondaryStatus"] = "Training"
+            if _run_train(root, asked, job):
+                place = S3Uri.parse(asked["OutputDataConfig"]["S3OutputPath"])
+                place = place / asked["TrainingJobName"] / "output" / "model.tar.gz"
+                job["SecondaryStatus"] = "Uploading"
+                upload_archive(root / "model", place)
+                job["ModelArtifacts"] = {"S3ModelArtifacts": str(place)}
+                job.update(TrainingJobStatus="Completed", SecondaryStatus="Completed")
+            else:
+                reason = (root / "output" / "failure").read_text(encoding="utf-8")
+                job.update(TrainingJobStatus="Failed", FailureReason=reason)
+        except (HtrError, OSError) as error:
+            job.update(TrainingJobStatus="Failed", FailureReason=str(error))
+
+    # ---- endpoints ----
+
+    def bring_up(self, asked: Parameters) -> Optional[Parameters]:
+        name, configuration = asked["EndpointName"], asked["EndpointConfigName"]
+        old = self.endpoints.get(name)
+        if old is None:
+            old = self.endpoints[name] = Server("", "Creating")
+        else:
+            old.status = "Updating"
+        threading.Thread(
+            target=self._exchange, args=(name, old, configuration), daemon=True
+        ).start()
+        return {"EndpointArn": f"{ARN}:endpoint/{name}"}
+
+    def _exchange(self, name: str, old: Server, configuration: str) -> None:
+        """Serve the new model, and then the old one no more."""
+        new = self._serve(configuration)
+        if new.failure:
+            old.failure = new.failure
+            old.status = "InService" if old.url else "Failed"
+            return
+        self.endpoints[name] = new
+        old.stop()
+
+    def _serve(self, configuration: str) -> Server:
+        arguments: List[str] = []
+        if configuration:
+            sagemaker = boto3.client("sagemaker")
+            found = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
+            model = found["ProductionVariants"][0]["ModelName"]
+            container = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
+            if "ModelDataUrl" in container:
+                folder = self.folder / "models" / model
+                shutil.rmtree(folder, ignore_errors=True)
+                download_archive(container["ModelDataUrl"], folder)
+                arguments = ["--bundle", str(folder)]
+        command = [sys.executable, "-m", "htrlib", "serve", "--port", "0", "--workers", "1"]
+        process = subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        last = ""
+        for line in process.stdout:
+            last = line
+            if '"event": "listening"' in line:
+                threading.Thread(
+                    target=process.stdout.read, daemon=True
+                ).start()  # it must not fill
+                url = f"http://127.0.0.1:{json.loads(line)['port']}"
+                return Server(configuration, "InService", url=url, process=process)
+        return Server(configuration, "Failed", failure=last.strip())
+
+    def describe_endpoint(self, asked: Parameters) -> Optional[Parameters]:
+        server = self.endpoints.get(asked["EndpointName"])
+        return server and {
+            "EndpointName": asked["EndpointName"],
+            "EndpointConfigName": server.configuration,
+            "EndpointStatus": server.status,
+            "FailureReason": server.failure,
+        }
+
+    def delete_endpoint(self, asked: Parameters) -> Optional[Parameters]:
+        server = self.endpoints.pop(asked["EndpointName"], None)
+        if server is None:
+            return None
+        server.stop()
+        return {}
+
+    def invoke(self, name: str, environ: Parameters, body: bytes) -> Reply:
+        if name == DEMO and name not in self.endpoints:  # a stack has it from the start
+            self.endpoints[name] = self._serve("")
+        server = self.endpoints.get(name)
+        if server is None or not server.url:
+            message = (server and server.failure) or f"Endpoint {name} not found"
+            return "400 Bad Request", json.dumps(
+                {"__type": "ValidationError", "message": message}
+            ).encode()
+        request = urllib.request.Request(f"{server.url}/invocations", data=body, method="POST")
+        for header in ("Accept", "X-Amzn-SageMaker-Custom-Attributes"):
+            value = environ.get(f"HTTP_{header.upper().replace('-', '_')}")
+            if value:
+                request.add_header(header, value)
+        request.add_header("Content-Type", environ["CONTENT_TYPE"])
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return "200 OK", answer.read()
+        except urllib.error.HTTPError as error:
+            said = {"OriginalStatusCode": error.code, "OriginalMessage": error.read().decode()}
+            return "424 Failed Dependency", json.dumps(said).encode()
+
+
+class _UnknownPageError(Exception):
+    """Nobody here can read the page."""
+
+
+def _label(asked: Parameters) -> Parameters:
+    """Label the pages of a manifest as Ground Truth does, and describe the job that did."""
+    aws, name, attribute = Aws(), asked["LabelingJobName"], asked["LabelAttributeName"]
+    manifest = asked["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
+    rows = [json.loads(row) for row in read_object(manifest, 1 << 20, aws).splitlines()]
+    output = S3Uri.parse(asked["OutputConfig"]["S3OutputPath"]) / name
+    people = asked["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"]
+    payload = output / "annotations" / "consolidation-request" / "1.json"
+    answered = [_answered(number, row, people) for number, row in enumerate(rows)]
+    write_object(json.dumps(answered).encode(), payload, "application/json", aws)
+    event = {"labelAttributeName": attribute, "payload": {"s3Uri": str(payload)}}
+    labels = post_annotation.handler(event, None)
+    for label in labels:
+        row = rows[int(label["datasetObjectId"])]
+        row.update(label["consolidatedAnnotation"]["content"])
+        metadata = {"type": "groundtruth/custom", "job-name": name, "human-annotated": "yes"}
+        row[f"{attribute}-metadata"] = metadata
+    labeled = output / "manifests" / "output" / "output.manifest"
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+    write_object(lines.encode(), labeled, "application/jsonlines", aws)
+    return {
+        "LabelingJobStatus": "Completed",
+        "LabelCounters": {"TotalLabeled": len(labels), "Unlabeled": len(rows) - len(labels)},
+        "LabelingJobOutput": {"OutputDatasetS3Uri": str(labeled)},
+    }
+
+
+def _answered(number: int, row: Parameters, people: int) -> Parameters:
+    """What the first so many labelers say of a page."""
+    image = pre_annotation.handler({"dataObject": row}, None)["taskInput"]["image"]
+    pages = {f"entry-{n}.png": page for n, page in enumerate(sample_pages(), start=1)}
+    page = pages.get(image.rpartition("/")[2])
+    if page is None:
+        raise _UnknownPageError(
+            f"the simulated labelers know the sample pages alone, and not {image}; people who read "
+            "it come with an AWS account"
+        )
+    annotations = [
+        {
+            "workerId": person,
+            "annotationData": {"content": labelers.answer(person, page.lines, number)},
+        }
+        for person in labelers.PEOPLE[:people]
+    ]
+    return {
+        "datasetObjectId": str(number),
+        "dataObject": {"s3Uri": image},
+        "annotations": annotations,
+    }
+
+
+def _run_train(root: Path, asked: Parameters, job: Parameters) -> bool:
+    """Run the container's `train`, and read its log for metrics as SageMaker does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "htrlib.training.sagemaker", "--root", str(root)],
+        env={**os.environ, "TRAINING_JOB_NAME": asked["TrainingJobName"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with (root / "log").open("w", buffering=1, encoding="utf-8") as log:
+        for line in process.stdout:
+            log.write(line)
+            found = {
+                metric["Name"]: float(match[1])
+                for metric in asked["AlgorithmSpecification"]["MetricDefinitions"]
+                for match in re.finditer(metric["Regex"], line)
+            }
+            if found:
+                job["FinalMetricDataList"] = [
+                    {"MetricName": name, "Value": value} for name, value in found.items()
+                ]
+    return process.wait() == 0
+
+
+def main() -> None:
+    folder, bucket = Path(sys.argv[1]), sys.argv[2]
+    stand_ins = StandIns(folder, DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, stand_ins, threaded=True)
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+    os.environ.update(environment)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    kept = folder / "bucket"
+    if kept.is_dir():
+        upload(kept, f"s3://{bucket}")
+    print(json.dumps(environment), flush=True)
+    sys.stdin.read()
+    for endpoint in stand_ins.endpoints.values():
+        endpoint.stop()
+    if list_objects(f"s3://{bucket}"):
+        download(f"s3://{bucket}", kept)
+
+
+if __name__ == "__main__":
+    main()
