@@ -17,7 +17,7 @@ from typing import Any, Dict
 import numpy as np
 import torch
 from texts import CHARACTERS
-from twin import RecognizerConfig, parameters_for_bundle
+from twin import RecognizerConfig, mean_state, parameters_for_bundle
 
 from htrlib.bundle import load_bundle, write_bundle
 from htrlib.charset import Charset
@@ -36,7 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
     parser.add_argument("--finder", type=Path, help="bundle of the networks that find lines")
-    parser.add_argument("--recognizer", type=Path, help="its twin's checkpoint")
+    parser.add_argument(
+        "--recognizer", type=Path, nargs="+", help="its twin's checkpoint; the mean of several"
+    )
     parser.add_argument("--language-model", type=Path)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
@@ -50,8 +52,8 @@ def main() -> None:
         networks = {name: finder.network_config(name) for name in finder.config["networks"]}
         parameters = {name: halved(finder.parameters(name)) for name in networks}
     if args.recognizer:
-        recognizer = torch.load(args.recognizer, map_location="cpu")["average"]
-        parameters["line-recognition"] = halved(parameters_for_bundle(recognizer))
+        states = [torch.load(path, map_location="cpu")["average"] for path in args.recognizer]
+        parameters["line-recognition"] = halved(parameters_for_bundle(mean_state(states)))
         networks["line-recognition"] = {
             **asdict(RecognizerConfig(len(charset) + 1)),
             "height": HEIGHT,

@@ -5,7 +5,8 @@
 
 Run it under `torchrun --nproc-per-node 2` to use two cores: one process a core is faster than two
 threads of one process, and bears other work beside it. The same command goes on from the last
-checkpoint; `--init` starts from the weights of a bundle, or of another run's `last.pt`.
+checkpoint; `--init` starts from the weights of a bundle, or of another run's `last.pt`, or from the
+mean of several.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -29,14 +30,13 @@ from texts import CHARACTERS, TextSource, read_words
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
-from twin import RecognizerConfig, TwinRecognizer, state_from_bundle
+from twin import RecognizerConfig, TwinRecognizer, mean_state, state_from_bundle
 
 from htrlib.bundle import load_bundle
 from htrlib.charset import Charset
 from htrlib.data.handwriting import load_fonts
 from htrlib.metrics import ErrorRate
 
-PEAK_RATE = 1.2e-3
 FLAT_SHARE = 0.35  # of the time at the peak rate, before it falls along a cosine
 EXTRA_HEAD = 0.1  # weight of the second CTC head
 ALIGNED = 1.6  # loss per label: below it, the network has found the alignment
@@ -99,15 +99,21 @@ class Training:
     """The model, its average, and how far they are."""
 
     def __init__(
-        self, out: Path, charset: Charset, minutes: float, rank: int, bfloat16: bool
+        self,
+        out: Path,
+        charset: Charset,
+        minutes: float,
+        peak_rate: float,
+        rank: int,
+        bfloat16: bool,
     ) -> None:
         config = RecognizerConfig(len(charset) + 1)
         self.out, self.charset, self.minutes, self.rank = out, charset, minutes, rank
-        self.bfloat16, self.mixtures = bfloat16, MIXTURES
+        self.peak_rate, self.bfloat16, self.mixtures = peak_rate, bfloat16, MIXTURES
         self.model = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), PEAK_RATE, weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), peak_rate, weight_decay=1e-4)
         self.progress = Progress()
 
     @property
@@ -152,7 +158,7 @@ class Training:
     def _rate(self) -> float:
         fall = max(0.0, (self.done - FLAT_SHARE) / (1 - FLAT_SHARE))
         cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, fall)))
-        return PEAK_RATE * min(1.0, (self.progress.step + 1) / 200) * cosine
+        return self.peak_rate * min(1.0, (self.progress.step + 1) / 200) * cosine
 
     def _share(self, loss: float) -> None:
         """Average gradients, clocks and losses over the processes, so that all decide alike."""
@@ -199,18 +205,20 @@ class Training:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.progress = Progress(**saved["progress"])
 
-    def start_from(self, source: Path) -> None:
-        """Take over the weights of a bundle, or the averaged ones of another run."""
-        if source.is_dir():
-            weights = state_from_bundle(
-                self.model, load_bundle(source).parameters("line-recognition")
-            )
-        else:
-            weights = torch.load(source)["average"]
+    def start_from(self, sources: Sequence[Path]) -> None:
+        """Take over the mean of the weights of bundles, and of the averaged ones of other runs."""
+        weights = mean_state([self._weights_of(source) for source in sources])
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
         self.progress.aligned = True
         self.mixtures = MIXTURES[-1:]
+
+    def _weights_of(self, source: Path) -> Dict[str, Tensor]:
+        if source.is_dir():
+            bundle = load_bundle(source)
+            return state_from_bundle(self.model, bundle.parameters("line-recognition"))
+        average: Dict[str, Tensor] = torch.load(source)["average"]
+        return average
 
 
 def run(training: Training, source: Any, validation: Dict[str, List[CutLine]]) -> None:
@@ -270,7 +278,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--init", type=Path)
+    parser.add_argument("--init", type=Path, nargs="+")
+    parser.add_argument("--peak-rate", type=float, default=1.2e-3, help="of learning")
     parser.add_argument(
         "--bfloat16", action="store_true", help="1.8 times as fast where the CPU has AVX512-BF16"
     )
@@ -318,7 +327,7 @@ def main() -> None:
         "copiste": [x for x in load(args.lines / "copiste_validation.npz") if not x.consent][::3],
         "synthetic": [CutLine(ink | 1, text, False) for ink, text in drawn],
     }
-    training = Training(args.out, charset, args.minutes, rank, args.bfloat16)
+    training = Training(args.out, charset, args.minutes, args.peak_rate, rank, args.bfloat16)
     if args.init:
         training.start_from(args.init)
     training.resume()

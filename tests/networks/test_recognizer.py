@@ -52,4 +52,9 @@ def test_the_twin_in_pytorch_gives_the_same_output(monkeypatch: pytest.MonkeyPat
     for name, value in model.state_dict().items():
         if not name.startswith("extra_head") and not name.endswith("num_batches_tracked"):
             assert torch.equal(again[name], value)
+    for name, value in twin.mean_state([model.state_dict(), again]).items():
+        assert value.dtype == again[name].dtype and value.shape == again[name].shape
+        if value.is_floating_point():
+            expected = (model.state_dict()[name] + again[name]) / 2
+            assert torch.allclose(value, expected)
     del sys.modules["twin"]
