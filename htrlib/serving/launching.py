@@ -168,6 +168,7 @@ def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
     variables["LOG_LOCATION"] = variables["METRICS_LOCATION"] = str(directory)
     variables["TMPDIR"] = str(directory)
     variables["PYTHONDONTWRITEBYTECODE"] = "1"
+    variables.setdefault("MALLOC_ARENA_MAX", "1")  # each more keeps some 20 MB a worker
     package = Path(htrlib.__file__).resolve().parent.parent
     if package.name not in ("site-packages", "dist-packages"):
         there = variables.get("PYTHONPATH")
