@@ -50,7 +50,7 @@ def shots(count: int, seed: int = 0) -> Iterator[Shot]:
                 headers.update(_headers(chance))
             yield Shot(_mutated(chance, body), headers)
         else:
-            yield Shot(chance.randbytes(chance.randrange(400)), _headers(chance))
+            yield Shot(_noise(chance, chance.randrange(400)), _headers(chance))
 
 
 def _headers(chance: random.Random) -> Dict[str, str]:
@@ -69,14 +69,18 @@ def _mutated(chance: random.Random, body: bytes) -> bytes:
         if what == 0:
             del changed[at:]
         elif what == 1:
-            changed[at : at + 4] = chance.randbytes(4)
+            changed[at : at + 4] = _noise(chance, 4)
         elif what == 2:
-            changed[at:at] = chance.randbytes(chance.randrange(1, 40))
+            changed[at:at] = _noise(chance, chance.randrange(1, 40))
         elif what == 3:
             changed[at : at + 1] = chance.choice((b"\x00", b"\xff", b"[", b'"', b"-", b"9"))
         else:
             changed[at:at] = changed[max(0, at - 30) : at]
     return bytes(changed)
+
+
+def _noise(chance: random.Random, count: int) -> bytes:
+    return bytes(chance.choices(range(256), k=count))
 
 
 def _good_bodies() -> List[Tuple[str, bytes]]:

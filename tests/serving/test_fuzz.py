@@ -42,7 +42,7 @@ def test_what_is_no_http_is_refused_or_cut(server: Served) -> None:
         start + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
         start + b"X: " + b"a" * 100_000 + b"\r\n\r\n",
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
-        *(chance.randbytes(60) for _ in range(20)),
+        *(bytes(chance.choices(range(256), k=60)) for _ in range(20)),
     ]
     for content in raw:
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
