@@ -48,6 +48,7 @@ import post_annotation
 import pre_annotation
 
 DEMO = "htr-demo"
+REFUSED = "424 Failed Dependency"  # how an endpoint of SageMaker passes on a refusal
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 
 Parameters = Dict[str, Any]
@@ -67,7 +68,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.communicate()
+            self.process.wait()
 
 
 @dataclass
@@ -78,38 +79,61 @@ class StandIns:
     moto: Callable[..., Iterable[bytes]]
     jobs: Dict[str, Parameters] = field(default_factory=dict)
     endpoints: Dict[str, Server] = field(default_factory=dict)
+    processes: List[subprocess.Popen] = field(default_factory=list)
 
     def __call__(self, environ: Parameters, start_response: Callable) -> Iterable[bytes]:
         operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         path = environ["PATH_INFO"]
-        action = {
-            "CreateLabelingJob": self.start_labeling,
-            "DescribeLabelingJob": lambda asked: self.jobs.get(asked["LabelingJobName"]),
-            "CreateTrainingJob": self.start_training,
-            "DescribeTrainingJob": lambda asked: self.jobs.get(asked["TrainingJobName"]),
-            "CreateEndpoint": self.bring_up,
-            "UpdateEndpoint": self.bring_up,
-            "DescribeEndpoint": self.describe_endpoint,
-            "DeleteEndpoint": self.delete_endpoint,
-        }.get(operation)
+        action = self.actions().get(operation)
         if action is None and not path.endswith("/invocations"):
             return self.moto(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if action is None:
             status, data = self.invoke(path.split("/")[2], environ, body)
-            kind = "application/json"
         else:
             reply = action(json.loads(body))
-            if (
-                reply is None
-            ):  # moto has something to do too, or knows how to say that it is not there
+            if reply is None:  # moto knows how AWS says that there is no such thing
                 return self.moto({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
-            status, data, kind = "200 OK", json.dumps(reply).encode(), "application/x-amz-json-1.1"
-        headers = [("Content-Type", kind), ("Content-Length", str(len(data)))]
-        if status.startswith("424"):
+            status, data = "200 OK", json.dumps(reply).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        if status == REFUSED:
             headers.append(("x-amzn-ErrorType", "ModelError"))
         start_response(status, headers)
         return [data]
+
+    def actions(self) -> Dict[str, Callable[[Parameters], Optional[Parameters]]]:
+        """What is done here, by the name of the operation."""
+        return {
+            "CreateLabelingJob": self.start_labeling,
+            "DescribeLabelingJob": lambda asked: self.jobs.get(asked["LabelingJobName"]),
+            "ListLabelingJobs": self.list_labeling,
+            "CreateTrainingJob": self.start_training,
+            "DescribeTrainingJob": lambda asked: self.jobs.get(asked["TrainingJobName"]),
+            "CreateEndpoint": self.bring_up,
+            "UpdateEndpoint": self.bring_up,
+            "DescribeEndpoint": self.describe_endpoint,
+            "ListEndpoints": self.list_endpoints,
+            "DeleteEndpoint": self.delete_endpoint,
+        }
+
+    def end(self) -> None:
+        """End all that runs."""
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait()
+
+    def _start(self, *command: str, **variables: str) -> subprocess.Popen:
+        """Start a module of Python; all that it says is in one pipe."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
 
     # ---- labeling ----
 
@@ -120,6 +144,14 @@ class StandIns:
         except _UnknownPageError as error:
             self.jobs[name] = {"LabelingJobStatus": "Failed", "FailureReason": str(error)}
         return {"LabelingJobArn": f"{ARN}:labeling-job/{name}"}
+
+    def list_labeling(self, asked: Parameters) -> Parameters:
+        rows = [
+            {"LabelingJobName": name, "LabelingJobStatus": job["LabelingJobStatus"]}
+            for name, job in self.jobs.items()
+            if "LabelingJobStatus" in job
+        ]
+        return {"LabelingJobSummaryList": rows}
 
     # ---- training ----
 
@@ -144,7 +176,7 @@ class StandIns:
             config.mkdir(parents=True)
             (config / "hyperparameters.json").write_text(json.dumps(asked["HyperParameters"]))
             job["SecondaryStatus"] = "Training"
-            if _run_train(root, asked, job):
+            if self._run_train(root, asked, job):
                 place = S3Uri.parse(asked["OutputDataConfig"]["S3OutputPath"])
                 place = place / asked["TrainingJobName"] / "output" / "model.tar.gz"
                 job["SecondaryStatus"] = "Uploading"
@@ -156,6 +188,24 @@ class StandIns:
                 job.update(TrainingJobStatus="Failed", FailureReason=reason)
         except (HtrError, OSError) as error:
             job.update(TrainingJobStatus="Failed", FailureReason=str(error))
+
+    def _run_train(self, root: Path, asked: Parameters, job: Parameters) -> bool:
+        """Run the container's `train`, and read its log for metrics as SageMaker does."""
+        command = ("htrlib.training.sagemaker", "--root", str(root))
+        process = self._start(*command, TRAINING_JOB_NAME=asked["TrainingJobName"])
+        with (root / "log").open("w", buffering=1, encoding="utf-8") as log:
+            for line in process.stdout:
+                log.write(line)
+                found = {
+                    metric["Name"]: float(match[1])
+                    for metric in asked["AlgorithmSpecification"]["MetricDefinitions"]
+                    for match in re.finditer(metric["Regex"], line)
+                }
+                if found:
+                    job["FinalMetricDataList"] = [
+                        {"MetricName": name, "Value": value} for name, value in found.items()
+                    ]
+        return process.wait() == 0
 
     # ---- endpoints ----
 
@@ -193,18 +243,14 @@ class StandIns:
                 shutil.rmtree(folder, ignore_errors=True)
                 download_archive(container["ModelDataUrl"], folder)
                 arguments = ["--bundle", str(folder)]
-        command = [sys.executable, "-m", "htrlib", "serve", "--port", "0", "--workers", "1"]
-        process = subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        command = ("htrlib", "serve", "--port", "0", "--workers", "1", *arguments)
+        process = self._start(*command)
         last = ""
-        for line in process.stdout:
-            last = line
-            if '"event": "listening"' in line:
-                threading.Thread(
-                    target=process.stdout.read, daemon=True
-                ).start()  # it must not fill
-                url = f"http://127.0.0.1:{json.loads(line)['port']}"
+        for last in process.stdout:
+            if '"event": "listening"' in last:
+                # Nobody wants the rest, but a full pipe would stop the server.
+                threading.Thread(target=process.stdout.read, daemon=True).start()
+                url = f"http://127.0.0.1:{json.loads(last)['port']}"
                 return Server(configuration, "InService", url=url, process=process)
         return Server(configuration, "Failed", failure=last.strip())
 
@@ -216,6 +262,13 @@ class StandIns:
             "EndpointStatus": server.status,
             "FailureReason": server.failure,
         }
+
+    def list_endpoints(self, asked: Parameters) -> Parameters:
+        rows = [
+            {"EndpointName": name, "EndpointStatus": server.status}
+            for name, server in self.endpoints.items()
+        ]
+        return {"Endpoints": rows}
 
     def delete_endpoint(self, asked: Parameters) -> Optional[Parameters]:
         server = self.endpoints.pop(asked["EndpointName"], None)
@@ -244,7 +297,7 @@ class StandIns:
                 return "200 OK", answer.read()
         except urllib.error.HTTPError as error:
             said = {"OriginalStatusCode": error.code, "OriginalMessage": error.read().decode()}
-            return "424 Failed Dependency", json.dumps(said).encode()
+            return REFUSED, json.dumps(said).encode()
 
 
 class _UnknownPageError(Exception):
@@ -302,30 +355,6 @@ def _answered(number: int, row: Parameters, people: int) -> Parameters:
     }
 
 
-def _run_train(root: Path, asked: Parameters, job: Parameters) -> bool:
-    """Run the container's `train`, and read its log for metrics as SageMaker does."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "htrlib.training.sagemaker", "--root", str(root)],
-        env={**os.environ, "TRAINING_JOB_NAME": asked["TrainingJobName"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with (root / "log").open("w", buffering=1, encoding="utf-8") as log:
-        for line in process.stdout:
-            log.write(line)
-            found = {
-                metric["Name"]: float(match[1])
-                for metric in asked["AlgorithmSpecification"]["MetricDefinitions"]
-                for match in re.finditer(metric["Regex"], line)
-            }
-            if found:
-                job["FinalMetricDataList"] = [
-                    {"MetricName": name, "Value": value} for name, value in found.items()
-                ]
-    return process.wait() == 0
-
-
 def main() -> None:
     folder, bucket = Path(sys.argv[1]), sys.argv[2]
     stand_ins = StandIns(folder, DomainDispatcherApplication(create_backend_app))
@@ -348,8 +377,7 @@ def main() -> None:
         upload(kept, f"s3://{bucket}")
     print(json.dumps(environment), flush=True)
     sys.stdin.read()
-    for endpoint in stand_ins.endpoints.values():
-        endpoint.stop()
+    stand_ins.end()
     if list_objects(f"s3://{bucket}"):
         download(f"s3://{bucket}", kept)
 
