@@ -32,7 +32,8 @@ FUNCTIONS = (
 )
 # What post_annotation imports of the library; neither needs more than rapidfuzz.
 MODULES = ("htrlib/geometry.py", "htrlib/data/consolidation.py")
-SOURCE = ("htrlib", "container", "examples/sagemaker", "examples/data")
+SOURCE = ("htrlib", "container", "docs", "examples/sagemaker", "examples/data")
+LEFT_OUT = {"__pycache__", "work", "stack_outputs.json"}  # the last two are those of a walk here
 SOURCE_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".dockerignore")
 
 
@@ -50,13 +51,14 @@ def function_files() -> Iterator[Tuple[str, Path]]:
 
 
 def source_files() -> Iterator[Tuple[str, Path]]:
-    """Name in the archive -> file, of what the container image is built from."""
+    """Name in the archive -> file, of the image's source and what the notebooks show."""
     for name in SOURCE_FILES:
         yield name, ROOT / name
     for folder in SOURCE:
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path.relative_to(ROOT).as_posix(), path
+            relative = path.relative_to(ROOT)
+            if path.is_file() and not LEFT_OUT & set(relative.parts):
+                yield relative.as_posix(), path
 
 
 def archive(files: Iterator[Tuple[str, Path]]) -> bytes:
