@@ -10,11 +10,9 @@ import importlib.util
 import os
 import platform
 import shutil
-import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Tuple
 
 import htrlib
 from htrlib.errors import ConfigError
@@ -47,55 +45,37 @@ _LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 </Configuration>
 """
 
-# Where a system keeps native libraries for Java, and the one that Unix sockets need
-_SYSTEM_LIBRARIES = Path("/usr/lib/jni")
+# Where systems keep native libraries for Java, and the one that Unix sockets need. Unless it is
+# there, Java unpacks it into the temporary directory.
+_LIBRARIES = Path("/usr/lib/jni")
 _EPOLL = f"libnetty_transport_native_epoll_{platform.machine().replace('aarch64', 'aarch_64')}.so"
+
+_LONGEST_SOCKET = 100  # bytes of its path
 
 # Variables that the model server or Java would heed before its configuration
 _NOT_PASSED_ON = ("MMS_", "MODEL_SERVER_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TEMP")
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where the model server listens: a Unix socket, or else a port of the loopback device."""
-
-    path: Optional[Path]
-    port: int = 0
-
-    @property
-    def binding(self) -> str:
-        return f"http://127.0.0.1:{self.port}" if self.path is None else f"unix:{self.path}"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}" if self.path is None else "http://localhost"
-
-
-def choose_addresses(directory: Path) -> Tuple[Address, Address]:
-    """For inference and for management.
+def choose_sockets(directory: Path) -> Tuple[Path, Path]:
+    """Where the model server listens for requests and for management: Unix sockets, which nobody
+    reaches but who may enter the directory.
 
     Raises:
-        ConfigError: the directory's path is too long for sockets in it.
+        ConfigError: there cannot be sockets in the directory.
     """
-    if not _can_use_sockets(directory):
-        with socket.socket() as first, socket.socket() as second:
-            for each in (first, second):
-                each.bind(("127.0.0.1", 0))
-            ports = first.getsockname()[1], second.getsockname()[1]
-        return Address(None, ports[0]), Address(None, ports[1])
     paths = directory / "inference", directory / "management"
-    if len(os.fsencode(paths[1])) > 100:
+    if len(os.fsencode(paths[1])) > _LONGEST_SOCKET:
         raise ConfigError(
             f"{directory} is too long a path for Unix sockets; set TMPDIR to a shorter one"
         )
-    return Address(paths[0]), Address(paths[1])
-
-
-def _can_use_sockets(directory: Path) -> bool:
-    """Whether Java can load the library for them: it unpacks it into the directory."""
-    if (_SYSTEM_LIBRARIES / _EPOLL).is_file():
-        return True
-    return not os.statvfs(directory).f_flag & os.ST_NOEXEC
+    library = _LIBRARIES / _EPOLL
+    if os.statvfs(directory).f_flag & os.ST_NOEXEC and not library.is_file():
+        raise ConfigError(
+            f"{directory} is mounted noexec, so Java cannot load its library for Unix sockets from "
+            f"there; mount it exec, set TMPDIR, or unpack {_EPOLL} of the model server's jar to "
+            f"{library}"
+        )
+    return paths
 
 
 def find_java(environment: Mapping[str, str]) -> str:
@@ -148,6 +128,7 @@ def command(config: ServingConfig, directory: Path) -> List[str]:
         "-Dio.netty.allocator.type=unpooled",
         "-Dio.netty.noPreferDirect=true",
         f"-Djava.io.tmpdir={directory}",
+        f"-Djava.library.path={_LIBRARIES}",
         f"-Dmodel_server_home={home}",
         f"-Dlog4j.configurationFile=file://{directory / 'log4j2.xml'}",
         *("-cp", str(home / "mms" / "frontend" / "*")),
@@ -176,14 +157,12 @@ def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
     return variables
 
 
-def write_configuration(
-    config: ServingConfig, directory: Path, addresses: Tuple[Address, Address]
-) -> None:
+def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[Path, Path]) -> None:
     """Write the files that it reads."""
     settings = {
-        "inference_address": addresses[0].binding,
-        "management_address": addresses[1].binding,
-        "use_native_io": str(addresses[0].path is not None).lower(),
+        "inference_address": f"unix:{sockets[0]}",
+        "management_address": f"unix:{sockets[1]}",
+        "use_native_io": "true",
         "model_store": directory / "models",
         "decode_input_request": "false",
         "max_request_size": config.max_request_bytes + _SURPLUS,

@@ -21,8 +21,7 @@ import aiohttp
 from htrlib.errors import BundleError, HtrError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.launching import (
-    Address,
-    choose_addresses,
+    choose_sockets,
     command,
     environment,
     response_seconds,
@@ -72,7 +71,7 @@ class ModelServer:
         self._process: Optional[asyncio.subprocess.Process] = None
         self._inference: Optional[aiohttp.ClientSession] = None
         self._management: Optional[aiohttp.ClientSession] = None
-        self._addresses = choose_addresses(directory)
+        self._sockets = choose_sockets(directory)
 
     @property
     def alive(self) -> bool:
@@ -97,7 +96,7 @@ class ModelServer:
             ModelServerError: it ended, or did not answer in time.
         """
         self._remove_leftovers()
-        write_configuration(self.config, self.directory, self._addresses)
+        write_configuration(self.config, self.directory, self._sockets)
         self._process = await asyncio.create_subprocess_exec(
             *command(self.config, self.directory),
             env=environment(self.config, self.directory),
@@ -106,8 +105,8 @@ class ModelServer:
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._inference = _session(self._addresses[0])
-        self._management = _session(self._addresses[1])
+        self._inference = _session(self._sockets[0])
+        self._management = _session(self._sockets[1])
         try:
             await asyncio.wait_for(self._until_up(), START_SECONDS)
         except asyncio.TimeoutError:
@@ -194,7 +193,7 @@ class ModelServer:
         if self._inference is None:
             raise OSError("the model server is not running")
         async with self._inference.post(
-            f"{self._addresses[0].url}/predictions/{name}",
+            f"http://localhost/predictions/{name}",
             data=body,
             headers=dict(headers),
             timeout=aiohttp.ClientTimeout(total=max(seconds, 0.001)),
@@ -245,7 +244,7 @@ class ModelServer:
     async def _manage(self, method: str, path: str, **arguments: Any) -> None:
         if self._management is None:
             raise OSError("the model server is not running")
-        url = f"{self._addresses[1].url}{path}"
+        url = f"http://localhost{path}"
         timeout = aiohttp.ClientTimeout(total=START_SECONDS)
         async with self._management.request(method, url, timeout=timeout, **arguments) as response:
             text = await response.text()
@@ -259,12 +258,9 @@ class ModelServer:
                 path.unlink()
 
 
-def _session(address: Address) -> aiohttp.ClientSession:
-    connector: aiohttp.BaseConnector
-    if address.path is None:
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    else:
-        connector = aiohttp.UnixConnector(str(address.path), limit=0, force_close=True)
+def _session(path: Path) -> aiohttp.ClientSession:
+    # A connection for each request: one that broke tells of itself alone.
+    connector = aiohttp.UnixConnector(str(path), limit=0, force_close=True)
     return aiohttp.ClientSession(connector=connector, auto_decompress=False)
 
 

@@ -30,6 +30,7 @@ from htrlib.serving.protocol import DEADLINE, RefusedError
 TICK_SECONDS = 0.25
 PROBE_AFTER_SECONDS = 2.0  # without an answer
 PROBE_SECONDS = 5.0
+FIRST_PAGE_SECONDS = 60.0  # of a model that was loaded just now
 STALLED_SECONDS = 5.0  # requests under way, no answer and no work done
 FAILING_SECONDS = 5.0  # of requests that fail, before ping says so
 MOST_START_ATTEMPTS = 3
@@ -75,7 +76,7 @@ class Supervisor:
         self._work, self._measured, self._progress = -1, 0.0, time.monotonic()
         self._restarts: List[float] = []
         self._next_probe = 0
-        self.probe_page = _tiny_page()
+        self._tiny_page = _tiny_page()
 
     @property
     def healthy(self) -> bool:
@@ -254,16 +255,19 @@ class Supervisor:
         names = sorted(self.models)
         self._next_probe += 1
         name = names[self._next_probe % len(names)]
-        problem = await self._read_tiny(name)
+        problem = await self._read_tiny(name, PROBE_SECONDS)
+        if problem is None:
+            return None
         # A worker that died a moment ago is being replaced: the second page waits for the new one.
-        return problem and await self._read_tiny(name)
+        self._failing_since = time.monotonic() - FAILING_SECONDS  # ping tells at once
+        return await self._read_tiny(name, PROBE_SECONDS)
 
-    async def _read_tiny(self, name: str) -> Optional[str]:
+    async def _read_tiny(self, name: str, seconds: float) -> Optional[str]:
         headers = {"Content-Type": "image/png", "Accept": "application/json"}
         try:
-            response = await self._server.invoke(name, self.probe_page, headers, PROBE_SECONDS)
+            response = await self._server.invoke(name, self._tiny_page, headers, seconds)
         except asyncio.TimeoutError:
-            return f"{name} did not read a tiny page in {PROBE_SECONDS:.0f} s"
+            return f"{name} did not read a tiny page in {seconds:.0f} s"
         except (aiohttp.ClientError, OSError) as error:
             return f"{name} did not read a tiny page: {type(error).__name__}"
         if not response.answered or response.status != HTTPStatus.OK:
@@ -308,7 +312,7 @@ class Supervisor:
 
     async def _load(self, model: Model) -> None:
         await self._server.load(model.name, model.bundle, self.config.workers)
-        problem = await self._read_tiny(model.name)
+        problem = await self._read_tiny(model.name, FIRST_PAGE_SECONDS)
         if problem is not None:
             raise BundleError(problem)
 

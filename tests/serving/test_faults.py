@@ -220,3 +220,13 @@ def test_a_broken_bundle_is_one_line_and_no_open_port(
     assert server.errors[-1] == own[0]
     assert stage == "network" or len(server.errors) == 1
     assert not [event for event in server.log if event["event"] == "listening"]
+
+
+def test_a_server_that_is_ended_while_it_starts_leaves_nothing(obedient: Path) -> None:
+    needs()
+    server = Served(["--bundle", str(obedient)], CODE)
+    until(lambda: bool(server.family()["listener"]), "the model is being loaded")
+    processes = all_processes(server)
+    assert server.end() == 0
+    assert living(processes) == []
+    assert not [event for event in server.log if event["event"] == "listening"]
