@@ -106,7 +106,6 @@ class GroundTruth:
         source = job["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
         place = S3Uri.parse(job["OutputConfig"]["S3OutputPath"]) / job["LabelingJobName"]
         rows = [json.loads(row) for row in self._read(source).splitlines()]
-        # Where Ground Truth leaves out what failed, so does this; the numbers are texts.
         labels = {
             label["datasetObjectId"]: label["consolidatedAnnotation"]["content"]
             for label in self._consolidated(job, rows, workers, place)

@@ -120,7 +120,7 @@ def work(lines: Sequence[Tuple[int, str, Box]]) -> str:
 
 
 def workers(truth: Dict[str, Lines]) -> List[Worker]:
-    """One is right. One draws other boxes and mistypes line 2. One leaves out the last line."""
+    """One draws other boxes and mistypes line 2, one is right, one leaves out the last line."""
 
     def seen(picture: str) -> List[Tuple[int, str, Box]]:
         lines = truth[picture.rpartition("/")[2]]
@@ -140,7 +140,7 @@ def workers(truth: Dict[str, Lines]) -> List[Worker]:
     def tired(picture: str) -> str:
         return work(seen(picture)[:-1])
 
-    return [careful, hasty, tired]
+    return [hasty, careful, tired]
 
 
 def label(
