@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Iterable, List, Mapping, Sequence
 
 import numpy as np
@@ -67,11 +68,12 @@ def draw_curve(values: Mapping[int, float], name: str) -> Image.Image:
     """A value over the epochs.
 
     Args:
-        values: by epoch.
+        values: by epoch, between 0 and 1 or a little more.
         name: of the value.
     """
     width, height, margin = 700, 280, 48
-    highest, last = 1.1 * max(values.values()), max(values)
+    steps, last = max(1, math.ceil(10 * max(values.values()))), max(values)
+    highest = steps / 10
     picture = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(picture), label_font(13)
 
@@ -79,9 +81,9 @@ def draw_curve(values: Mapping[int, float], name: str) -> Image.Image:
         x = margin + (width - 2 * margin) * epoch / last
         return x, height - margin - (height - 2 * margin) * value / highest
 
-    for value in np.linspace(0, highest, 5):
+    for value in np.linspace(0, highest, steps + 1):
         draw.line([place(0, value), place(last, value)], fill=RULE)
-        draw.text((margin - 8, place(0, value)[1]), f"{value:.2f}", INK, font, anchor="rm")
+        draw.text((margin - 8, place(0, value)[1]), f"{value:.1f}", INK, font, anchor="rm")
     points: List[Point] = [place(*item) for item in sorted(values.items())]
     draw.line(points, fill=BLUE, width=3, joint="curve")
     for epoch, (x, y) in zip(sorted(values), points):

@@ -126,6 +126,7 @@ def _open_here(folder: Path) -> Walk:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            start_new_session=True,  # stopping a cell stops what runs in the kernel's own
         )
     said = server.stdout.readline()
     if not said:
