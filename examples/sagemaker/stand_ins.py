@@ -141,7 +141,7 @@ class StandIns:
         name = asked["LabelingJobName"]
         try:
             self.jobs[name] = _label(asked)
-        except _UnknownPageError as error:
+        except UnknownPageError as error:
             self.jobs[name] = {"LabelingJobStatus": "Failed", "FailureReason": str(error)}
         return {"LabelingJobArn": f"{ARN}:labeling-job/{name}"}
 
@@ -300,7 +300,7 @@ class StandIns:
             return REFUSED, json.dumps(said).encode()
 
 
-class _UnknownPageError(Exception):
+class UnknownPageError(Exception):
     """Nobody here can read the page."""
 
 
@@ -312,7 +312,7 @@ def _label(asked: Parameters) -> Parameters:
     output = S3Uri.parse(asked["OutputConfig"]["S3OutputPath"]) / name
     people = asked["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"]
     payload = output / "annotations" / "consolidation-request" / "1.json"
-    answered = [_answered(number, row, people) for number, row in enumerate(rows)]
+    answered = [answered_page(number, row, people) for number, row in enumerate(rows)]
     write_object(json.dumps(answered).encode(), payload, "application/json", aws)
     event = {"labelAttributeName": attribute, "payload": {"s3Uri": str(payload)}}
     labels = post_annotation.handler(event, None)
@@ -331,13 +331,13 @@ def _label(asked: Parameters) -> Parameters:
     }
 
 
-def _answered(number: int, row: Parameters, people: int) -> Parameters:
+def answered_page(number: int, row: Parameters, people: int) -> Parameters:
     """What the first so many labelers say of a page."""
     image = pre_annotation.handler({"dataObject": row}, None)["taskInput"]["image"]
     pages = {f"entry-{n}.png": page for n, page in enumerate(sample_pages(), start=1)}
     page = pages.get(image.rpartition("/")[2])
     if page is None:
-        raise _UnknownPageError(
+        raise UnknownPageError(
             f"the simulated labelers know the sample pages alone, and not {image}; people who read "
             "it come with an AWS account"
         )
