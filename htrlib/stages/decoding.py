@@ -7,7 +7,7 @@ import logging
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from htrlib.language.lexicon import Lexicon, LexiconScorer
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
 from htrlib.stages.alignment import align
-from htrlib.stages.beam_search import beam_search
+from htrlib.stages.beam_search import Hypothesis, beam_search
 from htrlib.stages.best_path import best_path
 from htrlib.stages.calibration import word_evidence
 from htrlib.stages.checking import as_log_probs
@@ -150,12 +150,23 @@ def read_with_evidence(
         confidence=options.calibration.line(confidences) if ranges else math.exp(best.log_prob),
         words=locate(line, text, extents, ranges, confidences),
         characters=_characters(line, text, extents, peaks) if options.characters else (),
-        alternatives=tuple(
-            (line.charset.decode(other.labels).strip(), other.log_prob)
-            for other in others[: options.n_best - 1]
-        ),
+        alternatives=_alternatives(line.charset, text.strip(), others, options.n_best - 1),
     )
     return transcription, evidence
+
+
+def _alternatives(
+    charset: Charset, best: str, others: Sequence[Hypothesis], most: int
+) -> Tuple[Tuple[str, float], ...]:
+    """Other texts than the best, each once: some differ in white space at their ends alone."""
+    found: Dict[str, float] = {}
+    for other in others:
+        if len(found) == most:
+            break
+        text = charset.decode(other.labels).strip()
+        if text != best:
+            found.setdefault(text, other.log_prob)
+    return tuple(found.items())
 
 
 def _read_greedy(line: LogProbs, options: DecodingOptions) -> Transcription:

@@ -238,6 +238,15 @@ def test_alternatives_are_the_next_best_with_their_probabilities() -> None:
     assert [math.exp(p) for _, p in found.alternatives] == pytest.approx([0.3, 0.1], abs=1e-3)
 
 
+def test_an_alternative_differs_in_more_than_white_space_at_its_ends() -> None:
+    charset = Charset.from_text("ab ")
+    frames = np.log([[0.6, 0.3, 1e-4, 0.0999], [1e-4, 1e-4, 0.45, 0.5498]])
+    found = decode(frames, charset=charset, language_model=None, n_best=4)
+    assert found.text == "a"
+    texts = [text for text, _ in found.alternatives]
+    assert "b" in texts and len({found.text, *texts}) == 1 + len(texts)
+
+
 def test_the_blank_may_stand_elsewhere_in_a_plain_array() -> None:
     line = frames_for("tea")
     values = np.roll(line.values, 1, axis=1)
