@@ -239,8 +239,8 @@ def test_alternatives_are_the_next_best_with_their_probabilities() -> None:
 
 
 def test_an_alternative_differs_in_more_than_white_space_at_its_ends() -> None:
-    charset = Charset.from_text("ab ")
-    frames = np.log([[0.6, 0.3, 1e-4, 0.0999], [1e-4, 1e-4, 0.45, 0.5498]])
+    charset = Charset((" ", "a", "b"))
+    frames = np.log([[1e-4, 0.6, 0.3, 0.0999], [0.45, 1e-4, 1e-4, 0.5498]])
     found = decode(frames, charset=charset, language_model=None, n_best=4)
     assert found.text == "a"
     texts = [text for text, _ in found.alternatives]
