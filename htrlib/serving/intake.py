@@ -124,22 +124,17 @@ class Intake:
             await asyncio.sleep(0.02)
 
     def _checked(self, request: web.BaseRequest) -> Dict[str, str]:
-        """What a worker needs of the headers; refuses what it would refuse."""
-        accept = ", ".join(request.headers.getall("Accept", ())) or "*/*"
-        attributes = header(request.headers, CUSTOM_ATTRIBUTES) or ""
-        headers = {
-            "Content-Type": content_type_of(header(request.headers, "Content-Type")),
-            "Accept": accept,
-            CUSTOM_ATTRIBUTES: attributes,
-        }
-        answer_of(accept, self.config.default_accept)
-        options_of(attributes)
+        """What a worker needs of the headers, in words of ours; refuses what it would refuse."""
+        kind = content_type_of(header(request.headers, "Content-Type"))
+        accept = ", ".join(request.headers.getall("Accept", ()))
+        answer = answer_of(accept, self.config.default_accept)
+        options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
         coding = (header(request.headers, "Content-Encoding") or "").strip().lower()
         if coding not in _NO_CODING:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
             )
-        return headers
+        return {"Content-Type": kind, "Accept": answer.header, CUSTOM_ATTRIBUTES: options.header}
 
     async def _free_slot(self, name: str, deadline: float) -> None:
         if name not in self._slots:

@@ -227,7 +227,7 @@ class ModelServer:
 
     async def _until_up(self) -> None:
         while self.alive:
-            with contextlib.suppress(aiohttp.ClientError, OSError, ModelServerError):
+            with contextlib.suppress(ModelServerError):
                 await self._manage("GET", "/models")
                 return
             await asyncio.sleep(_POLL_SECONDS)
@@ -243,11 +243,16 @@ class ModelServer:
 
     async def _manage(self, method: str, path: str, **arguments: Any) -> None:
         if self._management is None:
-            raise OSError("the model server is not running")
+            raise ModelServerError("the model server is not running")
         url = f"http://localhost{path}"
         timeout = aiohttp.ClientTimeout(total=START_SECONDS)
-        async with self._management.request(method, url, timeout=timeout, **arguments) as response:
-            text = await response.text()
+        try:
+            async with self._management.request(
+                method, url, timeout=timeout, **arguments
+            ) as response:
+                text = await response.text()
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise ModelServerError(f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise ModelServerError(f"{method} {path}: {response.status} {' '.join(text.split())}")
 

@@ -72,7 +72,10 @@ class Models:
             RefusedError: 400, 404, 409 or 507.
         """
         name, url = _wanted(body)
-        directory = await _in_thread(self._directory, url)
+        try:
+            directory = await _in_thread(self._directory, url)
+        except (OSError, ValueError) as error:  # too long, or no path at all
+            raise _bad(f"url is no path: {url[:200]!a}") from error
         if name in self.supervisor.models or name in self._busy:
             raise RefusedError(HTTPStatus.CONFLICT, f"the model {name} is loaded already")
         needed, free = self.config.model_bytes * self.config.workers, available_memory()

@@ -53,6 +53,12 @@ class Options:
     beam_width: int = 25
     language_model: bool = True
 
+    @property
+    def header(self) -> str:
+        """The custom attributes that ask for them."""
+        model = "on" if self.language_model else "off"
+        return f"stage={self.stage}; beam_width={self.beam_width}; language_model={model}"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -66,11 +72,16 @@ class Answer:
     content_type: str
     form: Optional[str] = None
 
+    @property
+    def header(self) -> str:
+        """The Accept that asks for it."""
+        return self.content_type if self.form is None else f"{self.content_type}; form={self.form}"
+
 
 def error_body(status: HTTPStatus, message: str) -> bytes:
     """The JSON of an error, in the keys that Multi Model Server uses too."""
     error = {"code": int(status), "type": status.phrase, "message": message}
-    return json.dumps(error, ensure_ascii=False).encode("utf-8")
+    return json.dumps(error).encode("ascii")  # a message may quote what is no text
 
 
 def content_type_of(header: Optional[str]) -> str:

@@ -128,8 +128,8 @@ class Supervisor:
         async with self._lock:
             try:
                 await self._load(model)
-            except (HtrError, aiohttp.ClientError, OSError):
-                with contextlib.suppress(HtrError, aiohttp.ClientError, OSError):
+            except (HtrError, OSError):
+                with contextlib.suppress(ModelServerError):
                     await self._server.unload(model.name)
                 raise
             self.models[model.name] = model
@@ -293,7 +293,7 @@ class Supervisor:
                 await self._server.stop()
                 await self._bring_up()
                 break
-            except (HtrError, aiohttp.ClientError, OSError) as error:
+            except (HtrError, OSError) as error:
                 log_exception("the model server does not start")
                 if attempt == MOST_START_ATTEMPTS:
                     raise ModelServerError(f"the model server does not start: {error}") from error

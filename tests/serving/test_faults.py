@@ -23,7 +23,12 @@ from tests.serving.running import Reply, Served, needs, serving, until
 SLEEP = b"sleep 1.5"
 
 
-CODE = {"HTRLIB_ALLOW_CODE": "1", "HTRLIB_QUEUE_LENGTH": "4"}
+# On a busy machine a start may take a minute.
+CODE = {
+    "HTRLIB_ALLOW_CODE": "1",
+    "HTRLIB_QUEUE_LENGTH": "4",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "110",
+}
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,7 @@ def test_the_pixel_list_of_the_aws_solution_is_answered_in_its_form(
         ("application/json;q=0.2, text/*", "text/plain; charset=utf-8"),
         ("*/*", "application/json"),
         ("image/png, */*;q=0.1", "application/json"),
+        ("application/json, \xff\xfe", "application/json"),
     ],
 )
 def test_accept_chooses_the_answer(server: Served, pages: Path, accept: str, kind: str) -> None:

@@ -29,7 +29,9 @@ def root(obedient: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def several(root: Path) -> Iterator[Served]:
-    with serving(["--models", str(root / "models")], {"HTRLIB_ALLOW_CODE": "1"}) as server:
+    # on a busy machine a start may take a minute
+    environment = {"HTRLIB_ALLOW_CODE": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "110"}
+    with serving(["--models", str(root / "models")], environment) as server:
         yield server
 
 
@@ -86,6 +88,9 @@ def test_the_life_of_models(several: Served, root: Path) -> None:
         "{root}/models/link",
         "{root}/models",
         "models/one/model",
+        "/x" * 9000,
+        "/\ud800",
+        "{root}/models/\x00",
         "/",
         "",
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Optional
 
@@ -11,6 +12,7 @@ from htrlib.serving.protocol import (
     RefusedError,
     answer_of,
     content_type_of,
+    error_body,
     options_of,
 )
 
@@ -61,6 +63,18 @@ def test_options() -> None:
     assert options_of(None) == options_of(" ; ") == Options()
     expected = Options(stage="lines", beam_width=7, language_model=False)
     assert options_of("beam_width = 7;stage=lines; language_model=off;") == expected
+
+
+def test_what_the_gateway_passes_on_means_the_same() -> None:
+    for options in (Options(), Options("lines", 7, False)):
+        assert options_of(options.header) == options
+    for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT)):
+        assert answer_of(answer.header) == answer
+
+
+def test_an_error_may_quote_what_is_no_text() -> None:
+    body = error_body(HTTPStatus.BAD_REQUEST, "found \ud800")
+    assert json.loads(body)["message"] == "found \ud800"
 
 
 @pytest.mark.parametrize("text", ["beam_width=٣", "beam_width=201", "beam_width=+1", "Stage=text"])
