@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,9 +41,11 @@ def told(obedient: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def doomed(obedient: Path) -> Iterator[Served]:
-    """One that a test may end."""
-    with serving(["--bundle", str(obedient), "--workers", "2"], CODE) as server:
-        yield server
+    """One that a test may end, with a temporary directory that is removed for it."""
+    with tempfile.TemporaryDirectory() as scratch:  # pytest's own is too long a path for sockets
+        arguments = ["--bundle", str(obedient), "--workers", "2"]
+        with serving(arguments, {**CODE, "TMPDIR": scratch}) as server:
+            yield server
 
 
 def statuses(replies: List[Reply]) -> List[int]:
