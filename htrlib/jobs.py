@@ -6,8 +6,6 @@ thread; processes gain all of it. They are forked after MXNet is imported, so th
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
@@ -18,11 +16,10 @@ from typing import Iterator, Optional, Sequence, Tuple, Union
 
 from htrlib.document import DocumentResult, PageResult
 from htrlib.errors import ConfigError, HtrError, ImageError
+from htrlib.memory import return_memory
 from htrlib.pipeline import Pipeline
 
 MOST = 8  # processes, where none are asked for: each takes half a gigabyte
-
-_MALLOC_OPTIONS = ((-3, 4 << 20), (-1, 16 << 20))  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
 Result = Union[PageResult, DocumentResult]
 Outcome = Tuple[Path, Union[Result, ImageError]]
@@ -76,18 +73,6 @@ def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator
         ) from error
     finally:
         executor.shutdown(wait=True)
-
-
-def return_memory() -> None:
-    """Have the C library give large arrays back to the system, where it can be told so.
-
-    Its own threshold grows with what is freed, up to 32 MB, and each process would keep a hundred
-    megabytes of feature maps that it no longer needs.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
-        mallopt = ctypes.CDLL(None).mallopt
-        for name, size in _MALLOC_OPTIONS:
-            mallopt(name, size)
 
 
 def _remember(pipeline: Pipeline) -> None:

@@ -27,7 +27,7 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.document import DocumentResult, PageResult, TextLine
 from htrlib.errors import ConfigError, ImageError
 from htrlib.geometry import Box
-from htrlib.jobs import return_memory
+from htrlib.memory import return_memory
 from htrlib.serving.answers import write_answer
 from htrlib.serving.bodies import Body, BodyLimits, read_body
 from htrlib.serving.protocol import (

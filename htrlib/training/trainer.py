@@ -12,6 +12,7 @@ import numpy as np
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
 from htrlib.errors import ConfigError, TrainingError
+from htrlib.memory import keep_memory
 from htrlib.networks import mx
 from htrlib.networks.runner import context
 from htrlib.stages.decoding_options import DecodingOptions, bundled_options
@@ -119,6 +120,7 @@ class Trainer:
             NonFiniteLossError: the loss is not a number; the last checkpoint stays.
             TrainingError: the directory holds another training, or MXNet fails.
         """
+        keep_memory()
         machines = distributed.join()
         contexts = _contexts(self._devices)
         task = self._prepared(train, validation, machines, len(contexts))
