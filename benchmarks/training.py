@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--lines", type=int, default=800)
     parser.add_argument("--workers", type=int, default=None)
-    parser.add_argument("--batch-columns", type=int, default=9216)
+    parser.add_argument("--batch-columns", type=int, default=TrainerConfig.batch_columns)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Optional
 
+from htrlib.cli import datasets
 from htrlib.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def train(parsed: argparse.Namespace, aws: Aws) -> int:
         "images": parsed.images,
         "init": init if init.startswith("s3://") else None,
     }
-    settings = {"task": parsed.task, "format": parsed.format, **_settings(parsed.set)}
+    settings = {"task": parsed.task, "format": parsed.format, **datasets.pairs(parsed.set, "--set")}
     if not channels["init"]:
         settings["init"] = init
     config = TrainingJobConfig(
@@ -240,16 +241,6 @@ def stop(parsed: argparse.Namespace, aws: Aws) -> int:
     stops = {"training": stop_training, "labeling": stop_labeling, "batch": stop_batch}
     stops[parsed.kind](parsed.name, aws)
     return _OK
-
-
-def _settings(texts: Sequence[str]) -> Dict[str, str]:
-    settings = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--set takes NAME=VALUE, found {text!r}")
-        settings[name] = value
-    return settings
 
 
 def _say(line: str) -> None:

@@ -44,14 +44,16 @@ class PageTask(Task):
             raise ConfigError(
                 f"{self.name} is trained as a part of a bundle: name the one to start from (init)"
             )
-        config, rows = self.config, -(-self.config.batch_crops // self.parts)
+        config = self.config
+        rows = self.devices * self.part_of(config.batch_crops)
         pages, problems = self._usable(train, "training")
         path, crops = directory / "train.pictures", config.crops_per_page
-        self._batches = self._kept(pages, path, crops, rows * self.devices, config.seed)
+        self._batches = self._kept(pages, path, crops, rows, config.seed)
         problems += self._batches.pictures.problems
         if validation is not None:
             pages, more = self._usable(validation, "validation")
             path, crops = directory / "validation.pictures", VALIDATION_CROPS
+            rows = config.batch_crops
             self.validation = self._kept(pages, path, crops, rows, VALIDATION_SEED)
             problems += [*more, *self.validation.pictures.problems]
         self.problems = tuple(problems)

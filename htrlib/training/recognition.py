@@ -85,7 +85,7 @@ class LineRecognitionTask(Task):
             height,
             self._shape().frame_width,
             int(self.numbers()["max_width"]),
-            -(-self.config.batch_columns // self.parts),
+            self.part_of(self.config.batch_columns),
             self.config.augmentation,
             self.config.seed,
             self.devices,

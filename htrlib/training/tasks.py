@@ -66,6 +66,10 @@ class Task(ABC):
         """The charset of the bundle to be."""
         return self.init.charset if self.init is not None else None
 
+    def part_of(self, size: int) -> int:
+        """How much of one device's batch each of its parts takes."""
+        return -(-size // self.parts)
+
     @abstractmethod
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
         """Take the data in, and note what is wrong with it; files go to the directory."""
