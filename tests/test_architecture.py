@@ -34,7 +34,7 @@ LAYERS = (
     ("networks",),
     ("data",),
     ("language", "metrics", "page_image", "line_image", "imaging"),
-    ("charset", "document", "geometry", "device", "memory"),
+    ("charset", "document", "geometry", "device", "memory", "archives"),
     ("errors",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from htrlib.aws.archives import pack, unpack
+from htrlib.archives import pack, unpack
 from htrlib.aws.checksums import agrees, look_up
 from htrlib.aws.location import S3Uri
 from htrlib.aws.sending import send
@@ -141,8 +141,8 @@ def download_archive(
 
     Raises:
         AwsNotFoundError: there is no such object.
-        AwsError: as `Aws.call` and `archives.unpack`.
-        ConfigError: the folder is there and not empty.
+        AwsError: as `Aws.call`.
+        BundleError, ConfigError: as `archives.unpack`.
     """
     aws, place, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
     with tempfile.TemporaryDirectory() as scratch:

@@ -22,16 +22,16 @@ import os
 import shutil
 import signal
 import sys
-import tarfile
 import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
+from htrlib.archives import unpack
 from htrlib.bundle import CHECKSUMS, check_replaceable, load_bundle
 from htrlib.data.finding import find
-from htrlib.errors import BundleError, ConfigError, HtrError
+from htrlib.errors import ConfigError, HtrError
 
 if TYPE_CHECKING:
     from htrlib.training.job import TrainingJob
@@ -230,19 +230,9 @@ def _bundle(folder: Path, scratch: Path) -> Path:
     archive = folder / ARCHIVE
     if (folder / CHECKSUMS).is_file() or not archive.is_file():
         return folder
-    unpacked = scratch / "init"
-    unpacked.mkdir()
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                # A bundle is plain files in one folder: a bare name leads nowhere else.
-                content = tar.extractfile(member) if member.isreg() else None
-                if content is not None:
-                    with (unpacked / Path(member.name).name).open("wb") as file:
-                        shutil.copyfileobj(content, file)
-    except (tarfile.TarError, EOFError) as error:
-        raise BundleError(f"{archive} cannot be unpacked ({error})") from error
-    return unpacked
+    unpacked = unpack(archive, scratch / "init")
+    found = next(unpacked.rglob(CHECKSUMS), None)  # it may lie in a folder of its own in there
+    return unpacked if found is None else found.parent
 
 
 def _check_whole(job: TrainingJob) -> None:

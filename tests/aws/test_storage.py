@@ -10,7 +10,7 @@ import pytest
 from htrlib.aws import checksums, storage
 from htrlib.aws.location import S3Uri
 from htrlib.aws.storage import Transfer, download, read_object, upload
-from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, DatasetError
+from htrlib.errors import AwsError, AwsNotFoundError, BundleError, ConfigError, DatasetError
 from tests.aws.conftest import BUCKET
 from tests.aws.front import CUT, Answer
 
@@ -251,6 +251,6 @@ def test_an_archive_of_s3_that_leads_out_is_refused(aws, bucket, tmp_path):
     with tarfile.open(fileobj=file, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("../evil"), io.BytesIO())
     storage.write_object(file.getvalue(), f"{bucket}/model.tar.gz", "application/gzip", aws)
-    with pytest.raises(AwsError, match="leads out of the folder"):
+    with pytest.raises(BundleError, match="leads out of the folder"):
         storage.download_archive(f"{bucket}/model.tar.gz", tmp_path / "new", aws)
     assert not (tmp_path / "new").exists()

@@ -143,9 +143,10 @@ def pack(archive, **files):
             tar.addfile(member, io.BytesIO(content))
 
 
-def test_a_training_begins_with_what_another_job_has_left(job, bundle):
+@pytest.mark.parametrize("folder", [".", "./hands"])
+def test_a_training_begins_with_what_another_job_has_left(job, bundle, folder):
     root = job(channels={"train": {}, "init": {}}, init=None)
-    files = {f"./{path.name}": path.read_bytes() for path in bundle.iterdir()}
+    files = {f"{folder}/{path.name}": path.read_bytes() for path in bundle.iterdir()}
     pack(channel(root, "init") / "model.tar.gz", **files)
     assert train(root) == 0
     assert load_bundle(root / "model").config["training"]["init"] == "tiny 3"
@@ -157,7 +158,7 @@ def test_an_archive_puts_nothing_outside_its_folder(job, tmp_path, monkeypatch):
     root = job(channels={"train": {}, "init": {}})
     pack(channel(root, "init") / "model.tar.gz", **{"../outside": b"", f"{tmp_path}/outside": b""})
     assert train(root) == 1
-    assert "is no bundle" in (root / "output" / "failure").read_text()
+    assert "leads out of the folder" in (root / "output" / "failure").read_text()
     assert not list(tmp_path.rglob("outside"))
 
 

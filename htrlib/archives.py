@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from htrlib.errors import AwsError, BundleNotFoundError, ConfigError
+from htrlib.errors import BundleError, BundleNotFoundError, ConfigError
 
 MAX_BYTES = 4 << 30
 MAX_FILES = 1000
@@ -51,7 +51,7 @@ def unpack(
     and folders into it, and no more than so much. The folder appears when all is in it.
 
     Raises:
-        AwsError: the archive is none, is damaged, or tries that.
+        BundleError: the archive is none, is damaged, or tries that.
         ConfigError: the folder is there and not empty.
     """
     if folder.exists() and any(folder.iterdir()):
@@ -64,7 +64,7 @@ def unpack(
         scratch.chmod(0o755)
         scratch.replace(folder)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, _TooMuchError) as error:
-        raise AwsError(f"{archive.name} cannot be unpacked: {error}") from error
+        raise BundleError(f"{archive.name} cannot be unpacked: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -78,7 +78,7 @@ def _unpack(raw: BinaryIO, folder: Path, max_bytes: int, max_files: int, name: s
     with tarfile.open(fileobj=bounded, mode="r:") as tar:
         for count, member in enumerate(tar, start=1):
             if count > max_files:
-                raise AwsError(f"{name} has more than {max_files} files")
+                raise BundleError(f"{name} has more than {max_files} files")
             path = folder / _checked(member, name)
             source = tar.extractfile(member)
             try:
@@ -89,16 +89,16 @@ def _unpack(raw: BinaryIO, folder: Path, max_bytes: int, max_files: int, name: s
                 with path.open("xb") as target:
                     shutil.copyfileobj(source, target)
             except (FileExistsError, NotADirectoryError):
-                raise AwsError(f"{name} has {member.name!r} twice") from None
+                raise BundleError(f"{name} has {member.name!r} twice") from None
 
 
 def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
     """Where a member goes below the folder, if it may."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\0" in member.name:
-        raise AwsError(f"{archive}: {member.name!r} leads out of the folder")
+        raise BundleError(f"{archive}: {member.name!r} leads out of the folder")
     if not (member.isdir() or member.isreg()) or member.issparse():
-        raise AwsError(
+        raise BundleError(
             f"{archive}: {member.name!r} is a link, a device, or another thing that is neither a "
             "plain file nor a folder"
         )

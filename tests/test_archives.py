@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from htrlib.aws.archives import pack, unpack
-from htrlib.errors import AwsError, BundleNotFoundError, ConfigError
+from htrlib.archives import pack, unpack
+from htrlib.errors import BundleError, BundleNotFoundError, ConfigError
 
 
 @pytest.fixture
@@ -80,23 +80,23 @@ def test_folders_and_files_in_any_order_are_taken(archive, tmp_path, mode):
 )
 def test_what_does_harm_is_refused_and_nothing_is_left(archive, tmp_path, entry, message):
     path = archive((member("config.json"), b"{}"), (entry, b""))
-    with pytest.raises(AwsError, match=message):
+    with pytest.raises(BundleError, match=message):
         unpack(path, tmp_path / "new")
     assert [p.name for p in tmp_path.iterdir()] == ["model.tar.gz"]
 
 
 def test_a_link_cannot_lead_a_later_file_out(archive, tmp_path):
     path = archive((member("a", tarfile.SYMTYPE, ".."), b""), (member("a/evil"), b"evil"))
-    with pytest.raises(AwsError, match="link"):
+    with pytest.raises(BundleError, match="link"):
         unpack(path, tmp_path / "new")
     assert not (tmp_path / "evil").exists()
 
 
 def test_bombs_are_refused(archive, tmp_path):
-    with pytest.raises(AwsError, match="more than 100,000 bytes"):
+    with pytest.raises(BundleError, match="more than 100,000 bytes"):
         unpack(archive((member("zeros"), bytes(1 << 20))), tmp_path / "new", max_bytes=100_000)
     many = archive(*((member(str(number)), b"") for number in range(11)))
-    with pytest.raises(AwsError, match="more than 10 files"):
+    with pytest.raises(BundleError, match="more than 10 files"):
         unpack(many, tmp_path / "new", max_files=10)
     assert [p.name for p in tmp_path.iterdir()] == ["model.tar.gz"]
 
@@ -107,7 +107,7 @@ def test_a_header_that_is_a_bomb_is_refused_before_it_is_read(tmp_path, kind):
     header.size = 2 << 30
     path = tmp_path / "model.tar.gz"
     path.write_bytes(gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096)))
-    with pytest.raises(AwsError, match="a header of"):
+    with pytest.raises(BundleError, match="a header of"):
         unpack(path, tmp_path / "new")
 
 
@@ -119,7 +119,7 @@ def test_a_sparse_file_is_refused(tmp_path):
     buffer[148:156] = b"%06o\0 " % sum(buffer[:512])
     path = tmp_path / "model.tar.gz"
     path.write_bytes(gzip.compress(bytes(buffer) + bytes(1024)))
-    with pytest.raises(AwsError, match="neither a plain file"):
+    with pytest.raises(BundleError, match="neither a plain file"):
         unpack(path, tmp_path / "new")
 
 
@@ -127,7 +127,7 @@ def test_a_sparse_file_is_refused(tmp_path):
 def test_what_is_no_archive_or_was_cut_is_refused(archive, tmp_path, keep):
     path = archive((member("config.json"), bytes(range(256)) * 20))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(AwsError, match=r"model\.tar\.gz cannot be unpacked"):
+    with pytest.raises(BundleError, match=r"model\.tar\.gz cannot be unpacked"):
         unpack(path, tmp_path / "new")
 
 
