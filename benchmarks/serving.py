@@ -6,7 +6,7 @@
 Prints the seconds from the start to the first answer, pages a second of the library (one process
 with a thread a core, and one process a core), then of the server under clients that each send a
 page as soon as they have the answer to the last one, failed requests, latencies, and the memory of
-all of the server's processes, what they share counted once.
+all of the server's processes, what they share counted once, under load and after it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from pages import machine, pages_of, tree_memory
 import htrlib
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
-OPEN_SECONDS = 300.0
+WATCH_SECONDS = 5.0  # to look costs the server time
+REST_SECONDS = 2.0
 
 
 @dataclass
@@ -159,6 +160,25 @@ def load(port: int, paths: List[Path], clients: int, seconds: float, requests: i
     return seen
 
 
+@contextlib.contextmanager
+def watched(pid: int) -> Iterator[List[float]]:
+    """The megabytes of all of a server's processes, a few times while a block runs."""
+    seen: List[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            seen.append(tree_memory(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
 def report(args: argparse.Namespace, paths: List[Path]) -> int:
     cores = len(os.sched_getaffinity(0))
     workers = args.workers or cores
@@ -170,7 +190,9 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
     with served(workers, paths[0]) as (pid, port, first):
         print(f"start to first answer: {first:.1f} s")
         load(port, paths, args.clients, args.seconds / 4, 0)  # all workers are warm then
-        seen = load(port, paths, args.clients, args.seconds, 0)
+        with watched(pid) as busy:
+            seen = load(port, paths, args.clients, args.seconds, 0)
+        time.sleep(REST_SECONDS)
         name = f"server, {workers} workers, {args.clients} clients"
         rates[name] = len(seen.latencies) / seen.seconds
         print("\n| | pages a second |\n|---|---|")
@@ -181,13 +203,16 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
         print(f"\nserver / library: {rates[name] / best:.2f}; failed requests: {len(seen.failed)}")
         print(f"p50 {statistics.median(seen.latencies):.2f} s, p95 {cuts[-1]:.2f} s")
         before = tree_memory(pid)
-        print(f"memory: {before:.0f} MB")
+        print(f"memory: at most {max(busy):.0f} MB under load, {before:.0f} MB after it")
         if args.memory:
-            more = load(port, paths, args.clients, 0.0, args.memory)
+            with watched(pid) as busier:
+                more = load(port, paths, args.clients, 0.0, args.memory)
             seen.failed += more.failed
+            time.sleep(REST_SECONDS)
             after = tree_memory(pid)
             print(
-                f"after {args.memory} requests more: {after:.0f} MB, {after / before - 1:+.1%}; "
+                f"{args.memory} requests more: at most {max(busier):.0f} MB, {after:.0f} MB after "
+                f"them, {after / before - 1:+.1%}; "
                 f"failed requests: {len(more.failed)}"
             )
     for problem in seen.failed[:5]:

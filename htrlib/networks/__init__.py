@@ -11,9 +11,11 @@ from htrlib.errors import ConfigError, DeviceError
 
 # Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
 # the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were hardly
-# faster. Read once, when MXNet is imported.
+# faster. Layers run one after the other and need one piece of scratch memory; of several, each
+# grows to the size that the largest page wants. Read once, when MXNet is imported.
 os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "16")
-os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "256")
+os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 
 # MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
 vars(numpy).setdefault("bool", numpy.bool_)

@@ -8,11 +8,11 @@ replace `model_fn`, `input_fn`, `predict_fn`, `output_fn` or `transform_fn`.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,7 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.document import DocumentResult, PageResult, TextLine
 from htrlib.errors import ConfigError, ImageError
 from htrlib.geometry import Box
-from htrlib.memory import return_memory
+from htrlib.memory import return_free_memory, return_memory
 from htrlib.serving.answers import write_answer
 from htrlib.serving.bodies import Body, BodyLimits, read_body
 from htrlib.serving.protocol import (
@@ -51,6 +51,7 @@ from htrlib.stages import decoding, lines, recognition
 _logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2.0  # after its deadline a worker is ended by the kernel, wherever it is
+IDLE_SECONDS = 0.5  # after which a worker gives back what it kept for the next batch
 CODE = "code"
 
 
@@ -109,7 +110,7 @@ class BundleInferenceHandler(DefaultInferenceHandler):
         # the collector touch it then, nor do they fill its gaps.
         gc.collect()
         gc.freeze()
-        _trim()
+        return_free_memory()
         return bundle
 
     def default_input_fn(self, input_data: bytes, content_type: str, context: Any = None) -> Body:
@@ -141,6 +142,7 @@ class BatchTransformer(Transformer):
         self.settings = settings
         self._initialized = False
         self.custom = False  # whether the model's own code reads
+        self._idle = threading.Timer(0.0, return_free_memory)
 
     def validate_and_initialize(self, model_dir: str = "", context: Any = None) -> None:
         """Load the bundle, and its code where that is allowed.
@@ -168,6 +170,7 @@ class BatchTransformer(Transformer):
             Request(context.get_all_request_header(index), bytes(entry.get("body") or b""))
             for index, entry in enumerate(data)
         ]
+        self._idle.cancel()
         with _time_limit(requests):
             for request in requests:
                 _guarded(request, self._open)
@@ -177,7 +180,9 @@ class BatchTransformer(Transformer):
             else:
                 self._read(requests)
             answers = [self._close(request, context, i) for i, request in enumerate(requests)]
-        _trim()
+        self._idle = threading.Timer(IDLE_SECONDS, return_free_memory)
+        self._idle.daemon = True
+        self._idle.start()
         return answers
 
     def _open(self, request: Request) -> None:
@@ -262,12 +267,6 @@ def warm_up(bundle: Bundle) -> None:
     lines.segment_lines(page, box, bundle=bundle)
     for said in recognition.recognize_lines(page, (TextLine(box),), bundle=bundle):
         decoding.decode(said, bundle=bundle)
-
-
-def _trim() -> None:
-    """Give what is free back to the system: a worker keeps a fifth less."""
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _take_page(request: Request, readings: List[Tuple[Request, Reading]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,3 +120,15 @@ def test_a_model_s_code_is_passed_over_unless_it_is_allowed(
     with pytest.raises(BundleMismatchError, match="paragraph"):  # it reads by itself, or would
         BatchTransformer(settings).validate_and_initialize()
     assert "HTRLIB_ALLOW_CODE=1" in caplog.text
+
+
+def test_a_worker_without_work_gives_memory_back(
+    transformer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from htrlib.serving import transformer as module
+
+    given_back = threading.Event()
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "return_free_memory", given_back.set)
+    answers(transformer, [(b"no picture", {})])
+    assert given_back.wait(60.0)
