@@ -26,6 +26,7 @@ from htrlib.language.text import read_paragraphs
 
 ORDER = 6
 MIN_COUNTS = (20, 1)  # of characters, and of all longer n-grams
+CAPITALS = 5  # of so many paragraphs one is repeated in capitals: so are forms filled in
 
 _AFTER_BOOK = re.compile(
     r"End of (the )?Project Gutenberg|Typographical errors corrected by the etext transcriber"
@@ -75,6 +76,7 @@ def run(
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
+    rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
     NGramModel.estimate(rest, order, MIN_COUNTS).save(output)
     return bits_per_character(NGramModel.load(output), held_out)
 

@@ -49,11 +49,11 @@ class TextSource:
         start = int(rng.integers(0, len(words) - count))
         picked = list(words[start : start + count])
         style = rng.random()
-        if style < 0.04:
+        if style < 0.09:
             picked = [word.upper() for word in picked]
-        elif style < 0.10:
+        elif style < 0.14:
             picked = [word.capitalize() for word in picked]
-        elif style < 0.18:
+        elif style < 0.22:
             picked[int(rng.integers(0, count))] = self._oddity(rng)
         text = " ".join(picked)
         if rng.random() < 0.03 and len(picked[-1]) > 4:

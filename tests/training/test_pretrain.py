@@ -16,6 +16,7 @@ from htrlib.charset import Charset
 from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.data.rendered import sample_of
 from htrlib.data.synthetic import PageConfig, render_page
+from htrlib.language import NGramModel
 from htrlib.networks.labeler import LabelerConfig
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
@@ -27,6 +28,14 @@ def train_finder(monkeypatch):
     import train_finder
 
     return train_finder
+
+
+@pytest.fixture
+def build_language_model(monkeypatch):
+    monkeypatch.syspath_prepend(str(PRETRAIN))
+    import build_language_model
+
+    return build_language_model
 
 
 @pytest.fixture
@@ -79,3 +88,16 @@ def test_networks_are_added_to_a_bundle_that_starts_as_a_charset(train_finder, f
     for name, labels in (("paragraph", 1), ("line-segmentation", 2)):
         numbers = {k: v for k, v in networks[name].items() if k != "file"}
         assert LabelerConfig.from_dict(numbers) == LabelerConfig(labels)
+
+
+def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_path):
+    books = [tmp_path / f"{name}.txt" for name in ("book", *build_language_model.HELD_OUT_TEXTS)]
+    for book in books:
+        book.write_text("\n\n".join(["the red door was open"] * 40), encoding="utf-8")
+    build_language_model.run(books, tmp_path / "book.lm")
+    model = NGramModel.load(tmp_path / "book.lm")
+    small, large, mixed = (
+        float(model.character_scores(text, begin=True).mean())
+        for text in ("the red door", "THE RED DOOR", "tHe ReD dOoR")
+    )
+    assert small > large > mixed
