@@ -10,10 +10,10 @@ import numpy
 from htrlib.errors import ConfigError, DeviceError
 
 # Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
-# the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were hardly
+# the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were a fiftieth
 # faster. Layers run one after the other and need one piece of scratch memory; of several, each
 # grows to the size that the largest page wants. Read once, when MXNet is imported.
-os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "16")
+os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "4")
 os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "64")
 os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 
