@@ -89,6 +89,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "(default: extend)",
     )
     parser.add_argument(
+        "--language-model",
+        choices=("learn", "keep"),
+        help="add the texts of the data to that of --init, or leave it as it is (default: learn)",
+    )
+    parser.add_argument(
         "--set",
         metavar="NAME=VALUE",
         action="append",
@@ -103,7 +108,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
 
     settings = {
         name.replace("-", "_"): value
-        for name in (*_NUMBERS, "charset")
+        for name in (*_NUMBERS, "charset", "language-model")
         for value in [getattr(parsed, name.replace("-", "_"))]
         if value is not None
     }

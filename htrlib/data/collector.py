@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Set, Tuple
 
+from htrlib.data.flat_outlines import unflattened
 from htrlib.data.pictures import picture_size
 from htrlib.data.samples import (
     Dataset,
@@ -165,10 +167,28 @@ class Collector:
             detail = f"{self._lines_outside} of {len(kept)} lines lie outside the page"
             self.note("lines of another picture", source, detail, skipped="page")
             return
+        kept = self._with_outlines(kept, size, source)
         boxes = [line.line.box for line in kept if line.line is not None]
         if paragraph is None and boxes:
             paragraph = union_of(boxes)
         self._add(PageSample(image, size, source, tuple(kept), paragraph, writer, split))
+
+    def _with_outlines(
+        self, lines: Sequence[LabeledLine], size: Size, source: str
+    ) -> List[LabeledLine]:
+        """The lines of a page, those with a flat outline mended, and noted."""
+        placed = [(index, line.line) for index, line in enumerate(lines) if line.line is not None]
+        mended = {
+            placed[number][0]: line
+            for number, line in unflattened([line for _, line in placed], size).items()
+        }
+        for index in mended:
+            detail = "takes the usual height of the page's lines"
+            self.note("flat outline", f"{source}#{lines[index].id or index}", detail)
+        return [
+            replace(line, line=mended[index]) if index in mended else line
+            for index, line in enumerate(lines)
+        ]
 
     def add_line(
         self,

@@ -17,6 +17,7 @@ from htrlib.geometry import Box, Point, Size
 
 _SYSTEM_FONTS = Path("/usr/share/fonts")
 _TEXT_FACES = ("DejaVuSans", "DejaVuSerif", "Liberation", "FreeSans", "FreeSerif", "NotoSans-")
+_NO_TEXT_FACES = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # a few signs, no letters
 Face = Optional[Path]  # None is the font that comes with Pillow
 
 
@@ -34,7 +35,11 @@ def printed_faces(folder: Optional[Path] = None) -> Tuple[Face, ...]:
     if matplotlib is not None and matplotlib.origin is not None:
         roots.append(Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf")
     found = [path for root in roots for path in root.rglob("*.ttf")]
-    faces = {path.name: path for path in found if path.name.startswith(_TEXT_FACES)}
+    faces = {
+        path.name: path
+        for path in found
+        if path.name.startswith(_TEXT_FACES) and not path.name.startswith(_NO_TEXT_FACES)
+    }
     return (None, *(faces[name] for name in sorted(faces)))
 
 

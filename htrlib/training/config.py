@@ -13,9 +13,17 @@ from htrlib.data.augment import LineAugmentation
 from htrlib.errors import ConfigError
 
 CHARSETS = ("extend", "keep", "data")
+LANGUAGE_MODELS = ("learn", "keep")
 
 # What may differ between a run and its continuation: none of it changes what a step does.
-FREE_ON_RESUME = ("epochs", "minutes", "patience", "workers", "checkpoint_minutes")
+FREE_ON_RESUME = (
+    "epochs",
+    "minutes",
+    "patience",
+    "language_model",
+    "workers",
+    "checkpoint_minutes",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class TrainerConfig:
         augmentation: how line pictures are changed; None leaves them as they are.
         charset: of the recognizer: "extend" adds the characters of the training data to those of
             `init`; "keep" has those of `init` alone; "data" has those of the training data alone.
+        language_model: of the bundle: "learn" adds the texts of the training data to that of
+            `init`, as much as suits the validation data; "keep" leaves it as it is.
         seed: of everything random.
         workers: processes that prepare batches; 0 does it between steps; None is half the cores.
         checkpoint_minutes: between checkpoints in the midst of an epoch.
@@ -65,6 +75,7 @@ class TrainerConfig:
     freeze_batch_statistics: bool = False
     augmentation: Optional[LineAugmentation] = field(default_factory=LineAugmentation)
     charset: str = "extend"
+    language_model: str = "learn"
     seed: int = 1
     workers: Optional[int] = None
     checkpoint_minutes: float = 5.0
@@ -76,8 +87,10 @@ class TrainerConfig:
             _check(name, getattr(self, name), "above 0", lambda value: value > 0)
         for name in ("flat", "average", "dropout"):
             _check(name, getattr(self, name), "from 0 to below 1", lambda value: 0 <= value < 1)
-        if self.charset not in CHARSETS:
-            raise ConfigError(f"charset is one of {', '.join(CHARSETS)}, found {self.charset!r}")
+        for name, choices in (("charset", CHARSETS), ("language_model", LANGUAGE_MODELS)):
+            if getattr(self, name) not in choices:
+                found = getattr(self, name)
+                raise ConfigError(f"{name} is one of {', '.join(choices)}, found {found!r}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainerConfig:

@@ -21,6 +21,7 @@ from htrlib.stages.best_path import best_path
 from htrlib.stages.recognition import log_probs_of
 from htrlib.training.charsets import change_charset, move_rows
 from htrlib.training.collecting import cut_lines
+from htrlib.training.language import running_texts
 from htrlib.training.line_batches import BatchPlan, LineBatches
 from htrlib.training.pictures import Pictures
 from htrlib.training.tasks import Parameters, Task
@@ -35,11 +36,18 @@ READ_TOGETHER = 64  # lines of the validation data
 
 
 class LineRecognitionTask(Task):
-    """Trains "line-recognition"."""
+    """Trains "line-recognition".
+
+    Attributes:
+        training_texts: what is written in the data to learn from, page by page.
+        validation_texts: the same, of the validation data.
+    """
 
     name = "line-recognition"
     criterion = "cer"
 
+    training_texts: List[str]
+    validation_texts: List[str]
     _batches: LineBatches
     _usable: List[int]
     _widths: Dict[bool, Tuple[int, ...]]
@@ -48,6 +56,8 @@ class LineRecognitionTask(Task):
 
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
         lines = _lines(train, "training")
+        self.training_texts = running_texts(train)
+        self.validation_texts = [] if validation is None else running_texts(validation)
         old = None if self.init is None else self.init.charset
         change = change_charset(old, (line.text for line in lines), self.config.charset)
         self.charset_change = change

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
@@ -12,6 +13,7 @@ import numpy as np
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
 from htrlib.errors import ConfigError, TrainingError
+from htrlib.language import NGramModel
 from htrlib.memory import keep_memory
 from htrlib.networks import mx
 from htrlib.networks.runner import context
@@ -22,6 +24,7 @@ from htrlib.training.config import TrainerConfig
 from htrlib.training.detection import WordDetectionTask
 from htrlib.training.distributed import Machines
 from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
+from htrlib.training.language import Learned, learn_language
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
 from htrlib.training.recognition import LineRecognitionTask
@@ -32,6 +35,7 @@ TASKS: Dict[str, Type[Task]] = {
     task.name: task
     for task in (ParagraphTask, LineSegmentationTask, WordDetectionTask, LineRecognitionTask)
 }
+LANGUAGE_MODEL = "language.lm"
 TUNING_LINES = 120  # of the validation data, that decoding is fitted to
 
 
@@ -153,7 +157,8 @@ class Trainer:
         Args:
             directory: of the bundle.
             name: of the bundle; by default the directory's.
-            refit: fit the weights and confidences of decoding to the validation lines.
+            refit: fit the weights and confidences of decoding to the validation lines, and add the
+                texts learned from to the language model, unless the configuration says to keep it.
         Raises:
             TrainingError: nothing has been trained.
             BundleError: the directory is there and is no bundle.
@@ -175,14 +180,22 @@ class Trainer:
         parameters[task.name] = {
             key: np.asarray(value) for key, value in task.exported(self._parameters).items()
         }
+        history = self._history()
         if refit and isinstance(task, LineRecognitionTask) and task.validates:
-            decoding = self._refitted(task, decoding)
+            options = DecodingOptions() if init is None else bundled_options(init)
+            learned = self._learned_language(task, options.language_model)
+            if learned is not None:
+                options = replace(options, language_model=learned.model)
+                extra, decoding = _with_model(learned.model, extra, decoding)
+                history["share_of_language_model"] = round(learned.share, 4)
+            said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
+            decoding, _ = tuning.refit(list(said), options, decoding)
         config = {
             "name": name or directory.resolve().name,
             "version": "1",
             "networks": networks,
             "decoding": decoding,
-            "training": self._history(),
+            "training": history,
         }
         write_bundle(directory, config, charset, parameters, extra)
 
@@ -213,11 +226,12 @@ class Trainer:
         networks = {other: dict(init.network_config(other)) for other in others}
         return networks, {other: init.stored_parameters(other) for other in others}
 
-    def _refitted(self, task: LineRecognitionTask, decoding: Mapping[str, Any]) -> Dict[str, Any]:
-        options = DecodingOptions() if self.init is None else bundled_options(self.init)
-        said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
-        section, _ = tuning.refit(list(said), options, decoding)
-        return section
+    def _learned_language(
+        self, task: LineRecognitionTask, base: Optional[NGramModel]
+    ) -> Optional[Learned]:
+        if self.config.language_model == "keep":
+            return None
+        return learn_language(task.training_texts, task.validation_texts, base)
 
     def _history(self) -> Dict[str, Any]:
         """Where the network comes from, for the bundle's configuration."""
@@ -241,6 +255,23 @@ def _failures_told() -> Iterator[None]:
             f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, smaller "
             "batches want less of it (batch_columns, or batch_crops for pages)"
         ) from error
+
+
+def _with_model(
+    model: NGramModel, files: Mapping[str, bytes], decoding: Mapping[str, Any]
+) -> Tuple[Dict[str, bytes], Dict[str, Any]]:
+    """A bundle's other files and decoding section, with this model for the one it reads with."""
+    models = dict(decoding.get("language_models", {}))
+    name = next(iter(models), "language")
+    old = models.pop(name, None)
+    kept = {
+        file: content for file, content in files.items() if file != old or old in models.values()
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, LANGUAGE_MODEL)
+        model.save(path)
+        kept[LANGUAGE_MODEL] = path.read_bytes()
+    return kept, {**decoding, "language_models": {name: LANGUAGE_MODEL, **models}}
 
 
 def _devices(device: Union[str, Sequence[str], None]) -> List[str]:

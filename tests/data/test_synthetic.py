@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.data.placement import Turn
@@ -205,3 +205,9 @@ def test_printed_fonts_of_a_folder_are_used():
     assert len(printed_faces(BUNDLED_FONTS)) == 1 + len(FONTS)
     (first,) = pages(1, {"printed": 1.0}, printed_fonts=BUNDLED_FONTS)
     assert first.printed
+
+
+def test_printed_faces_have_letters():
+    for face in printed_faces():
+        font = ImageFont.load_default(12) if face is None else ImageFont.truetype(str(face), 12)
+        assert font.getbbox("Name")[2] > 12, face

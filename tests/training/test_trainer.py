@@ -13,6 +13,7 @@ from htrlib.data import Dataset, LineSample
 from htrlib.data.augment import LineAugmentation
 from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
 from htrlib.networks import mx
+from htrlib.stages.decoding_options import bundled_options
 from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
 from htrlib.training.learner import Learner
 from htrlib.training.recognition import LineRecognitionTask
@@ -88,6 +89,28 @@ def test_fine_tuning_keeps_what_is_known_and_adds_new_characters(trained, traine
     assert result.charset.added
     assert result.charset.dropped == ()
     assert result.best == 0.0, "the rows of known characters have changed"
+
+
+def test_the_language_model_learns_the_texts_of_the_data(trained, trainer, lines, tmp_path):
+    path, known, _ = trained
+    init = load_bundle(path)
+    new = lines(4, seed=3, texts=["an old kraken", "a kraken", "the kraken", "no kraken"])
+    second = trainer(init=path, network=None)
+    second.fit(known + new, known + lines(1, seed=4, texts=["old kraken"]))
+    second.save(tmp_path / "learned")
+    learned = load_bundle(tmp_path / "learned")
+    assert 0 < learned.config["training"]["share_of_language_model"] <= 0.9
+    assert learned.decoding["language_models"] == {"language": "language.lm"}
+    before, after = (bundled_options(bundle).language_model for bundle in (init, learned))
+    assert after.score("a kraken") > before.score("a kraken") + 5
+
+    kept = trainer(replace(QUICK, language_model="keep"), init=path, network=None)
+    kept.fit(known + new, known + lines(1, seed=4, texts=["old kraken"]))
+    kept.save(tmp_path / "kept")
+    kept_bundle = load_bundle(tmp_path / "kept")
+    assert "share_of_language_model" not in kept_bundle.config["training"]
+    model = kept_bundle.file("language.lm").read_bytes()
+    assert model == init.file("language.lm").read_bytes()
 
 
 def test_characters_that_the_charset_must_not_take_in_are_counted(trained, trainer, lines):

@@ -1,0 +1,203 @@
+"""Mix two n-gram models into one that knows what either knows.
+
+The mixture is linear, and becomes one back-off model again: the n-grams of both models keep the
+mixed probability, all others are reached by backing off, with new weights. After A. Stolcke, 2002,
+"SRILM - An Extensible Language Modeling Toolkit", where it is `ngram -mix-lm`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.errors import ConfigError, LanguageModelError
+from htrlib.language.estimation import NEVER
+from htrlib.language.ngram import BEGIN, SPECIAL, Level, NGramModel
+
+ROUNDS = 30  # of looking for the best share; later ones change the third digit
+
+_Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Union:
+    """The n-grams of one length that either model has, sorted by parent, then symbol.
+
+    Attributes:
+        parents: (N,) index among the shorter n-grams of all symbols but the last.
+        symbols: (N,) the last symbol.
+        suffixes: (N,) index among the shorter n-grams of all symbols but the first.
+        found: for each model, (N,) its own index of the n-gram, or -1.
+    """
+
+    parents: _Ints
+    symbols: _Ints
+    suffixes: _Ints
+    found: Tuple[_Ints, _Ints]
+
+
+def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
+    """The model whose probabilities are `share` of the first's and the rest of the second's.
+
+    A character that one model does not know has no probability there.
+
+    Args:
+        share: of the first model, between 0 and 1.
+    Raises:
+        ConfigError: the share is none.
+        LanguageModelError: a model has an n-gram without that of all its symbols but the first.
+
+    >>> cats, dogs = (NGramModel.estimate([f"the {it} sat"], order=3) for it in ("cat", "dog"))
+    >>> both = mix(cats, dogs, 0.5)
+    >>> bool(both.score("cat") > dogs.score("cat") and both.score("dog") > cats.score("dog"))
+    True
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"the share of a model in a mixture lies between 0 and 1, found {share}")
+    models = (first, second)
+    characters = sorted({*first.characters, *second.characters})
+    vocabulary = (*SPECIAL, *characters)
+    ids = {symbol: index for index, symbol in enumerate(vocabulary)}
+    maps = tuple(np.array([ids[symbol] for symbol in model.vocabulary]) for model in models)
+    unions = [_unigrams(maps, len(vocabulary))]
+    for length in range(2, max(first.order, second.order) + 1):
+        unions.append(_longer(models, maps, unions, length, len(vocabulary)))
+    scores = tuple(_scores(model, unions, which) for which, model in enumerate(models))
+    mixed = [np.log(share * np.exp(a) + (1 - share) * np.exp(b) + 1e-99) for a, b in zip(*scores)]
+    mixed[0][ids[BEGIN]] = NEVER
+    return NGramModel(vocabulary, _levels(unions, mixed))
+
+
+def best_share(first: NGramModel, second: NGramModel, texts: Sequence[str]) -> float:
+    """The share of the first model in the mixture under which the texts are likeliest.
+
+    By expectation maximization. Characters that neither model knows say nothing.
+
+    Args:
+        texts: pieces of running text that neither model was estimated from.
+    Returns:
+        between 0 and 1; 0.5 where the texts say nothing.
+    """
+    known = {*first.characters, *second.characters}
+    counted = np.array([character in known for text in texts for character in text], dtype=bool)
+    if not counted.any():
+        return 0.5
+    one, other = (_probabilities(model, texts)[counted] for model in (first, second))
+    share = 0.5
+    for _ in range(ROUNDS):
+        share = float(np.mean(share * one / (share * one + (1 - share) * other)))
+    return share
+
+
+def _probabilities(model: NGramModel, texts: Sequence[str]) -> _Floats:
+    """Of each character; next to nothing where the model does not know it."""
+    scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
+    unknown = set(model.unknown("".join(texts)))
+    strange = np.array([character in unknown for text in texts for character in text], dtype=bool)
+    result: _Floats = np.where(strange, 0.0, np.exp(scores)) + 1e-99
+    return result
+
+
+def _unigrams(maps: Tuple[_Ints, ...], size: int) -> _Union:
+    found = []
+    for mapping in maps:
+        own = np.full(size, -1)
+        own[mapping] = np.arange(len(mapping))
+        found.append(own)
+    zeros = np.zeros(size, dtype=np.int64)
+    return _Union(zeros, np.arange(size), zeros, (found[0], found[1]))
+
+
+def _longer(
+    models: Tuple[NGramModel, ...],
+    maps: Tuple[_Ints, ...],
+    unions: Sequence[_Union],
+    length: int,
+    size: int,
+) -> _Union:
+    """The union of the n-grams of a length, those that are one shorter being known."""
+    shorter = unions[-1]
+    keys = [
+        _keys(*each, shorter.found[i], length, size) for i, each in enumerate(zip(models, maps))
+    ]
+    union = np.unique(np.concatenate(keys))
+    found = []
+    for own in keys:
+        indexes = np.full(len(union), -1)
+        indexes[np.searchsorted(union, own)] = np.arange(len(own))
+        found.append(indexes)
+    parents, symbols = np.divmod(union, size)
+    suffixes = symbols
+    if length > 2:
+        wanted = shorter.suffixes[parents] * size + symbols
+        have = shorter.parents * size + shorter.symbols
+        suffixes = np.minimum(np.searchsorted(have, wanted), len(have) - 1)
+        if not np.array_equal(have[suffixes], wanted):
+            raise LanguageModelError(
+                f"a model has {length}-grams without the {length - 1}-grams that end them; build "
+                "it again without dropping those"
+            )
+    return _Union(parents, symbols, suffixes, (found[0], found[1]))
+
+
+def _keys(model: NGramModel, mapping: _Ints, found: _Ints, length: int, size: int) -> _Ints:
+    """Parent and symbol, as one number, of each n-gram of a model, in the model's order."""
+    if length > model.order:
+        return np.zeros(0, dtype=np.int64)
+    above, level = model.levels[length - 2], model.levels[length - 1]
+    place = np.empty(len(above), dtype=np.int64)  # of the model's parents in the union
+    place[found[found >= 0]] = np.flatnonzero(found >= 0)
+    parents = np.repeat(place, np.diff(above.first_child))
+    keys: _Ints = parents * size + mapping[level.symbols]
+    return keys
+
+
+def _scores(model: NGramModel, unions: Sequence[_Union], which: int) -> List[_Floats]:
+    """A model's log-probability of each n-gram of the union, backing off where it has none."""
+    scores: List[_Floats] = []
+    for index, union in enumerate(unions):
+        found = union.found[which]
+        known = found >= 0
+        if index == 0:
+            values = np.full(len(found), -np.inf)
+        else:
+            contexts = unions[index - 1].found[which][union.parents]
+            weights = np.zeros(len(found))
+            if index <= model.order:
+                backoffs = model.levels[index - 1].backoffs
+                weights = np.where(contexts >= 0, backoffs[contexts], 0.0)
+            values = weights + scores[-1][union.suffixes]
+        if index < model.order:
+            values[known] = model.levels[index].log_probs[found[known]]
+        scores.append(values)
+    return scores
+
+
+def _levels(unions: Sequence[_Union], scores: Sequence[_Floats]) -> List[Level]:
+    levels = []
+    for index, union in enumerate(unions):
+        count = len(union.symbols)
+        children = np.zeros(count, dtype=np.int64)
+        backoffs = np.zeros(count)
+        if index + 1 < len(unions):
+            longer = unions[index + 1]
+            children = np.bincount(longer.parents, minlength=count)
+            sums = [
+                np.bincount(longer.parents, weights=np.exp(values), minlength=count)
+                for values in (scores[index + 1], scores[index][longer.suffixes])
+            ]
+            left = [np.maximum(1.0 - total, 1e-9) for total in sums]
+            backoffs = np.where(children > 0, np.log(left[0]) - np.log(left[1]), 0.0)
+        levels.append(
+            Level(
+                symbols=union.symbols.astype(np.int32),
+                first_child=np.concatenate(([0], np.cumsum(children))),
+                log_probs=scores[index].astype(np.float32),
+                backoffs=backoffs.astype(np.float32),
+            )
+        )
+    return levels

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from htrlib.data import page_xml
+from htrlib.data.flat_outlines import unflattened
+from htrlib.document import TextLine
+from htrlib.geometry import Polygon, Size
+
+SIZE = Size(400, 400)
+
+
+def outlined(base: float, ascent: float = 30.0, descent: float = 15.0) -> TextLine:
+    """A line whose baseline falls by 10 pixels."""
+    baseline = ((20.0, base), (200.0, base + 5), (380.0, base + 10))
+    polygon = Polygon(
+        tuple((x, y - ascent) for x, y in baseline)
+        + tuple((x, y + descent) for x, y in reversed(baseline))
+    )
+    return TextLine(polygon.box, polygon, baseline)
+
+
+LINES = [outlined(50), outlined(100, 32, 14), outlined(150), outlined(200, 28, 16)]
+
+
+def test_a_band_along_the_baseline_takes_the_usual_height_of_the_page() -> None:
+    lines = [*LINES[:2], outlined(250, 8, 0), *LINES[2:]]
+    mended = unflattened(lines, SIZE)
+    assert list(mended) == [2]
+    line = mended[2]
+    assert line.baseline == lines[2].baseline
+    assert line.polygon is not None and line.box == line.polygon.box
+    assert line.box.top == pytest.approx(250 - 30, abs=2)
+    assert line.box.bottom == pytest.approx(260 + 15, abs=2)
+
+
+def test_outlines_of_writing_stay() -> None:
+    assert unflattened([*LINES, outlined(250, 18, 8)], SIZE) == {}
+
+
+def test_few_outlines_do_not_tell_which_are_flat() -> None:
+    assert unflattened([*LINES[:2], outlined(250, 8, 0)], SIZE) == {}
+
+
+def test_lines_without_polygon_or_baseline_are_left_alone() -> None:
+    bare = replace(outlined(250, 8, 0), polygon=None)
+    alone = replace(outlined(300, 8, 0), baseline=None)
+    assert unflattened([*LINES, bare, alone], SIZE) == {}
+
+
+def test_a_band_stays_on_the_page() -> None:
+    mended = unflattened([*LINES, outlined(5, 4, 0), outlined(385, 4, 0)], SIZE)
+    assert mended[4].box.top == 0
+    assert mended[5].box.bottom == 400
+
+
+def test_a_baseline_straight_up_is_left_as_it_is() -> None:
+    upright = ((50.0, 300.0), (50.0, 350.0))
+    polygon = Polygon(((50.0, 300.0), (50.0, 350.0), (51.0, 300.0)))
+    assert unflattened([*LINES, TextLine(polygon.box, polygon, upright)], SIZE) == {}
+
+
+def test_adapters_mend_and_report_them(tmp_path: Path) -> None:
+    lines = [*LINES, outlined(250, 8, 0)]
+    Image.fromarray(np.full((400, 400), 200, np.uint8)).save(tmp_path / "a.png")
+
+    def points(pairs: object) -> str:
+        return " ".join(f"{x:g},{y:g}" for x, y in pairs)  # type: ignore[attr-defined]
+
+    rows = "".join(
+        f'<TextLine id="l{n}"><Coords points="{points(line.polygon.points)}"/>'
+        f'<Baseline points="{points(line.baseline)}"/>'
+        f"<TextEquiv><Unicode>words</Unicode></TextEquiv></TextLine>"
+        for n, line in enumerate(lines)
+        if line.polygon is not None
+    )
+    (tmp_path / "a.xml").write_text(
+        f'<PcGts xmlns="{page_xml.NAMESPACE}"><Page imageFilename="a.png" imageWidth="400" '
+        f'imageHeight="400"><TextRegion id="r">{rows}</TextRegion></Page></PcGts>'
+    )
+    dataset = page_xml.load(tmp_path / "a.xml")
+    assert dataset.report().mended == {"flat outline": 1}
+    assert dataset.problems[0].source == "a#l4"
+    place = dataset.pages[0].lines[4].line
+    assert place is not None and place.box.height > 45
