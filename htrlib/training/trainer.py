@@ -261,17 +261,12 @@ def _with_model(
     model: NGramModel, files: Mapping[str, bytes], decoding: Mapping[str, Any]
 ) -> Tuple[Dict[str, bytes], Dict[str, Any]]:
     """A bundle's other files and decoding section, with this model for the one it reads with."""
-    models = dict(decoding.get("language_models", {}))
-    name = next(iter(models), "language")
-    old = models.pop(name, None)
-    kept = {
-        file: content for file, content in files.items() if file != old or old in models.values()
-    }
+    models = dict(decoding.get("language_models", {})) or {"language": LANGUAGE_MODEL}
+    file = str(next(iter(models.values())))
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, LANGUAGE_MODEL)
+        path = Path(scratch, file)
         model.save(path)
-        kept[LANGUAGE_MODEL] = path.read_bytes()
-    return kept, {**decoding, "language_models": {name: LANGUAGE_MODEL, **models}}
+        return {**files, file: path.read_bytes()}, {**decoding, "language_models": models}
 
 
 def _devices(device: Union[str, Sequence[str], None]) -> List[str]:

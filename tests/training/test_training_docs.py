@@ -9,6 +9,7 @@ from PIL import Image
 
 from htrlib import TrainerConfig
 from htrlib.bundle import load_bundle
+from htrlib.stages.decoding_options import bundled_options
 from htrlib.training import trainer
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "training.md"
@@ -35,6 +36,7 @@ def test_the_python_examples_run(text, lines, tmp_path, monkeypatch, default_bun
     assert set(new.config["networks"]) == set(old.config["networks"])
     assert new.extra_files == old.extra_files
     assert new.decoding["language_models"] == old.decoding["language_models"]
+    assert bundled_options(new).language_model.characters
 
 
 def test_the_options_that_are_told_of_are_there(text):
