@@ -17,7 +17,7 @@ END = "</s>"
 UNKNOWN = "<unk>"
 SPECIAL = (UNKNOWN, BEGIN, END)
 
-_CONTEXTS_KEPT = 1 << 15  # about 1 kB each
+_CONTEXTS_KEPT = 1 << 13  # about 1 kB each; four times as many save an eighth of decoding
 
 
 @dataclass(frozen=True, eq=False)

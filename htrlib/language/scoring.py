@@ -15,7 +15,7 @@ recognizer trained on more letters still writes them."""
 Content = Any
 """What a state holds: hashable, and known to its scorer alone."""
 
-_STATES_KEPT = 1 << 15  # about 1 kB each
+_STATES_KEPT = 1 << 13  # about 1 kB each
 
 
 class State:
