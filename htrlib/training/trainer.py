@@ -24,7 +24,7 @@ from htrlib.training.config import TrainerConfig
 from htrlib.training.detection import WordDetectionTask
 from htrlib.training.distributed import Machines
 from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
-from htrlib.training.language import Learned, learn_language
+from htrlib.training.language import learn_language
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
 from htrlib.training.recognition import LineRecognitionTask
@@ -174,22 +174,19 @@ class Trainer:
         directory = Path(directory)
         directory.resolve().parent.mkdir(parents=True, exist_ok=True)
         networks, parameters = self._other_networks(task.name)
-        extra = {} if init is None else {f: init.file(f).read_bytes() for f in init.extra_files}
-        decoding = {} if init is None else dict(init.decoding)
+        extra: Mapping[str, bytes] = {}
+        decoding: Mapping[str, Any] = {}
+        if init is not None:
+            extra = {file: init.file(file).read_bytes() for file in init.extra_files}
+            decoding = init.decoding
         networks[task.name] = task.numbers()
         parameters[task.name] = {
             key: np.asarray(value) for key, value in task.exported(self._parameters).items()
         }
         history = self._history()
         if refit and isinstance(task, LineRecognitionTask) and task.validates:
-            options = DecodingOptions() if init is None else bundled_options(init)
-            learned = self._learned_language(task, options.language_model)
-            if learned is not None:
-                options = replace(options, language_model=learned.model)
-                extra, decoding = _with_model(learned.model, extra, decoding)
-                history["share_of_language_model"] = round(learned.share, 4)
-            said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
-            decoding, _ = tuning.refit(list(said), options, decoding)
+            extra, decoding, learned = self._refitted(task, extra, decoding)
+            history.update(learned)
         config = {
             "name": name or directory.resolve().name,
             "version": "1",
@@ -226,12 +223,23 @@ class Trainer:
         networks = {other: dict(init.network_config(other)) for other in others}
         return networks, {other: init.stored_parameters(other) for other in others}
 
-    def _learned_language(
-        self, task: LineRecognitionTask, base: Optional[NGramModel]
-    ) -> Optional[Learned]:
-        if self.config.language_model == "keep":
-            return None
-        return learn_language(task.training_texts, task.validation_texts, base)
+    def _refitted(
+        self, task: LineRecognitionTask, files: Mapping[str, bytes], decoding: Mapping[str, Any]
+    ) -> Tuple[Mapping[str, bytes], Mapping[str, Any], Dict[str, float]]:
+        """The other files and the decoding section, fitted; and what to remember of it."""
+        options = DecodingOptions() if self.init is None else bundled_options(self.init)
+        history = {}
+        if self.config.language_model == "learn":
+            learned = learn_language(
+                task.training_texts, task.validation_texts, options.language_model
+            )
+            if learned is not None:
+                options = replace(options, language_model=learned.model)
+                files, decoding = _with_model(learned.model, files, decoding)
+                history["share_of_language_model"] = round(learned.share, 4)
+        said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
+        decoding, _ = tuning.refit(list(said), options, decoding)
+        return files, decoding, history
 
     def _history(self) -> Dict[str, Any]:
         """Where the network comes from, for the bundle's configuration."""
