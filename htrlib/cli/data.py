@@ -22,7 +22,7 @@ from htrlib.data import (
 )
 from htrlib.data.pictures import file_stems
 from htrlib.errors import ConfigError, ImageError
-from htrlib.evaluation.inspection import draw_lines, draw_page
+from htrlib.evaluation.inspection import draw_line, draw_page, stacked
 
 _EXAMPLES = 3  # of each kind of problem
 _LABELS = ".labels.png"  # behind a page's name: the page's own picture may lie in the folder
@@ -134,9 +134,15 @@ def _draw(dataset: Dataset, count: int, seed: int, folder: Path) -> int:
         except ImageError as error:
             failed = True
             tqdm.write(f"htr: {error}", file=sys.stderr)
-    lines = [sample for sample in chosen if isinstance(sample, LineSample)]
-    if lines:
-        draw_lines(lines).save(folder / _SHEET)
+    rows = []
+    for line in (sample for sample in chosen if isinstance(sample, LineSample)):
+        try:
+            rows.append(draw_line(line))
+        except ImageError as error:
+            failed = True
+            print(f"htr: {error}", file=sys.stderr)
+    if rows:
+        stacked(rows).save(folder / _SHEET)
     return int(failed)
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from htrlib.bundle import load_bundle
 from htrlib.cli import datasets
 from htrlib.device import parse_device
+from htrlib.errors import ConfigError
 from htrlib.evaluation.evaluate import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
 from htrlib.evaluation.report import to_dict, to_text
 from htrlib.evaluation.worst_lines import write_worst_lines
@@ -126,6 +127,7 @@ def run(config: EvaluateConfig) -> int:
     """Read the data, tell what came of it, and return the exit status.
 
     Raises:
+        ConfigError: the worst lines would go into a folder that is not there.
         ConfigError, DatasetError: as for `htrlib.cli.datasets.load` and `evaluate_pages`.
         BundleError, DeviceError: as for `Bundle.network`.
         OSError: the worst lines cannot be written.
@@ -133,6 +135,8 @@ def run(config: EvaluateConfig) -> int:
     from htrlib.pipeline import Pipeline  # here, for `htr --help` does without MXNet
 
     parse_device(config.device)
+    if config.worst is not None:
+        _check_writable(config.worst)  # now, and not after all pages are read
     pipeline = Pipeline(bundle=load_bundle(config.bundle), device=config.device)
     format, path = config.data
     dataset = datasets.load(
@@ -150,3 +154,10 @@ def run(config: EvaluateConfig) -> int:
     if config.worst is not None:
         write_worst_lines(config.worst, evaluation)
     return int(bool(left_out))
+
+
+def _check_writable(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file")

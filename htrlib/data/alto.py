@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, is_rectangle
-from htrlib.data.pictures import find_picture, picture_size
+from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_points
 from htrlib.data.xml_pages import XmlFile, XmlForm, load_xml_pages
-from htrlib.errors import HtrError
 from htrlib.geometry import Point, Size
 
 FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
@@ -20,7 +20,8 @@ FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
 def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
     """The pages of an ALTO file, or of all below a folder.
 
-    Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size.
+    Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size;
+    a page that does not say it is left out.
     The labels of ``TAGREFS``, of a line and its block, become tags of the line.
 
     Args:
@@ -53,9 +54,20 @@ class _PageReader:
         stem, folders = self.file.path.stem, self.file.folders
         name = self.root.findtext("Description/sourceImageInformation/fileName", "").strip()
         picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
-        size = self.collector.picture(picture, self.source, self._stated(picture))
+        stated = self._stated()
+        unit = self.root.findtext("Description/MeasurementUnit", "pixel").strip()
+        in_pixels = unit == "pixel"
+        expected = Size(*map(round, stated)) if in_pixels and stated is not None else None
+        size = self.collector.picture(picture, self.source, expected)
         if size is None:
             return
+        if not in_pixels:
+            if stated is None:
+                detail = f"its coordinates are in {unit}; their scale is not known"
+                self.collector.note("page without a size", self.source, detail, skipped="page")
+                return
+            # What was measured fills the picture.
+            self.scale = (size.width / stated[0], size.height / stated[1])
         lines = [
             self._line(size, block, row)
             for block in self._blocks()
@@ -63,22 +75,10 @@ class _PageReader:
         ]
         self.collector.add_page(picture, size, self.source, lines)
 
-    def _stated(self, picture: Path) -> Optional[Size]:
-        """The size that the file says the picture has, where it says so in pixels.
-
-        In other units it gives the scale, so that what was measured fills the picture.
-        """
-        if "WIDTH" not in self.page.attrib or "HEIGHT" not in self.page.attrib:
-            return None
-        width, height = (float(self.page.attrib[key]) for key in ("WIDTH", "HEIGHT"))
-        if self.root.findtext("Description/MeasurementUnit", "pixel").strip() == "pixel":
-            return Size(round(width), round(height))
-        try:
-            size = picture_size(picture)
-        except (OSError, ValueError, HtrError):
-            return None  # The collector reports it.
-        self.scale = (size.width / width, size.height / height)
-        return None
+    def _stated(self) -> Optional[Tuple[float, float]]:
+        """Width and height of the page in the file's unit, where it says them: 0 says nothing."""
+        width, height = (float(self.page.get(key, 0)) for key in ("WIDTH", "HEIGHT"))
+        return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
 
     def _blocks(self) -> List[Element]:
         """The text blocks in reading order, those it leaves out at the end."""

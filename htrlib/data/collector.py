@@ -199,13 +199,24 @@ class Collector:
         page: Optional[str] = None,
         writer: Optional[str] = None,
         split: Optional[str] = None,
+        tags: Iterable[str] = (),
     ) -> None:
         """Add the picture of a single line, unless it has no text."""
         cleaned = clean_text(text)
         if not cleaned:
             self.note("line without text", source, skipped="line")
             return
-        self._add(LineSample(image, cleaned, source, page=page, writer=writer, split=split))
+        self._add(
+            LineSample(
+                image,
+                cleaned,
+                source,
+                page=page,
+                writer=writer,
+                split=split,
+                tags=tuple(tags),
+            )
+        )
 
     def dataset(self, path: Path) -> Dataset:
         """All that was added.

@@ -31,6 +31,7 @@ from htrlib.geometry import Box, Point, Size, union_of
 
 REJECTED = ("bad", "incorrect", "reject", "rejected")
 PRINTED = ("printed", "print", "machineprinted", "typed")
+_MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def load(
@@ -69,17 +70,21 @@ def load(
         reference = row.get("source-ref")
         if not isinstance(reference, str):
             raise AnnotationError('expected the key "source-ref" with a text', path, number)
-        if not reader.usable(reference, row):
-            continue
         try:
+            if not reader.usable(reference, row):
+                continue
             answers = _answers(row, attribute)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except _MALFORMED as error:
             raise AnnotationError(
                 f"{attribute!r} is not of a form that docs/training-data.md shows: {error!r}",
                 path,
                 number,
             ) from error
-        pages.setdefault(reference, []).extend(answers)
+        if answers:
+            pages.setdefault(reference, []).extend(answers)
+        else:
+            detail = f"{attribute!r} is a list without an answer"
+            reader.collector.note("not labeled", reference, detail, skipped="page")
     for reference, answers in pages.items():
         reader.add_page(reference, locate(path, reference, images), answers)
     return reader.collector.dataset(path)
@@ -109,8 +114,14 @@ class _Reader:
         self.collector = Collector()
 
     def usable(self, reference: str, row: Dict[str, Any]) -> bool:
-        """Whether a row holds a label that nobody rejected; notes why not."""
+        """Whether a row holds a label that nobody rejected; notes why not.
+
+        Raises:
+            ValueError: the label's metadata are not an object.
+        """
         metadata = row.get(f"{self.attribute}-metadata") or {}
+        if not isinstance(metadata, dict):
+            raise ValueError(f"expected an object as metadata, found {metadata!r}")
         if "failure-reason" in metadata:
             reason, detail = "labeling failed", str(metadata["failure-reason"])
         elif self.attribute not in row:
@@ -232,7 +243,7 @@ def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
         answers.append(
             _Answer(
                 texts=tuple(map(_marked, answer["texts"])) if "texts" in answer else None,
-                boxes=tuple((names[str(box["class_id"])], _edges(box)) for box in boxes),
+                boxes=tuple((str(names[str(box["class_id"])]), _edges(box)) for box in boxes),
                 size=None if size is None else Size(int(size["width"]), int(size["height"])),
                 writer=row.get("writer"),
                 split=row.get("split"),
@@ -244,8 +255,9 @@ def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
 def _marked(text: Mapping[str, Any]) -> MarkedText:
     number = text.get("line_num")
     number = None if number is None else str(number).strip()
+    content = text["text"]
     return MarkedText(
-        text=str(text["text"]),
+        text="" if content is None else str(content),
         points=tuple((float(point["x"]), float(point["y"])) for point in text.get("bb") or ()),
         line_number=int(number) if number else None,
         kind=str(text.get("type") or "handwritten"),

@@ -116,7 +116,13 @@ class _Reader:
                 image = folder / f"{source}.png"
                 if self.collector.picture(image, source) is not None:
                     self.collector.add_line(
-                        image, text, source, page=name, writer=writer, split=self.split
+                        image,
+                        text,
+                        source,
+                        page=name,
+                        writer=writer,
+                        split=self.split,
+                        tags=_tags(line),
                     )
 
     def report_unknown_ids(self) -> None:
@@ -139,7 +145,7 @@ class _Reader:
             yield line.attrib["id"], _text(line)
             return
         for word in line.iterfind("word"):
-            if line.get("segmentation") == "err":
+            if WRONG_SEGMENTATION in _tags(line):
                 self.collector.note(
                     "word of a line that is wrongly segmented", word.attrib["id"], skipped="line"
                 )
@@ -171,14 +177,13 @@ class _Reader:
         name = line.attrib["id"]
         box = _box(line)
         place = self.collector.text_line(size, name, box=None if box is None else box.as_tuple())
-        wrong = line.get("segmentation") == "err"
+        tags = _tags(line)
         words: List[LabeledWord] = []
-        for word in () if wrong else line.iterfind("word"):
+        for word in () if WRONG_SEGMENTATION in tags else line.iterfind("word"):
             part = _box(word)
             if part is not None:
                 checked = self.collector.box(size, word.attrib["id"], part.as_tuple())
                 words += [] if checked is None else [LabeledWord(_text(word), checked)]
-        tags = (WRONG_SEGMENTATION,) if wrong else ()
         return self.collector.line(_text(line), name, place, words=words, tags=tags, id=name)
 
 
@@ -189,6 +194,10 @@ def _form_of(name: str) -> str:
     ('a01-000u', 'a01-000u')
     """
     return "-".join(name.split("-")[:2])
+
+
+def _tags(line: Element) -> Tuple[str, ...]:
+    return (WRONG_SEGMENTATION,) if line.get("segmentation") == "err" else ()
 
 
 def _text(element: Element) -> str:

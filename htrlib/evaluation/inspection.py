@@ -55,23 +55,31 @@ def draw_lines(samples: Sequence[LineSample]) -> Image.Image:
     Raises:
         ImageError: a picture cannot be read.
     """
+    return stacked([draw_line(sample) for sample in samples])
+
+
+def draw_line(sample: LineSample) -> Image.Image:
+    """A line with its name above it and its text below: a row of `draw_lines`.
+
+    Returns:
+        an RGB picture.
+    Raises:
+        ImageError: the picture cannot be read.
+    """
     text, note = label_font(_TEXT), label_font(_NOTE)
-    rows = []
-    for sample in samples:
-        line = Image.fromarray(line_picture(sample.load_image(), sample)).convert("RGB")
-        line.thumbnail((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
-        width = max(line.width, text.getlength(sample.text), note.getlength(sample.source))
-        row = Image.new(
-            "RGB",
-            (math.ceil(width) + 2 * _GAP, line.height + 2 * _TEXT + _NOTE + 3 * _GAP),
-            _PAPER,
-        )
-        draw = ImageDraw.Draw(row)
-        draw.text((_GAP, _GAP), sample.source, fill=_FAINT, font=note)
-        row.paste(line, (_GAP, 2 * _GAP + _NOTE))
-        draw.text((_GAP, line.height + 2.5 * _GAP + _NOTE), sample.text, fill=_INK, font=text)
-        rows.append(row)
-    return _stacked(rows)
+    line = Image.fromarray(line_picture(sample.load_image(), sample)).convert("RGB")
+    line.thumbnail((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
+    width = max(line.width, text.getlength(sample.text), note.getlength(sample.source))
+    row = Image.new(
+        "RGB",
+        (math.ceil(width) + 2 * _GAP, line.height + 2 * _TEXT + _NOTE + 3 * _GAP),
+        _PAPER,
+    )
+    draw = ImageDraw.Draw(row)
+    draw.text((_GAP, _GAP), sample.source, fill=_FAINT, font=note)
+    row.paste(line, (_GAP, 2 * _GAP + _NOTE))
+    draw.text((_GAP, line.height + 2.5 * _GAP + _NOTE), sample.text, fill=_INK, font=text)
+    return row
 
 
 def line_picture(image: NDArray[np.uint8], sample: LineSample) -> NDArray[np.uint8]:
@@ -110,10 +118,10 @@ def _with_texts(picture: Image.Image, heading: str, texts: Sequence[str]) -> Ima
     draw.text((_GAP, _GAP), heading, fill=_FAINT, font=note)
     for number, row in enumerate(rows):
         draw.text((_GAP, 2 * _GAP + _NOTE + step * number), row, fill=_INK, font=font)
-    return _stacked([picture, sheet])
+    return stacked([picture, sheet])
 
 
-def _stacked(rows: Sequence[Image.Image]) -> Image.Image:
+def stacked(rows: Sequence[Image.Image]) -> Image.Image:
     """Pictures below each other, a rule between two."""
     width, height = max(row.width for row in rows), sum(row.height for row in rows)
     sheet = Image.new("RGB", (width, height), _PAPER)

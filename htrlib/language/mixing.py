@@ -17,6 +17,10 @@ from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.estimation import NEVER
 from htrlib.language.ngram import BEGIN, SPECIAL, Level, NGramModel
 
+LEAST_LEFT = 0.005
+"""Of a context's probability, at the least, for symbols that never followed it. The compact form of
+a model has scores rounded to 256 values, so that what they leave may come out below zero."""
+
 ROUNDS = 30  # of looking for the best share; later ones change the third digit
 
 _Ints = NDArray[np.int64]
@@ -190,8 +194,9 @@ def _levels(unions: Sequence[_Union], scores: Sequence[_Floats]) -> List[Level]:
                 np.bincount(longer.parents, weights=np.exp(values), minlength=count)
                 for values in (scores[index + 1], scores[index][longer.suffixes])
             ]
-            left = [np.maximum(1.0 - total, 1e-9) for total in sums]
-            backoffs = np.where(children > 0, np.log(left[0]) - np.log(left[1]), 0.0)
+            left = [np.maximum(1.0 - total, LEAST_LEFT) for total in sums]
+            ratio = np.log(left[0]) - np.log(left[1])
+            backoffs = np.where(children > 0, np.minimum(ratio, 0.0), 0.0)
         levels.append(
             Level(
                 symbols=union.symbols.astype(np.int32),

@@ -8,6 +8,7 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from htrlib.bundle import Bundle
 from htrlib.document import TextLine
@@ -89,7 +90,7 @@ def detect_words(
     pixels = network_input(ink)
     logits, offsets = run_all(bundle.network(NETWORK, device), pixels)
     config = SsdConfig.from_dict(bundle.network_config(NETWORK))
-    scores = 1.0 / (1.0 + np.exp(logits[0, :, 0] - logits[0, :, 1]))  # softmax of two classes
+    scores = expit(logits[0, :, 1] - logits[0, :, 0])  # softmax of two classes
     likely = np.flatnonzero(scores >= CONFIDENT)
     boxes = decode_boxes(offsets[0, likely], anchor_boxes(config, *pixels.shape[2:])[likely])
     boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))

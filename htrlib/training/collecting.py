@@ -56,7 +56,7 @@ def cut_lines(
         height,
         margin,
         marked,
-        [(_identity(s.image), s.source, repr(s.line)) for s in lines],
+        [(_identity(s.image), s.source, s.text, repr(s.line)) for s in lines],
     )
     return _collect(path, facts, groups, cut, "cutting lines")
 
@@ -84,7 +84,11 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
         scale = min(1.0, (LARGEST_PAGE / image.size) ** 0.5)
         return [(_shrunk(image, scale), (index, scale))], []
 
-    facts = (FORM, LARGEST_PAGE, [(_identity(page.image), page.source) for page in pages])
+    facts = (
+        FORM,
+        LARGEST_PAGE,
+        [(_identity(page.image), page.source, page.size, repr(page.lines)) for page in pages],
+    )
     return _collect(path, facts, list(enumerate(pages)), keep, "opening pages")
 
 

@@ -23,14 +23,17 @@ class Learned(NamedTuple):
 
 
 def running_texts(dataset: Dataset) -> List[str]:
-    """The texts of pages, and of lines cut from one page, each as one piece; the same one once."""
-    pieces: Dict[str, List[str]] = {}
+    """The texts of pages, and of lines cut from one page, each as one piece; the same one once.
+
+    Data that is given several times, to weigh more, says the same each time.
+    """
+    pieces: Dict[str, Dict[str, str]] = {}
     for sample in dataset:
         if isinstance(sample, PageSample):
-            pieces.setdefault(sample.source, []).extend(line.text for line in sample.lines)
+            pieces[sample.source] = {str(n): line.text for n, line in enumerate(sample.lines)}
         else:
-            pieces.setdefault(sample.page or sample.source, []).append(sample.text)
-    texts = [normalize(" ".join(line for line in lines if line)) for lines in pieces.values()]
+            pieces.setdefault(sample.page or sample.source, {})[sample.source] = sample.text
+    texts = [normalize(" ".join(filter(None, lines.values()))) for lines in pieces.values()]
     return [text for text in dict.fromkeys(texts) if text]
 
 

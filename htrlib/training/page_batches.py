@@ -66,11 +66,11 @@ class CropBatches(ABC):
         """A random square of a page: "ink" (1, S, S) uint8, and what is to be found there."""
 
     def plan(self, epoch: int) -> List[CropPlan]:
-        """The batches of an epoch; the last is filled up with crops of the epoch's start."""
+        """The batches of an epoch; the last is filled up with crops from the epoch's start on."""
         pairs = [(page, n) for page, count in enumerate(self.crops) for n in range(count)]
         order = np.random.default_rng((self.seed, epoch)).permutation(len(pairs)).tolist()
-        order += order[: -len(order) % self.rows]
-        starts = range(0, len(order) - self.rows + 1, self.rows)
+        starts = range(0, len(order), self.rows)
+        order = np.resize(order, len(starts) * self.rows).tolist()
         return [
             CropPlan(epoch, tuple(pairs[index] for index in order[at : at + self.rows]))
             for at in starts

@@ -194,8 +194,9 @@ class LineRecognitionTask(Task):
         if pictures is None or charset is None:
             return
         reader = self.reader(parameters, device)
-        step = 1 if most is None else max(1, len(pictures) // most)
-        chosen = sorted(range(0, len(pictures), step), key=lambda index: pictures.shapes[index][1])
+        count = len(pictures) if most is None else min(most, len(pictures))
+        spread = np.linspace(0, len(pictures) - 1, count).round().astype(int).tolist()
+        chosen = sorted(spread, key=lambda index: pictures.shapes[index][1])
         for start in range(0, len(chosen), READ_TOGETHER):
             members = chosen[start : start + READ_TOGETHER]
             inks = [pictures[index] for index in members]

@@ -49,6 +49,7 @@ class Run:
         self._asked_to_stop = False
         self._stop = ""
         self._saved = time.monotonic()
+        self._clock = 0.0  # seconds of training, the first machine's, which all go by
         self._columns = self._span = 0.0  # since the last report, over epochs
         self._waited = 0.0
 
@@ -67,6 +68,7 @@ class Run:
         try:
             self._check(numbers["identity"])
             self.progress = Progress(**numbers["progress"])
+            self._clock = self.progress.seconds
         except (KeyError, TypeError) as error:
             raise TrainingError(
                 f"{self._directory / LAST} is of another version of htrlib ({error}); name another "
@@ -105,7 +107,7 @@ class Run:
             return True
         if progress.epoch >= config.epochs:
             self._stop = "epochs"
-        elif config.minutes is not None and progress.minutes >= config.minutes:
+        elif config.minutes is not None and self._clock >= 60 * config.minutes:
             self._stop = "minutes"
         elif (
             config.patience is not None
@@ -125,7 +127,8 @@ class Run:
         for plan, batch in self._loader.batches(todo):
             self._columns += float(batch.pop("columns").sum())
             rate = self._rate(progress.batch / len(plans))
-            asked = (float(self._asked_to_stop), progress.seconds)
+            clock_told = progress.seconds if machines.rank == 0 else 0.0
+            asked = (float(self._asked_to_stop), clock_told)
             sums = self._learner.step(batch, progress.step, rate, asked)
             self._settle()
             self._pending = (sums, (progress.epoch, progress.batch, plan))
@@ -148,7 +151,7 @@ class Run:
         config, progress = self._config, self.progress
         done = (progress.epoch + share) / config.epochs
         if config.minutes is not None:
-            done = max(done, progress.minutes / config.minutes)
+            done = max(done, self._clock / (60 * config.minutes))
         fall = min(1.0, max(0.0, (done - config.flat) / (1 - config.flat)))
         rise = min(1.0, (progress.step + 1) / max(1, config.warmup))
         return config.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * fall))
@@ -166,13 +169,14 @@ class Run:
         self._pending = None
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise NonFiniteLossError(epoch, batch, self._task.samples(plan))
+        self._clock = seconds
         self.progress.loss += loss
         self.progress.rows += rows
         self._log.advance(loss / rows)
         minutes = self._config.minutes
         if asked:
             self._stop = "interrupted"
-        elif minutes is not None and seconds / self._machines.count >= 60 * minutes:
+        elif minutes is not None and self._clock >= 60 * minutes:
             self._stop = "minutes"
 
     def _report(self, rate: float) -> None:
@@ -203,8 +207,9 @@ class Run:
         average = self._learner.average()
         if self._task.validates and self._machines.rank == 0:
             scores = self._task.score(average, self._device)
-        scores = json.loads(self._machines.tell(json.dumps(scores)))
         progress.seconds += time.monotonic() - start
+        told = self._machines.tell(json.dumps([scores, progress.seconds]))
+        scores, self._clock = json.loads(told)
         values: Dict[str, float] = {
             "epoch": progress.epoch,
             "step": progress.step,

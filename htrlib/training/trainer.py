@@ -81,6 +81,10 @@ class Trainer:
         ConfigError: there is no such task.
         BundleError: `init` cannot be read.
 
+    Attributes:
+        first: of several machines, this is the one that writes; known after `fit`.
+        result: of the last `fit`.
+
     >>> trainer = Trainer("line-recognition", init="english")   # doctest: +SKIP
     >>> trainer.fit(train, validation)                          # doctest: +SKIP
     >>> trainer.save("my-bundle")                               # doctest: +SKIP
@@ -107,6 +111,7 @@ class Trainer:
         self._task_name, self._network = task, dict(network or {})
         self._task: Optional[Task] = None
         self._parameters: Parameters = {}
+        self.first = True
         self.result: Optional[TrainingResult] = None
 
     def fit(self, train: Dataset, validation: Optional[Dataset] = None) -> TrainingResult:
@@ -126,6 +131,7 @@ class Trainer:
         """
         keep_memory()
         machines = distributed.join()
+        self.first = machines.rank == 0
         contexts = _contexts(self._devices)
         task = self._prepared(train, validation, machines, len(contexts))
         log = Log(self.directory if machines.rank == 0 else None)
@@ -154,6 +160,8 @@ class Trainer:
     ) -> None:
         """Write a complete bundle: this network, and the other parts of `init`.
 
+        Of several machines the first writes; the others do nothing.
+
         Args:
             directory: of the bundle.
             name: of the bundle; by default the directory's.
@@ -165,6 +173,8 @@ class Trainer:
         """
         if self._task is None or self.result is None:
             raise TrainingError("nothing has been trained yet: call fit first")
+        if not self.first:
+            return
         task, init = self._task, self.init
         charset = task.charset
         if charset is None:

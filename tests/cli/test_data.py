@@ -16,6 +16,13 @@ def htr(*arguments: object) -> int:
     return main(["data", *map(str, arguments)])
 
 
+def write_lines(folder: Path, names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.effect_noise((90, 30), 40).save(folder / f"{name}.jpg")
+        (folder / f"{name}.gt.txt").write_text(f"line {name}")
+
+
 def test_inspect_tells_what_is_there_and_what_is_not(tmp_path: Path, capsys: Any) -> None:
     assert htr("inspect", "pages_json", write_pages(tmp_path)) == 0
     out, err = capsys.readouterr()
@@ -42,12 +49,37 @@ def test_inspect_draws_the_same_samples_for_the_same_seed(tmp_path: Path, capsys
 
 
 def test_inspect_draws_single_lines_on_one_sheet(tmp_path: Path, capsys: Any) -> None:
-    for name in "ab":
-        Image.new("L", (90, 30), 255).save(tmp_path / f"{name}.png")
-        (tmp_path / f"{name}.gt.txt").write_text(f"line {name}")
+    write_lines(tmp_path, "ab")
     output = tmp_path / "out"
     assert htr("inspect", "lines", tmp_path, "--samples", 9, "--output", output) == 0
     assert [path.name for path in output.iterdir()] == ["lines.png"]
+
+
+def test_inspect_goes_on_after_a_line_that_cannot_be_drawn(tmp_path: Path, capsys: Any) -> None:
+    heights = {}
+    for names in ("abc", "ac"):
+        folder, output = tmp_path / names, tmp_path / f"{names}-out"
+        write_lines(folder, names)
+        if "b" in names:
+            damage(folder / "b.jpg")
+        status = htr("inspect", "lines", folder, "--samples", 9, "--output", output)
+        assert status == int("b" in names)
+        with Image.open(output / "lines.png") as sheet:
+            heights[names] = sheet.height
+    assert heights["abc"] == heights["ac"]
+    err = capsys.readouterr().err
+    assert err.startswith("htr: ")
+    assert "b.jpg" in err
+    assert err.count("\n") == 1
+
+
+def test_inspect_draws_no_sheet_where_no_line_can_be_drawn(tmp_path: Path, capsys: Any) -> None:
+    write_lines(tmp_path, "a")
+    damage(tmp_path / "a.jpg")
+    output = tmp_path / "out"
+    assert htr("inspect", "lines", tmp_path, "--samples", 1, "--output", output) == 1
+    assert list(output.iterdir()) == []
+    assert "a.jpg" in capsys.readouterr().err
 
 
 def test_inspect_goes_on_after_a_page_that_cannot_be_drawn(tmp_path: Path, capsys: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from htrlib.bundle import load_bundle
+from htrlib.cli import datasets
 from htrlib.cli.main import main
 from htrlib.document import LogProbs, TextLine
 from htrlib.geometry import Box
@@ -81,6 +82,28 @@ def test_worst_lines_are_written(htr: Run, tmp_path: Path, capsys: Any) -> None:
     worst = tmp_path / "worst.html"
     assert htr("--data", "pages_json", write_pages(tmp_path), "--worst", worst) == 0
     assert "one.jpg#1" in worst.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("worst", "message"),
+    [("no/worst.html", "no/worst.html: there is no folder no"), (".", ". is a folder")],
+)
+def test_where_the_worst_lines_cannot_go_is_told_before_anything_is_read(
+    htr: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    worst: str,
+    message: str,
+) -> None:
+    read = []
+    monkeypatch.setattr(datasets, "load", lambda *args, **options: read.append(args))
+    monkeypatch.chdir(tmp_path)
+    assert htr("--data", "pages_json", write_pages(tmp_path), "--worst", worst) == 2
+    out, err = capsys.readouterr()
+    assert (out, read) == ("", [])
+    assert err.startswith(f"htr: {message}")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from htrlib import data
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Box
+from htrlib.geometry import Box, Size
 
 HEAD = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v{version}#">
 <Description><MeasurementUnit>{unit}</MeasurementUnit>
@@ -83,6 +83,39 @@ def test_other_units_are_scaled_to_the_picture(tmp_path, make_picture):
     (found,) = data.load("alto", write(tmp_path / "a.xml", body))[0].lines
     assert found.line.box == Box(10, 20, 90, 40)
     assert found.line.baseline == ((10, 35), (90, 35))
+
+
+@pytest.mark.parametrize("unit", ["mm10", "inch1200"])
+@pytest.mark.parametrize(
+    "size", ['WIDTH="0" HEIGHT="1000"', 'WIDTH="2000" HEIGHT="0"', 'WIDTH="2000"', ""]
+)
+def test_a_page_whose_scale_is_not_known_is_left_out(tmp_path, make_picture, unit, size):
+    make_picture("a.png")
+    body = block("b", line("l", string("a")))
+    write(tmp_path / "a.xml", document(body))
+    write(tmp_path / "b.xml", document(body, unit=unit, size=size))
+    dataset = data.load("alto", tmp_path)
+    assert [page.source for page in dataset] == ["a"]
+    assert dataset.report().skipped == {"page without a size": 1}
+    assert unit in str(dataset.problems[0])
+
+
+def test_a_missing_picture_is_told_before_a_missing_size(tmp_path, make_picture):
+    make_picture("a.png")
+    write(tmp_path / "a.xml", document(block("b", line("l", string("a")))))
+    gone = document("", unit="mm10", size='WIDTH="0" HEIGHT="0"').replace("a.png", "gone.png")
+    write(tmp_path / "b.xml", gone)
+    assert data.load("alto", tmp_path).report().skipped == {"missing image": 1}
+
+
+@pytest.mark.parametrize(
+    "size", ['WIDTH="0" HEIGHT="0"', 'WIDTH="0" HEIGHT="100"', 'WIDTH="inf" HEIGHT="1"']
+)
+def test_a_size_in_pixels_that_says_nothing_is_not_compared(tmp_path, make_picture, size):
+    make_picture("a.png")
+    body = block("b", line("l", string("a")))
+    (page,) = data.load("alto", write(tmp_path / "a.xml", document(body, size=size)))
+    assert (page.size, page.lines[0].line.box) == (Size(200, 100), Box(10, 20, 90, 40))
 
 
 def test_blocks_come_in_reading_order(tmp_path, make_picture):

@@ -48,6 +48,17 @@ def test_the_second_sample_of_an_id_is_left_out(make_picture):
     assert dataset.report().skipped == {"duplicate id": 1}
 
 
+def test_a_single_line_keeps_what_is_said_about_it(make_picture):
+    collector = Collector()
+    image = make_picture("a.png")
+    collector.add_line(
+        image, " a  b", "a", page="p", writer="w", split="dev", tags=(tag for tag in "xy")
+    )
+    (line,) = collector.dataset(image).lines
+    assert (line.text, line.page, line.writer, line.split) == ("a b", "p", "w", "dev")
+    assert line.tags == ("x", "y")
+
+
 @pytest.mark.parametrize(
     ("edges", "expected", "reason"),
     [

@@ -112,6 +112,7 @@ def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
     texts = [
         text("header", 10, 0, kind="printed"),
         text(" ", 10, 0),
+        text(None, 10, 0),
         {"text": "no box", "line_num": 1, "type": "handwritten"},
         text("outside", 500, 0),
         text("by itself", 10, 60, line=""),
@@ -121,7 +122,7 @@ def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
     assert dataset[0].text == "good\nby itself"
     assert dataset.report().skipped == {
         "printed text": 1,
-        "line without text": 1,
+        "line without text": 2,
         "text without a box": 1,
         "text without a usable box": 1,
     }
@@ -148,6 +149,23 @@ def test_failed_rejected_and_unlabeled_rows_are_reported(tmp_path, make_picture)
     }
     assert "too large" in str(dataset.problems[0])
     assert len(data.load("ground_truth", path, rejected=["ugly"])) == 2
+
+
+@pytest.mark.parametrize("label", [[], "[]"])
+def test_a_list_without_an_answer_is_reported_as_not_labeled(tmp_path, make_picture, label):
+    make_picture("a.png")
+    make_picture("b.png")
+    unlabeled = {**custom(reference="b.png"), "label": label}
+    dataset = data.load("ground_truth", write(tmp_path, custom(text("a", 0, 0)), unlabeled))
+    assert [page.source for page in dataset] == ["a.png"]
+    assert dataset.report().skipped == {"not labeled": 1}
+    assert "b.png" in str(dataset.problems[0])
+
+
+def test_a_list_without_an_answer_leaves_other_workers_answers(tmp_path, make_picture):
+    make_picture("a.png")
+    path = write(tmp_path, {**custom(), "label": []}, custom(text("a", 0, 0)))
+    assert data.load("ground_truth", path)[0].text == "a"
 
 
 def test_boxes_give_paragraph_lines_and_words(tmp_path, make_picture):
@@ -178,6 +196,15 @@ def test_other_class_names_are_mapped_or_reported(tmp_path, make_picture):
     make_picture("a.png")
     row = boxed(("Zeile", 0, 0, 9, 9), ("stamp", 9, 9, 9, 9), names=("Zeile", "stamp"))
     dataset = data.load("ground_truth", write(tmp_path, row), classes={"Zeile": "line"})
+    assert len(dataset[0].lines) == 1
+    assert dataset.report().skipped == {"class that is neither paragraph, line nor word": 1}
+
+
+def test_a_class_whose_name_is_a_number_is_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    row = boxed(("line", 0, 0, 9, 9), (7, 9, 9, 9, 9), names=("line", 7))
+    row["label-metadata"]["class-map"]["1"] = 7
+    dataset = data.load("ground_truth", write(tmp_path, row))
     assert len(dataset[0].lines) == 1
     assert dataset.report().skipped == {"class that is neither paragraph, line nor word": 1}
 
@@ -238,6 +265,13 @@ def test_a_missing_picture_is_reported(tmp_path, make_picture):
             json.dumps({**custom(), "source-ref": "b.png", "label": {"texts": [{"bb": []}]}}),
             "line 3: .*'text'",
         ),
+        (json.dumps({**custom(), "label-metadata": 5}), "line 3: .*metadata, found 5"),
+        (
+            json.dumps({**custom(), "label-metadata": "failure-reason"}),
+            "line 3: .*metadata, found 'failure-reason'",
+        ),
+        (json.dumps({**custom(), "label-metadata": [1]}), r"line 3: .*metadata, found \[1\]"),
+        (json.dumps(boxed(size=(float("inf"), 1))), "line 3: .*infinity"),
     ],
 )
 def test_errors_name_the_line(tmp_path, make_picture, line, message):

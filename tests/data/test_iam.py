@@ -115,6 +115,11 @@ def test_lines_have_their_own_pictures(iam):
     assert dataset[1].load_image().shape == (20, 40)
 
 
+def test_line_pictures_say_whether_their_segmentation_is_wrong(iam):
+    dataset = data.load("iam", iam, level="lines")
+    assert [line.tags for line in dataset] == [(), ("segmentation-err",), (), ()]
+
+
 def test_words_of_well_segmented_lines_have_their_own_pictures(iam):
     (iam / "words" / "a01" / "a01-000u" / "a01-000u-00-02.png").write_bytes(b"")
     dataset = data.load("iam", iam, level="words")

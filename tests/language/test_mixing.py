@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import List
 
 import numpy as np
@@ -38,7 +39,24 @@ def test_every_mixed_distribution_sums_to_one(
     ]
     mixed = mix(models[0], models[1], share)
     row = mixed.row(mixed.context(before)).astype(np.float64)
-    assert np.exp(row).sum() == pytest.approx(1.0, abs=1e-4)
+    assert np.exp(row).sum() == pytest.approx(1.0, abs=0.01)
+
+
+def test_rounded_scores_shut_nothing_out_that_did_not_follow_before(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    words = ["".join(rng.choice(list("abcdefgh"), rng.integers(1, 7))) for _ in range(300)]
+    text = " ".join(words[int(300 * rng.random() ** 3)] for _ in range(6000))
+    NGramModel.estimate([text], order=5).save(tmp_path / "rounded.lm")
+    rounded = NGramModel.load(tmp_path / "rounded.lm")
+    assert any(len(level) > 256 for level in rounded.levels), "nothing was rounded"
+    mixed = mix(NGramModel.estimate(SEA, order=5), rounded, 0.02)
+    backoffs = np.concatenate([level.backoffs for level in mixed.levels])
+    assert backoffs.min() > -6.0
+    assert backoffs.max() <= 0.0
+    for end in range(200, 600):
+        row = mixed.row(mixed.context(text[end - 5 : end])).astype(np.float64)
+        assert row.max() <= 0.0
+        assert np.exp(row).sum() == pytest.approx(1.0, abs=0.1)
 
 
 def test_what_either_model_has_seen_has_the_mixed_probability() -> None:

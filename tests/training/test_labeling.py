@@ -73,6 +73,16 @@ def test_batches_are_those_of_the_seed(bundle, tmp_path):
     assert made["labels"].any()
 
 
+@pytest.mark.parametrize("crops", [1, 3, 5])
+def test_a_batch_larger_than_all_crops_together_is_filled_up(bundle, tmp_path, crops):
+    config = replace(CONFIG, batch_crops=16, crops_per_page=crops)
+    task = LineSegmentationTask(config, load_bundle(bundle), {})
+    task.prepare(Dataset((make_page(1, "a"),)), Dataset((make_page(2, "b"),)), tmp_path)
+    (plan,) = task.plan(0, True)
+    assert len(plan.crops) == 16
+    assert {number for _, number in plan.crops} == set(range(crops))
+
+
 def test_a_page_that_comes_several_times_is_kept_once_and_seen_as_often(bundle, tmp_path):
     page, other = make_page(0, "0"), make_page(1, "1")
     task = LineSegmentationTask(CONFIG, load_bundle(bundle), {})

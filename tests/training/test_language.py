@@ -27,7 +27,9 @@ def test_lines_of_a_page_run_on_and_the_same_text_counts_once() -> None:
         line("alone", "c"),
         line("alone", "d"),
     )
-    assert running_texts(Dataset(samples)) == ["three four", "one two", "alone"]
+    texts = ["three four", "one two", "alone"]
+    assert running_texts(Dataset(samples)) == texts
+    assert running_texts(Dataset(samples) + Dataset(samples)) == texts
 
 
 def test_texts_like_the_validation_data_are_learned() -> None:

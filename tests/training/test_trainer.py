@@ -14,7 +14,9 @@ from htrlib.data.augment import LineAugmentation
 from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
 from htrlib.networks import mx
 from htrlib.stages.decoding_options import bundled_options
+from htrlib.training import distributed
 from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
+from htrlib.training.distributed import Machines
 from htrlib.training.learner import Learner
 from htrlib.training.recognition import LineRecognitionTask
 
@@ -294,6 +296,43 @@ def test_the_best_of_a_training_that_was_removed_is_not_taken_for_this_ones(
     (tmp_path / "run" / "last.npz").unlink()
     trainer(replace(QUICK, seed=2)).fit(lines(8))
     assert not (tmp_path / "run" / "best.npz").exists()
+
+
+def test_of_several_machines_the_first_alone_writes_the_bundle(trainer, lines, tmp_path):
+    second = trainer()
+    second.fit(lines(8))
+    assert second.first
+    second.first = False
+    second.save(tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_machines_go_by_the_clock_of_the_first(trainer, lines, monkeypatch):
+    class Second(Machines):
+        rank, count, steps = 1, 2, 0
+
+        def reduce(self, vector):
+            self.steps += 1
+            vector = vector.copy()
+            vector[-1] += 60 * 57.0 if self.steps < 6 else 60 * 61.0
+            return vector
+
+        def tell(self, text):
+            return json.dumps([{}, 60 * 57.0]) if text.startswith("[") else text
+
+    rates = []
+    step = Learner.step
+
+    def watched(self, batch, number, rate, extra):
+        rates.append(rate)
+        return step(self, batch, number, rate, extra)
+
+    monkeypatch.setattr(distributed, "join", Second)
+    monkeypatch.setattr(Learner, "step", watched)
+    result = trainer(replace(QUICK, epochs=1000, minutes=60.0)).fit(lines(8))
+    assert result.reason == "minutes"
+    assert 6 <= len(rates) <= 8
+    assert rates[-1] < 0.1 * max(rates), "its hour is nearly over"
 
 
 def test_a_failure_of_mxnet_is_told_in_a_line(trainer, lines, monkeypatch):
