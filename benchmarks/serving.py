@@ -37,7 +37,7 @@ REST_SECONDS = 2.0
 
 @dataclass
 class Load:
-    """What clients saw."""
+    """What clients saw; the latencies are those of pages that were read."""
 
     latencies: List[float] = field(default_factory=list)
     failed: List[str] = field(default_factory=list)
@@ -124,11 +124,11 @@ def ask(port: int, page: Path) -> str:
             client.request("POST", "/invocations", page.read_bytes(), {"Content-Type": kind})
             reply = client.getresponse()
             body = reply.read()
-    except OSError as error:
+        if reply.status != http.HTTPStatus.OK:
+            return f"{reply.status} {body[:200]!r}"
+        return "" if "lines" in json.loads(body) else "no lines"
+    except (OSError, http.client.HTTPException, ValueError, TypeError) as error:
         return repr(error)
-    if reply.status != http.HTTPStatus.OK:
-        return f"{reply.status} {body[:200]!r}"
-    return "" if "lines" in json.loads(body) else "no lines"
 
 
 def load(port: int, paths: List[Path], clients: int, seconds: float, requests: int) -> Load:
@@ -146,9 +146,10 @@ def load(port: int, paths: List[Path], clients: int, seconds: float, requests: i
             start = time.perf_counter()
             problem = ask(port, page)
             with lock:
-                seen.latencies.append(time.perf_counter() - start)
                 if problem:
                     seen.failed.append(problem)
+                else:
+                    seen.latencies.append(time.perf_counter() - start)
 
     start = time.perf_counter()
     threads = [threading.Thread(target=client) for _ in range(clients)]
@@ -189,9 +190,12 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
     }
     with served(workers, paths[0]) as (pid, port, first):
         print(f"start to first answer: {first:.1f} s")
-        load(port, paths, args.clients, args.seconds / 4, 0)  # all workers are warm then
+        warm_up = load(port, paths, args.clients, args.seconds / 4, 0)
         with watched(pid) as busy:
             seen = load(port, paths, args.clients, args.seconds, 0)
+        seen.failed += warm_up.failed
+        if len(seen.latencies) < 2:
+            raise SystemExit(f"hardly a page was read: {seen.failed[:5]}")
         time.sleep(REST_SECONDS)
         name = f"server, {workers} workers, {args.clients} clients"
         rates[name] = len(seen.latencies) / seen.seconds

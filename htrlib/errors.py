@@ -19,6 +19,7 @@ The tree::
       AwsError
         AwsAccessError               .action .resource
         AwsNotFoundError
+        AwsTooLargeError
         AwsJobError                  .job .reason
 
 A message says what was found, what was expected, where, and what to do about it.
@@ -145,6 +146,10 @@ class AwsAccessError(AwsError):
 
 class AwsNotFoundError(AwsError):
     """A bucket, an object, a job, an endpoint, ... is not there."""
+
+
+class AwsTooLargeError(AwsError):
+    """An object of S3 has more bytes than are read."""
 
 
 class AwsJobError(AwsError):

@@ -19,7 +19,7 @@ from htrlib.aws.checksums import agrees, look_up
 from htrlib.aws.location import S3Uri
 from htrlib.aws.sending import send
 from htrlib.aws.session import Aws
-from htrlib.errors import AwsError, AwsNotFoundError, DatasetError
+from htrlib.errors import AwsError, AwsNotFoundError, AwsTooLargeError, DatasetError
 
 _AT_ONCE = 8  # files
 
@@ -104,14 +104,15 @@ def read_object(s3_uri: Union[str, S3Uri], limit: int, aws: Optional[Aws] = None
         limit: bytes that it may have.
     Raises:
         AwsNotFoundError: there is no such object.
-        AwsError: as `Aws.call`, or it is larger; not more than `limit` bytes are held.
+        AwsTooLargeError: it is larger; not more than `limit` bytes are held.
+        AwsError: as `Aws.call`.
     """
     aws, place = aws or Aws(), S3Uri.parse(s3_uri)
     parameters = {"Bucket": place.bucket, "Key": place.key}
     answer = aws.call("s3", "get_object", **parameters)
     with aws.explained("s3", "get_object", parameters), answer["Body"] as body:
         if answer["ContentLength"] > limit:
-            raise AwsError(
+            raise AwsTooLargeError(
                 f"{place} has {answer['ContentLength']:,} bytes; at most {limit:,} are read"
             )
         data: bytes = body.read()

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import json
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Iterator
@@ -14,13 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from htrlib.errors import AwsError, ImageError
+from htrlib.errors import (
+    AwsAccessError,
+    AwsError,
+    AwsNotFoundError,
+    AwsTooLargeError,
+    ConfigError,
+    ImageError,
+)
 from htrlib.imaging import iter_pages, load_image
 from htrlib.serving.protocol import JSON, NPY, RefusedError
 
 Page = NDArray[np.uint8]
 
+_logger = logging.getLogger(__name__)
+
 MAX_PAGES = 200  # of one file
+
+# What JSON becomes in memory may be thirty-five times its size, a text like that of a picture not.
+MAX_JSON_BYTES = 8 << 20
+_FEW_PARTS = 64
 
 # Other decoders than those of the content types stay out of reach: each is one more that can err.
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -79,13 +93,9 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
     """Refuse a file by what its headers say, before any pixel of it is decoded."""
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as picture:
-            frames = int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
-            if frames > MAX_PAGES:
-                raise _too_large(f"a file has at most {MAX_PAGES} pages, found {frames}")
-            for frame in range(frames):
-                if frames > 1:
-                    picture.seek(frame)
-                _check_pixels(*picture.size, limits)
+            _check_pixels(*picture.size, limits)
+            if picture.format == "TIFF":
+                _check_further_pages(picture, limits)
     except RefusedError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -95,6 +105,17 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
             "the picture is damaged or cut off "
             f"({str(error).splitlines()[0][:120] if str(error) else type(error).__name__})"
         ) from error
+
+
+def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
+    """One after the other: to count them first would take minutes where there are very many."""
+    for page in range(1, MAX_PAGES + 1):
+        try:
+            picture.seek(page)
+        except EOFError:
+            return
+        _check_pixels(*picture.size, limits)
+    raise _too_large(f"a file has at most {MAX_PAGES} pages, found more")
 
 
 def _from_npy(body: bytes, limits: BodyLimits) -> Page:
@@ -123,6 +144,7 @@ def _from_npy(body: bytes, limits: BodyLimits) -> Page:
 
 
 def _from_json(body: bytes, limits: BodyLimits) -> Body:
+    _check_json(body)
     try:
         value = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -138,6 +160,15 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
     raise _bad('JSON is {"image": BASE64}, or {"s3_uri": "s3://..."} where that is switched on')
 
 
+def _check_json(body: bytes) -> None:
+    """Refuse large JSON of many parts before it is parsed."""
+    if len(body) > MAX_JSON_BYTES and sum(body.count(sign) for sign in b"[{,") > _FEW_PARTS:
+        raise _too_large(
+            f"JSON of many parts, as a list of pixels, has at most {MAX_JSON_BYTES:,} bytes, found "
+            f"{len(body):,}; send a PNG file, or its base64"
+        )
+
+
 def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
@@ -148,12 +179,24 @@ def _from_base64(text: str) -> bytes:
 def _from_s3(uri: str, limits: BodyLimits) -> bytes:
     if not limits.allow_s3:
         raise _bad("s3_uri is switched off here; send the picture, or set HTRLIB_ALLOW_S3=1")
+    from htrlib.aws.location import S3Uri
     from htrlib.aws.storage import read_object  # boto3 comes with it
 
     try:
-        return read_object(uri, limits.max_bytes)
-    except (AwsError, ValueError) as error:
+        place = S3Uri.parse(uri)
+    except ConfigError as error:
         raise _bad(f"s3_uri: {error}") from error
+    try:
+        return read_object(place, limits.max_bytes)
+    except AwsTooLargeError as error:
+        raise _too_large(str(error)) from error
+    except (AwsAccessError, AwsNotFoundError) as error:
+        raise _bad(f"s3_uri: {error}") from error
+    except (AwsError, ConfigError) as error:  # no connection, credentials, region or boto3
+        _logger.error("%s cannot be fetched: %s", place, error)
+        raise RefusedError(
+            HTTPStatus.BAD_GATEWAY, f"{place} cannot be fetched; the server's log says why"
+        ) from error
 
 
 def _from_pixels(value: Any, limits: BodyLimits) -> Page:

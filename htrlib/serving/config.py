@@ -16,6 +16,11 @@ MODELS = Path("/opt/ml/models")
 MOST_WORKERS = 8  # where none are asked for: each takes some two hundred megabytes
 MEGABYTE = 1 << 20
 
+_COUNTS = (
+    *("workers", "threads", "batch_size", "queue_length"),
+    *("max_request_bytes", "max_answer_bytes", "max_pixels"),
+)
+
 
 @dataclass(frozen=True)
 class ServingConfig:
@@ -62,9 +67,12 @@ class ServingConfig:
     allow_s3: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("workers", "threads", "batch_size", "queue_length", "max_request_bytes"):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is at least 1, found {getattr(self, name)}")
+        for name in ("request_seconds", "body_seconds"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is above 0, found {getattr(self, name)}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port is 0 to 65535, found {self.port}")
         if self.default_accept not in (JSON, TEXT):

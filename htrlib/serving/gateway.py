@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from http import HTTPStatus
-from typing import Optional, Sequence, Set
+from typing import Any, Coroutine, Dict, Optional, Sequence, Set
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from htrlib.serving.supervisor import READY, Supervisor
 
 SINGLE = "model"  # the name of the model where there is but one
 _MODEL_BODY_BYTES = 64 * 1024
+_CLOSE_SECONDS = 1.0  # for refusals on their way when the port closes; twice that at most
 
 
 class Gateway:
@@ -38,11 +39,14 @@ class Gateway:
         self.models = Models(config, supervisor)
         self.draining = False
         self._open: Set[object] = set()
+        self._tasks: Set[asyncio.Future[Dict[str, str]]] = set()
         self._runner: Optional[web.ServerRunner] = None
 
     async def listen(self, bound: socket.socket) -> None:
         """Open the public port."""
-        self._runner = web.ServerRunner(BoundedServer(self._handle), handle_signals=False)
+        self._runner = web.ServerRunner(
+            BoundedServer(self._handle), handle_signals=False, shutdown_timeout=_CLOSE_SECONDS
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, bound, backlog=256).start()
 
@@ -143,17 +147,30 @@ class Gateway:
             if _allow(request, "GET", "POST") == "GET":
                 return json_reply(self.models.list(request.query))
             body = await self.intake.read(request, _MODEL_BODY_BYTES)
-            return json_reply(await self.models.load(body))
+            return json_reply(await self._to_its_end(self.models.load(body)))
         name = parts[0]
         if len(parts) == 1:
             if _allow(request, "GET", "DELETE") == "GET":
                 return json_reply(self.models.describe(name))
-            return json_reply(await self.models.unload(name, self.intake.until_unused))
+            unloading = self.models.unload(name, self.intake.until_unused)
+            return json_reply(await self._to_its_end(unloading))
         if list(parts[1:]) == ["invoke"]:
             _allow(request, "POST")
             self.models.check_loaded(name)
             return await self.intake.answer(request, name, start)
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is /models/NAME and /models/NAME/invoke")
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, Dict[str, str]]) -> Dict[str, str]:
+        """Do what must not be left half done, even where the client goes meanwhile."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Future[Dict[str, str]]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody asks for it where the client went
 
 
 def _allow(request: web.BaseRequest, *methods: str) -> str:

@@ -34,6 +34,7 @@ else:
     from async_timeout import timeout
 
 _NO_CODING = ("", "identity")
+_MOST_SENDING = 500  # requests whose bodies arrive; half of the connections there may be
 
 
 class Intake:
@@ -49,7 +50,7 @@ class Intake:
         self.supervisor = supervisor
         self._slots: Dict[str, asyncio.Semaphore] = {}
         self._users: Counter[str] = Counter()
-        self._waiting = 0
+        self._waiting = self._sending = 0
         self._held_bytes = 0
 
     async def answer(self, request: web.BaseRequest, name: str, start: float) -> Reply:
@@ -63,20 +64,16 @@ class Intake:
         """
         deadline = start + self.config.request_seconds
         headers = self._checked(request)
-        if self._waiting >= self.config.queue_length:
-            raise unavailable(f"{self._waiting} requests are waiting already")
+        self._check_queue()
         hold = _Hold(self)
-        self._waiting += 1
         self._users[name] += 1
         try:
-            body = await self.read(request, self.config.max_request_bytes, hold)
-            await self._free_slot(name, deadline)
+            body = await self._receive(request, hold)
+            await self._queue(name, deadline)
         except BaseException:
             hold.release()
             self._users[name] -= 1
             raise
-        finally:
-            self._waiting -= 1
         # A worker cannot be called off: when the client goes, the slot stays taken until the answer
         # is there, or more would be under way than there are workers.
         work = self._work(name, body, headers, deadline, hold)
@@ -135,6 +132,29 @@ class Intake:
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
             )
         return {"Content-Type": kind, "Accept": answer.header, CUSTOM_ATTRIBUTES: options.header}
+
+    async def _receive(self, request: web.BaseRequest, hold: _Hold) -> bytes:
+        if self._sending >= _MOST_SENDING:
+            raise unavailable(f"{self._sending} bodies are arriving already")
+        self._sending += 1
+        try:
+            return await self.read(request, self.config.max_request_bytes, hold)
+        finally:
+            self._sending -= 1
+
+    async def _queue(self, name: str, deadline: float) -> None:
+        """Wait for a worker. Only requests that are there whole count: slow clients keep nobody
+        out."""
+        self._check_queue()
+        self._waiting += 1
+        try:
+            await self._free_slot(name, deadline)
+        finally:
+            self._waiting -= 1
+
+    def _check_queue(self) -> None:
+        if self._waiting >= self.config.queue_length:
+            raise unavailable(f"{self._waiting} requests are waiting already")
 
     async def _free_slot(self, name: str, deadline: float) -> None:
         if name not in self._slots:

@@ -21,6 +21,7 @@ MAX_BEAM_WIDTH = 200
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
 DEADLINE = "X-Htrlib-Deadline"  # seconds since the epoch, set by the gateway
+THOROUGH = "X-Htrlib-Thorough"  # set by the supervisor: run every network, whatever is on the page
 
 _BOOLEANS = {"on": True, "off": False}
 

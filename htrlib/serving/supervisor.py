@@ -1,9 +1,10 @@
 """Keeps Multi Model Server alive and knows whether it really answers.
 
-What the model server says of itself is not believed: its ping is 200 always. Counted are answers:
-those of real requests, and of a tiny page that is sent where there are none. Whatever is broken, a
-worker's listener, Java, a worker that hangs, the cure is the same: end all of it and start it anew.
-A worker that dies alone is replaced by the model server itself.
+What the model server says of itself is not believed: its ping is 200 always. Counted are pages
+that are read: those of real requests, and a tiny one that is sent where there are none, or where
+requests fail. Whatever is broken, a worker's listener, Java, a worker that hangs or fails, the cure
+is the same: end all of it and start it anew. A worker that dies alone is replaced by the model
+server itself.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from PIL import Image
 
 from htrlib.errors import BundleError, HtrError
 from htrlib.serving.config import ServingConfig
+from htrlib.serving.health import Health
 from htrlib.serving.logs import log, log_exception
 from htrlib.serving.model_server import ModelServer, ModelServerError, Response
-from htrlib.serving.protocol import DEADLINE, RefusedError
+from htrlib.serving.protocol import DEADLINE, THOROUGH, RefusedError
+from htrlib.serving.replies import unavailable
 
 TICK_SECONDS = 0.25
-PROBE_AFTER_SECONDS = 2.0  # without an answer
 PROBE_SECONDS = 5.0
 FIRST_PAGE_SECONDS = 60.0  # of a model that was loaded just now
 STALLED_SECONDS = 5.0  # requests under way, no answer and no work done
-FAILING_SECONDS = 5.0  # of requests that fail, before ping says so
 MOST_START_ATTEMPTS = 3
 MOST_RESTARTS, RESTART_WINDOW_SECONDS = 5, 120.0
 
@@ -70,8 +71,7 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()  # of what changes the models or the model server
         self._trouble: Optional[str] = None
-        self._failing_since: Optional[float] = None
-        self._answered = time.monotonic()
+        self._health = Health()
         self._under_way: Dict[object, float] = {}
         self._work, self._measured, self._progress = -1, 0.0, time.monotonic()
         self._restarts: List[float] = []
@@ -81,10 +81,7 @@ class Supervisor:
     @property
     def healthy(self) -> bool:
         """Whether requests are answered, as far as is known."""
-        failing = self._failing_since
-        return self.state == READY and (
-            failing is None or time.monotonic() - failing < FAILING_SECONDS
-        )
+        return self.state == READY and not self._health.failing
 
     async def start(self, models: List[Model]) -> None:
         """Start the model server, load models, and read a page with each.
@@ -113,9 +110,9 @@ class Supervisor:
                     await self._restart(trouble)
 
     async def stop(self) -> None:
-        """End the model server."""
+        """End the model server; requests that wait for it are refused."""
         self.state = STOPPED
-        self._ready.clear()
+        self._ready.set()
         await self._server.stop()
 
     async def load(self, model: Model) -> None:
@@ -142,6 +139,8 @@ class Supervisor:
         """
         async with self._lock:
             del self.models[name]
+            if not self.models:
+                self._health = Health()  # what failed is gone, and nothing is left to be probed
             await self._server.unload(name)
 
     async def invoke(
@@ -195,8 +194,7 @@ class Supervisor:
         finally:
             del self._under_way[ticket]
         if response.answered:
-            self._answered = time.monotonic()
-            self._failing_since = None
+            self._health.request_answered(response.status)
         else:
             log("unanswered", status=response.status, model=name)
         return response
@@ -210,8 +208,7 @@ class Supervisor:
             self._wake.set()
 
     def _failed(self) -> None:
-        if self._failing_since is None:
-            self._failing_since = time.monotonic()
+        self._health.request_failed()
         self._wake.set()
 
     async def _until_ready(self, deadline: float) -> None:
@@ -219,9 +216,9 @@ class Supervisor:
             await asyncio.wait_for(self._ready.wait(), max(deadline - time.monotonic(), 0.001))
         except asyncio.TimeoutError:
             self._failed()
-            raise RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the server is recovering; try again"
-            ) from None
+            raise unavailable("the server is recovering; try again") from None
+        if self.state == STOPPED:
+            raise unavailable("the server is shutting down")
 
     def _look(self) -> Optional[str]:
         """What is broken, as far as can be seen from outside."""
@@ -245,35 +242,42 @@ class Supervisor:
             self._work = self._server.work_done()
             if self._work != before:
                 self._progress = now
-        return now - max(self._progress, self._answered) > STALLED_SECONDS
+        return now - max(self._progress, self._health.answered) > STALLED_SECONDS
 
     async def _probe(self) -> Optional[str]:
-        """Have a model read a tiny page where no request has been answered for a while."""
-        idle = time.monotonic() - self._answered
-        if self._under_way or not self.models or idle < PROBE_AFTER_SECONDS:
+        """Have a model read a tiny page where no page has been read for a while."""
+        if not self.models or not self._health.probe_is_due(busy=bool(self._under_way)):
             return None
         names = sorted(self.models)
         self._next_probe += 1
         name = names[self._next_probe % len(names)]
-        problem = await self._read_tiny(name, PROBE_SECONDS)
-        if problem is None:
-            return None
         # A worker that died a moment ago is being replaced: the second page waits for the new one.
-        self._failing_since = time.monotonic() - FAILING_SECONDS  # ping tells at once
-        return await self._read_tiny(name, PROBE_SECONDS)
+        for _ in range(2):
+            try:
+                problem = await self._read_tiny(name, PROBE_SECONDS)
+            except asyncio.TimeoutError:
+                if self._under_way:  # it waits behind them; whether they get on, `_stalled` knows
+                    return None
+                problem = _too_late(name, PROBE_SECONDS)
+            if problem is None:
+                return None
+            self._health.tiny_page_failed()
+        return problem
 
     async def _read_tiny(self, name: str, seconds: float) -> Optional[str]:
+        """What is wrong, or None. Raises asyncio.TimeoutError."""
         headers = {"Content-Type": "image/png", "Accept": "application/json"}
+        if self._health.doubtful:
+            headers[THOROUGH] = "1"
         try:
             response = await self._server.invoke(name, self._tiny_page, headers, seconds)
         except asyncio.TimeoutError:
-            return f"{name} did not read a tiny page in {seconds:.0f} s"
+            raise
         except (aiohttp.ClientError, OSError) as error:
             return f"{name} did not read a tiny page: {type(error).__name__}"
         if not response.answered or response.status != HTTPStatus.OK:
             return f"{name} did not read a tiny page: {response.status}"
-        self._answered = time.monotonic()
-        self._failing_since = None
+        self._health.tiny_page_read()
         return None
 
     async def _restart(self, trouble: str) -> None:
@@ -305,16 +309,22 @@ class Supervisor:
             await self._load(model)
         self._generation += 1
         self._trouble = None
-        self._failing_since = None
-        self._answered = self._progress = time.monotonic()
+        self._progress = time.monotonic()
         self.state = READY
         self._ready.set()
 
     async def _load(self, model: Model) -> None:
         await self._server.load(model.name, model.bundle, self.config.workers)
-        problem = await self._read_tiny(model.name, FIRST_PAGE_SECONDS)
+        try:
+            problem = await self._read_tiny(model.name, FIRST_PAGE_SECONDS)
+        except asyncio.TimeoutError:
+            problem = _too_late(model.name, FIRST_PAGE_SECONDS)
         if problem is not None:
             raise BundleError(problem)
+
+
+def _too_late(name: str, seconds: float) -> str:
+    return f"{name} did not read a tiny page in {seconds:.0f} s"
 
 
 def _tiny_page() -> bytes:

@@ -35,6 +35,7 @@ from htrlib.serving.protocol import (
     CUSTOM_ATTRIBUTES,
     DEADLINE,
     JSON,
+    THOROUGH,
     Answer,
     Options,
     RefusedError,
@@ -191,6 +192,8 @@ class BatchTransformer(Transformer):
         request.answer = answer_of(header(request.headers, "Accept"), self.settings.default_accept)
         request.options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
         if not self.custom:
+            if header(request.headers, THOROUGH):
+                warm_up(self._model)
             request.body = self._default_inference_handler.default_input_fn(request.content, kind)
             if request.body.is_pixel_list and request.answer.form is None:
                 request.answer = Answer(request.answer.content_type, "aws")

@@ -83,6 +83,7 @@ class Run:
         Returns:
             "epochs", "minutes", "patience" or "interrupted".
         """
+        started = self.progress.step
         with self._interruptions(), Loader(
             self._task.source, self._config.processes
         ) as self._loader:
@@ -90,7 +91,7 @@ class Run:
                 self._epoch()
                 if not self._stop:
                     self._end_epoch()
-            if self._stop == "minutes" and self.progress.batch:
+            if self._stop == "minutes" and self.progress.batch and self.progress.step > started:
                 self._validate()
             self._checkpoint()
         return self._stop

@@ -17,6 +17,7 @@ from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask, m
 from tests.training.conftest import make_lines
 
 LARGEST = 1_600_000_000  # bytes
+SLOWEST = 10.0  # seconds from the start to the first answer
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
 
 pytestmark = pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)
@@ -52,6 +53,7 @@ def test_it_serves_what_the_library_reads_and_ends_when_told(run: Run, user: str
     text = read_page(address, "text/plain")
     seconds = time.monotonic() - container.begun
     sys.stdout.write(f"\nuser {user}: {seconds:.1f} s from start to first answer\n")
+    assert seconds <= SLOWEST
     assert text.strip() == htrlib.transcribe(PAGE).text.strip()
     status, answer = ask(f"{address}/invocations", b"no picture", Content_Type="image/png")
     assert status == 400

@@ -20,6 +20,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 OBEDIENT = """
 import os
 import time
+from pathlib import Path
+
+BROKEN = Path(__file__).with_name("broken")  # while it is there nothing is read
 
 
 def model_fn(model_dir):
@@ -28,6 +31,14 @@ def model_fn(model_dir):
 
 def transform_fn(model, body, content_type, accept):
     words = bytes(body).split()
+    if words[:1] == [b"break"]:
+        BROKEN.touch()
+    if words[:1] == [b"fail"] or BROKEN.exists():
+        raise RuntimeError("as told")
+    if words[:1] == [b"work"]:
+        end = time.monotonic() + float(words[1])
+        while time.monotonic() < end:
+            pass
     if words[:1] == [b"sleep"]:
         time.sleep(float(words[1]))
     if words[:1] == [b"die"]:

@@ -6,11 +6,15 @@ import base64
 import io
 import json
 import random
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 from PIL import Image
+
+LETTER = Path(__file__).parents[2] / "examples" / "data" / "letter.png"
 
 TYPES = (
     *("image/png", "image/jpeg", "image/tiff", "application/json", "application/x-npy"),
@@ -38,11 +42,13 @@ class Shot:
 def shots(count: int, seed: int = 0) -> Iterator[Shot]:
     """So many requests, every fiftieth of them good."""
     chance = random.Random(seed)
-    good = _good_bodies()
+    good = _bodies(_mark())
+    # As a JPEG it is another page, and may be read in another way.
+    written = [(kind, body) for kind, body in _bodies(_written()) if kind != "image/jpeg"]
     for number in range(count):
         if number % 50 == 49:
-            kind, body = good[chance.randrange(len(good))]
-            yield Shot(body, {"Content-Type": kind}, good=True)
+            kind, body = written[chance.randrange(len(written))]
+            yield Shot(body, {"Content-Type": kind, "Accept": "text/plain"}, good=True)
         elif number % 2:
             kind, body = good[chance.randrange(len(good))]
             headers = {"Content-Type": kind}
@@ -54,11 +60,16 @@ def shots(count: int, seed: int = 0) -> Iterator[Shot]:
 
 
 def _headers(chance: random.Random) -> Dict[str, str]:
-    return {
+    headers = {
         "Content-Type": chance.choice(TYPES),
         "Accept": chance.choice(ACCEPTS),
         "X-Amzn-SageMaker-Custom-Attributes": chance.choice(OPTIONS),
     }
+    if chance.random() < 0.5:
+        name = chance.choice(sorted(headers))
+        mutated = _mutated(chance, headers[name].encode("latin-1")).decode("latin-1")
+        headers[name] = re.sub(r"[\x00-\x1f\x7f]", "", mutated)  # they end a header, or all of them
+    return headers
 
 
 def _mutated(chance: random.Random, body: bytes) -> bytes:
@@ -83,12 +94,23 @@ def _noise(chance: random.Random, count: int) -> bytes:
     return bytes(chance.choices(range(256), k=count))
 
 
-def _good_bodies() -> List[Tuple[str, bytes]]:
-    """Small pages without writing, so that the good requests take no time."""
+def _mark() -> Image.Image:
+    """A small page without writing: what is made of it takes no time."""
     page = np.full((24, 40), 255, np.uint8)
     page[10:12, 5:30] = 0
-    picture = Image.fromarray(page)
+    return Image.fromarray(page)
+
+
+def _written() -> Image.Image:
+    """A page of a few words."""
+    with Image.open(LETTER) as letter:
+        return letter.convert("L").crop((100, 100, 1100, 420))
+
+
+def _bodies(picture: Image.Image) -> List[Tuple[str, bytes]]:
+    """The same page in every form that carries it."""
     bodies = [(f"image/{kind.lower()}", _saved(picture, kind)) for kind in ("PNG", "JPEG", "TIFF")]
+    page = np.asarray(picture)
     array = io.BytesIO()
     np.save(array, page)
     encoded = base64.b64encode(bodies[0][1]).decode("ascii")

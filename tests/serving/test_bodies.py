@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import io
 import json
+import socket
+import struct
+import sys
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, ContextManager, Dict, List, Optional, Tuple
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 import htrlib
-from htrlib.errors import AwsError
-from htrlib.serving.bodies import BodyLimits, read_body
+from htrlib.aws import session
+from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError
+from htrlib.serving.bodies import MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
 from htrlib.serving.protocol import RefusedError
 
 LIMITS = BodyLimits(max_pixels=1_000_000, max_bytes=4321, allow_s3=True)
@@ -27,34 +35,73 @@ def refused(content_type: str, body: bytes, limits: BodyLimits = LIMITS) -> Refu
     return error.value
 
 
+class Storage:
+    """As much of `Aws` as an object is fetched with."""
+
+    def __init__(self, content: bytes = b"", error: Optional[Exception] = None) -> None:
+        self.content, self.error = content, error
+        self.asked: List[Tuple[str, ...]] = []
+
+    def __call__(self) -> Storage:
+        return self
+
+    def call(self, service: str, operation: str, **parameters: str) -> Dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        self.asked.append((service, operation, *parameters.values()))
+        return {"ContentLength": len(self.content), "Body": io.BytesIO(self.content)}
+
+    def explained(self, *_: Any) -> ContextManager[None]:
+        return contextlib.nullcontext()
+
+
 def test_an_object_of_s3_is_read_within_the_limit(
     pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage = pytest.importorskip("htrlib.aws.storage")
-    content = (pages / "page.png").read_bytes()
-    asked: List[Tuple[str, int]] = []
-
-    def read_object(uri: str, limit: int) -> bytes:
-        asked.append((uri, limit))
-        return content
-
-    monkeypatch.setattr(storage, "read_object", read_object)
-    (page,) = read_body("application/json", URI, LIMITS).pages
-    assert np.array_equal(page, htrlib.load_image(content))
-    assert asked == [("s3://bucket/page.png", 4321)]
+    storage = Storage((pages / "page.png").read_bytes())
+    monkeypatch.setattr("htrlib.aws.storage.Aws", storage)
+    size = len(storage.content)
+    (page,) = read_body("application/json", URI, replace(LIMITS, max_bytes=size)).pages
+    assert np.array_equal(page, htrlib.load_image(storage.content))
+    assert storage.asked == [("s3", "get_object", "bucket", "page.png")]
+    error = refused("application/json", URI, replace(LIMITS, max_bytes=size - 1))
+    assert error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def test_an_object_that_cannot_be_read_is_the_client_s_error(
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (AwsNotFoundError("s3://bucket/page.png is not there"), HTTPStatus.BAD_REQUEST),
+        (AwsAccessError("s3:GetObject", "s3://bucket/page.png"), HTTPStatus.BAD_REQUEST),
+        (AwsError("no credentials of anna"), HTTPStatus.BAD_GATEWAY),
+        (ConfigError("AWS needs boto3"), HTTPStatus.BAD_GATEWAY),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_the_fault_of_whose_it_is(
+    error: Exception, status: HTTPStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("htrlib.aws.storage.Aws", Storage(error=error))
+    found = refused("application/json", URI)
+    assert found.status == status
+    assert (str(error) in found.message) == (status == HTTPStatus.BAD_REQUEST)
+
+
+def test_a_storage_that_nobody_answers_for_is_not_the_client_s_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    storage = pytest.importorskip("htrlib.aws.storage")
-
-    def read_object(uri: str, limit: int) -> bytes:
-        raise AwsError("no such object")
-
-    monkeypatch.setattr(storage, "read_object", read_object)
-    error = refused("application/json", URI)
-    assert (error.status, error.message) == (HTTPStatus.BAD_REQUEST, "s3_uri: no such object")
+    pytest.importorskip("boto3")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        monkeypatch.setattr(session, "ATTEMPTS", 1)
+        assert refused("application/json", URI).status == HTTPStatus.BAD_GATEWAY
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert refused("application/json", URI).status == HTTPStatus.BAD_GATEWAY
+    error = refused("application/json", b'{"s3_uri": "http://bucket/page.png"}')
+    assert error.status == HTTPStatus.BAD_REQUEST
 
 
 def test_pixels_of_lists_and_arrays_are_gray_or_color() -> None:
@@ -89,6 +136,57 @@ def test_a_later_page_that_is_too_large_is_refused_too() -> None:
     file = io.BytesIO()
     Image.new("1", (9, 9)).save(file, "TIFF", save_all=True, append_images=[large])
     assert refused("image/tiff", file.getvalue()).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def tiff_of_directories(count: int) -> bytes:
+    """So many pages of a pixel each, which share it."""
+    fields = ((256, 4, 1), (257, 4, 1), (258, 3, 8), (262, 3, 1), (273, 4, 0), (279, 4, 1))
+    size = 2 + 12 * len(fields) + 4
+    content = bytearray(b"II*\x00\x08\x00\x00\x00")
+    for number in range(count):
+        content += struct.pack("<H", len(fields))
+        for tag, kind, value in fields:
+            content += struct.pack("<HHII", tag, kind, 1, value)
+        content += struct.pack("<I", 8 + size * (number + 1) if number + 1 < count else 0)
+    return bytes(content)
+
+
+def test_pages_of_a_file_are_counted_no_further_than_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fine = read_body("image/tiff", tiff_of_directories(MAX_PAGES), LIMITS)
+    assert sum(1 for _ in fine.pages) == MAX_PAGES
+    seeks: List[int] = []
+    seek = TiffImageFile._seek
+
+    def counted(picture: TiffImageFile, frame: int) -> None:
+        seeks.append(frame)
+        seek(picture, frame)
+
+    monkeypatch.setattr(TiffImageFile, "_seek", counted)
+    error = refused("image/tiff", tiff_of_directories(1000))
+    assert error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert max(seeks) == MAX_PAGES
+
+
+@pytest.mark.parametrize("body", [b"[%s[]]", b'{"image": [%s[]]}'])
+def test_large_json_of_many_parts_is_refused_before_it_is_parsed(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("it is parsed"))
+    error = refused("application/json", body % (b"[]," * (MAX_JSON_BYTES // 3)))
+    assert error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "base64" in error.message
+
+
+def test_a_picture_in_json_may_be_as_large_as_any_other() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2700, 3300), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG", compress_level=0)
+    body = json.dumps({"image": base64.b64encode(file.getvalue()).decode()}).encode()
+    assert len(body) > MAX_JSON_BYTES
+    (page,) = read_body("application/json", body, replace(LIMITS, max_pixels=10_000_000)).pages
+    assert np.array_equal(page, noise)
 
 
 def test_an_array_that_says_it_is_huge_takes_no_memory() -> None:

@@ -99,6 +99,35 @@ def test_a_request_that_kills_workers_is_read_twice_and_hurts_nobody_else(told: 
     assert told.ask().status == 200
 
 
+def test_workers_that_fail_every_request_are_replaced_and_ping_tells(
+    doomed: Served, obedient: Path
+) -> None:
+    assert doomed.invoke(b"break").status == 500
+    start = time.monotonic()
+    try:
+        while doomed.ask().status == 200:
+            assert time.monotonic() - start < 10
+            doomed.invoke(b"hello")
+    finally:
+        (obedient / "code" / "broken").unlink()
+    assert "tiny page" in doomed.event("restart")["reason"]
+    assert doomed.invoke(b"hello").status == 200
+    until(lambda: doomed.ask().status == 200, "ping is 200 again")
+
+
+def test_ping_tells_of_requests_that_fail_where_tiny_pages_are_read(told: Served) -> None:
+    java, start = told.family()["java"], time.monotonic()
+    while told.ask().status == 200:
+        assert time.monotonic() - start < 10
+        assert told.invoke(b"fail").status == 500
+        time.sleep(0.5)
+    until(lambda: told.ask().status == 200, "nobody asks for what fails any more")
+    assert told.family()["java"] == java
+    assert told.invoke(b"fail").status == 500
+    assert told.invoke(b"hello").status == 200
+    assert told.ask().status == 200
+
+
 def test_a_request_that_takes_too_long_ends_with_its_worker(obedient: Path) -> None:
     environment = {"HTRLIB_ALLOW_CODE": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "2"}
     with serving(["--bundle", str(obedient), "--workers", "1"], environment) as server:
@@ -121,6 +150,19 @@ def test_sigterm_finishes_what_was_accepted_and_takes_nothing_new(doomed: Served
     assert doomed.wait() == 0
     assert doomed.log[-1] == {**doomed.log[-1], "event": "stopping", "lost": 0}
     assert living(processes) == []
+
+
+def test_sigterm_waits_no_longer_than_the_platform_does(doomed: Served) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(doomed.invoke, b"work 100")
+        silent = socket.create_connection(("127.0.0.1", doomed.port))
+        silent.sendall(head(1000) + b"part")
+        time.sleep(0.5)
+        start = time.monotonic()
+        assert doomed.end() == 0
+        assert time.monotonic() - start < 29
+        assert reply.result().status == 503
+    silent.close()
 
 
 def test_the_death_of_the_server_takes_its_processes_with_it(doomed: Served) -> None:
@@ -175,6 +217,29 @@ def test_clients_that_go_or_drip_cost_nothing(told: Served) -> None:
     stop.set()
     for dripper in drippers:
         dripper.join()
+
+
+def test_bodies_that_drip_keep_nobody_out(told: Served) -> None:
+    stop = threading.Event()
+    clients = [socket.create_connection(("127.0.0.1", told.port)) for _ in range(70)]
+
+    def drip() -> None:
+        for client in clients:
+            client.sendall(head(10_000))
+        while not stop.wait(0.2):
+            for client in clients:
+                client.sendall(b"x")
+
+    with ThreadPoolExecutor(1) as pool:
+        dripping = pool.submit(drip)
+        time.sleep(1)
+        start = time.monotonic()
+        while time.monotonic() - start < 4:
+            assert told.invoke(b"hello").status == 200
+        stop.set()
+        dripping.result()
+    for client in clients:
+        client.close()
 
 
 def test_an_answer_that_is_too_large_is_an_error_and_kills_no_worker(told: Served) -> None:

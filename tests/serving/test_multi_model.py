@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import time
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -74,6 +76,23 @@ def test_the_life_of_models(several: Served, root: Path) -> None:
     until(lambda: len(several.family()["listener"]) == 1, "its processes end")
     assert load(several, "one", one).status == 200
     assert invoke(several, "one").status == 200
+
+
+def test_a_client_that_goes_while_a_model_is_loaded_leaves_it_loaded(
+    several: Served, root: Path
+) -> None:
+    place = root / "models/one/model"
+    body = json.dumps({"model_name": "left", "url": str(place)}).encode()
+    with socket.create_connection(("127.0.0.1", several.port)) as client:
+        client.sendall(b"POST /models HTTP/1.1\r\nHost: x\r\n")
+        client.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        time.sleep(0.3)
+    until(lambda: several.ask(path="/models/left").status == 200, "it is loaded")
+    assert invoke(several, "left").status == 200
+    assert load(several, "left", place).status == 409
+    assert several.ask("DELETE", "/models/left").status == 200
+    assert load(several, "left", place).status == 200
+    assert several.ask("DELETE", "/models/left").status == 200
 
 
 @pytest.mark.parametrize(

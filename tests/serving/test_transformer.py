@@ -109,6 +109,22 @@ def test_a_page_on_which_a_stage_fails_fails_alone(
     assert b"secret" not in got[0][2]
 
 
+def test_a_thorough_request_fails_where_any_network_does(
+    transformer: Any, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from htrlib.stages import recognition
+
+    blank, thorough = (pages / "blank.png").read_bytes(), {"X-Htrlib-Thorough": "1"}
+    assert [status for status, _, _ in answers(transformer, [(blank, thorough)])] == [200]
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(recognition, "recognize_lines", fails)
+    got = answers(transformer, [(blank, {}), (blank, thorough)])
+    assert [status for status, _, _ in got] == [200, 500]
+
+
 def test_a_model_s_code_is_passed_over_unless_it_is_allowed(
     obedient: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

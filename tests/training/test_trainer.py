@@ -202,10 +202,15 @@ def test_training_stops_when_validation_gets_no_better(trainer, lines, monkeypat
     assert (result.reason, result.epochs, result.best) == ("patience", 4, 0.4)
 
 
-def test_training_stops_when_its_time_is_over(trainer, lines):
-    result = trainer(replace(QUICK, epochs=1000, minutes=0.001)).fit(lines(8))
+def test_training_stops_when_its_time_is_over(trainer, lines, tmp_path):
+    config = replace(QUICK, epochs=1000, minutes=0.001, batch_columns=512)
+    result = trainer(config).fit(lines(8), lines(2, seed=1))
     assert result.reason == "minutes"
     assert result.epochs < 1000
+    log = (tmp_path / "run" / "log.jsonl").read_text()
+    again = trainer(config).fit(lines(8), lines(2, seed=1))
+    assert again.steps == result.steps
+    assert (tmp_path / "run" / "log.jsonl").read_text() == log, "what is over is not scored again"
 
 
 def test_a_loss_that_is_no_number_names_the_batch_and_its_samples(trainer, lines, monkeypatch):

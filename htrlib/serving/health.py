@@ -1,0 +1,70 @@
+"""Whether requests are answered: what real ones and tiny pages tell of it.
+
+Only a page that was read shows that pages are read. An answer of 500 shows that they may not be.
+Other refusals of a worker (no picture, too late, too little memory for this page, S3 is away) show
+neither, so a tiny page has to tell.
+"""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import Optional
+
+FAILING_SECONDS = 8.0  # of requests that fail, before ping says so
+QUIET_SECONDS = 4.0  # after the last one that failed: then it was the page, if a tiny one is read
+PROBE_AFTER_SECONDS = 2.0  # without a page that was read
+
+
+class Health:
+    """What is known at this moment.
+
+    Attributes:
+        answered: when a worker answered last, whatever it said, in seconds of `time.monotonic()`.
+    """
+
+    def __init__(self) -> None:
+        self.answered = self._read = time.monotonic()
+        self._failed = float("-inf")
+        self._failing_since: Optional[float] = None
+
+    @property
+    def failing(self) -> bool:
+        """Whether requests have failed for so long that ping has to say so."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since >= FAILING_SECONDS
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last that is known of real requests is no page that was read."""
+        return self._failing_since is not None or self.answered > self._read
+
+    def probe_is_due(self, busy: bool) -> bool:
+        """Whether a tiny page has to tell; where requests are under way only if there is doubt."""
+        idle = time.monotonic() - self._read
+        return idle >= PROBE_AFTER_SECONDS and (self.doubtful or not busy)
+
+    def request_answered(self, status: int) -> None:
+        """A worker answered a real request."""
+        self.answered = time.monotonic()
+        if status == HTTPStatus.OK:
+            self._read = self.answered
+            self._failing_since = None
+        elif status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.request_failed()
+
+    def request_failed(self) -> None:
+        """A real request got no answer, or one that is the server's fault."""
+        self._failed = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = self._failed
+
+    def tiny_page_read(self) -> None:
+        """A tiny page was read: all is well unless real requests fail at the same time."""
+        self.answered = self._read = time.monotonic()
+        if self._read - self._failed >= QUIET_SECONDS:
+            self._failing_since = None
+
+    def tiny_page_failed(self) -> None:
+        """A tiny page was not read: ping tells at once."""
+        self._failing_since = time.monotonic() - FAILING_SECONDS
