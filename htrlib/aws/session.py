@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 import htrlib
 from htrlib.aws.dry_run import Request, intercept
@@ -24,6 +24,14 @@ Described = TypeVar("Described")
 _log = logging.getLogger(__name__)
 
 
+class Waits(NamedTuple):
+    """How long AWS is waited for: seconds to connect and for each piece of an answer; attempts."""
+
+    connect: float
+    read: float
+    attempts: int
+
+
 class Aws:
     """One account in one region. Its calls may be made from several threads.
 
@@ -35,6 +43,7 @@ class Aws:
         region: as "eu-west-1"; None is that of the environment or of the profile.
         profile: of `~/.aws/config`; None is that of the environment.
         dry_run: is told each request instead of AWS.
+        waits: other than usual.
     Raises:
         AwsError: there is no region, or no such profile.
         ConfigError: boto3 is not installed.
@@ -45,6 +54,7 @@ class Aws:
         region: Optional[str] = None,
         profile: Optional[str] = None,
         dry_run: Optional[Callable[[Request], None]] = None,
+        waits: Optional[Waits] = None,
     ) -> None:
         try:
             import boto3
@@ -58,10 +68,11 @@ class Aws:
             raise AwsError(
                 f"{error}; `aws configure list-profiles` shows those there are"
             ) from None
+        waits = waits or Waits(CONNECT_SECONDS, READ_SECONDS, ATTEMPTS)
         self._config = Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=waits.connect,
+            read_timeout=waits.read,
+            retries={"mode": "standard", "total_max_attempts": waits.attempts},
             max_pool_connections=64,
             user_agent_extra=f"htrlib/{htrlib.__version__}",
         )

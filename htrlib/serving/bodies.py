@@ -36,6 +36,10 @@ MAX_PAGES = 200  # of one file
 MAX_JSON_BYTES = 8 << 20
 _FEW_PARTS = 64
 
+# Seconds to connect and to read, and attempts. A worker that does nothing for longer than five
+# seconds is taken for one that hangs.
+_S3_WAITS = (1.5, 1.5, 2)
+
 # Other decoders than those of the content types stay out of reach: each is one more that can err.
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -180,14 +184,15 @@ def _from_s3(uri: str, limits: BodyLimits) -> bytes:
     if not limits.allow_s3:
         raise _bad("s3_uri is switched off here; send the picture, or set HTRLIB_ALLOW_S3=1")
     from htrlib.aws.location import S3Uri
-    from htrlib.aws.storage import read_object  # boto3 comes with it
+    from htrlib.aws.session import Aws, Waits  # boto3 comes with it
+    from htrlib.aws.storage import read_object
 
     try:
         place = S3Uri.parse(uri)
     except ConfigError as error:
         raise _bad(f"s3_uri: {error}") from error
     try:
-        return read_object(place, limits.max_bytes)
+        return read_object(place, limits.max_bytes, Aws(waits=Waits(*_S3_WAITS)))
     except AwsTooLargeError as error:
         raise _too_large(str(error)) from error
     except (AwsAccessError, AwsNotFoundError) as error:

@@ -20,10 +20,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 import htrlib
-from htrlib.aws import session
 from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError
-from htrlib.serving.bodies import MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
+from htrlib.serving.bodies import _S3_WAITS, MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
 from htrlib.serving.protocol import RefusedError
+from htrlib.serving.supervisor import STALLED_SECONDS
 
 LIMITS = BodyLimits(max_pixels=1_000_000, max_bytes=4321, allow_s3=True)
 URI = b'{"s3_uri": "s3://bucket/page.png"}'
@@ -42,7 +42,7 @@ class Storage:
         self.content, self.error = content, error
         self.asked: List[Tuple[str, ...]] = []
 
-    def __call__(self) -> Storage:
+    def __call__(self, **_: Any) -> Storage:
         return self
 
     def call(self, service: str, operation: str, **parameters: str) -> Dict[str, Any]:
@@ -59,7 +59,7 @@ def test_an_object_of_s3_is_read_within_the_limit(
     pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = Storage((pages / "page.png").read_bytes())
-    monkeypatch.setattr("htrlib.aws.storage.Aws", storage)
+    monkeypatch.setattr("htrlib.aws.session.Aws", storage)
     size = len(storage.content)
     (page,) = read_body("application/json", URI, replace(LIMITS, max_bytes=size)).pages
     assert np.array_equal(page, htrlib.load_image(storage.content))
@@ -80,7 +80,7 @@ def test_an_object_of_s3_is_read_within_the_limit(
 def test_an_object_that_cannot_be_read_is_the_fault_of_whose_it_is(
     error: Exception, status: HTTPStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("htrlib.aws.storage.Aws", Storage(error=error))
+    monkeypatch.setattr("htrlib.aws.session.Aws", Storage(error=error))
     found = refused("application/json", URI)
     assert found.status == status
     assert (str(error) in found.message) == (status == HTTPStatus.BAD_REQUEST)
@@ -96,8 +96,11 @@ def test_a_storage_that_nobody_answers_for_is_not_the_client_s_error(
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        monkeypatch.setattr(session, "ATTEMPTS", 1)
         assert refused("application/json", URI).status == HTTPStatus.BAD_GATEWAY
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert refused("application/json", URI).status == HTTPStatus.BAD_GATEWAY
+    assert max(_S3_WAITS[:2]) * _S3_WAITS[2] < STALLED_SECONDS, "it would be taken for a hang"
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert refused("application/json", URI).status == HTTPStatus.BAD_GATEWAY
     error = refused("application/json", b'{"s3_uri": "http://bucket/page.png"}')
