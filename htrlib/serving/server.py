@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -126,6 +127,13 @@ def _prepare_bundle(config: ServingConfig) -> None:
     wanted = bundle.directory / "code" / "requirements.txt"
     if not (config.allow_code and wanted.is_file()):
         return
+    try:
+        importlib.metadata.distribution("pip")
+    except importlib.metadata.PackageNotFoundError:
+        raise BundleError(
+            f"{wanted} lists packages, and there is no pip here to install them; serve from an "
+            "image that has them, and leave that file out of the model"
+        ) from None
     arguments = [sys.executable, "-m", "pip", "install", "-r", str(wanted)]
-    if subprocess.run(arguments, check=False).returncode:
+    if subprocess.run(arguments, check=False, stdout=sys.stderr).returncode:
         raise BundleError(f"{wanted}: what it lists cannot be installed; pip says why above")

@@ -1,0 +1,43 @@
+"""What is checked before the server starts; its life is seen in test_faults."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from htrlib.errors import BundleError
+from htrlib.serving import server
+from htrlib.serving.config import ServingConfig
+
+
+@pytest.fixture
+def config(tiny_bundle: Path) -> ServingConfig:
+    """A server of a model with code that wants a package which nobody has."""
+    (tiny_bundle / "code").mkdir()
+    (tiny_bundle / "code" / "requirements.txt").write_text("--no-index\nno-such-package-xyz==1\n")
+    return ServingConfig(bundle=str(tiny_bundle))
+
+
+def test_what_a_models_code_wants_is_installed_only_where_code_is_allowed(
+    config: ServingConfig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server._prepare_bundle(config)
+    with pytest.raises(BundleError, match=r"requirements\.txt: what it lists cannot be installed"):
+        server._prepare_bundle(replace(config, allow_code=True))
+    out, err = capfd.readouterr()
+    assert out == "", "standard output has the server's log, one object a row"
+    assert "no-such-package-xyz" in err
+
+
+def test_without_pip_is_told_what_to_do(
+    config: ServingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", find)
+    with pytest.raises(BundleError, match=r"there is no pip here.*serve from an image"):
+        server._prepare_bundle(replace(config, allow_code=True))
