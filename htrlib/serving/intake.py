@@ -95,6 +95,7 @@ class Intake:
         body = bytearray()
         try:
             async with timeout(self.config.body_seconds):
+                await _invite(request)
                 async for chunk in request.content.iter_any():
                     if len(body) + len(chunk) > limit:
                         raise too_large
@@ -182,6 +183,13 @@ class Intake:
             self._slots[name].release()
             self._users[name] -= 1
             hold.release()
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Have a client send its body that waits to be told so, as curl does for a second."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer is still to begin
 
 
 class _Hold:

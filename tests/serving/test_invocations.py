@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 from pathlib import Path
 from typing import Any, Dict
 
@@ -48,6 +49,23 @@ def test_a_picture_is_read_as_the_library_reads_it(
     assert without_extras(reply.json) == json.loads(json.dumps(expected))
     assert PageResult.from_dict(reply.json).text == expected["text"]
     assert bool(expected["text"]) == (name != "blank.png")
+
+
+def test_a_client_that_waits_to_be_invited_is_invited(server: Served, pages: Path) -> None:
+    content = (pages / "blank.png").read_bytes()
+    head = (
+        "POST /invocations HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: image/png\r\n"
+        "Expect: 100-continue\r\nContent-Length: {}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(head.format(len(content)).encode())
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(content)
+        with client.makefile("rb") as file:
+            assert file.read().startswith(b"HTTP/1.1 200 OK\r\n")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(head.format(1 << 30).encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_file_of_several_pages_has_an_answer_of_several_pages(
