@@ -37,6 +37,7 @@ class Models:
         self.config = config
         self.supervisor = supervisor
         self._busy: Set[str] = set()  # being loaded or unloaded
+        self._loading: Set[str] = set()
 
     def check_loaded(self, name: str) -> Model:
         """The model of a name.
@@ -78,13 +79,15 @@ class Models:
             raise _bad(f"url is no path: {url[:200]!a}") from error
         if name in self.supervisor.models or name in self._busy:
             raise RefusedError(HTTPStatus.CONFLICT, f"the model {name} is loaded already")
-        needed, free = self.config.model_bytes * self.config.workers, available_memory()
+        needed = self.config.model_bytes * self.config.workers
+        free = max(0, available_memory() - needed * len(self._loading))
         if needed > free:
             raise RefusedError(
                 HTTPStatus.INSUFFICIENT_STORAGE,
                 f"a model takes {needed:,} bytes of memory, {free:,} are free; unload one first",
             )
         self._busy.add(name)
+        self._loading.add(name)
         try:
             await _in_thread(_check_bundle, directory)
             await self.supervisor.load(Model(name, str(directory)))
@@ -96,6 +99,7 @@ class Models:
             ) from error
         finally:
             self._busy.discard(name)
+            self._loading.discard(name)
         return {"status": f"model {name} loaded"}
 
     async def unload(

@@ -270,7 +270,10 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
         signal.signal(number, signal.SIG_IGN)
     model.mkdir(parents=True, exist_ok=True)
     for old in model.iterdir():
-        old.unlink()
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)  # a model's code
+        else:
+            old.unlink()
     # One by one, since SageMaker's folder may be a mount and cannot be renamed; the checksums last,
     # so that what is there is whole or no bundle.
     for path in sorted(fresh.iterdir(), key=lambda path: path.name == CHECKSUMS):

@@ -96,8 +96,11 @@ def test_lines_become_a_whole_bundle_and_the_same_job_goes_on(job, capsys, monke
     kept = {path.name for path in (root / "checkpoints").iterdir()}
     assert kept == {"last.npz", "best.npz", "log.jsonl", "events"}
 
+    (root / "model" / "code").mkdir()
+    (root / "model" / "code" / "inference.py").touch()
     assert train(root) == 0
     assert "going on after step" in capsys.readouterr().out
+    assert not (root / "model" / "code").exists(), "the old model's"
 
 
 @pytest.mark.parametrize("task", ["line-segmentation", "paragraph"])

@@ -1,0 +1,52 @@
+"""What is decided before a model is loaded; loading is seen in test_multi_model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+
+from htrlib.bundle import write_bundle
+from htrlib.charset import Charset
+from htrlib.serving import models
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.models import Models
+from htrlib.serving.protocol import RefusedError
+
+
+class Slow:
+    """A supervisor that takes its time."""
+
+    def __init__(self) -> None:
+        self.models: Dict[str, object] = {}
+
+    async def load(self, model: object) -> None:
+        await asyncio.sleep(0.1)
+
+
+def test_models_that_are_loaded_at_once_do_not_count_on_the_same_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        config = {"name": name, "version": "1", "networks": {}}
+        write_bundle(tmp_path / name, config, Charset.from_text("ab"), {})
+    monkeypatch.setattr(models, "available_memory", lambda: 250)
+    monkeypatch.setattr(models, "_check_bundle", lambda _: None)
+    config = ServingConfig(models=tmp_path, workers=1, model_bytes=100)
+
+    async def load_all() -> List[object]:
+        loaded = Models(config, Slow())  # type: ignore[arg-type]
+        bodies = [
+            json.dumps({"model_name": name, "url": str(tmp_path / name)}).encode()
+            for name in ("a", "b", "c")
+        ]
+        return await asyncio.gather(*map(loaded.load, bodies), return_exceptions=True)
+
+    first, second, third = asyncio.run(load_all())
+    assert first == {"status": "model a loaded"}
+    assert second == {"status": "model b loaded"}
+    assert isinstance(third, RefusedError)
+    assert third.status == 507
