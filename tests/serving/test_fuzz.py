@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 
 from tests.serving.fuzzing import shots
 from tests.serving.running import Served
 
-COUNT = int(os.environ.get("HTRLIB_TEST_FUZZ", "300"))
+COUNT = 2000
 
 
 def test_no_body_and_no_header_is_the_server_s_fault(server: Served) -> None:
