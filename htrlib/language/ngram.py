@@ -17,8 +17,6 @@ END = "</s>"
 UNKNOWN = "<unk>"
 SPECIAL = (UNKNOWN, BEGIN, END)
 
-_CONTEXTS_KEPT = 1 << 13  # about 1 kB each; four times as many save an eighth of decoding
-
 
 @dataclass(frozen=True, eq=False)
 class Level:
@@ -62,7 +60,13 @@ class NGramModel:
     >>> model = NGramModel.estimate(["the cat sat on the mat"], order=3)
     >>> bool(model.score("the") > model.score("tqe"))
     True
+
+    Attributes:
+        contexts_kept: of each model, at most; about 1 kB each. A quarter of them costs an eighth of
+            decoding where pages are all different.
     """
+
+    contexts_kept = 1 << 15
 
     def __init__(self, vocabulary: Sequence[str], levels: Sequence[Level]) -> None:
         """Args:
@@ -140,7 +144,7 @@ class NGramModel:
             text: what stands before.
             begin: the text is the beginning of a piece of text, such as a paragraph.
         """
-        if self._contexts_met > _CONTEXTS_KEPT:
+        if self._contexts_met > self.contexts_kept:
             self._forget()
         context = self._root
         if begin:

@@ -15,8 +15,6 @@ recognizer trained on more letters still writes them."""
 Content = Any
 """What a state holds: hashable, and known to its scorer alone."""
 
-_STATES_KEPT = 1 << 13  # about 1 kB each
-
 
 class State:
     """What a scorer remembers of the characters so far, and what it has worked out from there.
@@ -40,7 +38,12 @@ class Scorer:
 
     This one finds all readings alike. Others define `highest`, `first`, `score`, `next` and `end`.
     A scorer keeps the states it met, and may serve several threads.
+
+    Attributes:
+        states_kept: of each scorer, at most; about 1 kB each.
     """
+
+    states_kept = 1 << 15
 
     def __init__(self) -> None:
         self._states: Dict[Content, State] = {}
@@ -68,7 +71,7 @@ class Scorer:
 
     def start(self) -> State:
         """The state before the first character."""
-        if len(self._states) > _STATES_KEPT:
+        if len(self._states) > self.states_kept:
             self._states = {}
         return self._state(self.first())
 

@@ -86,7 +86,7 @@ def test_scores_do_not_depend_on_how_many_contexts_are_kept(
     model: NGramModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = [model.score(text) for text in TEXTS]
-    monkeypatch.setattr("htrlib.language.ngram._CONTEXTS_KEPT", 3)
+    monkeypatch.setattr(NGramModel, "contexts_kept", 3)
     assert [model.score(text) for text in TEXTS] == before
 
 
