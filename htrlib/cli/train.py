@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Tuple
 
-from htrlib.bundle import check_replaceable, load_bundle
+from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
 
 if TYPE_CHECKING:
@@ -149,10 +149,9 @@ def run(job: TrainingJob, output: Path) -> int:
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; the same command goes on from there")
         return _INTERRUPTED
-    trainer.save(output)
+    share = trainer.save(output)
     if not trainer.first:
         return _DONE
-    share = load_bundle(output).config["training"].get("share_of_language_model")
     if share is not None:
         print(f"language model: {share:.0%} of it from the texts of the data")
     best = "" if result.best is None else f", best validation score {result.best:.4f}"

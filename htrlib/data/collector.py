@@ -177,11 +177,7 @@ class Collector:
         self, lines: Sequence[LabeledLine], size: Size, source: str
     ) -> List[LabeledLine]:
         """The lines of a page, those with a flat outline mended, and noted."""
-        placed = [(index, line.line) for index, line in enumerate(lines) if line.line is not None]
-        mended = {
-            placed[number][0]: line
-            for number, line in unflattened([line for _, line in placed], size).items()
-        }
+        mended = unflattened([line.line for line in lines], size)
         for index in mended:
             detail = "takes the usual height of the page's lines"
             self.note("flat outline", f"{source}#{lines[index].id or index}", detail)

@@ -7,7 +7,7 @@ outlined. Cut by it, a line shows strokes and no letter.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ FLAT = 0.35
 """Of the page's usual thickness. Outlines of writing are hardly ever below 0.5, bands below 0.3."""
 
 
-def unflattened(lines: Sequence[TextLine], size: Size) -> Dict[int, TextLine]:
+def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, TextLine]:
     """The lines with a flat outline, with one of the page's usual ascent and descent instead.
 
     Args:
@@ -31,30 +31,30 @@ def unflattened(lines: Sequence[TextLine], size: Size) -> Dict[int, TextLine]:
     Returns:
         Index of each line that was flat -> the line with the new polygon, and its box.
     """
-    outlines: List[Tuple[int, Polygon, Tuple[Point, ...]]] = [
-        (index, line.polygon, line.baseline)
+    outlines: List[Tuple[int, TextLine, Polygon, Tuple[Point, ...]]] = [
+        (index, line, line.polygon, line.baseline)
         for index, line in enumerate(lines)
-        if line.polygon is not None and line.baseline is not None
+        if line is not None and line.polygon is not None and line.baseline is not None
     ]
     if len(outlines) < FEWEST_OUTLINES:
         return {}
-    thickness = {index: _thickness(polygon) for index, polygon, _ in outlines}
+    thickness = {index: _thickness(polygon) for index, _, polygon, _ in outlines}
     least = FLAT * float(np.median(list(thickness.values())))
     flat = [outline for outline in outlines if thickness[outline[0]] < least]
     if not flat:
         return {}
     extents = [
         line_extent(polygon, baseline)
-        for index, polygon, baseline in outlines
+        for index, _, polygon, baseline in outlines
         if thickness[index] >= least
     ]
     ascent = float(np.median([extent.ascent for extent in extents]))
     descent = float(np.median([extent.descent for extent in extents]))
     mended = {}
-    for index, _, baseline in flat:
+    for index, line, _, baseline in flat:
         polygon = Polygon(_band(baseline, ascent, descent, size))
         try:
-            mended[index] = replace(lines[index], box=polygon.box, polygon=polygon)
+            mended[index] = replace(line, box=polygon.box, polygon=polygon)
         except ValueError:  # the baseline goes straight up: a band along it has no area
             continue
     return mended

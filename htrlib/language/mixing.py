@@ -23,6 +23,8 @@ a model has scores rounded to 256 values, so that what they leave may come out b
 
 ROUNDS = 30  # of looking for the best share; later ones change the third digit
 
+_ALMOST_NEVER = 1e-99  # a probability whose logarithm is a number
+
 _Ints = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
@@ -71,7 +73,9 @@ def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
     for length in range(2, max(first.order, second.order) + 1):
         unions.append(_longer(models, maps, unions, length, len(vocabulary)))
     scores = tuple(_scores(model, unions, which) for which, model in enumerate(models))
-    mixed = [np.log(share * np.exp(a) + (1 - share) * np.exp(b) + 1e-99) for a, b in zip(*scores)]
+    mixed = [
+        np.log(share * np.exp(a) + (1 - share) * np.exp(b) + _ALMOST_NEVER) for a, b in zip(*scores)
+    ]
     mixed[0][ids[BEGIN]] = NEVER
     return NGramModel(vocabulary, _levels(unions, mixed))
 
@@ -102,7 +106,7 @@ def _probabilities(model: NGramModel, texts: Sequence[str]) -> _Floats:
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
     unknown = set(model.unknown("".join(texts)))
     strange = np.array([character in unknown for text in texts for character in text], dtype=bool)
-    result: _Floats = np.where(strange, 0.0, np.exp(scores)) + 1e-99
+    result: _Floats = np.where(strange, 0.0, np.exp(scores)) + _ALMOST_NEVER
     return result
 
 
@@ -126,14 +130,15 @@ def _longer(
     """The union of the n-grams of a length, those that are one shorter being known."""
     shorter = unions[-1]
     keys = [
-        _keys(*each, shorter.found[i], length, size) for i, each in enumerate(zip(models, maps))
+        _keys(model, mapping, found, length, size)
+        for model, mapping, found in zip(models, maps, shorter.found)
     ]
     union = np.unique(np.concatenate(keys))
-    found = []
+    places = []
     for own in keys:
         indexes = np.full(len(union), -1)
         indexes[np.searchsorted(union, own)] = np.arange(len(own))
-        found.append(indexes)
+        places.append(indexes)
     parents, symbols = np.divmod(union, size)
     suffixes = symbols
     if length > 2:
@@ -145,7 +150,7 @@ def _longer(
                 f"a model has {length}-grams without the {length - 1}-grams that end them; build "
                 "it again without dropping those"
             )
-    return _Union(parents, symbols, suffixes, (found[0], found[1]))
+    return _Union(parents, symbols, suffixes, (places[0], places[1]))
 
 
 def _keys(model: NGramModel, mapping: _Ints, found: _Ints, length: int, size: int) -> _Ints:

@@ -157,7 +157,7 @@ class Trainer:
 
     def save(
         self, directory: Union[str, Path], *, name: Optional[str] = None, refit: bool = True
-    ) -> None:
+    ) -> Optional[float]:
         """Write a complete bundle: this network, and the other parts of `init`.
 
         Of several machines the first writes; the others do nothing.
@@ -167,6 +167,8 @@ class Trainer:
             name: of the bundle; by default the directory's.
             refit: fit the weights and confidences of decoding to the validation lines, and add the
                 texts learned from to the language model, unless the configuration says to keep it.
+        Returns:
+            The share of these texts in the language model, or None where it is left as it is.
         Raises:
             TrainingError: nothing has been trained.
             BundleError: the directory is there and is no bundle.
@@ -174,7 +176,7 @@ class Trainer:
         if self._task is None or self.result is None:
             raise TrainingError("nothing has been trained yet: call fit first")
         if not self.first:
-            return
+            return None
         task, init = self._task, self.init
         charset = task.charset
         if charset is None:
@@ -205,6 +207,7 @@ class Trainer:
             "training": history,
         }
         write_bundle(directory, config, charset, parameters, extra)
+        return history.get("share_of_language_model")
 
     def _prepared(
         self, train: Dataset, validation: Optional[Dataset], machines: Machines, contexts: int
