@@ -45,8 +45,10 @@ def test_models_that_are_loaded_at_once_do_not_count_on_the_same_memory(
         ]
         return await asyncio.gather(*map(loaded.load, bodies), return_exceptions=True)
 
-    first, second, third = asyncio.run(load_all())
-    assert first == {"status": "model a loaded"}
-    assert second == {"status": "model b loaded"}
-    assert isinstance(third, RefusedError)
-    assert third.status == 507
+    answers = asyncio.run(load_all())
+    refused = [answer for answer in answers if isinstance(answer, RefusedError)]
+    assert [answer.status for answer in refused] == [507]
+    loaded = [{"status": f"model {name} loaded"} for name in ("a", "b", "c")]
+    kept = [answer for answer in answers if answer not in refused]
+    assert len(kept) == 2, "their places are looked up in threads, in any order"
+    assert all(answer in loaded for answer in kept)
