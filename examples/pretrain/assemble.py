@@ -1,7 +1,6 @@
 """Put the trained networks and the language model together as a bundle.
 
-    python assemble.py OUTPUT --finder runs/line-segmentation-ssd \
-        --recognizer runs/recognizer/last.pt --language-model runs/english-french.lm
+    python assemble.py OUTPUT --networks runs/recognizer --language-model runs/english-french.lm
 
 With nothing to put together the bundle is a charset, which is what the first training starts from.
 """
@@ -10,55 +9,55 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from texts import CHARACTERS
-from twin import RecognizerConfig, mean_state, parameters_for_bundle
 
-from htrlib.bundle import load_bundle, write_bundle
+from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.charset import Charset
 
 LANGUAGE_MODEL = "english-french.lm"
-HEIGHT = 64  # of the recognizer's input
-MAX_WIDTH = 3072  # wider lines are cut
 
 
-def halved(arrays: Dict[str, Any]) -> Dict[str, Any]:
-    """float16: half the size; the error is far below what the networks tell apart."""
-    return {name: np.asarray(values).astype(np.float16) for name, values in arrays.items()}
+def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArray[np.float16]]:
+    """The mean of a network's weights in bundles that come of each other, in half their size.
+
+    It often reads better than any of them; after M. Wortsman et al., 2022, "Model soups: averaging
+    weights of multiple fine-tuned models improves accuracy without increasing inference time". The
+    error of float16 is far below what the networks tell apart.
+    """
+    parts = [bundle.parameters(network) for bundle in bundles]
+    return {
+        name: np.mean([part[name] for part in parts], axis=0).astype(np.float16)
+        for name in parts[0]
+    }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--finder", type=Path, help="bundle of the networks that find lines")
     parser.add_argument(
-        "--recognizer", type=Path, nargs="+", help="its twin's checkpoint; the mean of several"
+        "--networks",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="bundle of the networks; of several, which have the same, the mean",
     )
     parser.add_argument("--language-model", type=Path)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
     parser.add_argument("--version", default="0.1")
-    args = parser.parse_args()
-    charset = Charset(tuple(CHARACTERS))
-    parameters: Dict[str, Any] = {}
+    args = parser.parse_args(arguments or None)
+    bundles = [load_bundle(path) for path in args.networks]
     networks: Dict[str, Any] = {}
-    if args.finder:
-        finder = load_bundle(args.finder)
-        networks = {name: finder.network_config(name) for name in finder.config["networks"]}
-        parameters = {name: halved(finder.parameters(name)) for name in networks}
-    if args.recognizer:
-        states = [torch.load(path, map_location="cpu")["average"] for path in args.recognizer]
-        parameters["line-recognition"] = halved(parameters_for_bundle(mean_state(states)))
-        networks["line-recognition"] = {
-            **asdict(RecognizerConfig(len(charset) + 1)),
-            "height": HEIGHT,
-            "max_width": MAX_WIDTH,
-        }
+    charset = Charset(tuple(CHARACTERS))
+    if bundles:
+        networks = {name: bundles[0].network_config(name) for name in bundles[0].config["networks"]}
+        charset = bundles[0].charset
+    parameters = {name: mean_parameters(bundles, name) for name in networks}
     decoding: Dict[str, Any] = {}
     extra: Dict[str, bytes] = {}
     if args.language_model:

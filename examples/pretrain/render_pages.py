@@ -1,16 +1,18 @@
-"""Render synthetic pages for the labelers and the word detector, as pictures and PAGE XML.
+"""Render synthetic pages for all networks, as pictures and PAGE XML.
 
-python render_pages.py --fonts FONTS --texts TEXTS --count 500 --out runs/pages
+python render_pages.py --data ../../../shared/data --count 500 --out runs/pages
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import List, Sequence
 
 import numpy as np
 from held_out import HELD_OUT_TEXTS, held_out
-from texts import CHARACTERS, read_words
+from labeled import load_labeled
+from texts import CHARACTERS, mixed_words, read_words
 from tqdm import tqdm
 
 from htrlib import data
@@ -18,21 +20,38 @@ from htrlib.data.handwriting import load_fonts
 from htrlib.data.rendered import sample_of
 from htrlib.data.synthetic import render_page
 
+WORDS = 1_000_000
+FRENCH = ("copiste", "testaments")
 
-def main() -> None:
+
+def words(root: Path) -> List[str]:
+    """What is written: of books, and of the `train` pages but for the consent that many copied."""
+    books = sorted((root / "text").glob("*.txt"))
+    english = read_words([book for book in books if book.stem not in HELD_OUT_TEXTS])
+    french = [
+        word
+        for name in FRENCH
+        for page in load_labeled(root, name, "train").pages
+        for line in page.lines
+        if "consent" not in line.tags
+        for word in line.text.split()
+        if not set(word) - set(CHARACTERS)
+    ]
+    return mixed_words(english, french, WORDS, seed=0)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fonts", type=Path, required=True)
-    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="fonts/, text/ and collections")
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="number of the first page")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    fonts = load_fonts(args.fonts, [c for c in CHARACTERS if c != " "])
+    args = parser.parse_args(arguments or None)
+    fonts = load_fonts(args.data / "fonts", [c for c in CHARACTERS if c != " "])
     fonts = tuple(font for font in fonts if not held_out(font.path))
-    words = read_words(
-        [p for p in sorted(args.texts.glob("*.txt")) if p.stem not in HELD_OUT_TEXTS]
-    )
-    for seed in tqdm(range(args.count)):
-        page = render_page(words, fonts, np.random.default_rng(seed))
+    text = words(args.data)
+    for seed in tqdm(range(args.first, args.first + args.count)):
+        page = render_page(text, fonts, np.random.default_rng(seed))
         data.write_page_xml(data.Dataset((sample_of(page, f"{seed:05d}"),)), args.out)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 ASCII = "".join(chr(code) for code in range(32, 127))
 LATIN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒŸßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿœ«»‘’“”–—…°€£§½¡¿·"
 CHARACTERS = ASCII + LATIN
+LONGEST = 10  # words of a phrase
 
 _FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "ſ": "s", "\u00a0": " "})
 
@@ -32,60 +33,68 @@ def read_words(paths: Sequence[Path]) -> List[str]:
     return words
 
 
-class TextSource:
-    """Draws the text of one line at a time."""
+def mixed_words(english: Sequence[str], french: Sequence[str], count: int, seed: int) -> List[str]:
+    """About so many words: phrases of two languages, and what letters and forms hold besides.
 
-    def __init__(self, english: Sequence[str], french: Sequence[str]) -> None:
-        self._english = english
-        self._french = french
+    Args:
+        english: words in the order of running text.
+        french: the same.
+    """
+    rng = np.random.default_rng(seed)
+    words: List[str] = []
+    while len(words) < count:
+        words += _phrase(english, french, rng).split()
+    return words
 
-    def line(self, rng: np.random.Generator, longest: int) -> str:
-        """A line of 1 to `longest` words."""
-        count = int(rng.integers(1, longest + 1))
-        chance = rng.random()
-        if chance < 0.12:
-            return " ".join(self._oddity(rng) for _ in range(max(1, count // 2)))
-        words = self._french if chance < 0.34 else self._english
-        start = int(rng.integers(0, len(words) - count))
-        picked = list(words[start : start + count])
-        style = rng.random()
-        if style < 0.09:
-            picked = [word.upper() for word in picked]
-        elif style < 0.14:
-            picked = [word.capitalize() for word in picked]
-        elif style < 0.22:
-            picked[int(rng.integers(0, count))] = self._oddity(rng)
-        text = " ".join(picked)
-        if rng.random() < 0.03 and len(picked[-1]) > 4:
-            text = text[:-3] + "-"
-        return text
 
-    def _oddity(self, rng: np.random.Generator) -> str:
-        """A number, date, amount, abbreviation, code or name."""
-        kind = int(rng.integers(0, 9))
-        word = self._english[int(rng.integers(0, len(self._english)))]
-        number = int(10 ** rng.uniform(0, 5))
-        day, month, year = rng.integers(1, 32), rng.integers(1, 13), rng.integers(1850, 2030)
-        if kind == 0:
-            return str(number)
-        if kind == 1:
-            return f"{day}{rng.choice(list('/.-'))}{month}{rng.choice(list('/.-'))}{year}"
-        if kind == 2:
-            return f"{rng.choice(['$', '£', '€', ''])}{number:,}.{rng.integers(0, 100):02d}"
-        if kind == 3:
-            return f"({word.strip('.,;')})"
-        if kind == 4:
-            return str(
-                rng.choice(["Mr.", "Mrs.", "Dr.", "No.", "St.", "Co.", "M.", "Mme", "etc.", "&"])
-            )
-        if kind == 5:
-            letters = rng.choice(list(string.ascii_uppercase), size=int(rng.integers(1, 4)))
-            return f"{''.join(letters)}{rng.choice(['', '-', '.', ' '])}{number}"
-        if kind == 6:
-            return f'"{word}"'
-        if kind == 7:
-            return f"{word}{rng.choice(list('!?:;,.'))}"
-        return f"{day} {rng.choice(_MONTHS)} {year}"
+def _phrase(english: Sequence[str], french: Sequence[str], rng: np.random.Generator) -> str:
+    """1 to `LONGEST` words."""
+    count = int(rng.integers(1, LONGEST + 1))
+    chance = rng.random()
+    if chance < 0.12:
+        return " ".join(_oddity(english, rng) for _ in range(max(1, count // 2)))
+    words = french if chance < 0.34 else english
+    start = int(rng.integers(0, max(1, len(words) - count)))
+    picked = list(words[start : start + count])
+    style = rng.random()
+    if style < 0.09:
+        picked = [word.upper() for word in picked]
+    elif style < 0.14:
+        picked = [word.capitalize() for word in picked]
+    elif style < 0.22:
+        picked[int(rng.integers(0, len(picked)))] = _oddity(english, rng)
+    text = " ".join(picked)
+    if rng.random() < 0.03 and len(picked[-1]) > 4:
+        text = text[:-3] + "-"
+    return text
+
+
+def _oddity(english: Sequence[str], rng: np.random.Generator) -> str:
+    """A number, date, amount, abbreviation, code or name."""
+    kind = int(rng.integers(0, 9))
+    word = english[int(rng.integers(0, len(english)))]
+    number = int(10 ** rng.uniform(0, 5))
+    day, month, year = rng.integers(1, 32), rng.integers(1, 13), rng.integers(1850, 2030)
+    if kind == 0:
+        return str(number)
+    if kind == 1:
+        return f"{day}{rng.choice(list('/.-'))}{month}{rng.choice(list('/.-'))}{year}"
+    if kind == 2:
+        return f"{rng.choice(['$', '£', '€', ''])}{number:,}.{rng.integers(0, 100):02d}"
+    if kind == 3:
+        return f"({word.strip('.,;')})"
+    if kind == 4:
+        return str(
+            rng.choice(["Mr.", "Mrs.", "Dr.", "No.", "St.", "Co.", "M.", "Mme", "etc.", "&"])
+        )
+    if kind == 5:
+        letters = rng.choice(list(string.ascii_uppercase), size=int(rng.integers(1, 4)))
+        return f"{''.join(letters)}{rng.choice(['', '-', '.', ' '])}{number}"
+    if kind == 6:
+        return f'"{word}"'
+    if kind == 7:
+        return f"{word}{rng.choice(list('!?:;,.'))}"
+    return f"{day} {rng.choice(_MONTHS)} {year}"
 
 
 _MONTHS: Tuple[str, ...] = (

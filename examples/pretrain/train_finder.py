@@ -10,20 +10,20 @@ those have boxes of words. Started again, it goes on.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
-from htrlib import Trainer, TrainerConfig, data
+from by_clock import parser_of, train
+
+from htrlib import data
 from htrlib.bundle import check_replaceable
 from htrlib.data.samples import concatenate
 
 # How many crops of a page an epoch takes.
 CROPS = {"line-segmentation": 2, "paragraph": 2, "line-segmentation-ssd": 3}
 COLLECTIONS = ("copiste", "copiste", "testaments")  # the latter leaves much writing unlabeled
-INTERRUPTED = 130
 
 
 def pages(task: str, labeled: Path, synthetic: Path) -> Tuple[data.Dataset, Optional[data.Dataset]]:
@@ -41,34 +41,21 @@ def pages(task: str, labeled: Path, synthetic: Path) -> Tuple[data.Dataset, Opti
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("task", choices=CROPS)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--synthetic", type=Path, required=True, help="folder of rendered pages")
-    parser.add_argument("--init", type=Path, required=True, help="bundle to start from")
-    parser.add_argument("--minutes", type=float, required=True, help="of training, in all")
-    parser.add_argument("--output", type=Path, required=True, help="the new bundle")
-    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(arguments or None)
     check_replaceable(args.output)
-    config = TrainerConfig(
-        epochs=10**6,  # the clock ends it
-        minutes=args.minutes,
-        patience=None,
+    return train(
+        args.task,
+        args,
+        *pages(args.task, args.data, args.synthetic),
         crops_per_page=CROPS[args.task],
         learning_rate=2e-3,
         warmup=100,
         flat=0.0,
         average=0.994,
-        seed=args.seed,
     )
-    directory = args.output.with_name(f"{args.output.name}.training")
-    trainer = Trainer(args.task, config=config, init=args.init, directory=directory)
-    result = trainer.fit(*pages(args.task, args.data, args.synthetic))
-    if result.reason == "interrupted":
-        return INTERRUPTED
-    trainer.save(args.output)
-    return 0
 
 
 if __name__ == "__main__":

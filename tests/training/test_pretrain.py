@@ -1,7 +1,8 @@
-"""The recipe of `examples/pretrain` for the networks that find writing."""
+"""The recipe of `examples/pretrain`."""
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,8 +12,7 @@ import pytest
 from PIL import Image
 
 from htrlib import data
-from htrlib.bundle import load_bundle, write_bundle
-from htrlib.charset import Charset
+from htrlib.bundle import load_bundle
 from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.data.rendered import sample_of
 from htrlib.data.synthetic import PageConfig, render_page
@@ -23,38 +23,68 @@ PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 
 
 @pytest.fixture
-def train_finder(monkeypatch):
+def script(monkeypatch):
+    """Imports a script by its name."""
     monkeypatch.syspath_prepend(str(PRETRAIN))
-    import train_finder
-
-    return train_finder
+    return importlib.import_module
 
 
 @pytest.fixture
-def build_language_model(monkeypatch):
-    monkeypatch.syspath_prepend(str(PRETRAIN))
-    import build_language_model
+def train_finder(script):
+    return script("train_finder")
 
-    return build_language_model
+
+@pytest.fixture
+def train_recognizer(script):
+    return script("train_recognizer")
+
+
+@pytest.fixture
+def build_language_model(script):
+    return script("build_language_model")
+
+
+def rendered(seed, width=300, lines=(4, 6)):
+    fonts = load_fonts(BUNDLED_FONTS, "a red door")
+    config = PageConfig({"letter": 1}, width=(width, width), lines=lines, wear=0.2)
+    return render_page(["a", "red", "door"], fonts, np.random.default_rng(seed), config)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three rendered pages, and two collections of a page in each split."""
-    fonts = load_fonts(BUNDLED_FONTS, "a red door")
-    config = PageConfig({"letter": 1}, width=(300, 300), lines=(4, 6))
+    """Three rendered pages, and collections of a written page in each split."""
     for seed in range(3):
-        page = render_page(["a", "red", "door"], fonts, np.random.default_rng(seed), config)
-        data.write_page_xml(data.Dataset((sample_of(page, f"{seed}"),)), tmp_path / "pages")
-    for name in ("copiste", "testaments"):
+        sample = sample_of(rendered(seed), f"{seed}")
+        data.write_page_xml(data.Dataset((sample,)), tmp_path / "pages")
+    files = {"csafe": "transcripts", "copiste": "pages", "testaments": "pages"}
+    for seed, (name, file) in enumerate(files.items(), start=10):
         (tmp_path / name / "pages").mkdir(parents=True)
-        line = {"text": "a", "box": [20, 20, 180, 60]}
         pages = {}
         for split in ("train", "validation"):
-            pages[f"{split}.png"] = {"size": [200, 100], "split": split, "lines": [line]}
-            Image.new("L", (200, 100), 220).save(tmp_path / name / "pages" / f"{split}.png")
-        (tmp_path / name / "pages.json").write_text(json.dumps(pages), encoding="utf-8")
+            page = rendered(seed, width=900, lines=(12, 16))
+            height, width = page.image.shape
+            lines = [{"text": x.text, "box": x.line.box.as_tuple()} for x in page.lines]
+            pages[f"{split}.png"] = {"size": [width, height], "split": split, "lines": lines}
+            Image.fromarray(page.image).save(tmp_path / name / "pages" / f"{split}.png")
+        (tmp_path / name / f"{file}.json").write_text(json.dumps(pages), encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def found(script, folder):
+    """The labeled lines as they were found, all of them where the labels say."""
+    labeled = script("labeled")
+    for name, split in labeled.SPLITS:
+        pages = labeled.load_labeled(folder, name, split)
+        data.write_page_xml(pages, folder / "found" / f"{name}_{split}")
+    return folder / "found"
+
+
+@pytest.fixture
+def charset(script, tmp_path):
+    """A bundle of a charset alone."""
+    script("assemble").main([str(tmp_path / "charset"), "--name=charset"])
+    return tmp_path / "charset"
 
 
 def test_half_of_what_a_labeler_sees_is_rendered(train_finder, folder):
@@ -75,10 +105,8 @@ def test_the_word_detector_sees_rendered_pages_alone(train_finder, folder):
     assert validation is None
 
 
-def test_networks_are_added_to_a_bundle_that_starts_as_a_charset(train_finder, folder):
-    charset = {"name": "charset", "version": "1", "networks": {}}
-    write_bundle(folder / "charset", charset, Charset.from_text("ab"), {})
-    init = folder / "charset"
+def test_networks_are_added_to_a_bundle_that_starts_as_a_charset(train_finder, folder, charset):
+    init = charset
     for task in ("line-segmentation", "paragraph"):
         source = [f"--data={folder}", f"--synthetic={folder / 'pages'}", f"--init={init}"]
         output = folder / task
@@ -88,6 +116,71 @@ def test_networks_are_added_to_a_bundle_that_starts_as_a_charset(train_finder, f
     for name, labels in (("paragraph", 1), ("line-segmentation", 2)):
         numbers = {k: v for k, v in networks[name].items() if k != "file"}
         assert LabelerConfig.from_dict(numbers) == LabelerConfig(labels)
+
+
+def test_lines_that_are_found_bear_the_texts_of_the_labels(script, folder):
+    script("find_lines").main(
+        [f"--data={folder}", "--bundle=htrlib/bundles/english", f"--out={folder / 'found'}"]
+    )
+    for name in ("csafe", "copiste"):
+        labeled = script("labeled").load_labeled(folder, name, "train").pages[0]
+        found = data.load("page_xml", folder / "found" / f"{name}_train").pages[0]
+        assert found.text.splitlines()
+        for line in found.lines:
+            assert line.line.polygon is not None
+            same = max(labeled.lines, key=lambda other: other.line.box.iou(line.line.box))
+            assert line.text == same.text
+
+
+def test_the_recognizer_sees_real_lines_as_labeled_and_as_found_and_pieces_of_rendered_ones(
+    train_recognizer, folder, found
+):
+    train, validation = train_recognizer.lines(folder, found, folder / "pages")
+    count = Counter(str(page.image.relative_to(folder)) for page in train.pages)
+    assert count == {
+        **{f"{name}/pages/train.png": 1 for name in ("csafe", "copiste", "testaments")},
+        **{f"found/{name}_train/train.png": 1 for name in ("csafe", "copiste", "testaments")},
+        **{f"pages/{seed}.png": 1 for seed in range(3)},
+    }
+    names = [str(page.image.relative_to(folder)) for page in validation.pages]
+    assert names == [f"found/{name}_validation/validation.png" for name in ("csafe", "copiste")]
+
+
+def test_a_piece_is_a_few_words_of_its_line_where_they_stand(train_recognizer):
+    whole = data.Dataset(tuple(sample_of(rendered(seed, 900), f"{seed}") for seed in range(4)))
+    taken = train_recognizer.pieces(whole, np.random.default_rng(1))
+    shorter = 0
+    for before, after in zip(whole.pages, taken.pages):
+        assert len(before.lines) == len(after.lines)
+        for line, piece in zip(before.lines, after.lines):
+            if piece == line:
+                continue
+            shorter += 1
+            assert len(piece.text.split()) <= train_recognizer.PIECE
+            assert f" {piece.text} " in f" {line.text} "
+            assert {word.box.left for word in piece.words} <= {w.box.left for w in line.words}
+            assert piece.line.box.left == min(word.box.left for word in piece.words)
+            assert piece.line.box.right == max(word.box.right for word in piece.words)
+    assert 0 < shorter < len(whole.lines)
+
+
+def test_a_recognizer_is_added_and_the_mean_of_two_put_together(
+    script, train_recognizer, folder, found, charset
+):
+    source = [f"--data={folder}", f"--found={found}", f"--rendered={folder / 'pages'}"]
+    init = charset
+    for name in ("first", "second"):
+        rest = ["--minutes=0.0001", f"--init={init}", f"--output={folder / name}"]
+        assert train_recognizer.main([*source, *rest]) == 0
+        init = folder / name
+    parts = [str(folder / name) for name in ("first", "second")]
+    script("assemble").main([str(folder / "mean"), "--networks", *parts])
+    first, second, mean = (
+        load_bundle(folder / name).parameters("line-recognition")["head.weight"]
+        for name in ("first", "second", "mean")
+    )
+    assert not np.array_equal(first, second)
+    np.testing.assert_allclose(mean, (first + second) / 2, rtol=1e-3, atol=1e-4)
 
 
 def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_path):

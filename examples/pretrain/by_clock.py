@@ -1,0 +1,53 @@
+"""What the trainings share: a bundle to start from, minutes, and a bundle that comes out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Optional
+
+from htrlib import Trainer, TrainerConfig, data
+
+INTERRUPTED = 130
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """The arguments that each training has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
+    parser.add_argument("--init", type=Path, required=True, help="bundle to start from")
+    parser.add_argument("--minutes", type=float, required=True, help="of training, in all")
+    parser.add_argument("--output", type=Path, required=True, help="the new bundle")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def train(
+    task: str,
+    args: argparse.Namespace,
+    learned: data.Dataset,
+    chosen: Optional[data.Dataset],
+    **options: Any,
+) -> int:
+    """Train, or go on where an earlier call was stopped, and write the bundle.
+
+    Args:
+        learned: what the network learns from.
+        chosen: what its best parameters are chosen by.
+        options: of `TrainerConfig`.
+    Returns:
+        The exit status.
+    """
+    config = TrainerConfig(
+        epochs=10**6,  # the clock ends it
+        minutes=args.minutes,
+        patience=None,
+        seed=args.seed,
+        **options,
+    )
+    directory = args.output.with_name(f"{args.output.name}.training")
+    trainer = Trainer(task, config=config, init=args.init, directory=directory)
+    if trainer.fit(learned, chosen).reason == "interrupted":
+        return INTERRUPTED
+    trainer.save(args.output, refit=False)  # decoding is tuned when all is put together
+    return 0
