@@ -51,6 +51,8 @@ _UPRIGHT: Dict[object, Callable[[Page], Page]] = {
 }
 """EXIF orientation -> how to set the page upright."""
 
+_SIDEWAYS = (5, 6, 7, 8)
+
 
 def load_image(source: Source) -> Page:
     """Read one page; of a multi-page TIFF the first, of an animation the first frame.
@@ -109,6 +111,24 @@ def iter_pages(source: Source) -> Generator[Page, None, None]:
         picture.draft("L", None)  # a JPEG decoder gives gray alone, in half the time and memory
         for _ in _at_each_page(picture, name):
             yield _read(picture, name)
+
+
+def image_size(path: Union[str, os.PathLike[str]]) -> Size:
+    """The size of the page that `load_image` reads, from the file's header where that tells.
+
+    Raises:
+        ImageError: as for `load_image`; pixels that are damaged are not noticed.
+    """
+    name = _name(path)
+    with _opened(path, name) as file:
+        picture = _identified(file, name)
+        width, height = _checked_size(picture, name)
+        if _orientation(picture) not in _SIDEWAYS:
+            return Size(width, height)
+        if picture.format == "TIFF":  # Pillow's versions differ in whether `size` is turned already
+            height, width = load_image(path).shape
+            return Size(width, height)
+        return Size(height, width)
 
 
 def check_page(image: object) -> Page:
@@ -322,11 +342,7 @@ def _at_each_page(picture: Any, name: str) -> Iterator[None]:
 def _read(picture: Image.Image, name: str) -> Page:
     """Decode the picture's present frame."""
     with _decoding(name):
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise ImageError(f"{name}: {_too_large(f'{width:,} x {height:,}')}")
-        if width * height == 0:
-            raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
+        _checked_size(picture, name)
         # GluonCV, once imported, lets Pillow fill up files that are cut off; a page whose lower
         # half is missing shall not pass for one without writing there.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -334,6 +350,16 @@ def _read(picture: Image.Image, name: str) -> Page:
         page = _gray(picture)
     turn = _UPRIGHT.get(_orientation(picture))
     return page if turn is None else np.ascontiguousarray(turn(page))
+
+
+def _checked_size(picture: Image.Image, name: str) -> Tuple[int, int]:
+    """Width and height, as the header says."""
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{name}: {_too_large(f'{width:,} x {height:,}')}")
+    if width * height == 0:
+        raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
+    return width, height
 
 
 def _orientation(picture: Image.Image) -> object:

@@ -19,7 +19,15 @@ from PIL import Image, ImageFile, PngImagePlugin
 from htrlib import imaging
 from htrlib.errors import ImageError
 from htrlib.geometry import Size
-from htrlib.imaging import check_page, iter_pages, load_image, load_pages, pad, resize
+from htrlib.imaging import (
+    check_page,
+    image_size,
+    iter_pages,
+    load_image,
+    load_pages,
+    pad,
+    resize,
+)
 
 NEARLY_LOSSLESS: Dict[str, Dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
 
@@ -559,3 +567,28 @@ class TestPad:
     def test_what_does_not_fit_is_refused(self, size: Size) -> None:
         with pytest.raises(ImageError, match="40 x 24 does not fit"):
             pad(marked_page(), size)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_size_is_that_of_the_loaded_image(tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.new("L", (30, 10)).save(path, exif=exif)
+    height, width = load_image(path).shape
+    assert image_size(path) == Size(width, height)
+
+
+def test_size_is_told_where_exif_data_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (30, 10)).save(path, exif=b"Exif\0\0garbage!")
+    assert load_image(path).shape == (10, 30)
+    assert image_size(path) == Size(30, 10)
+
+
+def test_the_size_of_too_large_a_picture_is_refused_as_the_picture_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("1", (20_000, 10_000)).save(path)
+    with pytest.raises(ImageError, match="at most 80,000,000 pixels, found 20,000 x 10,000"):
+        image_size(path)

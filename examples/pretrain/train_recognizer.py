@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
 from by_clock import parser_of, train
@@ -24,7 +24,7 @@ from htrlib import data
 from htrlib.bundle import check_replaceable
 from htrlib.data.samples import LabeledLine, concatenate
 from htrlib.document import TextLine
-from htrlib.geometry import Box
+from htrlib.geometry import Box, Point, Polygon
 
 PIECE = 4  # words at most: CTC finds on short lines where letters stand, and hardly on long ones
 PIECE_SHARE = 0.5  # of the rendered lines, of which a piece is taken instead
@@ -64,8 +64,28 @@ def _pieces(whole: Sequence[LabeledLine], rng: np.random.Generator) -> Iterator[
         first = int(rng.integers(0, len(line.words) - count + 1))
         words = line.words[first : first + count]
         left, right = min(w.box.left for w in words), max(w.box.right for w in words)
-        box = Box(left, line.line.box.top, right, line.line.box.bottom)
-        yield LabeledLine(" ".join(word.text for word in words), TextLine(box), words)
+        text = " ".join(word.text for word in words)
+        yield LabeledLine(text, _between(line.line, left, right), words)
+
+
+def _between(line: TextLine, left: float, right: float) -> TextLine:
+    """The part of a line between two columns."""
+    if line.polygon is None:
+        return TextLine(Box(left, line.box.top, right, line.box.bottom))
+    points = _cut(line.polygon.points, left, 1)
+    polygon = Polygon(_cut(points, right, -1))
+    return TextLine(polygon.box, polygon, line.baseline)
+
+
+def _cut(points: Sequence[Point], column: float, side: int) -> Tuple[Point, ...]:
+    """The part of an outline to the right (1) or left (-1) of a column."""
+    kept: List[Point] = []
+    for (x0, y0), (x1, y1) in zip((points[-1], *points), points):
+        if (x0 - column) * (x1 - column) < 0:
+            kept.append((column, y0 + (y1 - y0) * (column - x0) / (x1 - x0)))
+        if side * (x1 - column) >= 0:
+            kept.append((x1, y1))
+    return tuple(kept)
 
 
 def main(arguments: Sequence[str] = ()) -> int:

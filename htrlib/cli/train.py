@@ -65,7 +65,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         )
     datasets.add_options(parser)
     parser.add_argument("--validation-images", metavar="DIR", help="of the validation data")
-    parser.add_argument("--validation-split", metavar="SPLIT", help="of the validation data")
+    parser.add_argument(
+        "--validation-split",
+        metavar="SPLIT",
+        help="of the validation data, or of the training data where there is no --validation",
+    )
     parser.add_argument(
         "--share",
         type=float,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Set, Tuple
 
 from htrlib.data.flat_outlines import unflattened
-from htrlib.data.pictures import picture_size
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -19,8 +18,9 @@ from htrlib.data.samples import (
     clean_text,
 )
 from htrlib.document import TextLine
-from htrlib.errors import DatasetError, HtrError
+from htrlib.errors import DatasetError, ImageError
 from htrlib.geometry import Box, Point, Polygon, Size, union_of
+from htrlib.imaging import image_size
 
 TOLERANCE = 2.0
 """Pixels that a box may reach over the page's edge before it is reported."""
@@ -58,9 +58,9 @@ class Collector:
             self.note("missing image", source, str(path), skipped="page")
             return None
         try:
-            size = picture_size(path)
-        except (OSError, ValueError, HtrError) as error:
-            self.note("unreadable image", source, f"{path}: {error}", skipped="page")
+            size = image_size(path)
+        except (ImageError, OSError) as error:
+            self.note("unreadable image", source, str(error), skipped="page")
             return None
         if stated is not None and stated != size:
             detail = (
@@ -100,9 +100,18 @@ class Collector:
             return None
         return TextLine(
             box=checked,
-            polygon=Polygon(_on_page(polygon, size)) if len(polygon) >= 3 else None,
+            polygon=self._outline(size, source, polygon) if len(polygon) >= 3 else None,
             baseline=_on_page(baseline, size) if len(baseline) >= 2 else None,
         )
+
+    def _outline(self, size: Size, source: str, polygon: Sequence[Point]) -> Optional[Polygon]:
+        """The part of a polygon on the page; None, and noted, if it has no area."""
+        outline = Polygon(_on_page(polygon, size))
+        try:
+            return outline if outline.box.area > 0 else None
+        except ValueError as error:
+            self.note("outline without area", source, str(error))
+            return None
 
     def box(self, size: Size, source: str, edges: Sequence[float]) -> Optional[Box]:
         """The part on the page of (left, top, right, bottom); None, and noted, if there is none."""
@@ -127,15 +136,15 @@ class Collector:
         line: Optional[TextLine],
         *,
         words: Iterable[LabeledWord] = (),
-        tags: Iterable[str] = (),
-        id: str = "",
+        tags: Iterable[object] = (),
+        id: object = "",
     ) -> Optional[LabeledLine]:
         """A labeled line; None, and noted, if it has no text."""
         cleaned = clean_text(text)
         if not cleaned:
             self.note("line without text", source, skipped="line")
             return None
-        return LabeledLine(cleaned, line, tuple(words), tuple(tags), id)
+        return LabeledLine(cleaned, line, tuple(words), tuple(map(str, tags)), str(id))
 
     def add_page(
         self,
@@ -145,8 +154,8 @@ class Collector:
         lines: Iterable[Optional[LabeledLine]],
         *,
         paragraph: Optional[Box] = None,
-        writer: Optional[str] = None,
-        split: Optional[str] = None,
+        writer: object = None,
+        split: object = None,
     ) -> None:
         """Add a page; None among the lines is left out, lines of the same id after the first too.
 
@@ -171,7 +180,8 @@ class Collector:
         boxes = [line.line.box for line in kept if line.line is not None]
         if paragraph is None and boxes:
             paragraph = union_of(boxes)
-        self._add(PageSample(image, size, source, tuple(kept), paragraph, writer, split))
+        names = _name(writer), _name(split)
+        self._add(PageSample(image, size, source, tuple(kept), paragraph, *names))
 
     def _with_outlines(
         self, lines: Sequence[LabeledLine], size: Size, source: str
@@ -193,8 +203,8 @@ class Collector:
         source: str,
         *,
         page: Optional[str] = None,
-        writer: Optional[str] = None,
-        split: Optional[str] = None,
+        writer: object = None,
+        split: object = None,
         tags: Iterable[str] = (),
     ) -> None:
         """Add the picture of a single line, unless it has no text."""
@@ -208,8 +218,8 @@ class Collector:
                 cleaned,
                 source,
                 page=page,
-                writer=writer,
-                split=split,
+                writer=_name(writer),
+                split=_name(split),
                 tags=tuple(tags),
             )
         )
@@ -231,6 +241,11 @@ class Collector:
     def _add(self, sample: Sample) -> None:
         self._sources.add(sample.source)
         self._samples.append(sample)
+
+
+def _name(value: object) -> Optional[str]:
+    """What JSON calls something, by a number maybe."""
+    return None if value is None else str(value)
 
 
 def points_of(numbers: Sequence[float]) -> Tuple[Point, ...]:

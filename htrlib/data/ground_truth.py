@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from htrlib.data.collector import Collector, bounds, is_rectangle
+from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.consolidation import MarkedText, consolidate
 from htrlib.data.manifest import (
     Images,
@@ -24,6 +27,7 @@ from htrlib.data.samples import (
     LabeledWord,
     PageSample,
     Problem,
+    clean_text,
 )
 from htrlib.document import TextLine
 from htrlib.errors import AnnotationError
@@ -45,8 +49,10 @@ def load(
     """The pages of an output manifest.
 
     Custom jobs give texts with outlines and line numbers; the texts of a number make a line, from
-    left to right. Several rows, or a list of answers, for one image are several workers' answers
-    and are consolidated. Bounding box jobs give boxes of the classes paragraph, line and word, and
+    left to right; print that stands between them parts it. A line of which a piece cannot be used
+    is no line to read: it keeps its text without a place, or its place without a text. Several
+    rows, or a list of answers, for one image are several workers' answers and are consolidated.
+    Bounding box jobs give boxes of the classes paragraph, line and word, and
     no text. What is printed, failed or was rejected is left out and reported.
 
     Args:
@@ -56,7 +62,8 @@ def load(
             manifest.
         attribute: the label attribute; needed where the manifest holds several.
         classes: class name of the job -> "paragraph", "line" or "word", where they differ.
-        rejected: class names that a verification job gives to bad labels, in any case.
+        rejected: class names that a verification job gives to bad labels, in any case; or one text
+            with commas between them.
     Raises:
         AnnotationError: a row is not JSON or not of this form; with the line's number.
         DatasetError: no page can be used.
@@ -64,7 +71,8 @@ def load(
     path = Path(path)
     rows = read_rows(path)
     attribute = attribute or label_attribute(path, rows)
-    reader = _Reader(path, attribute, classes or {}, [name.lower() for name in rejected])
+    names = rejected.split(",") if isinstance(rejected, str) else rejected
+    reader = _Reader(path, attribute, classes or {}, [str(name).strip().lower() for name in names])
     pages: Dict[str, List[_Answer]] = {}
     for number, row in rows:
         reference = row.get("source-ref")
@@ -85,8 +93,15 @@ def load(
         else:
             detail = f"{attribute!r} is a list without an answer"
             reader.collector.note("not labeled", reference, detail, skipped="page")
+    pictures = {reference: locate(path, reference, images) for reference in pages}
+    shared = {} if callable(images) else Counter(pictures.values())
     for reference, answers in pages.items():
-        reader.add_page(reference, locate(path, reference, images), answers)
+        picture = pictures[reference]
+        if shared.get(picture, 1) > 1:  # a folder without the folders of the bucket
+            reason, detail = "picture of several source-refs", str(picture)
+            reader.collector.note(reason, reference, detail, skipped="page")
+        else:
+            reader.add_page(reference, picture, answers)
     return reader.collector.dataset(path)
 
 
@@ -166,50 +181,71 @@ class _Reader:
         self, size: Size, reference: str, answers: Sequence[Sequence[MarkedText]]
     ) -> List[Optional[LabeledLine]]:
         """The lines of a custom job."""
-        kept = [
-            [piece for piece in answer if self._is_writing(size, reference, piece)]
-            for answer in answers
-        ]
-        lines: Dict[Tuple[int, int], List[MarkedText]] = {}
-        for index, piece in enumerate(consolidate(kept)):
-            if piece.line_number is None:
-                self.collector.note("text without a line number", reference, piece.text)
-                lines[(1, index)] = [piece]  # a line by itself, after the others
-            else:
-                lines.setdefault((0, piece.line_number), []).append(piece)
-        return [self._line(size, reference, lines[key]) for key in sorted(lines)]
+        if len(answers) == 1:
+            pieces: Sequence[MarkedText] = answers[0]
+        else:  # of several workers, only places tell which pieces are the same
+            pieces = consolidate([self._placed(reference, answer) for answer in answers])
+        rows: Dict[Tuple[int, int], List[MarkedText]] = {}
+        for index, piece in enumerate(pieces):
+            number = piece.line_number  # without one it is a line by itself, after the others
+            rows.setdefault((1, index) if number is None else (0, number), []).append(piece)
+        return [line for key in sorted(rows) for line in self._lines(size, reference, rows[key])]
 
-    def _is_writing(self, size: Size, reference: str, piece: MarkedText) -> bool:
-        if piece.kind.lower().replace(" ", "") in PRINTED:
+    def _placed(self, reference: str, answer: Sequence[MarkedText]) -> List[MarkedText]:
+        """The pieces with a box."""
+        for piece in answer:
+            if not _has_box(piece):
+                self.collector.note("text without a box", reference, piece.text, skipped="line")
+        return [piece for piece in answer if _has_box(piece)]
+
+    def _lines(
+        self, size: Size, reference: str, row: Sequence[MarkedText]
+    ) -> List[Optional[LabeledLine]]:
+        """The lines that pieces of one number make: several where print stands between them."""
+        printed = [piece for piece in row if piece.kind.lower().replace(" ", "") in PRINTED]
+        for piece in printed:
             self.collector.note("printed text", reference, piece.text, skipped="line")
-            return False
-        if not piece.text.strip():
-            self.collector.note("line without text", reference, skipped="line")
-            return False
-        if len(piece.points) < 2:
-            self.collector.note("text without a box", reference, piece.text, skipped="line")
-            return False
-        if self.collector.box(size, f"{reference}#{piece.text}", bounds(piece.points)) is None:
-            self.collector.note("text without a usable box", reference, piece.text, skipped="line")
-            return False
-        return True
+        written = [piece for piece in row if piece not in printed and (piece.text or piece.points)]
+        if not written:
+            return []
+        if written[0].line_number is None:
+            self.collector.note("text without a line number", reference, written[0].text)
+        pairs = []
+        for piece in written:
+            source = f"{reference}#{piece.text}"
+            place = self.collector.text_line(size, source, polygon=piece.points)
+            if place is None:  # where the line lies is not known; where other pieces do says little
+                return [self._line(reference, written, ())]
+            pairs.append((piece, place))
+        pairs.sort(key=lambda pair: pair[1].box.left)
+        edges = sorted(piece.box.left for piece in printed if _has_box(piece))
+        runs = groupby(pairs, key=lambda pair: bisect(edges, pair[1].box.left))
+        return [self._line(reference, *zip(*run)) for _, run in runs]
 
     def _line(
-        self, size: Size, reference: str, pieces: Sequence[MarkedText]
-    ) -> Optional[LabeledLine]:
-        pieces = sorted(pieces, key=lambda piece: piece.box.left)
-        text = " ".join(piece.text for piece in pieces)
-        outline = pieces[0].points if len(pieces) == 1 else ()
-        place = TextLine(union_of(piece.box for piece in pieces).clipped(size))
-        if outline and not is_rectangle(outline):
-            place = self.collector.text_line(size, reference, polygon=outline) or place
-        place = replace(place, confidence=min(piece.confidence for piece in pieces))
-        words = [
-            LabeledWord(piece.text.strip(), piece.box.clipped(size))
-            for piece in pieces
-            if len(piece.text.split()) == 1
-        ]
-        return self.collector.line(text, reference, place, words=words)
+        self, reference: str, pieces: Sequence[MarkedText], places: Sequence[TextLine]
+    ) -> LabeledLine:
+        """The line of pieces from left to right; without places its own is not known."""
+        texts = [clean_text(piece.text) for piece in pieces]
+        text = " ".join(texts)
+        if not all(texts):  # a recognizer must not learn that the rest is all there is
+            self.collector.note("line without text", reference, text)
+            text = ""
+        if not places:
+            return LabeledLine(text)
+        if len(pieces) > 1:
+            place = TextLine(union_of(place.box for place in places))
+        elif is_rectangle(pieces[0].points):
+            place = replace(places[0], polygon=None)
+        else:
+            place = places[0]
+        words = tuple(
+            LabeledWord(word, piece_place.box)
+            for word, piece_place in zip(texts, places)
+            if len(word.split()) == 1
+        )
+        confidence = min(piece.confidence for piece in pieces)
+        return LabeledLine(text, replace(place, confidence=confidence), words)
 
     def _boxed(
         self, size: Size, reference: str, boxes: Sequence[Tuple[str, Tuple[float, ...]]]
@@ -265,6 +301,13 @@ def _marked(text: Mapping[str, Any]) -> MarkedText:
     )
 
 
+def _has_box(piece: MarkedText) -> bool:
+    try:
+        return piece.box.area > 0
+    except ValueError:
+        return False
+
+
 def _edges(box: Mapping[str, Any]) -> Tuple[float, ...]:
     left, top, width, height = (float(box[key]) for key in ("left", "top", "width", "height"))
     return (left, top, left + width, top + height)
@@ -312,7 +355,8 @@ def write_ground_truth(
         prefix: what ``source-ref`` begins with, "s3://bucket/folder/" for one; by default it is a
             path beside the manifest.
     Returns:
-        What was left out: single line pictures, lines without a place or a text.
+        What was left out: single line pictures, lines without a place or a text. A manifest has no
+        baselines, tags, ids, and no outlines of lines whose words it has.
     """
     path = Path(path)
     (path.parent / "images").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The picture files of a data set: find them, measure them, place copies beside annotations."""
+"""The picture files of a data set: find them, place copies beside annotations."""
 
 from __future__ import annotations
 
@@ -10,33 +10,8 @@ from typing import Iterable, List, Optional, Sequence, Set
 from PIL import Image
 
 from htrlib.data.samples import Picture, Sample
-from htrlib.geometry import Size
-from htrlib.imaging import MAX_PIXELS, load_image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".jp2")
-
-_EXIF_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
-
-
-def picture_size(path: Path) -> Size:
-    """The size of a picture as :func:`htrlib.load_image` gives it, from its header where possible.
-
-    Raises:
-        OSError: the file cannot be read or is no picture.
-        ValueError: it has too many pixels, or is otherwise damaged.
-    """
-    with Image.open(path) as picture:
-        width, height = picture.size
-        sideways = picture.getexif().get(_EXIF_ORIENTATION, 1) in _SIDEWAYS
-        is_tiff = picture.format == "TIFF"
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{width:,} x {height:,} pixels are more than {MAX_PIXELS:,}")
-    if sideways and is_tiff:  # Pillow's versions differ in whether `size` is turned already.
-        height, width = load_image(path).shape
-    elif sideways:
-        width, height = height, width
-    return Size(width, height)
 
 
 def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path]:

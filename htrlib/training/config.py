@@ -85,6 +85,7 @@ class TrainerConfig:
             _check(name, getattr(self, name), f"at least {least:g}", least.__le__)
         for name in ("minutes", "learning_rate", "clip"):
             _check(name, getattr(self, name), "above 0", lambda value: value > 0)
+        _check("seed", self.seed, "below 2**32", lambda value: value < 2**32)
         for name in ("flat", "average", "dropout"):
             _check(name, getattr(self, name), "from 0 to below 1", lambda value: 0 <= value < 1)
         for name, choices in (("charset", CHARSETS), ("language_model", LANGUAGE_MODELS)):

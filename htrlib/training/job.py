@@ -25,7 +25,8 @@ class TrainingJob:
         task: the network.
         train: format and path of each data set to learn from.
         directory: of checkpoints and logs.
-        validation: data sets to choose the best by; without any, part of the others.
+        validation: data sets to choose the best by; without any, those to learn from if
+            `validation_split` names a split of them, or else part of what is learned from.
         init: bundle to start from, or "none".
         share: of the data to learn from, where no validation data is given.
         by: what stays together then, "page" or "writer".
@@ -85,11 +86,12 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
         select(format, path, images=job.images, split=job.split, options=job.options)
         for format, path in job.train
     )
-    if not job.validation:
+    sources = job.validation or (job.train if job.validation_split is not None else ())
+    if not sources:
         return train.split(job.share, by=job.by, seed=1)
     images = job.validation_images or job.images
     validation = concatenate(
         select(format, path, images=images, split=job.validation_split, options=job.options)
-        for format, path in job.validation
+        for format, path in sources
     )
     return train, validation

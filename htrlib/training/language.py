@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from htrlib.data.samples import Dataset, PageSample
 from htrlib.errors import LanguageModelError
@@ -27,14 +28,18 @@ def running_texts(dataset: Dataset) -> List[str]:
 
     Data that is given several times, to weigh more, says the same each time.
     """
-    pieces: Dict[str, Dict[str, str]] = {}
+    whole: List[str] = []
+    pieces: Dict[Tuple[str, str], Dict[Tuple[str, str], str]] = {}
     for sample in dataset:
         if isinstance(sample, PageSample):
-            pieces[sample.source] = {str(n): line.text for n, line in enumerate(sample.lines)}
-        else:
-            pieces.setdefault(sample.page or sample.source, {})[sample.source] = sample.text
-    texts = [normalize(" ".join(filter(None, lines.values()))) for lines in pieces.values()]
-    return [text for text in dict.fromkeys(texts) if text]
+            whole.append(" ".join(line.text for line in sample.lines if line.text))
+            continue
+        # Data sets may call different pages and lines the same; their folders tell them apart.
+        folder = str(sample.image.parent) if isinstance(sample.image, Path) else ""
+        page = (folder, sample.page or sample.source)
+        pieces.setdefault(page, {})[folder, sample.source] = sample.text
+    texts = whole + [" ".join(lines.values()) for lines in pieces.values()]
+    return [text for text in dict.fromkeys(map(normalize, texts)) if text]
 
 
 def learn_language(

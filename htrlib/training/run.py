@@ -223,9 +223,9 @@ class Run:
         if not scores:
             return
         score = scores[self._task.criterion]
-        if progress.best is None or score <= progress.best or not progress.aligned:
-            # A score that is as good counts as better: a recognizer that writes nothing yet scores
-            # the same for many epochs, and learns.
+        # A recognizer that writes nothing yet has an error rate of 1 for many epochs, and learns.
+        silent = score == progress.best == 1.0 or not progress.aligned
+        if progress.best is None or score < progress.best or silent:
             progress.best, progress.best_epoch = score, progress.epoch
             if self._machines.rank == 0:
                 write_checkpoint(self._directory / BEST, average, {"scores": scores})
@@ -253,6 +253,7 @@ class Run:
             "network": self._task.numbers(),
             "data": self._task.fingerprint,
             "machines": self._machines.count,
+            "devices": self._task.devices,
             **{f"config.{name}": value for name, value in self._config.to_dict().items()},
         }
         for name in FREE_ON_RESUME:

@@ -98,3 +98,14 @@ def test_the_help_says_the_defaults_of_the_configuration(capsys):
     for name in ("epochs", "patience", "learning_rate", "batch_columns", "seed"):
         option = f"--{name.replace('_', '-')} N "
         assert f"(default: {getattr(config, name):g})" in shown.split(option)[-1].split("--")[0]
+
+
+def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsys):
+    with (folder / "lines.csv").open("w") as file:
+        file.write("image,text,split\n")
+        for number in range(6):
+            split = "held" if number == 5 else "train"
+            file.write(f"{number}.png,{'ab' if number % 2 else 'c'},{split}\n")
+    path = folder / "lines.csv"
+    assert htr("--train", "csv", path, "--split", "train", "--validation-split", "held") == 0
+    assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out

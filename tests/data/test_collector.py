@@ -88,6 +88,15 @@ def test_outlines_are_cut_at_the_page_edge():
     assert line.box == Box(0, 5, 50, 100)
 
 
+@pytest.mark.parametrize("outline", [[(10, 32), (50, 32), (90, 32)], [(-9, 5), (-5, 9), (-2, 5)]])
+def test_an_outline_without_area_on_the_page_leaves_the_box(outline):
+    collector = Collector()
+    line = collector.text_line(SIZE, "a", box=(10, 10, 90, 40), polygon=outline)
+    assert line is not None
+    assert (line.box, line.polygon) == (Box(10, 10, 90, 40), None)
+    assert reasons(collector) == ["outline without area"]
+
+
 def test_text_without_a_box_is_kept_without_a_place(make_picture):
     collector = Collector()
     image = make_picture("a.png")

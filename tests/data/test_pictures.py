@@ -2,24 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from PIL import Image
-
 from htrlib.data import LineSample
-from htrlib.data.pictures import file_stems, find_picture, picture_size
-from htrlib.geometry import Size
-from htrlib.imaging import load_image
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_size_is_that_of_the_loaded_image(tmp_path, suffix, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = tmp_path / f"a.{suffix}"
-    Image.new("L", (30, 10)).save(path, exif=exif)
-    height, width = load_image(path).shape
-    assert picture_size(path) == Size(width, height)
+from htrlib.data.pictures import file_stems, find_picture
 
 
 def test_a_picture_is_found_by_path_name_or_stem_of_the_annotation(tmp_path, make_picture):

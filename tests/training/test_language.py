@@ -27,9 +27,21 @@ def test_lines_of_a_page_run_on_and_the_same_text_counts_once() -> None:
         line("alone", "c"),
         line("alone", "d"),
     )
-    texts = ["three four", "one two", "alone"]
+    texts = ["one two", "three four", "alone"]
     assert running_texts(Dataset(samples)) == texts
     assert running_texts(Dataset(samples) + Dataset(samples)) == texts
+
+
+def test_pages_and_lines_of_other_folders_that_are_called_the_same_all_count() -> None:
+    pages = [
+        PageSample(Path(folder, "1.png"), Size(9, 9), "1", (LabeledLine(folder),))
+        for folder in ("first", "second")
+    ]
+    lines = [
+        LineSample(Path(folder, "1.png"), folder, source="1") for folder in ("third", "fourth")
+    ]
+    texts = running_texts(Dataset((*pages, *lines)))
+    assert texts == ["first", "second", "third", "fourth"]
 
 
 def test_texts_like_the_validation_data_are_learned() -> None:

@@ -17,6 +17,7 @@ from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.data.rendered import sample_of
 from htrlib.data.synthetic import PageConfig, render_page
 from htrlib.language import NGramModel
+from htrlib.line_image import line_strip
 from htrlib.networks.labeler import LabelerConfig
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
@@ -147,7 +148,9 @@ def test_the_recognizer_sees_real_lines_as_labeled_and_as_found_and_pieces_of_re
 
 
 def test_a_piece_is_a_few_words_of_its_line_where_they_stand(train_recognizer):
-    whole = data.Dataset(tuple(sample_of(rendered(seed, 900), f"{seed}") for seed in range(4)))
+    whole = data.Dataset(
+        tuple(sample_of(rendered(seed, 900, (12, 16)), f"{seed}") for seed in range(4))
+    )
     taken = train_recognizer.pieces(whole, np.random.default_rng(1))
     shorter = 0
     for before, after in zip(whole.pages, taken.pages):
@@ -159,8 +162,14 @@ def test_a_piece_is_a_few_words_of_its_line_where_they_stand(train_recognizer):
             assert len(piece.text.split()) <= train_recognizer.PIECE
             assert f" {piece.text} " in f" {line.text} "
             assert {word.box.left for word in piece.words} <= {w.box.left for w in line.words}
-            assert piece.line.box.left == min(word.box.left for word in piece.words)
-            assert piece.line.box.right == max(word.box.right for word in piece.words)
+            left = min(word.box.left for word in piece.words)
+            right = max(word.box.right for word in piece.words)
+            assert left - 1 <= piece.line.box.left < piece.line.box.right <= right + 1
+            # it is cut as high as its line, and what lies outside the line's outline stays out
+            assert line_strip(piece.line).height == pytest.approx(line_strip(line.line).height, 0.2)
+            for x, y in piece.line.polygon.points:
+                assert left <= x <= right
+                assert line.line.box.top <= y <= line.line.box.bottom
     assert 0 < shorter < len(whole.lines)
 
 
