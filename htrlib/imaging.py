@@ -38,6 +38,7 @@ _BAND_ROWS = 256
 # TIFF tags, and the values of them that matter here
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 0b101
 _BITS_PER_SAMPLE = 258
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 _UPRIGHT: Dict[object, Callable[[Page], Page]] = {
@@ -122,7 +123,8 @@ def image_size(path: Union[str, os.PathLike[str]]) -> Size:
     name = _name(path)
     with _opened(path, name) as file:
         picture = _identified(file, name)
-        width, height = _checked_size(picture, name)
+        with _decoding(name):
+            width, height = _checked_size(picture, name)
         if _orientation(picture) not in _SIDEWAYS:
             return Size(width, height)
         if picture.format == "TIFF":  # Pillow's versions differ in whether `size` is turned already
@@ -335,7 +337,8 @@ def _at_each_page(picture: Any, name: str) -> Iterator[None]:
             except EOFError:
                 return
             kind = picture.tag_v2.get(_NEW_SUBFILE_TYPE, 0) if number else 0
-        if not kind & _THUMBNAIL_OR_MASK:
+            is_page = not kind & _THUMBNAIL_OR_MASK
+        if is_page:
             yield
 
 
@@ -355,11 +358,20 @@ def _read(picture: Image.Image, name: str) -> Page:
 def _checked_size(picture: Image.Image, name: str) -> Tuple[int, int]:
     """Width and height, as the header says."""
     width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{name}: {_too_large(f'{width:,} x {height:,}')}")
     if width * height == 0:
         raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
+    for across, down in (picture.size, decoded_size(picture)):
+        if across * down > MAX_PIXELS:
+            raise ImageError(f"{name}: {_too_large(f'{across:,} x {down:,}')}")
     return width, height
+
+
+def decoded_size(picture: Image.Image) -> Tuple[int, int]:
+    """Width and height of what a decoder makes at once: the picture, or a larger tile of a TIFF."""
+    tags = getattr(picture, "tag_v2", {})
+    width, height = picture.size
+    across, down = (int(tags.get(tag, 0)) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+    return (across, down) if across * down > width * height else (width, height)
 
 
 def _orientation(picture: Image.Image) -> object:

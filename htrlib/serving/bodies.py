@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 import logging
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Iterator
@@ -23,7 +24,7 @@ from htrlib.errors import (
     ConfigError,
     ImageError,
 )
-from htrlib.imaging import iter_pages, load_image
+from htrlib.imaging import decoded_size, iter_pages, load_image
 from htrlib.serving.protocol import JSON, NPY, RefusedError
 
 Page = NDArray[np.uint8]
@@ -35,6 +36,7 @@ MAX_PAGES = 200  # of one file
 # What JSON becomes in memory may be thirty-five times its size, a text like that of a picture not.
 MAX_JSON_BYTES = 8 << 20
 _FEW_PARTS = 64
+_LONGEST_SIDE = 1 << 31  # that an array may state
 
 # Seconds to connect and to read, and attempts. A worker that does nothing for longer than five
 # seconds is taken for one that hangs.
@@ -97,7 +99,7 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
     """Refuse a file by what its headers say, before any pixel of it is decoded."""
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as picture:
-            _check_pixels(*picture.size, limits)
+            _check_pixels(*decoded_size(picture), limits)
             if picture.format == "TIFF":
                 _check_further_pages(picture, limits)
     except RefusedError:
@@ -118,7 +120,7 @@ def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
             picture.seek(page)
         except EOFError:
             return
-        _check_pixels(*picture.size, limits)
+        _check_pixels(*decoded_size(picture), limits)
     raise _too_large(f"a file has at most {MAX_PAGES} pages, found more")
 
 
@@ -135,13 +137,15 @@ def _from_npy(body: bytes, limits: BodyLimits) -> Page:
     except Exception as error:  # it is parsed as Python is, and stumbles as a compiler does
         raise _bad("the body is no .npy file of version 1 or 2, as numpy.save writes") from error
     content = body[file.tell() :]
+    if not all(type(side) is int and 0 <= side < _LONGEST_SIDE for side in shape):
+        raise _bad(f"the sides of an array are whole numbers from 0 to below {_LONGEST_SIDE:,}")
     if kind != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (3, 4)):
         raise _bad(
             "the array is (H, W) gray or (H, W, 3 or 4) RGB(A) of uint8, 0 is black; found shape "
-            f"{str(shape)[:80]} of {str(kind)[:40]}"
+            f"{shape[:9]} of {str(kind)[:40]}"
         )
     _check_pixels(shape[1], shape[0], limits)
-    if len(content) != np.prod([int(side) for side in shape], dtype=np.int64):
+    if len(content) != math.prod(shape):
         raise _bad(f"an array of shape {shape} has other than {len(content)} bytes; send it again")
     flat = np.frombuffer(content, dtype=np.uint8)
     return _gray(flat.reshape(shape, order="F" if fortran_order else "C"))
@@ -191,6 +195,8 @@ def _from_s3(uri: str, limits: BodyLimits) -> bytes:
         place = S3Uri.parse(uri)
     except ConfigError as error:
         raise _bad(f"s3_uri: {error}") from error
+    if not place.key or not place.key.isprintable():
+        raise _bad(f"s3_uri names an object, s3://BUCKET/KEY; found {uri[:200]!a}")
     try:
         return read_object(place, limits.max_bytes, Aws(waits=Waits(*_S3_WAITS)))
     except AwsTooLargeError as error:

@@ -41,6 +41,8 @@ class ServingConfig:
         request_seconds: that a request may take from its headers to its answer.
         body_seconds: in which its body has to arrive.
         drain_seconds: that requests under way may still take after SIGTERM.
+        recovery_seconds: in which a model server that broke has to read again, or this server ends;
+            where its start took more than half of that, twice as long as the start.
         model_bytes: of memory, that have to be free for each worker of one more model.
         default_accept: content type of answers where a client accepts all.
         allow_code: run a model's own `code/`.
@@ -61,6 +63,7 @@ class ServingConfig:
     request_seconds: float = 60.0
     body_seconds: float = 30.0
     drain_seconds: float = 25.0
+    recovery_seconds: float = 10.0
     model_bytes: int = 256 * MEGABYTE
     default_accept: str = JSON
     allow_code: bool = False
@@ -70,7 +73,7 @@ class ServingConfig:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is at least 1, found {getattr(self, name)}")
-        for name in ("request_seconds", "body_seconds"):
+        for name in ("request_seconds", "body_seconds", "recovery_seconds"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is above 0, found {getattr(self, name)}")
         if not 0 <= self.port <= 65535:
@@ -98,6 +101,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
         "workers": _number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS"),
         "threads": _number(environment, "OMP_NUM_THREADS"),
         "request_seconds": _number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"),
+        "recovery_seconds": _number(environment, "HTRLIB_RECOVERY_SECONDS"),
         "max_request_bytes": _number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", MEGABYTE),
         "default_accept": environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
         "queue_length": _number(environment, "HTRLIB_QUEUE_LENGTH"),

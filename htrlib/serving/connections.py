@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, Awaitable, Callable, Set
+from http import HTTPStatus
+from typing import Any, Awaitable, Callable, Optional, Set
 
 from aiohttp import web
+
+from htrlib.serving.protocol import JSON, error_body
 
 HEADER_SECONDS = 15.0  # in which a new connection has to send its first request's headers
 KEEP_ALIVE_SECONDS = 65.0
@@ -32,6 +35,10 @@ class BoundedServer(web.Server):
         self._answer = handle
         self._silent: Set[Any] = set()  # transports that have sent no request yet
 
+    def __call__(self) -> web.RequestHandler:
+        """Called by asyncio for each connection."""
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         """Called by aiohttp for each connection."""
         super().connection_made(handler, transport)
@@ -52,3 +59,22 @@ class BoundedServer(web.Server):
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self._silent.discard(request.transport)
         return await self._answer(request)
+
+
+class _Connection(web.RequestHandler):
+    """Answers in JSON what is no HTTP, or has headers that are too long."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: Optional[BaseException] = None,
+        message: Optional[str] = None,
+    ) -> web.StreamResponse:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or request.writer.output_size > 0:
+            return super().handle_error(request, status, exc, message)
+        detail = (message or "").strip().partition("\n")[0][:200]
+        body = error_body(HTTPStatus(status), f"this is no request of HTTP/1.1: {detail!a}")
+        response = web.Response(status=status, body=body, content_type=JSON)
+        response.force_close()
+        return response

@@ -115,7 +115,7 @@ class Gateway:
             _allow(request, "POST")
             return await self.intake.answer(request, SINGLE, start)
         parts = path.split("/")[1:]
-        if parts[0] == "models" and self.config.models is not None:
+        if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
         there = "/invocations" if self.config.models is None else "/models"
         raise RefusedError(

@@ -1,4 +1,4 @@
-"""Whether requests are answered: what real ones and tiny pages tell of it.
+"""Whether a model's requests are answered: what real ones and tiny pages tell of it.
 
 Only a page that was read shows that pages are read. An answer of 500 shows that they may not be.
 Other refusals of a worker (no picture, too late, too little memory for this page, S3 is away) show
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import Optional
+from typing import Callable, Optional
 
 FAILING_SECONDS = 8.0  # of requests that fail, before ping says so
 QUIET_SECONDS = 4.0  # after the last one that failed: then it was the page, if a tiny one is read
 PROBE_AFTER_SECONDS = 2.0  # without a page that was read
+_LOOK_SECONDS = 1.0  # between two looks at what the workers have done
 
 
 class Health:
@@ -68,3 +69,38 @@ class Health:
     def tiny_page_failed(self) -> None:
         """A tiny page was not read: ping tells at once."""
         self._failing_since = time.monotonic() - FAILING_SECONDS
+
+
+class Progress:
+    """Whether a model's requests get on: its workers work as long as some are under way.
+
+    Attributes:
+        under_way: requests that the model server has.
+        probed: when a tiny page was sent last, in seconds of `time.monotonic()`.
+    """
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.probed = float("-inf")
+        self._work = -1
+        self._looked = self._since = time.monotonic()
+
+    def begin_anew(self) -> None:
+        """The model server was started anew."""
+        self._since = time.monotonic()
+
+    def idle(self, work_done: Callable[[], int]) -> float:
+        """Seconds in which there were requests and nobody worked.
+
+        Args:
+            work_done: the CPU time that the model's workers have taken.
+        """
+        now = time.monotonic()
+        if not self.under_way:
+            self._since = now
+        elif now - self._looked > _LOOK_SECONDS:
+            self._looked, before = now, self._work
+            self._work = work_done()
+            if self._work != before:
+                self._since = now
+        return now - self._since

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 from aiohttp import web
 
@@ -35,6 +35,7 @@ else:
 
 _NO_CODING = ("", "identity")
 _MOST_SENDING = 500  # requests whose bodies arrive; half of the connections there may be
+_SLOW_SECONDS = 2.0  # that a body may take to arrive where others want its memory
 
 
 class Intake:
@@ -52,6 +53,7 @@ class Intake:
         self._users: Counter[str] = Counter()
         self._waiting = self._sending = 0
         self._held_bytes = 0
+        self._arriving: Dict[_Hold, Callable[[Exception], None]] = {}  # the oldest first
 
     async def answer(self, request: web.BaseRequest, name: str, start: float) -> Reply:
         """Have a model read a request.
@@ -93,6 +95,8 @@ class Intake:
         if (request.content_length or 0) > limit:
             raise too_large
         body = bytearray()
+        if hold is not None:
+            self._arriving[hold] = request.content.set_exception
         try:
             async with timeout(self.config.body_seconds):
                 await _invite(request)
@@ -111,6 +115,9 @@ class Intake:
             raise RefusedError(
                 HTTPStatus.BAD_REQUEST, "the body was cut off, or is not coded as its headers say"
             ) from error
+        finally:
+            if hold is not None:
+                self._arriving.pop(hold, None)
         if not body:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "the body is empty")
         return bytes(body)
@@ -142,6 +149,20 @@ class Intake:
             return await self.read(request, self.config.max_request_bytes, hold)
         finally:
             self._sending -= 1
+
+    def _make_room(self, count: int, asking: _Hold) -> None:
+        """Let bodies of so many bytes more be held, at the cost of those that take long to arrive.
+
+        Raises:
+            RefusedError: 503.
+        """
+        while self._held_bytes + count > self.config.queue_bytes:
+            full = unavailable("the bodies of requests that wait take too much memory already")
+            oldest = next(iter(self._arriving), asking)
+            if oldest is asking or time.monotonic() - oldest.began < _SLOW_SECONDS:
+                raise full
+            self._arriving.pop(oldest)(full)
+            oldest.release()
 
     async def _queue(self, name: str, deadline: float) -> None:
         """Wait for a worker. Only requests that are there whole count: slow clients keep nobody
@@ -196,12 +217,12 @@ class _Hold:
     """The bytes of one body, as long as they are held."""
 
     def __init__(self, intake: Intake) -> None:
+        self.began = time.monotonic()
         self._intake = intake
         self._bytes = 0
 
     def take(self, count: int) -> None:
-        if self._intake._held_bytes + count > self._intake.config.queue_bytes:
-            raise unavailable("the bodies of requests that wait take too much memory already")
+        self._intake._make_room(count, self)
         self._intake._held_bytes += count
         self._bytes += count
 

@@ -14,7 +14,7 @@ import signal
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
 import aiohttp
 
@@ -32,6 +32,7 @@ from htrlib.serving.stub import Stub, WorkerSettings
 
 HANDLER = "htrlib.serving.handler"
 START_SECONDS = 120.0
+RESPONSE_SECONDS = 2.0
 BATCH_DELAY_MS = 2
 _POLL_SECONDS = 0.02
 
@@ -190,7 +191,7 @@ class ModelServer:
             aiohttp.ClientError, OSError: the connection broke.
             asyncio.TimeoutError: there was no answer in time.
         """
-        if self._inference is None:
+        if self._inference is None or self._inference.closed:
             raise OSError("the model server is not running")
         async with self._inference.post(
             f"http://localhost/predictions/{name}",
@@ -211,19 +212,31 @@ class ModelServer:
         listener = self.stub(name).listener
         return listener is None or Path(f"/proc/{listener}").exists()
 
-    def work_done(self) -> int:
-        """CPU time that all processes but Java have taken, in clock ticks."""
-        return sum(entry[1] for entry in self._processes() if entry[0] != self.pid)
-
-    def _processes(self) -> List[Tuple[int, int]]:
-        """The process id and CPU time of each process of the group."""
-        found = []
+    def work_done(self, name: str) -> int:
+        """CPU time that a model's processes have taken, in clock ticks."""
+        listener = self.stub(name).listener
+        if listener is None:
+            return 0
+        children: Dict[int, List[int]] = {}
+        ticks: Dict[int, int] = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                fields = path.read_text().rpartition(")")[2].split()
-                if int(fields[2]) == self.pid:
-                    found.append((int(path.parent.name), int(fields[11]) + int(fields[12])))
-        return found
+                fields = path.read_bytes().rpartition(b")")[2].split()  # names may be cut anyhow
+                process = int(path.parent.name)
+                children.setdefault(int(fields[1]), []).append(process)
+                ticks[process] = int(fields[11]) + int(fields[12])
+        family = [listener]
+        for process in family:  # which grows
+            family += children.get(process, ())
+        return sum(ticks.get(process, 0) for process in family)
+
+    async def responds(self) -> bool:
+        """Whether Java answers at once."""
+        try:
+            await asyncio.wait_for(self._manage("GET", "/models"), RESPONSE_SECONDS)
+        except (ModelServerError, asyncio.TimeoutError):
+            return False
+        return True
 
     async def _until_up(self) -> None:
         while self.alive:

@@ -13,10 +13,10 @@ import asyncio
 import contextlib
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Any, Coroutine, Dict, List, Mapping, Optional
 
 import aiohttp
 import numpy as np
@@ -24,7 +24,7 @@ from PIL import Image
 
 from htrlib.errors import BundleError, HtrError
 from htrlib.serving.config import ServingConfig
-from htrlib.serving.health import Health
+from htrlib.serving.health import Health, Progress
 from htrlib.serving.logs import log, log_exception
 from htrlib.serving.model_server import ModelServer, ModelServerError, Response
 from htrlib.serving.protocol import DEADLINE, THOROUGH, RefusedError
@@ -53,6 +53,21 @@ class Model:
     bundle: str
 
 
+@dataclass
+class _Watched:
+    """What is known of a model at this moment.
+
+    Attributes:
+        health: what its answers tell.
+        progress: whether its requests get on.
+        load_seconds: that it took to load.
+    """
+
+    health: Health = field(default_factory=Health)
+    progress: Progress = field(default_factory=Progress)
+    load_seconds: float = 0.0
+
+
 class Supervisor:
     """One model server at a time, and the requests that go to it.
 
@@ -71,17 +86,18 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()  # of what changes the models or the model server
         self._trouble: Optional[str] = None
-        self._health = Health()
-        self._under_way: Dict[object, float] = {}
-        self._work, self._measured, self._progress = -1, 0.0, time.monotonic()
+        self._watched: Dict[str, _Watched] = {}
+        self._probe: Optional[asyncio.Task[Optional[str]]] = None
+        self._change: Optional[asyncio.Future[None]] = None  # of a model, under way
         self._restarts: List[float] = []
-        self._next_probe = 0
+        self._start_seconds = 0.0
         self._tiny_page = _tiny_page()
 
     @property
     def healthy(self) -> bool:
         """Whether requests are answered, as far as is known."""
-        return self.state == READY and not self._health.failing
+        failing = any(self._watch(name).health.failing for name in self.models)
+        return self.state == READY and not failing
 
     async def start(self, models: List[Model]) -> None:
         """Start the model server, load models, and read a page with each.
@@ -104,15 +120,17 @@ class Supervisor:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
             self._wake.clear()
-            async with self._lock:
-                trouble = self._look() or await self._probe()
-                if trouble is not None:
-                    await self._restart(trouble)
+            trouble = await self._look()
+            if trouble is not None:
+                await self._mend(trouble)
+            elif self._probe is None:
+                self._begin_probe()
 
     async def stop(self) -> None:
         """End the model server; requests that wait for it are refused."""
         self.state = STOPPED
         self._ready.set()
+        self._end_probe()
         await self._server.stop()
 
     async def load(self, model: Model) -> None:
@@ -124,10 +142,12 @@ class Supervisor:
         """
         async with self._lock:
             try:
-                await self._load(model)
+                if not await self._unless_broken(self._load(model)):
+                    raise ModelServerError("the model server broke while it loaded a model")
             except (HtrError, OSError):
-                with contextlib.suppress(ModelServerError):
-                    await self._server.unload(model.name)
+                if self.state == READY:
+                    with contextlib.suppress(ModelServerError):
+                        await self._server.unload(model.name)
                 raise
             self.models[model.name] = model
 
@@ -139,9 +159,24 @@ class Supervisor:
         """
         async with self._lock:
             del self.models[name]
-            if not self.models:
-                self._health = Health()  # what failed is gone, and nothing is left to be probed
-            await self._server.unload(name)
+            self._watched.pop(name, None)  # what failed is gone, and is not probed
+            await self._unless_broken(self._server.unload(name))
+
+    async def _unless_broken(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something with the model server; whether it was not broken meanwhile."""
+        change = self._change = asyncio.ensure_future(work)
+        try:
+            await change
+        except asyncio.CancelledError:
+            if self._change is change:
+                raise
+            return False
+        finally:
+            self._change = None
+        return True
+
+    def _watch(self, name: str) -> _Watched:
+        return self._watched.setdefault(name, _Watched())
 
     async def invoke(
         self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
@@ -155,7 +190,7 @@ class Supervisor:
         """
         deaths = restarts = 0
         while True:
-            await self._until_ready(deadline)
+            await self._until_ready(name, deadline)
             generation = self._generation
             response = await self._send(name, body, headers, deadline)
             if response is not None and response.answered:
@@ -165,7 +200,7 @@ class Supervisor:
             else:
                 restarts += 1
             if deaths > 1 or restarts > 2:
-                self._failed()
+                self._failed(name)
                 raise RefusedError(
                     HTTPStatus.INTERNAL_SERVER_ERROR,
                     "the worker died on this request, and again when it was read once more",
@@ -175,14 +210,14 @@ class Supervisor:
         self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> Optional[Response]:
         """An answer, of a worker or of the model server, or None: the connection broke."""
-        ticket, generation = object(), self._generation
+        watched, generation = self._watch(name), self._generation
         left = deadline - time.monotonic()
-        self._under_way[ticket] = time.monotonic()
+        watched.progress.under_way += 1
         try:
             timed = {**headers, DEADLINE: f"{time.time() + left:.3f}"}
             response = await self._server.invoke(name, body, timed, left)
         except asyncio.TimeoutError:
-            self._failed()
+            self._failed(name)
             # Its worker is ended by its own clock; whether one is left shows the next request.
             raise RefusedError(
                 HTTPStatus.GATEWAY_TIMEOUT,
@@ -192,9 +227,9 @@ class Supervisor:
             self._suspect(generation, f"a request failed: {type(error).__name__}")
             return None
         finally:
-            del self._under_way[ticket]
+            watched.progress.under_way -= 1
         if response.answered:
-            self._health.request_answered(response.status)
+            watched.health.request_answered(response.status)
         else:
             log("unanswered", status=response.status, model=name)
         return response
@@ -207,21 +242,22 @@ class Supervisor:
             self._trouble = trouble
             self._wake.set()
 
-    def _failed(self) -> None:
-        self._health.request_failed()
+    def _failed(self, name: str) -> None:
+        self._watch(name).health.request_failed()
         self._wake.set()
 
-    async def _until_ready(self, deadline: float) -> None:
-        try:
-            await asyncio.wait_for(self._ready.wait(), max(deadline - time.monotonic(), 0.001))
-        except asyncio.TimeoutError:
-            self._failed()
-            raise unavailable("the server is recovering; try again") from None
+    async def _until_ready(self, name: str, deadline: float) -> None:
+        while not self._ready.is_set():  # it may break again before this task goes on
+            try:
+                await asyncio.wait_for(self._ready.wait(), max(deadline - time.monotonic(), 0.001))
+            except asyncio.TimeoutError:
+                self._failed(name)
+                raise unavailable("the server is recovering; try again") from None
         if self.state == STOPPED:
             raise unavailable("the server is shutting down")
 
-    def _look(self) -> Optional[str]:
-        """What is broken, as far as can be seen from outside."""
+    async def _look(self) -> Optional[str]:
+        """What is broken."""
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             return trouble
@@ -230,44 +266,63 @@ class Supervisor:
         for name in self.models:
             if not self._server.listener_lives(name):
                 return f"the listener of {name} ended"
-        return "requests stalled" if self._stalled() else None
+        for name in sorted(self.models):
+            if await self._stalled(name):
+                return f"requests to {name} stalled"
+        if self._probe is not None and self._probe.done():
+            probe, self._probe = self._probe, None
+            return probe.result()
+        return None
 
-    def _stalled(self) -> bool:
+    async def _stalled(self, name: str) -> bool:
         """Whether requests are under way, none is answered, and nobody works on them."""
-        now = time.monotonic()
-        if not self._under_way:
-            self._progress = now
-        elif now - self._measured > 1.0:
-            self._measured, before = now, self._work
-            self._work = self._server.work_done()
-            if self._work != before:
-                self._progress = now
-        return now - max(self._progress, self._health.answered) > STALLED_SECONDS
+        watched = self._watch(name)
+        idle = watched.progress.idle(lambda: self._server.work_done(name))
+        unanswered = time.monotonic() - watched.health.answered
+        if min(idle, unanswered) <= STALLED_SECONDS:
+            return False
+        # A model's own code, and S3, may be waited for; a worker that hangs ends at its deadline.
+        waits = self.config.allow_code or self.config.allow_s3
+        return not (waits and await self._server.responds())
 
-    async def _probe(self) -> Optional[str]:
+    def _begin_probe(self) -> None:
         """Have a model read a tiny page where no page has been read for a while."""
-        if not self.models or not self._health.probe_is_due(busy=bool(self._under_way)):
-            return None
-        names = sorted(self.models)
-        self._next_probe += 1
-        name = names[self._next_probe % len(names)]
+        due = [
+            name
+            for name in sorted(self.models)
+            if self._watch(name).health.probe_is_due(bool(self._watch(name).progress.under_way))
+        ]
+        if due:
+            name = min(due, key=lambda name: self._watch(name).progress.probed)
+            self._watch(name).progress.probed = time.monotonic()
+            self._probe = asyncio.ensure_future(self._tell_by_tiny_page(name))
+            self._probe.add_done_callback(lambda _: self._wake.set())
+
+    def _end_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+
+    async def _tell_by_tiny_page(self, name: str) -> Optional[str]:
+        watched, problem = self._watch(name), None
         # A worker that died a moment ago is being replaced: the second page waits for the new one.
         for _ in range(2):
             try:
                 problem = await self._read_tiny(name, PROBE_SECONDS)
             except asyncio.TimeoutError:
-                if self._under_way:  # it waits behind them; whether they get on, `_stalled` knows
+                if watched.progress.under_way:  # it waits behind them; `_stalled` tells of those
                     return None
                 problem = _too_late(name, PROBE_SECONDS)
-            if problem is None:
+            if problem is None or self._watched.get(name) is not watched:  # it was unloaded
                 return None
-            self._health.tiny_page_failed()
+            watched.health.tiny_page_failed()
         return problem
 
     async def _read_tiny(self, name: str, seconds: float) -> Optional[str]:
         """What is wrong, or None. Raises asyncio.TimeoutError."""
         headers = {"Content-Type": "image/png", "Accept": "application/json"}
-        if self._health.doubtful:
+        health = self._watch(name).health
+        if health.doubtful:
             headers[THOROUGH] = "1"
         try:
             response = await self._server.invoke(name, self._tiny_page, headers, seconds)
@@ -277,12 +332,21 @@ class Supervisor:
             return f"{name} did not read a tiny page: {type(error).__name__}"
         if not response.answered or response.status != HTTPStatus.OK:
             return f"{name} did not read a tiny page: {response.status}"
-        self._health.tiny_page_read()
+        health.tiny_page_read()
         return None
 
-    async def _restart(self, trouble: str) -> None:
+    async def _mend(self, trouble: str) -> None:
+        """Start the model server anew, whatever is done with it meanwhile."""
         self.state = RECOVERING
         self._ready.clear()
+        self._end_probe()
+        change, self._change = self._change, None
+        if change is not None:
+            change.cancel()
+        async with self._lock:
+            await self._restart(trouble)
+
+    async def _restart(self, trouble: str) -> None:
         log("restart", reason=trouble)
         start = time.monotonic()
         self._restarts = [at for at in self._restarts if start - at < RESTART_WINDOW_SECONDS]
@@ -292,28 +356,41 @@ class Supervisor:
                 f"the model server broke {len(self._restarts)} times in "
                 f"{RESTART_WINDOW_SECONDS:.0f} s, at last: {trouble}"
             )
+        usual = self._start_seconds + sum(self._watch(name).load_seconds for name in self.models)
+        limit = max(self.config.recovery_seconds, 2 * usual)
+        try:
+            await asyncio.wait_for(self._recover(), limit)
+        except asyncio.TimeoutError:
+            raise ModelServerError(
+                f"the model server does not recover within {limit:.0f} s of: {trouble}"
+            ) from None
+        log("recovered", seconds=round(time.monotonic() - start, 2))
+
+    async def _recover(self) -> None:
         for attempt in range(1, MOST_START_ATTEMPTS + 1):
             try:
                 await self._server.stop()
                 await self._bring_up()
-                break
+                return
             except (HtrError, OSError) as error:
                 log_exception("the model server does not start")
                 if attempt == MOST_START_ATTEMPTS:
                     raise ModelServerError(f"the model server does not start: {error}") from error
-        log("recovered", seconds=round(time.monotonic() - start, 2))
 
     async def _bring_up(self) -> None:
+        start = time.monotonic()
         await self._server.start()
+        self._start_seconds = time.monotonic() - start
         for model in self.models.values():
             await self._load(model)
+            self._watch(model.name).progress.begin_anew()
         self._generation += 1
         self._trouble = None
-        self._progress = time.monotonic()
         self.state = READY
         self._ready.set()
 
     async def _load(self, model: Model) -> None:
+        start = time.monotonic()
         await self._server.load(model.name, model.bundle, self.config.workers)
         try:
             problem = await self._read_tiny(model.name, FIRST_PAGE_SECONDS)
@@ -321,6 +398,7 @@ class Supervisor:
             problem = _too_late(model.name, FIRST_PAGE_SECONDS)
         if problem is not None:
             raise BundleError(problem)
+        self._watch(model.name).load_seconds = time.monotonic() - start
 
 
 def _too_late(name: str, seconds: float) -> str:

@@ -45,8 +45,13 @@ class Labels:
 
 
 def scale_for(box: Box, area: float) -> float:
-    """The scale that gives a box that many pixels, within `LARGEST_SCALE`."""
-    return min(math.sqrt(area / box.area), LARGEST_SCALE)
+    """The scale that gives a box at most that many pixels, within `LARGEST_SCALE`.
+
+    The shorter side counts as `SIDE_MULTIPLE` pixels at least, to which it is padded: a picture as
+    thin as a thread would become a thousand times as large.
+    """
+    thread = area / (SIDE_MULTIPLE * max(box.width, box.height))
+    return min(math.sqrt(area / box.area), thread, LARGEST_SCALE)
 
 
 def network_input(ink: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -23,9 +23,13 @@ import time
 from pathlib import Path
 
 BROKEN = Path(__file__).with_name("broken")  # while it is there nothing is read
+LOADING = Path(__file__).with_name("loading")  # while it is there the model is being loaded
+RELEASE = Path(__file__).with_name("release")  # what is held ends when it is there
 
 
 def model_fn(model_dir):
+    while LOADING.exists():
+        time.sleep(0.02)
     return model_dir
 
 
@@ -35,6 +39,8 @@ def transform_fn(model, body, content_type, accept):
         BROKEN.touch()
     if words[:1] == [b"fail"] or BROKEN.exists():
         raise RuntimeError("as told")
+    while words[:1] == [b"hold"] and not RELEASE.exists():
+        time.sleep(0.02)
     if words[:1] == [b"work"]:
         end = time.monotonic() + float(words[1])
         while time.monotonic() < end:

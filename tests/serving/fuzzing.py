@@ -42,7 +42,7 @@ class Shot:
 def shots(count: int, seed: int = 0) -> Iterator[Shot]:
     """So many requests, every fiftieth of them good."""
     chance = random.Random(seed)
-    good = _bodies(_mark())
+    good = [*_bodies(_mark()), ("image/tiff", _two_pages(_mark()))]
     # As a JPEG it is another page, and may be read in another way.
     written = [(kind, body) for kind, body in _bodies(_written()) if kind != "image/jpeg"]
     for number in range(count):
@@ -120,6 +120,12 @@ def _bodies(picture: Image.Image) -> List[Tuple[str, bytes]]:
         ("application/json", json.dumps({"image": encoded}).encode()),
         ("application/json", json.dumps(page.tolist()).encode()),
     ]
+
+
+def _two_pages(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "TIFF", save_all=True, append_images=[picture])
+    return file.getvalue()
 
 
 def _saved(picture: Image.Image, kind: str) -> bytes:

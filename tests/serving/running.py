@@ -54,6 +54,7 @@ class Served:
     ) -> None:
         variables = {name: value for name, value in os.environ.items() if "HTRLIB" not in name}
         variables.setdefault("OMP_NUM_THREADS", "1")
+        variables["HTRLIB_RECOVERY_SECONDS"] = "110"  # on a busy machine a start may take a minute
         self.process = subprocess.Popen(
             [sys.executable, *command, *arguments],
             stdout=subprocess.PIPE,

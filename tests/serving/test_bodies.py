@@ -9,10 +9,11 @@ import json
 import socket
 import struct
 import sys
+import zlib
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ContextManager, Dict, List, Optional, Tuple
+from typing import Any, ContextManager, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 import htrlib
-from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError
+from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError, ImageError
 from htrlib.serving.bodies import _S3_WAITS, MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
 from htrlib.serving.protocol import RefusedError
 from htrlib.serving.supervisor import STALLED_SECONDS
@@ -154,6 +155,43 @@ def tiff_of_directories(count: int) -> bytes:
     return bytes(content)
 
 
+def tiff(*pages: Sequence[Tuple[int, int, int]], data: bytes = b"") -> bytes:
+    """A TIFF of these fields, (tag, kind, value), and of data that tag 273 or 324 points to."""
+    content = bytearray(b"II*\x00\x08\x00\x00\x00")
+    sizes = [2 + 12 * len(fields) + 4 for fields in pages]
+    for number, fields in enumerate(pages):
+        for at, (tag, kind, value) in enumerate([(len(fields), 0, 0), *fields]):
+            value = 8 + sum(sizes) if tag in (273, 324) else value
+            content += struct.pack("<HHII", tag, kind, 1, value) if at else struct.pack("<H", tag)
+        last = number == len(pages) - 1
+        content += struct.pack("<I", 0 if last else 8 + sum(sizes[: number + 1]))
+    return bytes(content + data)
+
+
+PIXEL = ((256, 4, 1), (257, 4, 1), (258, 3, 8), (262, 3, 1), (273, 4, 0), (279, 4, 1))
+
+
+@pytest.mark.parametrize("kind", [2, 7, 11])
+def test_a_later_page_of_an_odd_kind_is_no_failure_of_the_server(kind: int) -> None:
+    content = tiff(PIXEL, ((254, kind, 1), *PIXEL), data=b"\x00")
+    with pytest.raises((ImageError, RefusedError)):
+        list(read_body("image/tiff", content, LIMITS).pages)
+
+
+def test_a_small_picture_of_a_huge_tile_is_refused_before_it_is_decoded() -> None:
+    side = 9_008
+    tile = zlib.compress(bytes(side * side), 1)
+    fields = (
+        *((256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1)),
+        *((322, 4, side), (323, 4, side), (324, 4, 0), (325, 4, len(tile))),
+    )
+    error = refused("image/tiff", tiff(fields, data=tile))
+    assert error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "9,008 x 9,008" in error.message
+    with pytest.raises(ImageError, match="9,008 x 9,008"):
+        htrlib.load_image(tiff(fields, data=tile))
+
+
 def test_pages_of_a_file_are_counted_no_further_than_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -198,6 +236,21 @@ def test_an_array_that_says_it_is_huge_takes_no_memory() -> None:
     body = file.getvalue().replace(b"(3, 3), }" + b" " * 10, b"(900000, 900000), }")
     assert b"900000" in body
     assert refused("application/x-npy", body).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "shape", ["(-3, -3)", f"({2**64}, 0)", "(True, 9)", f"(0x{'f' * 4000}, 1)", "(1.0, 9)"]
+)
+def test_an_array_of_no_possible_shape_is_refused(shape: str) -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    body = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(9)
+    assert refused("application/x-npy", body).status == HTTPStatus.BAD_REQUEST
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3://bucket/\\ud800"])
+def test_a_place_that_is_no_object_is_refused(uri: str) -> None:
+    body = f'{{"s3_uri": "{uri}"}}'.encode()
+    assert refused("application/json", body).status == HTTPStatus.BAD_REQUEST
 
 
 def test_a_body_s_magic_counts_and_not_its_name(pages: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Any, AsyncIterator, List
+from typing import Any, AsyncIterator, List, Optional
 
 import pytest
 
@@ -17,17 +17,30 @@ from htrlib.serving.intake import Intake
 from htrlib.serving.protocol import RefusedError
 
 
-def slow_request(release: asyncio.Event) -> Any:
+class SlowContent:
+    """A body that ends when it is told to, or fails as aiohttp's does."""
+
+    def __init__(self, start: bytes, release: asyncio.Event) -> None:
+        self._start, self._release = start, release
+        self._error: Optional[Exception] = None
+
+    def set_exception(self, error: Exception) -> None:
+        self._error = error
+        self._release.set()
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        yield self._start
+        await self._release.wait()
+        if self._error is not None:
+            raise self._error
+
+
+def slow_request(release: asyncio.Event, start: bytes = b"a") -> Any:
     """A request whose body ends when it is told to."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield b"a"
-        await release.wait()
-
     return SimpleNamespace(
         headers={"Content-Type": "image/png"},
         content_length=None,
-        content=SimpleNamespace(iter_any=chunks),
+        content=SlowContent(start, release),
     )
 
 
@@ -46,5 +59,34 @@ def test_bodies_that_arrive_have_a_limit_of_their_own(monkeypatch: pytest.Monkey
 
     *bodies, refused = asyncio.run(receive())
     assert bodies == [b"a"] * 3
+    assert isinstance(refused, RefusedError)
+    assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_bodies_that_take_long_to_arrive_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    monkeypatch.setattr(intake, "_SLOW_SECONDS", 0.0 if slow else 60.0)
+    config = ServingConfig(max_request_bytes=100)
+    count = config.queue_bytes // config.max_request_bytes
+
+    async def receive() -> List[Any]:
+        taken = Intake(config, SimpleNamespace())
+        releases = [asyncio.Event() for _ in range(count + 1)]
+        arriving = [
+            asyncio.ensure_future(
+                taken._receive(slow_request(release, b"b" * 100), intake._Hold(taken))
+            )
+            for release in releases
+        ]
+        await asyncio.sleep(0.01)
+        for release in releases:
+            release.set()
+        return await asyncio.gather(*arriving, return_exceptions=True)
+
+    results = asyncio.run(receive())
+    refused = results.pop(0 if slow else -1)
+    assert results == [b"b" * 100] * count
     assert isinstance(refused, RefusedError)
     assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE

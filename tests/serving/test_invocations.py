@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import socket
@@ -222,6 +223,16 @@ def test_options_that_there_are_not_are_refused(server: Served, pages: Path, opt
     assert options.split("=")[0] in reply.json["message"]
 
 
+@pytest.mark.parametrize("start", [b"\x16\x03\x01", b"GET /ping HTTP/1.1\r\nLong: " + b"a" * 9000])
+def test_what_is_no_http_is_refused_in_json(server: Served, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(start + b"\r\n\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, answer.headers["Content-Type"]) == (400, "application/json")
+        assert json.loads(answer.read())["code"] == 400
+
+
 def test_the_other_paths(server: Served) -> None:
     assert server.ask().json == {"status": "healthy"}
     parameters = server.ask(path="/execution-parameters").json
@@ -243,6 +254,7 @@ def test_the_other_paths(server: Served) -> None:
         ("DELETE", "/models/model"),
         ("GET", "/api-description"),
         ("OPTIONS", "/"),
+        ("OPTIONS", "*"),
         ("POST", "/predictions/model"),
         ("POST", "/model/predict"),
         ("GET", "//models"),

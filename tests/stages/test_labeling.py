@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import numpy as np
 import pytest
@@ -79,3 +79,11 @@ def test_a_region_that_reaches_over_the_page_is_cut_to_it(
 def test_a_box_is_scaled_to_an_area_but_not_enlarged_beyond_reason() -> None:
     assert scale_for(Box(0, 0, 2000, 1000), 500_000) == pytest.approx(0.5)
     assert scale_for(Box(0, 0, 100, 10), 500_000) == labeling.LARGEST_SCALE
+
+
+@pytest.mark.parametrize("sides", [(1700, 2200), (1500, 60), (2, 200_000), (200_000, 2), (1, 1)])
+def test_no_picture_becomes_much_larger_than_asked_for(sides: Tuple[int, int]) -> None:
+    scale = scale_for(Box(0, 0, *sides), 400_000.0)
+    ink = np.broadcast_to(np.uint8(0), tuple(max(1, round(side * scale)) for side in sides))
+    assert network_input(ink).size < 2 * 400_000
+    assert scale > 0.5 or min(sides) < 3 or max(sides) > 2000
