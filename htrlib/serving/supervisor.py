@@ -141,6 +141,7 @@ class Supervisor:
             ModelServerError: the model server failed.
         """
         async with self._lock:
+            self._watched.pop(model.name, None)  # of an earlier one of that name
             try:
                 if not await self._unless_broken(self._load(model)):
                     raise ModelServerError("the model server broke while it loaded a model")
