@@ -99,8 +99,8 @@ class Report:
     def add(self, sample: PageSample, reading: PageReading) -> None:
         self.pages += 1
         self.layout.add(sample, reading)
-        if not scored(sample):
-            return
+        if not scored(sample) or not all(line.text for line in sample.lines):
+            return  # what is written on it is not wholly known
         texts = reading.readings.texts
         references = [comparable(line.text) for line in sample.lines]
         found = [comparable(line.text) for line in texts[BEST_PATH]]

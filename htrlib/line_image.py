@@ -21,6 +21,7 @@ COLUMN_SPACING = 0.5  # of a line's height, between two columns of its strip
 MARGIN = 0.08  # of a line's height, above and below
 SIDE_MARGIN = 0.2  # of a line's height, left and right: boxes tend to cut first and last letters
 PAPER_WINDOW = 1.5  # of a line's height: the paper's brightness is taken over as many columns
+WIDEST = 1 << 17  # columns: a strip that would have more is thin as a thread, and holds no writing
 POLYGON_TOLERANCE = 0.06  # of a line's height: ink as far outside the polygon is kept
 
 
@@ -88,10 +89,10 @@ def cut_line(
         height: of the result in pixels; its width keeps the strip's aspect ratio.
         polygon: ink outside it belongs to other lines and is left out.
     Returns:
-        (height, W) uint8, 0 is paper and 255 is the darkest ink.
+        (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
     """
     scale = height / strip.height
-    width = max(8, round((strip.right - strip.left) * scale))
+    width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
     region, offset, reduction = _region(page, strip, scale)
     mesh = _mesh(strip, width, height, offset, reduction)
     gray = np.asarray(

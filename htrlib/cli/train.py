@@ -10,7 +10,9 @@ from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
 
 if TYPE_CHECKING:
+    from htrlib.data import Dataset
     from htrlib.training.job import TrainingJob
+    from htrlib.training.trainer import Trainer
 
 TASKS = ("line-recognition", "line-segmentation", "line-segmentation-ssd", "paragraph")
 _DONE, _INTERRUPTED = 0, 130
@@ -145,10 +147,16 @@ def run(job: TrainingJob, output: Path) -> int:
         ConfigError, DatasetError, BundleError, DeviceError: as for `htrlib.training.job.prepare`.
         TrainingError: the directory holds another training, or the loss is no number.
     """
+    from htrlib.training import distributed
     from htrlib.training.job import prepare
 
     check_replaceable(output)  # now, and not after hours
     trainer, train, validation = prepare(job)
+    with distributed.joined():
+        return _train(trainer, train, validation, output)
+
+
+def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) -> int:
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; the same command goes on from there")

@@ -68,11 +68,7 @@ class _PageReader:
                 return
             # What was measured fills the picture.
             self.scale = (size.width / stated[0], size.height / stated[1])
-        lines = [
-            self._line(size, block, row)
-            for block in self._blocks()
-            for row in block.findall("TextLine")
-        ]
+        lines = [self._line(size, block, row) for block, row in self._rows()]
         self.collector.add_page(picture, size, self.source, lines)
 
     def _stated(self) -> Optional[Tuple[float, float]]:
@@ -80,21 +76,25 @@ class _PageReader:
         width, height = (float(self.page.get(key, 0)) for key in ("WIDTH", "HEIGHT"))
         return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
 
-    def _blocks(self) -> List[Element]:
-        """The text blocks in reading order, those it leaves out at the end."""
+    def _rows(self) -> List[Tuple[Element, Element]]:
+        """The lines and their blocks in reading order, those it leaves out at the end."""
         ranks: Dict[str, int] = {}
-        for reference in self.root.findall("Layout//ReadingOrder//ElementRef"):
-            ranks.setdefault(reference.get("REF", ""), len(ranks))
+        for reference in self.root.findall(".//ReadingOrder//ElementRef"):
+            for name in reference.get("REF", "").split():
+                ranks.setdefault(name, len(ranks))
+        last = len(ranks)
+
+        def rank(pair: Tuple[Element, Element]) -> int:
+            block, row = (ranks.get(element.get("ID", ""), last) for element in pair)
+            return block if row == last else row
+
         blocks = self.page.iter("TextBlock")
-        return sorted(blocks, key=lambda block: ranks.get(block.get("ID", ""), len(ranks)))
+        return sorted(((b, row) for b in blocks for row in b.findall("TextLine")), key=rank)
 
     def _line(self, size: Size, block: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("ID", "")
         source = f"{self.source}#{name}"
         text = _text(row)
-        if not text.strip():
-            self.collector.note("line without text", source, skipped="line")
-            return None
         polygon = row.find("Shape/Polygon")
         points = [] if polygon is None else self._points(polygon.get("POINTS", ""))
         box = self._box(row)

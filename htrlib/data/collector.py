@@ -25,6 +25,9 @@ from htrlib.imaging import image_size
 TOLERANCE = 2.0
 """Pixels that a box may reach over the page's edge before it is reported."""
 
+THINNEST = 1.0
+"""Pixels that a box is wide and high at least; what is less holds no writing."""
+
 MOST_OUTSIDE = 0.2
 """Where more of a page's lines lie outside it, its other boxes are not trusted either."""
 
@@ -120,9 +123,14 @@ class Collector:
         except (TypeError, ValueError) as error:
             self.note("box without area", source, str(error))
             return None
+        if min(whole.width, whole.height) < THINNEST:
+            self.note("box without area", source, _describe(whole, size))
+            return None
         try:
             part = whole.clipped(size)
         except ValueError:
+            part = None
+        if part is None or min(part.width, part.height) < THINNEST:
             self.note("box outside the page", source, _describe(whole, size))
             return None
         if max(abs(a - b) for a, b in zip(whole.as_tuple(), part.as_tuple())) > TOLERANCE:
@@ -139,11 +147,12 @@ class Collector:
         tags: Iterable[object] = (),
         id: object = "",
     ) -> Optional[LabeledLine]:
-        """A labeled line; None, and noted, if it has no text."""
+        """A labeled line; None if it has neither text nor place. Without text it is noted."""
         cleaned = clean_text(text)
         if not cleaned:
-            self.note("line without text", source, skipped="line")
-            return None
+            self.note("line without text", source, skipped="" if line else "line")
+            if line is None:
+                return None
         return LabeledLine(cleaned, line, tuple(words), tuple(map(str, tags)), str(id))
 
     def add_page(

@@ -205,7 +205,11 @@ class _Reader:
         printed = [piece for piece in row if piece.kind.lower().replace(" ", "") in PRINTED]
         for piece in printed:
             self.collector.note("printed text", reference, piece.text, skipped="line")
-        written = [piece for piece in row if piece not in printed and (piece.text or piece.points)]
+        written = [
+            piece
+            for piece in row
+            if piece not in printed and (clean_text(piece.text) or _has_box(piece))
+        ]
         if not written:
             return []
         if written[0].line_number is None:

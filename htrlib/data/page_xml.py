@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.pictures import file_stems, find_picture, place_picture
-from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Problem
+from htrlib.data.samples import (
+    Dataset,
+    LabeledLine,
+    LabeledWord,
+    PageSample,
+    Problem,
+    clean_text,
+)
 from htrlib.data.xml import parse_points
 from htrlib.data.xml_pages import XmlFile, XmlForm, load_xml_pages
 from htrlib.document import TextLine
@@ -63,16 +71,14 @@ class _PageReader:
         size = self.collector.picture(picture, self.source, stated)
         if size is None:
             return
-        lines = []
+        lines: List[Optional[LabeledLine]] = []
         for region in self._regions():
             rows = region.findall("TextLine")
-            if not rows and _text(region):
-                self.collector.note(
-                    "text of a region without lines",
-                    f"{self.source}#{region.get('id')}",
-                    _text(region) or "",
-                    skipped="line",
-                )
+            text = clean_text(_text(region) or "")
+            if not rows and text:
+                source = f"{self.source}#{region.get('id')}"
+                self.collector.note("text of a region without lines", source, text)
+                lines.append(LabeledLine(text))  # the page has more writing than its lines
             lines += [self._line(size, region, row) for row in _in_order(rows)]
         self.collector.add_page(
             picture,
@@ -101,9 +107,6 @@ class _PageReader:
             text = " ".join(_text(word) or "" for word in row.findall("Word"))
         if (row.get("production") or region.get("production")) == "printed":
             self.collector.note("printed text", source, text, skipped="line")
-            return None
-        if not text.strip():
-            self.collector.note("line without text", source, skipped="line")
             return None
         outline = _points(row, "Coords")
         rectangular = is_rectangle(outline)
@@ -187,13 +190,14 @@ def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem,
     for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
         picture = place_picture(page.image, folder, stem)
         root, region = _page_element(page, picture.name)
+        names = _names(page.lines)
         for index, line in enumerate(page.lines):
             if line.line is None:
                 problems.append(
                     Problem("line without a place", page.source, line.text, skipped="line")
                 )
             else:
-                _line_element(region, index, line, line.line)
+                _line_element(region, index, names[index], line, line.line)
         ElementTree(root).write(folder / f"{stem}.xml", encoding="UTF-8", xml_declaration=True)
     return tuple(problems)
 
@@ -221,10 +225,19 @@ def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
     return root, region
 
 
-def _line_element(region: Element, index: int, line: LabeledLine, place: TextLine) -> None:
+def _names(lines: Sequence[LabeledLine]) -> List[str]:
+    """The lines' own names, and others for those that have none."""
+    taken = {line.id for line in lines}
+    numbers = (f"l{number}" for number in itertools.count())
+    free = (name for name in numbers if name not in taken)
+    return [line.id or next(free) for line in lines]
+
+
+def _line_element(
+    region: Element, index: int, name: str, line: LabeledLine, place: TextLine
+) -> None:
     tags = [_CUSTOM_SYNTAX.sub(" ", tag) for tag in line.tags]
     custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{tag};}}" for tag in tags]
-    name = line.id or f"l{index}"
     element = _add(region, "TextLine", id=name, custom=" ".join(custom))
     outline = _corners(place.box) if place.polygon is None else _format(place.polygon.points)
     _add(element, "Coords", points=outline)

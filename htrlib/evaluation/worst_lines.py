@@ -82,7 +82,9 @@ def write_worst_lines(
     sections = [
         _section(rate, line, name, picture) for (rate, line), picture in zip(worst, pictures)
     ]
-    Path(path).write_text(_page(evaluation, name, sections), encoding="utf-8")
+    Path(path).write_text(
+        _page(evaluation, name, sections), encoding="utf-8", errors="xmlcharrefreplace"
+    )
 
 
 def _page(evaluation: Evaluation, decoder: str, sections: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ class WordDetectionTask(PageTask):
     validation: Optional[WordBatches] = None
 
     def lacks(self, page: PageSample) -> str:
-        boxed = all(line.words for line in page.lines)
+        boxed = all(len(line.words) >= max(1, len(line.text.split())) for line in page.lines)
         return "" if boxed else "lines without boxes of their words"
 
     def batches(

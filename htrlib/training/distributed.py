@@ -7,6 +7,7 @@ scheduler and servers run. On SageMaker all is started from its resource configu
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -23,8 +24,9 @@ from htrlib.networks import mx
 
 RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 PORT = 8000
-LONGEST_TEXT = 65536  # bytes that one machine can tell the others
+TOLD_BYTES = 65536  # that one machine tells the others at once
 NAME_SECONDS = 120  # in which a host's name is to be known; they do not all start at once
+FAILED, INTERRUPTED = 2, 130  # exit statuses, as those of `htr`
 END_SECONDS = 30  # that a scheduler or server may take to end after the last worker
 
 
@@ -75,11 +77,13 @@ class Cluster(Machines):
 
     def tell(self, text: str) -> str:
         content = text.encode() if self.rank == 0 else b""
-        if len(content) > LONGEST_TEXT:
-            raise TrainingError(f"{len(content)} bytes are too many to tell other machines")
-        numbers = list(content) + [0] * (LONGEST_TEXT - len(content))
-        said = self.reduce(mx.nd.array(numbers)).asnumpy().astype(int).tolist()
-        return bytes(said).rstrip(b"\0").decode()
+        count = int(self.reduce(mx.nd.array([len(content)])).asscalar())
+        said: List[int] = []
+        for start in range(0, count, TOLD_BYTES):
+            piece = content[start : start + TOLD_BYTES]
+            numbers = mx.nd.array(list(piece) + [0] * (TOLD_BYTES - len(piece)))
+            said += self.reduce(numbers).asnumpy().astype(int).tolist()
+        return bytes(said[:count]).decode()
 
     def share(self, array: Any) -> Any:
         vector = mx.nd.array(array).reshape((-1,))
@@ -99,18 +103,21 @@ _serving: List[subprocess.Popen[bytes]] = []
 def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
     """The machines, as `join` gives them, until all are done.
 
-    After an error this host's server and scheduler are killed, and the process should end without
-    Python's cleaning up: MXNet would wait for the others.
+    After an error this host's server and scheduler are killed, and the process ends at its exit
+    without MXNet's cleaning up, which would wait for the others.
 
     Raises:
         TrainingError: as for `join`.
     """
+    machines = Machines()
     try:
         machines = join(resources)
         yield machines
-    except BaseException:
+    except BaseException as error:
         for process in _serving:
             process.kill()
+        if machines.count > 1:
+            atexit.register(_end, INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED)
         raise
     machines.leave()
     for process in _serving:
@@ -118,6 +125,13 @@ def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:  # all is done that it was for
             process.kill()
+
+
+def _end(status: int) -> None:
+    """End this process, after all that Python has to do but before MXNet waits for the others."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def join(resources: Path = RESOURCES) -> Machines:

@@ -10,6 +10,7 @@ from htrlib.data import Dataset
 from htrlib.data.samples import concatenate
 from htrlib.data.selecting import select
 from htrlib.device import parse_device
+from htrlib.errors import ConfigError
 from htrlib.training.config import TrainerConfig
 from htrlib.training.trainer import Trainer
 
@@ -86,12 +87,28 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
         select(format, path, images=job.images, split=job.split, options=job.options)
         for format, path in job.train
     )
-    sources = job.validation or (job.train if job.validation_split is not None else ())
-    if not sources:
+    sources = job.validation
+    if not sources and job.validation_split is None:
         return train.split(job.share, by=job.by, seed=1)
+    if not sources:
+        sources = job.train
+        train = _without_split(train, job)
     images = job.validation_images or job.images
     validation = concatenate(
         select(format, path, images=images, split=job.validation_split, options=job.options)
         for format, path in sources
     )
     return train, validation
+
+
+def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
+    """What is learned from, where a split of the same data chooses the best."""
+    if job.split is not None:
+        return train
+    rest = train.filter(lambda sample: sample.split != job.validation_split)
+    if len(rest) == len(train) or not rest:
+        raise ConfigError(
+            f"the split {job.validation_split!r} is to choose the best, and the data does not tell "
+            "what else there is to learn from; name that with split"
+        )
+    return rest

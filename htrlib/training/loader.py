@@ -100,10 +100,15 @@ class _Worker:
         self._thread.start()
 
     def _take(self) -> None:
-        with contextlib.suppress(EOFError, OSError):
+        reason = "a process that makes batches has died; see its message"
+        try:
             while True:
                 self._answers.put(self._connection.recv())
-        self._answers.put(TrainingError("a process that makes batches has died; see its message"))
+        except (EOFError, OSError):
+            pass
+        except Exception as error:  # whoever waits for the batch has to know
+            reason = f"a batch cannot be received from the process that made it ({error!r})"
+        self._answers.put(TrainingError(reason))
 
     def ask(self, plan: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # then `answer` raises

@@ -60,7 +60,8 @@ class Run:
             TrainingError: that is a checkpoint of another training.
         """
         saved = read_checkpoint(self._directory / LAST) if self._machines.rank == 0 else None
-        numbers = json.loads(self._machines.tell(json.dumps(saved[1] if saved else {})))
+        known = json.dumps(saved[1] if saved else {}, ensure_ascii=False)
+        numbers = json.loads(self._machines.tell(known))
         if not numbers:
             if self._machines.rank == 0:  # what lies there without the last is another training's
                 (self._directory / BEST).unlink(missing_ok=True)
@@ -94,7 +95,8 @@ class Run:
             if self._stop == "minutes" and self.progress.batch and self.progress.step > started:
                 self._validate()
             self._checkpoint()
-        return self._stop
+        # Asked to stop while it validated last, it has no time for what comes after a training.
+        return "interrupted" if self._asked_to_stop else self._stop
 
     def best(self) -> Parameters:
         """The averaged parameters that validated best; without validation the last ones."""

@@ -107,5 +107,9 @@ def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsy
             split = "held" if number == 5 else "train"
             file.write(f"{number}.png,{'ab' if number % 2 else 'c'},{split}\n")
     path = folder / "lines.csv"
-    assert htr("--train", "csv", path, "--split", "train", "--validation-split", "held") == 0
-    assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out
+    for more in (["--split", "train"], []):
+        run = ["--run", folder / f"run{len(more)}"]
+        assert htr("--train", "csv", path, *more, "--validation-split", "held", *run) == 0
+        assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out
+    assert htr("--train", "lines", folder, "--validation-split", "held") == 2
+    assert "name that with split" in capsys.readouterr().err

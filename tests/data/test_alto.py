@@ -124,9 +124,18 @@ def test_blocks_come_in_reading_order(tmp_path, make_picture):
         "<ComposedBlock>" + block("b2", line("l2", string("first"))) + "</ComposedBlock>"
     )
     order = '<ReadingOrder><OrderedGroup><ElementRef REF="b2"/></OrderedGroup></ReadingOrder>'
-    text = document(body).replace("<Layout>", f"<Layout>{order}")
+    text = document(body).replace("<Layout>", f"{order}<Layout>")
     path = write(tmp_path / "a.xml", text)
     assert data.load("alto", path)[0].text == "first\nlast"
+
+
+def test_lines_come_in_reading_order_too(tmp_path, make_picture):
+    make_picture("a.png")
+    rows = [line(name, string(text)) for name, text in (("l1", "b"), ("l2", "a"), ("l3", "d"))]
+    body = block("b1", *rows) + block("b2", line("l4", string("c")))
+    order = "<ReadingOrder><OrderedGroup><ElementRef REF='l2 l1'/></OrderedGroup></ReadingOrder>"
+    text = document(body).replace("<Layout>", f"{order}<Layout>")
+    assert data.load("alto", write(tmp_path / "a.xml", text))[0].text == "a\nb\nd\nc"
 
 
 def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
@@ -138,12 +147,12 @@ def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
     write(tmp_path / "d.xml", document("", size='WIDTH="20" HEIGHT="10"'))
     report = data.load("alto", tmp_path).report()
     assert report.skipped == {
-        "line without text": 1,
         "not ALTO": 1,
         "not one page in a file": 1,
         "image of another size than annotated": 1,
     }
-    assert report.mended == {"text without a box": 1}
+    assert report.mended == {"line without text": 1, "text without a box": 1}
+    assert (report.lines, report.lines_without_text) == (3, 1)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
     texts = [
         text("header", 10, 0, kind="printed"),
         {"text": "", "line_num": 1, "type": "handwritten"},
+        {"text": " ", "line_num": 0, "type": "handwritten", "bb": [{"x": 3, "y": 3}]},
         text("by itself", 10, 60, line=""),
         text("good", 10, 20, line=0),
     ]

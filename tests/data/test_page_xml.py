@@ -124,14 +124,16 @@ def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
         text_line("d", "same id"),
     )
     body += region("s", "<TextEquiv><Unicode>text alone</Unicode></TextEquiv>")
+    body += region("t", '<TextLine id="e"/>')
     report = data.load("page_xml", write(tmp_path / "a.xml", body)).report()
-    assert report.skipped == {
+    assert report.skipped == {"duplicate id": 1, "line without text": 1}
+    assert report.mended == {
         "line without text": 1,
+        "box outside the page": 1,
+        "text without a box": 2,
         "text of a region without lines": 1,
-        "duplicate id": 1,
     }
-    assert report.mended == {"box outside the page": 1, "text without a box": 1}
-    assert (report.lines, report.lines_without_place) == (3, 2)
+    assert (report.lines, report.lines_without_place, report.lines_without_text) == (5, 3, 1)
 
 
 def test_a_folder_is_read_with_its_pictures_beside_or_above(tmp_path, make_picture):
@@ -207,9 +209,18 @@ def test_what_page_xml_cannot_hold_is_returned(tmp_path, make_picture):
     ]
 
 
+def test_lines_without_a_name_are_given_one_that_no_other_has(tmp_path, make_picture):
+    place = data.samples.TextLine(Box(10, 10, 50, 20))
+    lines = (data.LabeledLine("a", place, id="l0"), data.LabeledLine("b", place))
+    page = data.PageSample(make_picture("p.png"), data.samples.Size(200, 100), "p", lines)
+    assert not data.write_page_xml(Dataset((page,)), tmp_path / "out")
+    assert data.load("page_xml", tmp_path / "out")[0].text == "a\nb"
+
+
 def test_a_real_collection(shared_data):
     dataset = data.load("page_xml", shared_data / "hooker" / "dev")
     report = dataset.report()
-    assert (report.pages, report.lines, report.lines_without_place) == (29, 600, 0)
-    assert report.skipped == {"line without text": 29}
+    assert (report.pages, report.lines, report.lines_without_place) == (29, 629, 0)
+    assert report.lines_without_text == 29
+    assert report.skipped == {}
     assert "Soper & Reeve before him have" in {line.text for line in dataset.lines}

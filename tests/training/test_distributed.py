@@ -40,14 +40,19 @@ def start(command, **variables):
     )
 
 
-def test_two_workers_and_a_server_learn_what_one_process_learns_from_the_joint_batch(tmp_path):
-    cluster = {
+def cluster_of(workers):
+    """The variables of a cluster on this machine with one server."""
+    return {
         "DMLC_PS_ROOT_URI": "127.0.0.1",
         "DMLC_PS_ROOT_PORT": str(free_port()),
-        "DMLC_NUM_WORKER": "2",
+        "DMLC_NUM_WORKER": str(workers),
         "DMLC_NUM_SERVER": "1",
         "DMLC_NODE_HOST": "127.0.0.1",
     }
+
+
+def test_two_workers_and_a_server_learn_what_one_process_learns_from_the_joint_batch(tmp_path):
+    cluster = cluster_of(workers=2)
     program = ["-m", "tests.training.program"]
     halves = json.dumps({**OPTIONS, "batch_columns": 768})
     joint = json.dumps({**OPTIONS, "batch_columns": 2 * 768})
@@ -73,6 +78,30 @@ def test_two_workers_and_a_server_learn_what_one_process_learns_from_the_joint_b
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-4)
     np.testing.assert_allclose(arrays["weights"], others["weights"], atol=1e-4)
     assert losses[0][-1] < 0.8 * losses[0][0], "nothing was learned"
+
+
+def test_a_machine_that_fails_ends_and_waits_for_no_other(tmp_path):
+    cluster = cluster_of(workers=2)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from htrlib.errors import TrainingError\n"
+        "from htrlib.training import distributed\n"
+        "with distributed.joined() as machines:\n"
+        "    text = 'ж' * 100_000\n"
+        "    assert machines.tell(text if machines.rank == 0 else '') == text\n"
+        "    raise TrainingError('as told')\n"
+    )
+    others = [
+        start(["-m", "htrlib.training.distributed"], **cluster, DMLC_ROLE=role)
+        for role in ("scheduler", "server")
+    ]
+    workers = [start([program], **cluster, DMLC_ROLE="worker") for _ in range(2)]
+    try:
+        assert [worker.wait(300) for worker in workers] == [2, 2]
+    finally:
+        for process in (*others, *workers):
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
