@@ -18,6 +18,7 @@ MAX_BYTES = 4 << 30
 MAX_FILES = 1000
 
 _LARGEST_READ = 1 << 20
+_LONGEST_NAME = 255  # bytes, of a file or folder
 
 
 def pack(folder: Path, archive: Path) -> Path:
@@ -63,7 +64,7 @@ def unpack(
             _unpack(raw, scratch, max_bytes, max_files, archive.name)
         scratch.chmod(0o755)
         scratch.replace(folder)
-    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, _TooMuchError) as error:
+    except _DAMAGE as error:
         raise BundleError(f"{archive.name} cannot be unpacked: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -97,6 +98,10 @@ def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\0" in member.name:
         raise BundleError(f"{archive}: {member.name!r} leads out of the folder")
+    if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
+        raise BundleError(f"{archive}: {member.name[:80]!r}... is too long a name")
+    if member.size < 0:
+        raise BundleError(f"{archive}: {member.name!r} has {member.size} bytes")
     if not (member.isdir() or member.isreg()) or member.issparse():
         raise BundleError(
             f"{archive}: {member.name!r} is a link, a device, or another thing that is neither a "
@@ -107,6 +112,13 @@ def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
 
 class _TooMuchError(Exception):
     """An archive unpacks to more than it may."""
+
+
+# `tarfile` turns the numbers of headers into integers as they stand.
+_DAMAGE = (
+    *(tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError, OverflowError),
+    _TooMuchError,
+)
 
 
 class _Bounded(io.RawIOBase):

@@ -123,6 +123,22 @@ def test_a_sparse_file_is_refused(tmp_path):
         unpack(path, tmp_path / "new")
 
 
+def test_numbers_and_names_that_cannot_be_are_refused(archive, tmp_path):
+    sparse = member("holes")
+    sparse.pax_headers = {"GNU.sparse.map": "0,a,b,c"}
+    for path in (archive((sparse, b"")), archive((member("a" * 300), b""))):
+        with pytest.raises(BundleError):
+            unpack(path, tmp_path / "new")
+    header = bytearray(member("a").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (-5).to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(gzip.compress(bytes(header) + bytes(1024)))
+    with pytest.raises(BundleError):
+        unpack(path, tmp_path / "new")
+
+
 @pytest.mark.parametrize("keep", [0, 1, 20, 200])
 def test_what_is_no_archive_or_was_cut_is_refused(archive, tmp_path, keep):
     path = archive((member("config.json"), bytes(range(256)) * 20))

@@ -12,6 +12,10 @@ from htrlib.serving.server import serve
 
 def main() -> int:
     """Serve on all addresses; return the exit status."""
+    if len(sys.argv) > 1:
+        found = " ".join(sys.argv[1:])
+        sys.stderr.write(f"htrlib: the environment configures this server; found {found!r}\n")
+        return 2
     try:
         return serve(configure(os.environ, host="0.0.0.0"))
     except (HtrError, OSError) as error:

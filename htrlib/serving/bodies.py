@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import math
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Iterator
@@ -25,6 +26,7 @@ from htrlib.errors import (
     ImageError,
 )
 from htrlib.imaging import decoded_size, iter_pages, load_image
+from htrlib.serving.parts import too_many_parts
 from htrlib.serving.protocol import JSON, NPY, RefusedError
 
 Page = NDArray[np.uint8]
@@ -97,6 +99,9 @@ def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
 
 def _check_sizes(content: bytes, limits: BodyLimits) -> None:
     """Refuse a file by what its headers say, before any pixel of it is decoded."""
+    problem = too_many_parts(content, MAX_PAGES)
+    if problem is not None:
+        raise _too_large(problem)
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as picture:
             _check_pixels(*decoded_size(picture), limits)
@@ -179,7 +184,7 @@ def _check_json(body: bytes) -> None:
 
 def _from_base64(text: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(re.sub(r"\s+", "", text), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _bad(f"image is base64 of a picture ({error})") from error
 

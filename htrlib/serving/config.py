@@ -114,6 +114,11 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         fields["models"] = MODELS
     fields.update({name: value for name, value in given.items() if value is not None})
+    if fields.get("models") is not None and fields.get("bundle") is not None:
+        raise ConfigError(
+            "several models are served, each loaded by its name; leave out the bundle "
+            f"{str(fields['bundle'])!r}, or SAGEMAKER_MULTI_MODEL and --models"
+        )
     fields = {name: value for name, value in fields.items() if value is not None}
     fields.setdefault("bundle", default_bundle(environment))
     cpus = available_cpus()

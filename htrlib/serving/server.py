@@ -8,6 +8,7 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from htrlib.errors import BundleError, ConfigError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import configure_logs, log
 
+_FILES = 8192  # open at once, for a thousand connections and what serves them
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
@@ -47,6 +49,7 @@ def serve(config: ServingConfig) -> int:
         elif not config.models.is_dir():
             raise ConfigError(f"{config.models} is no directory; models are loaded from there")
         configure_logs()
+        _allow_many_files()
         # Workers whose parent died become children of this process, which can wait for their end.
         ctypes.CDLL(None).prctl(_SUBREAPER, 1)
         scratch = tempfile.mkdtemp(prefix="htr-serve-")
@@ -55,6 +58,14 @@ def serve(config: ServingConfig) -> int:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return 0
+
+
+def _allow_many_files() -> None:
+    """More than a shell does: each connection takes one or two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> None:

@@ -71,7 +71,8 @@ class Stub:
         path = self.directory / _ERROR
         with contextlib.suppress(OSError):  # the disk is full: the log alone says why
             fresh = path.with_suffix(".new")
-            fresh.write_text(str(error) or repr(error), encoding="utf-8")
+            text = str(error) or repr(error)
+            fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
             fresh.rename(path)
         path.touch()
 

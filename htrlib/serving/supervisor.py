@@ -146,9 +146,8 @@ class Supervisor:
                 if not await self._unless_broken(self._load(model)):
                     raise ModelServerError("the model server broke while it loaded a model")
             except (HtrError, OSError):
-                if self.state == READY:
-                    with contextlib.suppress(ModelServerError):
-                        await self._server.unload(model.name)
+                with contextlib.suppress(ModelServerError):
+                    await self._unless_broken(self._server.unload(model.name))
                 raise
             self.models[model.name] = model
 
@@ -164,7 +163,10 @@ class Supervisor:
             await self._unless_broken(self._server.unload(name))
 
     async def _unless_broken(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do something with the model server; whether it was not broken meanwhile."""
+        """Do something with the model server, unless that is broken, or breaks meanwhile."""
+        if self.state != READY:  # whoever waited for the lock must not keep it from being mended
+            work.close()
+            return False
         change = self._change = asyncio.ensure_future(work)
         try:
             await change

@@ -86,6 +86,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     folders = Folders(parser.parse_args(arguments).root)
     before = {number: signal.signal(number, _stop) for number in SIGNALS}
     try:
+        folders.failure.unlink(missing_ok=True)  # an earlier training's
         run(folders)
         return 0
     except (_StoppedError, KeyboardInterrupt):
@@ -304,10 +305,10 @@ def _stop(number: int, frame: object) -> None:
 
 def _fail(folders: Folders, reason: str) -> None:
     """Leave the reason where SageMaker looks for it; the first 1,024 characters are shown."""
-    sys.stderr.write(f"train: {reason}\n")
+    sys.stderr.write(f"train: {reason}\n")  # which escapes what is no text
     with contextlib.suppress(OSError):  # standard error has it too
         folders.failure.parent.mkdir(parents=True, exist_ok=True)
-        folders.failure.write_text(reason, encoding="utf-8")
+        folders.failure.write_text(reason, encoding="utf-8", errors="backslashreplace")
 
 
 def _say(text: str) -> None:

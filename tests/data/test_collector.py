@@ -67,6 +67,8 @@ def test_a_single_line_keeps_what_is_said_about_it(make_picture):
         ((-9, 0, 20, 50), Box(0, 0, 20, 50), "box cut at the page's edge"),
         ((300, 0, 400, 50), None, "box outside the page"),
         ((5, 5, 5, 50), None, "box without area"),
+        ((5, 5, 50, 5.5), None, "box without area"),
+        ((5, 99.9, 50, 130), None, "box outside the page"),
         ((float("nan"), 0, 5, 5), None, "box without area"),
         ((1, 2, 3), None, "box without area"),
     ],

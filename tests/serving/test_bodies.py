@@ -23,6 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 import htrlib
 from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError, ImageError
 from htrlib.serving.bodies import _S3_WAITS, MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
+from htrlib.serving.parts import MOST_FIELDS, MOST_SEGMENTS, MOST_STRIPS, too_many_parts
 from htrlib.serving.protocol import RefusedError
 from htrlib.serving.supervisor import STALLED_SECONDS
 
@@ -190,6 +191,28 @@ def test_a_small_picture_of_a_huge_tile_is_refused_before_it_is_decoded() -> Non
     assert "9,008 x 9,008" in error.message
     with pytest.raises(ImageError, match="9,008 x 9,008"):
         htrlib.load_image(tiff(fields, data=tile))
+
+
+def test_parts_that_would_take_gigabytes_are_refused_before_they_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it is opened"))
+    segments = b"\xff\xd8" + b"\xff\xe5\x00\x02" * (MOST_SEGMENTS + 1)
+    junk = b"\xff\xd8" + b"\xff\xe5\x00\x02.\xff\xff" * (MOST_SEGMENTS + 1)
+    strips = struct.pack("<IHHHII", 8, 1, 273, 1, MOST_STRIPS + 1, 8)
+    big = struct.pack("<HHQQHHQQ", 8, 0, 16, 1, 324, 1, MOST_STRIPS + 1, 8)
+    fields = struct.pack("<IH", 8, MOST_FIELDS + 1)
+    bodies = (segments, junk, b"II*\x00" + strips, b"II+\x00" + big, b"II*\x00" + fields)
+    for body in bodies:
+        assert refused("image/tiff", body).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def test_what_is_cut_off_is_left_to_the_decoder(pages: Path) -> None:
+    for name in ("page.jpg", "page.tif", "page.png", "two.tif"):
+        content = (pages / name).read_bytes()
+        for end in range(0, 200, 7):
+            assert too_many_parts(content[:end], MAX_PAGES) is None
+        assert too_many_parts(content, MAX_PAGES) is None
 
 
 def test_pages_of_a_file_are_counted_no_further_than_the_limit(

@@ -49,6 +49,7 @@ def test_a_worker_alone_gets_all_cpus() -> None:
         {"SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "0"},
         {"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"},
         {"HTRLIB_QUEUE_LENGTH": "0"},
+        {"HTRLIB_RECOVERY_SECONDS": "0"},
         {"HTRLIB_BATCH_SIZE": "0"},
         {"HTRLIB_MAX_PIXELS": "0"},
         {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html"},
@@ -58,6 +59,14 @@ def test_a_worker_alone_gets_all_cpus() -> None:
 def test_values_that_cannot_work_are_refused(environment: dict) -> None:
     with pytest.raises(ConfigError):
         configure(environment)
+
+
+def test_a_bundle_is_not_passed_over_where_several_models_are_served(tmp_path: Path) -> None:
+    assert configure({}, models=tmp_path).models == tmp_path
+    for environment in ({}, {"SAGEMAKER_MULTI_MODEL": "true"}):
+        models = None if environment else tmp_path
+        with pytest.raises(ConfigError, match="leave out the bundle 'english'"):
+            configure(environment, models=models, bundle="english")
 
 
 def test_a_mounted_model_is_served_even_if_it_is_broken(tmp_path: Path) -> None:

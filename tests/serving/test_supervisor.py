@@ -175,6 +175,23 @@ def test_a_load_keeps_nobody_from_mending_what_breaks_meanwhile() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_loads_that_wait_for_others_do_not_keep_the_server_broken() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        fake.hanging |= {"one", "three", "four", "five"}
+        loads = [
+            asyncio.ensure_future(supervisor.load(Model(name, f"/{name}")))
+            for name in ("three", "four", "five")
+        ]
+        assert await ask(supervisor, "one") == 200
+        for load in loads:
+            with pytest.raises(ModelServerError):
+                await load
+        assert fake.loads == ["one", "two", "three", "one", "two"]
+
+    watched(test)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_page_that_waits_for_another_service_is_no_hang() -> None:
     async def test(supervisor: Supervisor, fake: Fake) -> None:
         async def responds() -> bool:

@@ -93,8 +93,11 @@ def test_the_words_of_a_page_are_learned_by_heart(trainer, tmp_path):
 def test_pages_without_boxes_of_words_are_left_out_and_reported(trainer):
     good = make_page("good")
     some = replace(good, source="some", lines=(good.lines[0], replace(good.lines[1], words=())))
-    result = trainer(replace(CONFIG, epochs=1, crops_per_page=4)).fit(Dataset((good, some)))
-    assert [(p.source, p.skipped) for p in result.problems] == [("some", "page")]
+    most = replace(good.lines[1], words=good.lines[1].words[:-1])
+    one = replace(good, source="one", lines=(good.lines[0], most))
+    pages = Dataset((good, some, one))
+    result = trainer(replace(CONFIG, epochs=1, crops_per_page=4)).fit(pages)
+    assert [(p.source, p.skipped) for p in result.problems] == [("some", "page"), ("one", "page")]
     with pytest.raises(DatasetError, match="boxes of all its words"):
         trainer().fit(Dataset((some,)))
 

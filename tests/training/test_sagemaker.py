@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import tarfile
@@ -203,6 +204,19 @@ def test_mistakes_are_told_in_plain_words(job, hyperparameters, reason, capsys):
     assert reason in failure[:1024]
     assert "Traceback" not in failure + capsys.readouterr().err
     assert not any((root / "model").iterdir())
+
+
+def test_a_name_that_is_no_text_is_told_and_what_failed_before_is_forgotten(job):
+    root = job()
+    (root / "output").mkdir()
+    failure = root / "output" / "failure"
+    failure.write_text("an earlier one")
+    folder = root / "input" / "data" / "train"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xe9.dat")).touch()
+    assert train(root) == 1
+    assert "\\udce9.dat" in failure.read_text()
 
 
 def test_a_bundle_that_lacks_a_network_is_not_begun_with(job, tiny_bundle):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -200,6 +202,16 @@ def test_training_stops_when_validation_gets_no_better(trainer, lines, monkeypat
     monkeypatch.setattr(LineRecognitionTask, "aligned", lambda *_: True)
     result = trainer(replace(QUICK, epochs=9, patience=2)).fit(lines(8), lines(2, seed=1))
     assert (result.reason, result.epochs, result.best) == ("patience", 8, 0.4)
+
+
+def test_sigterm_in_the_last_validation_is_heeded(trainer, lines, monkeypatch):
+    def score(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"cer": 0.5}
+
+    monkeypatch.setattr(LineRecognitionTask, "score", score)
+    result = trainer(replace(QUICK, epochs=1)).fit(lines(8), lines(2, seed=1))
+    assert (result.reason, result.epochs) == ("interrupted", 1)
 
 
 def test_training_stops_when_its_time_is_over(trainer, lines, tmp_path):

@@ -1,0 +1,72 @@
+"""The parts of a picture file, counted before a decoder makes objects of each of them.
+
+A file of 25 MB may list millions of strips or segments, which would take gigabytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Optional
+
+MOST_STRIPS = 1 << 17  # of a TIFF page; one of 40 million pixels hardly has as many rows
+MOST_FIELDS = 1 << 12  # of a TIFF page
+MOST_SEGMENTS = 1 << 12  # before the pixels of a JPEG
+
+_STRIPS_AND_TILES = (273, 279, 324, 325)  # offsets and sizes
+_ALONE = (0x01, *range(0xD0, 0xDA))  # markers of JPEG that no length follows
+_PIXELS = 0xDA
+
+
+def too_many_parts(content: bytes, most_pages: int) -> Optional[str]:
+    """What there is too much of in a PNG, JPEG or TIFF file, or None. Damage is no matter of this.
+
+    Args:
+        most_pages: of a TIFF that are looked at.
+    """
+    if content.startswith(b"\xff\xd8"):
+        return _too_many_segments(content)
+    if content.startswith((b"II", b"MM")):
+        try:
+            return _too_many_fields(content, most_pages)
+        except struct.error:  # it is cut off
+            return None
+    return None
+
+
+def _too_many_segments(content: bytes) -> Optional[str]:
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        at = content.find(b"\xff", at)  # decoders skip what stands between segments
+        if at < 0 or at + 4 > len(content) or content[at + 1] == _PIXELS:
+            return None
+        marker = content[at + 1]
+        if marker == 0xFF:  # it fills
+            at += 1
+        elif marker == 0 or marker in _ALONE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return f"a JPEG has at most {MOST_SEGMENTS:,} segments before its pixels, found more"
+
+
+def _too_many_fields(content: bytes, most_pages: int) -> Optional[str]:
+    order = "<" if content.startswith(b"II") else ">"
+    if b"+" in content[2:4]:  # BigTIFF
+        place, count, entry = (struct.Struct(order + code) for code in ("Q", "Q", "HHQQ"))
+    else:
+        place, count, entry = (struct.Struct(order + code) for code in ("I", "H", "HHII"))
+    at = place.unpack_from(content, place.size)[0]
+    for _ in range(most_pages):
+        if not at:
+            return None
+        (fields,) = count.unpack_from(content, at)
+        if fields > MOST_FIELDS:
+            return f"a page of a TIFF has at most {MOST_FIELDS:,} fields, found {fields:,}"
+        at += count.size
+        for _ in range(fields):
+            tag, _, values, _ = entry.unpack_from(content, at)
+            if tag in _STRIPS_AND_TILES and values > MOST_STRIPS:
+                return f"a page of a TIFF has at most {MOST_STRIPS:,} strips, found {values:,}"
+            at += entry.size
+        (at,) = place.unpack_from(content, at)
+    return None
