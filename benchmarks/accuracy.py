@@ -49,6 +49,11 @@ LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported apart
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "ſ": "s"})
 
 
+def transcribed(sample: PageSample) -> bool:
+    """Whether all that is written on a page is known."""
+    return all(line.text for line in sample.lines)
+
+
 def comparable(text: str) -> str:
     """Straight quotation marks, no struck words, white space folded."""
     return " ".join(re.sub(r">[^<>]*<", " ", text).translate(_STRAIGHT).split())
@@ -99,8 +104,8 @@ class Report:
     def add(self, sample: PageSample, reading: PageReading) -> None:
         self.pages += 1
         self.layout.add(sample, reading)
-        if not scored(sample) or not all(line.text for line in sample.lines):
-            return  # what is written on it is not wholly known
+        if not scored(sample) or not transcribed(sample):
+            return
         texts = reading.readings.texts
         references = [comparable(line.text) for line in sample.lines]
         found = [comparable(line.text) for line in texts[BEST_PATH]]
@@ -216,7 +221,7 @@ def main() -> int:
                     page, [line.line for line in sample.lines if line.line is not None], pipeline
                 )
                 report.add_given(sample, read_lines(page, given, pipeline, decoders).texts)
-            if args.tesseract and scored(sample):
+            if args.tesseract and scored(sample) and transcribed(sample):
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder) / "page.png"
                     Image.fromarray(page).save(file)

@@ -8,7 +8,14 @@ from PIL import Image, ImageDraw
 
 from htrlib.document import TextLine
 from htrlib.geometry import Box, LineStrip, Polygon
-from htrlib.line_image import MARGIN, cut_line, line_extent, line_strip, paper_to_zero
+from htrlib.line_image import (
+    MARGIN,
+    WIDEST,
+    cut_line,
+    line_extent,
+    line_strip,
+    paper_to_zero,
+)
 
 SLOPE = 0.08  # down to the right, as a tangent
 
@@ -158,3 +165,8 @@ def test_noise_alone_is_not_stretched_into_ink():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (8, 3), (3, 8), (48, 9)])
 def test_tiny_pictures_are_turned_too(shape):
     assert paper_to_zero(np.full(shape, 128, np.uint8)).shape == shape
+
+
+def test_a_strip_as_thin_as_a_thread_takes_little_memory():
+    page = np.full((300, 2000), 255, np.uint8)
+    assert cut_line(page, LineStrip.from_box(Box(0, 100, 2000, 100.001)), 64).shape == (64, WIDEST)

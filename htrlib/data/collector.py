@@ -153,7 +153,8 @@ class Collector:
             self.note("line without text", source, skipped="" if line else "line")
             if line is None:
                 return None
-        return LabeledLine(cleaned, line, tuple(words), tuple(map(str, tags)), str(id))
+        named = tuple(str(tag) for tag in tags if tag is not None)
+        return LabeledLine(cleaned, line, tuple(words), named, _name(id) or "")
 
     def add_page(
         self,

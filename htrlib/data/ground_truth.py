@@ -185,6 +185,7 @@ class _Reader:
             pieces: Sequence[MarkedText] = answers[0]
         else:  # of several workers, only places tell which pieces are the same
             pieces = consolidate([self._placed(reference, answer) for answer in answers])
+            pieces = [*pieces, *_without_place(answers)]
         rows: Dict[Tuple[int, int], List[MarkedText]] = {}
         for index, piece in enumerate(pieces):
             number = piece.line_number  # without one it is a line by itself, after the others
@@ -202,7 +203,7 @@ class _Reader:
         self, size: Size, reference: str, row: Sequence[MarkedText]
     ) -> List[Optional[LabeledLine]]:
         """The lines that pieces of one number make: several where print stands between them."""
-        printed = [piece for piece in row if piece.kind.lower().replace(" ", "") in PRINTED]
+        printed = [piece for piece in row if _is_printed(piece)]
         for piece in printed:
             self.collector.note("printed text", reference, piece.text, skipped="line")
         written = [
@@ -215,13 +216,14 @@ class _Reader:
         if written[0].line_number is None:
             self.collector.note("text without a line number", reference, written[0].text)
         pairs = []
-        for piece in written:
+        for piece in _left_to_right(written):
             source = f"{reference}#{piece.text}"
             place = self.collector.text_line(size, source, polygon=piece.points)
             if place is None:  # where the line lies is not known; where other pieces do says little
-                return [self._line(reference, written, ())]
+                return [self._line(reference, _left_to_right(written), ())]
             pairs.append((piece, place))
-        pairs.sort(key=lambda pair: pair[1].box.left)
+        if len(pairs) > 1 and not all(map(_has_box, printed)):  # does print part them?
+            return [self._line(reference, [piece for piece, _ in pairs], ())]
         edges = sorted(piece.box.left for piece in printed if _has_box(piece))
         runs = groupby(pairs, key=lambda pair: bisect(edges, pair[1].box.left))
         return [self._line(reference, *zip(*run)) for _, run in runs]
@@ -303,6 +305,27 @@ def _marked(text: Mapping[str, Any]) -> MarkedText:
         kind=str(text.get("type") or "handwritten"),
         confidence=float(text.get("confidence", 1.0)),
     )
+
+
+def _is_printed(piece: MarkedText) -> bool:
+    return piece.kind.lower().replace(" ", "") in PRINTED
+
+
+def _without_place(answers: Sequence[Sequence[MarkedText]]) -> List[MarkedText]:
+    """A piece without a box for each line in which half of the workers or more have one."""
+    found: Dict[Optional[int], List[MarkedText]] = {}
+    for answer in answers:
+        lacking = {p.line_number: p for p in answer if clean_text(p.text) and not _has_box(p)}
+        for number, piece in lacking.items():
+            if number is not None and not _is_printed(piece):
+                found.setdefault(number, []).append(piece)
+    return [pieces[0] for pieces in found.values() if 2 * len(pieces) >= len(answers)]
+
+
+def _left_to_right(pieces: Sequence[MarkedText]) -> List[MarkedText]:
+    """The pieces in order; those without a box stay where the worker had them."""
+    boxed = iter(sorted(filter(_has_box, pieces), key=lambda piece: piece.box.left))
+    return [next(boxed) if _has_box(piece) else piece for piece in pieces]
 
 
 def _has_box(piece: MarkedText) -> bool:

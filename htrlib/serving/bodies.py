@@ -45,7 +45,8 @@ _LONGEST_SIDE = 1 << 31  # that an array may state
 _S3_WAITS = (1.5, 1.5, 2)
 
 # Other decoders than those of the content types stay out of reach: each is one more that can err.
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+# Pillow takes a BigTIFF of the other byte order for a TIFF.
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Callable, Dict, Optional
+from typing import Any, Dict, Optional
 
 from aiohttp import web
 
@@ -53,7 +53,7 @@ class Intake:
         self._users: Counter[str] = Counter()
         self._waiting = self._sending = 0
         self._held_bytes = 0
-        self._arriving: Dict[_Hold, Callable[[Exception], None]] = {}  # the oldest first
+        self._arriving: Dict[_Hold, Any] = {}  # and what limits their time; the oldest first
 
     async def answer(self, request: web.BaseRequest, name: str, start: float) -> Reply:
         """Have a model read a request.
@@ -95,10 +95,10 @@ class Intake:
         if (request.content_length or 0) > limit:
             raise too_large
         body = bytearray()
-        if hold is not None:
-            self._arriving[hold] = request.content.set_exception
         try:
-            async with timeout(self.config.body_seconds):
+            async with timeout(self.config.body_seconds) as limited:
+                if hold is not None:
+                    self._arriving[hold] = limited
                 await _invite(request)
                 async for chunk in request.content.iter_any():
                     if len(body) + len(chunk) > limit:
@@ -107,6 +107,8 @@ class Intake:
                         hold.take(len(chunk))
                     body += chunk
         except asyncio.TimeoutError:
+            if hold is not None and hold.gave_way:
+                raise _full() from None
             raise RefusedError(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"the body did not arrive within {self.config.body_seconds:.0f} s",
@@ -156,13 +158,24 @@ class Intake:
         Raises:
             RefusedError: 503.
         """
-        while self._held_bytes + count > self.config.queue_bytes:
-            full = unavailable("the bodies of requests that wait take too much memory already")
-            oldest = next(iter(self._arriving), asking)
-            if oldest is asking or time.monotonic() - oldest.began < _SLOW_SECONDS:
-                raise full
-            self._arriving.pop(oldest)(full)
-            oldest.release()
+        wanted = self._held_bytes + count - self.config.queue_bytes
+        if wanted <= 0:
+            return
+        slow_since = time.monotonic() - _SLOW_SECONDS
+        slow = [
+            hold
+            for hold in self._arriving
+            if hold is not asking and hold.bytes and hold.began < slow_since
+        ]
+        if sum(hold.bytes for hold in slow) < wanted:
+            raise _full()
+        for hold in slow:
+            wanted -= hold.bytes
+            hold.gave_way = True
+            _end_now(self._arriving.pop(hold))
+            hold.release()
+            if wanted <= 0:
+                return
 
     async def _queue(self, name: str, deadline: float) -> None:
         """Wait for a worker. Only requests that are there whole count: slow clients keep nobody
@@ -213,19 +226,30 @@ async def _invite(request: web.BaseRequest) -> None:
         request.writer.output_size = 0  # the answer is still to begin
 
 
+def _full() -> RefusedError:
+    return unavailable("the bodies of requests that wait take too much memory already")
+
+
+def _end_now(limited: Any) -> None:
+    """Let a time limit be over."""
+    end = limited.reschedule if sys.version_info >= (3, 11) else limited.update
+    end(asyncio.get_running_loop().time())
+
+
 class _Hold:
     """The bytes of one body, as long as they are held."""
 
     def __init__(self, intake: Intake) -> None:
         self.began = time.monotonic()
+        self.bytes = 0
+        self.gave_way = False
         self._intake = intake
-        self._bytes = 0
 
     def take(self, count: int) -> None:
         self._intake._make_room(count, self)
         self._intake._held_bytes += count
-        self._bytes += count
+        self.bytes += count
 
     def release(self) -> None:
-        self._intake._held_bytes -= self._bytes
-        self._bytes = 0
+        self._intake._held_bytes -= self.bytes
+        self.bytes = 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 import struct
 from typing import Optional
 
+from PIL.JpegImagePlugin import MARKER
+
 MOST_STRIPS = 1 << 17  # of a TIFF page; one of 40 million pixels hardly has as many rows
 MOST_FIELDS = 1 << 12  # of a TIFF page
 MOST_SEGMENTS = 1 << 12  # before the pixels of a JPEG
 
 _STRIPS_AND_TILES = (273, 279, 324, 325)  # offsets and sizes
-_ALONE = (0x01, *range(0xD0, 0xDA))  # markers of JPEG that no length follows
 _PIXELS = 0xDA
 
 
@@ -42,16 +43,22 @@ def _too_many_segments(content: bytes) -> Optional[str]:
         marker = content[at + 1]
         if marker == 0xFF:  # it fills
             at += 1
-        elif marker == 0 or marker in _ALONE:
-            at += 2
-        else:
+        elif _has_length(marker):
             at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        else:
+            at += 2
     return f"a JPEG has at most {MOST_SEGMENTS:,} segments before its pixels, found more"
+
+
+def _has_length(marker: int) -> bool:
+    """Whether Pillow reads the length of a segment and passes over it."""
+    _, _, reader = MARKER.get(0xFF00 | marker, ("", "", None))
+    return reader is not None
 
 
 def _too_many_fields(content: bytes, most_pages: int) -> Optional[str]:
     order = "<" if content.startswith(b"II") else ">"
-    if b"+" in content[2:4]:  # BigTIFF
+    if content[2:3] == b"+":  # BigTIFF
         place, count, entry = (struct.Struct(order + code) for code in ("Q", "Q", "HHQQ"))
     else:
         place, count, entry = (struct.Struct(order + code) for code in ("I", "H", "HHII"))

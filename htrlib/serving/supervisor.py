@@ -140,16 +140,24 @@ class Supervisor:
             BundleError: it cannot be loaded.
             ModelServerError: the model server failed.
         """
-        async with self._lock:
-            self._watched.pop(model.name, None)  # of an earlier one of that name
-            try:
-                if not await self._unless_broken(self._load(model)):
-                    raise ModelServerError("the model server broke while it loaded a model")
-            except (HtrError, OSError):
-                with contextlib.suppress(ModelServerError):
-                    await self._unless_broken(self._server.unload(model.name))
-                raise
-            self.models[model.name] = model
+        while model.name not in self.models:
+            await self._ready.wait()
+            if self.state == STOPPED:
+                raise ModelServerError("the server is shutting down")
+            async with self._lock:
+                if self.state == READY:  # else it has to be mended first, which wants the lock
+                    await self._add(model)
+
+    async def _add(self, model: Model) -> None:
+        self._watched.pop(model.name, None)  # of an earlier one of that name
+        try:
+            if not await self._unless_broken(self._load(model)):
+                raise ModelServerError("the model server broke while it loaded a model")
+        except (HtrError, OSError):
+            with contextlib.suppress(ModelServerError):
+                await self._unless_broken(self._server.unload(model.name))
+            raise
+        self.models[model.name] = model
 
     async def unload(self, name: str) -> None:
         """Forget a model.

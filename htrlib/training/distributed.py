@@ -103,8 +103,8 @@ _serving: List[subprocess.Popen[bytes]] = []
 def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
     """The machines, as `join` gives them, until all are done.
 
-    After an error this host's server and scheduler are killed, and the process ends at its exit
-    without MXNet's cleaning up, which would wait for the others.
+    After an error this host's server and scheduler are killed, and at its exit the process ends
+    at once, without Python's and MXNet's cleaning up: that would wait for the others.
 
     Raises:
         TrainingError: as for `join`.
@@ -128,7 +128,7 @@ def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
 
 
 def _end(status: int) -> None:
-    """End this process, after all that Python has to do but before MXNet waits for the others."""
+    """End this process here and now: later on, MXNet would wait for the others."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

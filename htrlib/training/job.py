@@ -103,6 +103,10 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
 
 def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
     """What is learned from, where a split of the same data chooses the best."""
+    if job.split == job.validation_split:
+        raise ConfigError(
+            f"the split {job.split!r} cannot both be learned from and choose the best"
+        )
     if job.split is not None:
         return train
     rest = train.filter(lambda sample: sample.split != job.validation_split)

@@ -265,6 +265,7 @@ class Run:
 
     def _check(self, found: Dict[str, Any]) -> None:
         expected = self._identity()
+        found = {"devices": expected["devices"], **found}  # earlier versions did not note them
         different = sorted(
             name for name in {*found, *expected} if found.get(name) != expected.get(name)
         )

@@ -98,3 +98,15 @@ def test_the_module_that_the_container_starts_ends_with_one_line_too(tmp_path: P
     assert done.returncode != 0
     assert done.stderr.startswith("htrlib: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_module_that_the_container_starts_takes_no_arguments() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "htrlib.serving", "--workers", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2
+    assert done.stderr == "htrlib: the environment configures this server; found '--workers 2'\n"

@@ -126,9 +126,9 @@ def test_texts_that_cannot_be_used_are_reported(tmp_path, make_picture):
 def test_a_line_with_a_piece_that_has_no_box_keeps_its_text_without_a_place(tmp_path, make_picture):
     make_picture("a.png")
     texts = [
-        text("Dear", 10, 10),
-        {"text": "Sir", "line_num": 1, "type": "handwritten"},
         text("Smith", 120, 10),
+        {"text": "Sir", "line_num": 1, "type": "handwritten"},
+        text("Dear", 10, 10),
         text("outside", 500, 0, line=2),
         text("good", 10, 60, line=3),
     ]
@@ -165,18 +165,32 @@ def test_print_parts_the_writing_of_a_line(tmp_path, make_picture):
         ("John Smith", 60),
         ("May", 150),
     ]
+    texts[2]["bb"] = []  # where it parts them is not known
+    (page,) = data.load("ground_truth", write(tmp_path, custom(*texts)))
+    assert [(line.text, line.line) for line in page.lines] == [("John Smith May", None)]
 
 
 def test_of_several_answers_what_most_could_not_read_is_unread(tmp_path, make_picture):
     make_picture("a.png")
-    rows = [
-        custom(text("Dear", 10, 10), text(word, 60, 10), {"text": "x", "line_num": 1})
-        for word in ("", "Sir", "")
-    ]
+    rows = [custom(text("Dear", 10, 10), text(word, 60, 10)) for word in ("", "Sir", "")]
     dataset = data.load("ground_truth", write(tmp_path, *rows))
     (line,) = dataset[0].lines
     assert (line.text, line.line.box) == ("", Box(10, 10, 100, 20))
-    assert dataset.report().skipped == {"text without a box": 3}
+
+
+@pytest.mark.parametrize("careless", [1, 2])
+def test_of_several_answers_what_most_have_no_box_for_leaves_no_place(
+    tmp_path, make_picture, careless
+):
+    make_picture("a.png")
+    rows = [custom(text("Dear", 10, 10), text("Sir", 60, 10)) for _ in range(3)]
+    for row in rows[:careless]:
+        row["label"]["texts"][1]["bb"] = []
+    dataset = data.load("ground_truth", write(tmp_path, *rows))
+    (line,) = dataset[0].lines
+    assert line.text == "Dear Sir"
+    assert (line.line is None) == (careless == 2)
+    assert dataset.report().skipped == {"text without a box": careless}
 
 
 def test_failed_rejected_and_unlabeled_rows_are_reported(tmp_path, make_picture):

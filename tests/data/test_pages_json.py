@@ -41,6 +41,17 @@ def test_lines_with_places(tmp_path, make_picture):
     assert dataset.report().mended == {"text without a box": 1}
 
 
+def test_names_may_be_numbers_or_null(tmp_path, make_picture):
+    make_picture("pages/a.png")
+    nameless = {**LINE, "id": None, "type": None}
+    page = {**PAGE, "writer": 12, "lines": [nameless, nameless, {**LINE, "id": 7}]}
+    dataset = data.load("pages_json", write(tmp_path, {"a.png": page}))
+    assert [line.id for line in dataset[0].lines] == ["", "", "7"]
+    assert dataset[0].lines[0].tags == ("consent",)
+    assert dataset[0].writer == "12"
+    assert not dataset.problems
+
+
 def test_texts_with_boxes_beside_them(tmp_path, make_picture):
     make_picture("scans/a.png")
     page = {**PAGE, "lines": ["one", "two"], "line_boxes": [[0, 0, 9, 9], [0, 10, 9, 19]]}

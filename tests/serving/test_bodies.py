@@ -202,9 +202,11 @@ def test_parts_that_would_take_gigabytes_are_refused_before_they_are_decoded(
     strips = struct.pack("<IHHHII", 8, 1, 273, 1, MOST_STRIPS + 1, 8)
     big = struct.pack("<HHQQHHQQ", 8, 0, 16, 1, 324, 1, MOST_STRIPS + 1, 8)
     fields = struct.pack("<IH", 8, MOST_FIELDS + 1)
-    bodies = (segments, junk, b"II*\x00" + strips, b"II+\x00" + big, b"II*\x00" + fields)
+    hidden = b"\xff\xd8" + (b"\xff\xf0\xff\xff" + b"\xff\xe5\x00\x02" * 200) * 40
+    bodies = (segments, junk, hidden, b"II*\x00" + strips, b"II+\x00" + big, b"II*\x00" + fields)
     for body in bodies:
         assert refused("image/tiff", body).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert refused("image/tiff", b"MM\x00+" + strips).status == HTTPStatus.BAD_REQUEST
 
 
 def test_what_is_cut_off_is_left_to_the_decoder(pages: Path) -> None:

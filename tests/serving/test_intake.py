@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Any, AsyncIterator, List, Optional
+from typing import Any, AsyncIterator, List
 
 import pytest
 
@@ -18,21 +18,15 @@ from htrlib.serving.protocol import RefusedError
 
 
 class SlowContent:
-    """A body that ends when it is told to, or fails as aiohttp's does."""
+    """A body that ends when it is told to."""
 
     def __init__(self, start: bytes, release: asyncio.Event) -> None:
         self._start, self._release = start, release
-        self._error: Optional[Exception] = None
-
-    def set_exception(self, error: Exception) -> None:
-        self._error = error
-        self._release.set()
 
     async def iter_any(self) -> AsyncIterator[bytes]:
-        yield self._start
+        if self._start:
+            yield self._start
         await self._release.wait()
-        if self._error is not None:
-            raise self._error
 
 
 def slow_request(release: asyncio.Event, start: bytes = b"a") -> Any:
@@ -89,4 +83,26 @@ def test_bodies_that_take_long_to_arrive_make_room_for_others(
     refused = results.pop(0 if slow else -1)
     assert results == [b"b" * 100] * count
     assert isinstance(refused, RefusedError)
+    assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_a_body_that_holds_nothing_need_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_SLOW_SECONDS", 0.0)
+    config = ServingConfig(max_request_bytes=100)
+
+    async def receive() -> List[Any]:
+        taken, release = Intake(config, SimpleNamespace()), asyncio.Event()
+        waiting = intake._Hold(taken)
+        waiting.take(config.queue_bytes - 1)  # of bodies that are there whole
+        arriving = [
+            asyncio.ensure_future(taken._receive(slow_request(release, start), intake._Hold(taken)))
+            for start in (b"", b"a", b"bb")
+        ]
+        await asyncio.sleep(0.01)
+        release.set()
+        return await asyncio.gather(*arriving, return_exceptions=True)
+
+    empty, small, refused = asyncio.run(receive())
+    assert "empty" in empty.message
+    assert small == b"a"
     assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE

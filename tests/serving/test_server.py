@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import resource
 from dataclasses import replace
 from pathlib import Path
+from typing import Tuple
 
 import pytest
 
@@ -41,3 +43,17 @@ def test_without_pip_is_told_what_to_do(
     monkeypatch.setattr(importlib.metadata, "distribution", find)
     with pytest.raises(BundleError, match=r"there is no pip here.*serve from an image"):
         server._prepare_bundle(replace(config, allow_code=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((1024, 4096), (4096, 4096)), ((1024, -1), (8192, -1)), ((20_000, 20_000), (20_000, 20_000))],
+)
+def test_more_files_than_a_shell_allows_may_be_open(
+    before: Tuple[int, int], after: Tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [before]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.append(new))
+    server._allow_many_files()
+    assert limits[-1] == after
