@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parts = ("--networks", recognizer, "--language-model", model)
     draft, decoding = args.runs / "bundle", args.runs / "decoding.json"
     run("assemble.py", draft, *parts)
-    run("tune_decoding.py", *source, "--bundle", draft, "--output", decoding)
+    step(decoding, "tune_decoding.py", *source, "--bundle", draft, "--output", decoding)
     run("assemble.py", args.bundle, *parts, "--decoding", decoding)
 
 

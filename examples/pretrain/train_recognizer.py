@@ -5,7 +5,7 @@
         --output runs/recognizer
 
 The result is the bundle of `--init` with the recognizer added, or trained further where it has one.
-Real lines are learned from twice: as their labels cut them, and as the segmenter does. Started
+Real lines are there twice: as their labels cut them, and as the segmenter does. Started
 again, it goes on.
 """
 
@@ -32,13 +32,11 @@ PIECE_SHARE = 0.5  # of the rendered lines, of which a piece is taken instead
 
 def lines(labeled: Path, found: Path, rendered: Path) -> Tuple[data.Dataset, data.Dataset]:
     """What the recognizer learns from, and what its best parameters are chosen by."""
-    learned, chosen = [], []
+    learned: List[data.Dataset] = []
+    chosen: List[data.Dataset] = []
     for name, split in SPLITS:
-        cut = data.load("page_xml", found / f"{name}_{split}")
-        if split == "train":
-            learned += [load_labeled(labeled, name, split), cut]
-        else:
-            chosen.append(cut)
+        both = load_labeled(labeled, name, split), data.load("page_xml", found / f"{name}_{split}")
+        (learned if split == "train" else chosen).extend(both)
     real = concatenate(learned).filter_lines(usable, "picture and text disagree")
     validation = concatenate(chosen).filter_lines(
         lambda line: usable(line) and "consent" not in line.tags, "a text that many wrote"

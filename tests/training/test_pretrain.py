@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import htrlib
 from htrlib import data
 from htrlib.bundle import load_bundle
 from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
@@ -143,8 +147,11 @@ def test_the_recognizer_sees_real_lines_as_labeled_and_as_found_and_pieces_of_re
         **{f"found/{name}_train/train.png": 1 for name in ("csafe", "copiste", "testaments")},
         **{f"pages/{seed}.png": 1 for seed in range(3)},
     }
-    names = [str(page.image.relative_to(folder)) for page in validation.pages]
-    assert names == [f"found/{name}_validation/validation.png" for name in ("csafe", "copiste")]
+    assert {str(page.image.relative_to(folder)) for page in validation.pages} == {
+        f"{place}/validation.png"
+        for name in ("csafe", "copiste")
+        for place in (f"{name}/pages", f"found/{name}_validation")
+    }
 
 
 def test_a_piece_is_a_few_words_of_its_line_where_they_stand(train_recognizer):
@@ -203,3 +210,30 @@ def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_pa
         for text in ("the red door", "THE RED DOOR", "tHe ReD dOoR")
     )
     assert small > large > mixed
+
+
+def test_the_whole_command_makes_a_bundle_that_reads_and_goes_on_where_it_was(folder, tmp_path):
+    (folder / "text").mkdir()
+    for name in ("book", "alice", "katrine"):
+        text = "\n\n".join(["the red door was open and a cat sat by it"] * 60)
+        (folder / "text" / f"{name}.txt").write_text(text, encoding="utf-8")
+    fonts = [path for path in BUNDLED_FONTS.iterdir() if path.suffix == ".woff"]
+    shutil.copytree(BUNDLED_FONTS, folder / "fonts")
+    shutil.copy(fonts[0], folder / "fonts" / "kristi.woff")  # a name that is held out
+    command = [sys.executable, str(PRETRAIN / "pretrain.py"), f"--data={folder}"]
+    command += [f"--runs={tmp_path / 'runs'}", f"--bundle={tmp_path / 'bundle'}"]
+    command += ["--pages=2", "--line-pages=3", "--time=0.0001"]
+    for again in (False, True):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("lines to train on" in done.stdout) != again
+    bundle = load_bundle(tmp_path / "bundle")
+    assert set(bundle.config["networks"]) == {
+        "line-recognition",
+        "line-segmentation",
+        "line-segmentation-ssd",
+        "paragraph",
+    }
+    assert bundle.decoding["language_models"] == {"en-fr": "english-french.lm"}
+    page = htrlib.load_image(folder / "csafe" / "pages" / "train.png")
+    assert isinstance(htrlib.transcribe(page, bundle=bundle).text, str)
