@@ -360,9 +360,9 @@ def _checked_size(picture: Image.Image, name: str) -> Tuple[int, int]:
     width, height = picture.size
     if width * height == 0:
         raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
-    for across, down in (picture.size, decoded_size(picture)):
-        if across * down > MAX_PIXELS:
-            raise ImageError(f"{name}: {_too_large(f'{across:,} x {down:,}')}")
+    across, down = decoded_size(picture)
+    if across * down > MAX_PIXELS:
+        raise ImageError(f"{name}: {_too_large(f'{across:,} x {down:,}')}")
     return width, height
 
 

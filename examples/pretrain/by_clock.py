@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from htrlib import Trainer, TrainerConfig, data
+from htrlib.bundle import check_replaceable
 
 INTERRUPTED = 130
 
@@ -20,6 +21,13 @@ def parser_of(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="the new bundle")
     parser.add_argument("--seed", type=int, default=1)
     return parser
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments, by default the command's, if the output can be written."""
+    args = parser.parse_args(arguments or None)
+    check_replaceable(args.output)
+    return args
 
 
 def train(

@@ -15,10 +15,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
-from by_clock import parser_of, train
+from by_clock import parsed, parser_of, train
 
 from htrlib import data
-from htrlib.bundle import check_replaceable
 from htrlib.data.samples import concatenate
 
 # How many crops of a page an epoch takes.
@@ -44,8 +43,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("task", choices=CROPS)
     parser.add_argument("--synthetic", type=Path, required=True, help="folder of rendered pages")
-    args = parser.parse_args(arguments or None)
-    check_replaceable(args.output)
+    args = parsed(parser, arguments)
     return train(
         args.task,
         args,

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
-from by_clock import parser_of, train
+from by_clock import parsed, parser_of, train
 from labeled import SPLITS, load_labeled, usable
 
 from htrlib import data
-from htrlib.bundle import check_replaceable
 from htrlib.data.samples import LabeledLine, concatenate
 from htrlib.document import TextLine
 from htrlib.geometry import Box, Point, Polygon
@@ -91,8 +90,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser.add_argument("--found", type=Path, required=True, help="what find_lines.py wrote")
     parser.add_argument("--rendered", type=Path, required=True, help="folder of rendered pages")
     parser.add_argument("--learning-rate", type=float, default=1.2e-3, help="at its peak")
-    args = parser.parse_args(arguments or None)
-    check_replaceable(args.output)
+    args = parsed(parser, arguments)
     return train(
         "line-recognition",
         args,

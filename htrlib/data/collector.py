@@ -111,10 +111,11 @@ class Collector:
         """The part of a polygon on the page; None, and noted, if it has no area."""
         outline = Polygon(_on_page(polygon, size))
         try:
-            return outline if outline.box.area > 0 else None
+            _ = outline.box
         except ValueError as error:
             self.note("outline without area", source, str(error))
             return None
+        return outline
 
     def box(self, size: Size, source: str, edges: Sequence[float]) -> Optional[Box]:
         """The part on the page of (left, top, right, bottom); None, and noted, if there is none."""

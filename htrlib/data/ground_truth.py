@@ -52,8 +52,8 @@ def load(
     left to right; print that stands between them parts it. A line of which a piece cannot be used
     is no line to read: it keeps its text without a place, or its place without a text. Several
     rows, or a list of answers, for one image are several workers' answers and are consolidated.
-    Bounding box jobs give boxes of the classes paragraph, line and word, and
-    no text. What is printed, failed or was rejected is left out and reported.
+    Bounding box jobs give boxes of the classes paragraph, line and word, and no text. What is
+    printed, failed or was rejected is left out and reported.
 
     Args:
         path: the manifest, JSON Lines.
@@ -215,15 +215,16 @@ class _Reader:
             return []
         if written[0].line_number is None:
             self.collector.note("text without a line number", reference, written[0].text)
+        written = _left_to_right(written)
         pairs = []
-        for piece in _left_to_right(written):
+        for piece in written:
             source = f"{reference}#{piece.text}"
             place = self.collector.text_line(size, source, polygon=piece.points)
             if place is None:  # where the line lies is not known; where other pieces do says little
-                return [self._line(reference, _left_to_right(written), ())]
+                return [self._line(reference, written, ())]
             pairs.append((piece, place))
         if len(pairs) > 1 and not all(map(_has_box, printed)):  # does print part them?
-            return [self._line(reference, [piece for piece, _ in pairs], ())]
+            return [self._line(reference, written, ())]
         edges = sorted(piece.box.left for piece in printed if _has_box(piece))
         runs = groupby(pairs, key=lambda pair: bisect(edges, pair[1].box.left))
         return [self._line(reference, *zip(*run)) for _, run in runs]
@@ -330,9 +331,10 @@ def _left_to_right(pieces: Sequence[MarkedText]) -> List[MarkedText]:
 
 def _has_box(piece: MarkedText) -> bool:
     try:
-        return piece.box.area > 0
+        _ = piece.box
     except ValueError:
         return False
+    return True
 
 
 def _edges(box: Mapping[str, Any]) -> Tuple[float, ...]:

@@ -67,6 +67,11 @@ class _Watched:
     progress: Progress = field(default_factory=Progress)
     load_seconds: float = 0.0
 
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether a tiny page has to tell of its health."""
+        return self.health.probe_is_due(busy=bool(self.progress.under_way))
+
 
 class Supervisor:
     """One model server at a time, and the requests that go to it.
@@ -298,11 +303,7 @@ class Supervisor:
 
     def _begin_probe(self) -> None:
         """Have a model read a tiny page where no page has been read for a while."""
-        due = [
-            name
-            for name in sorted(self.models)
-            if self._watch(name).health.probe_is_due(bool(self._watch(name).progress.under_way))
-        ]
+        due = [name for name in sorted(self.models) if self._watch(name).probe_is_due]
         if due:
             name = min(due, key=lambda name: self._watch(name).progress.probed)
             self._watch(name).progress.probed = time.monotonic()

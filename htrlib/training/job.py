@@ -87,16 +87,14 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
         select(format, path, images=job.images, split=job.split, options=job.options)
         for format, path in job.train
     )
-    sources = job.validation
-    if not sources and job.validation_split is None:
+    if not job.validation and job.validation_split is None:
         return train.split(job.share, by=job.by, seed=1)
-    if not sources:
-        sources = job.train
+    if not job.validation:
         train = _without_split(train, job)
     images = job.validation_images or job.images
     validation = concatenate(
         select(format, path, images=images, split=job.validation_split, options=job.options)
-        for format, path in sources
+        for format, path in job.validation or job.train
     )
     return train, validation
 
