@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -73,13 +76,14 @@ class Learner:
             mean gradient, and the sums of `extra`.
         """
         with lock:
-            mx.random.seed(_seed(self._config.seed, number))
+            first, count = self._contexts[0], len(self._contexts)
             losses = []
             for index, context in enumerate(self._contexts):
-                part = {k: v[index :: len(self._contexts)] for k, v in batch.items()}
-                losses.append(self._forward(part, context))
-            mx.autograd.backward(losses)
-            first = self._contexts[0]
+                part = {k: v[index::count] for k, v in batch.items()}
+                seed = _seed(self._config.seed, number, index)
+                # One after the other: Gluon is not safe to call from two threads at once.
+                thread = _thread(os.getpid(), index)
+                losses.append(thread.submit(self._differentiate, part, context, seed).result())
             rows = len(next(iter(batch.values())))
             size = self._weights.size
             vector = self._weights.gradient(self._contexts, room=2 + len(extra))
@@ -114,8 +118,9 @@ class Learner:
                 **self._statistics.named(self._state["average_statistics"].asnumpy()),
             }
 
-    def _forward(self, batch: Arrays, context: Any) -> Any:
-        """The sum of the losses of a device."""
+    def _differentiate(self, batch: Arrays, context: Any, seed: int) -> Any:
+        """Have a device compute the gradients of its rows; returns the sum of their losses."""
+        mx.random.seed(seed)
         key = (context, tuple(value.shape for value in batch.values()))
         if key not in self._losses:
             # One plan a shape: a block that sees shapes by turns plans anew each time.
@@ -123,7 +128,9 @@ class Learner:
             block.hybridize()
         inputs = [mx.nd.array(value, ctx=context, dtype=value.dtype) for value in batch.values()]
         with mx.autograd.record():
-            return self._losses[key](*inputs).sum()
+            loss = self._losses[key](*inputs).sum()
+        loss.backward()
+        return loss
 
     def _update(self, gradient: Any, norm: Any, rows: Any, number: int, rate: float) -> None:
         """AdamW (Loshchilov and Hutter 2019) by the clipped mean gradient, then the averages.
@@ -207,5 +214,16 @@ def _freeze(block: Any) -> None:
         block._kwargs["use_global_stats"] = True
 
 
-def _seed(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0] >> 1)
+@functools.lru_cache(maxsize=None)
+def _thread(process: int, index: int) -> ThreadPoolExecutor:
+    """The thread that hands a device of this process its work.
+
+    MXNet gives what an operator needs beside its arrays, scratch memory and random generators, to
+    the thread that asks for it, and devices of a CPU get the same ones. So the LSTMs of two such
+    devices wait for each other unless two threads ask for them.
+    """
+    return ThreadPoolExecutor(1, f"htr-device-{index}")
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)

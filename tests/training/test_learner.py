@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from dataclasses import replace
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import pytest
@@ -28,14 +29,17 @@ def batch() -> Dict[str, NDArray[Any]]:
     }
 
 
-def learned(contexts: List[Any]) -> Dict[str, NDArray[np.float32]]:
+def learned(
+    contexts: List[Any], dropout: float = 0.0, rows: Sequence[int] = range(4), steps: int = 3
+) -> Dict[str, NDArray[np.float32]]:
     mx.random.seed(1)
-    network = LineRecognizer(SHAPE, extra_head=True)
+    network = LineRecognizer(replace(SHAPE, dropout=dropout), extra_head=True)
     network.initialize(mx.init.Xavier(), ctx=contexts)
     learner = Learner(network, lambda net: _CtcLoss(net, 0.1), contexts, CONFIG, lambda v: v)
-    for number in range(3):
-        loss, rows, *_ = learner.step(batch(), number, 1e-3, (0.0, 0.0)).asnumpy().tolist()
-        assert rows == 4 and np.isfinite(loss)
+    chosen = {name: values[list(rows)] for name, values in batch().items()}
+    for number in range(steps):
+        loss, count, *_ = learner.step(chosen, number, 1e-3, (0.0, 0.0)).asnumpy().tolist()
+        assert count == len(rows) and np.isfinite(loss)
     return learner.state()
 
 
@@ -44,6 +48,14 @@ def test_a_batch_in_parts_teaches_what_it_teaches_whole() -> None:
     assert not np.allclose(whole["mean"], 0.0)
     for name, vector in whole.items():
         np.testing.assert_allclose(parts[name], vector, rtol=1e-3, atol=2e-6, err_msg=name)
+
+
+def test_each_part_drops_features_of_its_own_and_the_same_ones_again() -> None:
+    one = learned([mx.cpu()], 0.5, [0], steps=1)
+    two, again = (learned([mx.cpu(0), mx.cpu(1)], 0.5, [0, 0], steps=1) for _ in range(2))
+    np.testing.assert_array_equal(two["mean"], again["mean"])
+    # Of two equal rows that lacked the same features the mean gradient would be that of one.
+    assert not np.allclose(two["mean"], one["mean"], rtol=1e-3, atol=2e-6)
 
 
 @pytest.mark.parametrize("inputs", [8, 16])
