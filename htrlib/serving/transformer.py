@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -56,6 +57,7 @@ _logger = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0  # after its deadline a worker is ended by the kernel, wherever it is
 FEWER_KEPT = 1 << 13  # contexts and states of language models: 40 MB less for each worker
 IDLE_SECONDS = 0.5  # after which a worker gives back what it kept for the next batch
+MOST_FAILURES = 3  # batches in a row, before a worker has to show that it is not the cause
 CODE = "code"
 
 
@@ -76,6 +78,10 @@ class Request:
     @property
     def deadline(self) -> float:
         return float(header(self.headers, DEADLINE) or "inf")
+
+    @property
+    def status(self) -> HTTPStatus:
+        return HTTPStatus.OK if self.refusal is None else self.refusal.status
 
     @property
     def result(self) -> Any:
@@ -148,6 +154,7 @@ class BatchTransformer(Transformer):
         self._initialized = False
         self.custom = False  # whether the model's own code reads
         self._idle = threading.Timer(0.0, return_free_memory)
+        self._failures = 0  # batches in a row that had an answer of 500 and none of 200
 
     def validate_and_initialize(self, model_dir: str = "", context: Any = None) -> None:
         """Load the bundle, and its code where that is allowed.
@@ -177,6 +184,8 @@ class BatchTransformer(Transformer):
         ]
         self._idle.cancel()
         with _time_limit(requests):
+            if self._failures >= MOST_FAILURES and not self.custom:
+                self._prove_fit()
             for request in requests:
                 _guarded(request, self._open)
             if self.custom:
@@ -185,10 +194,28 @@ class BatchTransformer(Transformer):
             else:
                 self._read(requests)
             answers = [self._close(request, context, i) for i, request in enumerate(requests)]
+        self._count(requests)
         self._idle = threading.Timer(IDLE_SECONDS, return_free_memory)
         self._idle.daemon = True
         self._idle.start()
         return answers
+
+    def _prove_fit(self) -> None:
+        """Read a page that can be read, and end this process if it cannot: what it was given is
+        read by another worker then. Where others work, the supervisor would not notice."""
+        try:
+            warm_up(self._model)
+        except Exception:
+            _logger.exception("a worker that failed %d times reads nothing; it ends", MOST_FAILURES)
+            os._exit(1)
+        self._failures = 0
+
+    def _count(self, requests: Sequence[Request]) -> None:
+        statuses = {request.status for request in requests}
+        if HTTPStatus.OK in statuses:
+            self._failures = 0
+        elif HTTPStatus.INTERNAL_SERVER_ERROR in statuses:
+            self._failures += 1
 
     def _open(self, request: Request) -> None:
         _check_deadline(request)
@@ -237,9 +264,8 @@ class BatchTransformer(Transformer):
                 body, kind = self._write(request)
             except Exception as error:
                 request.fail(error)
-        status = HTTPStatus.OK
+        status = request.status
         if request.refusal is not None:
-            status = request.refusal.status
             body, kind = error_body(status, request.refusal.message), JSON
         context.set_response_header(index, ANSWERED, "1")
         context.set_response_content_type(index, kind)

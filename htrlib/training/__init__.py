@@ -13,7 +13,7 @@ two halves of the cores do more than all of them together in one operation after
 
 # These are read once: by OpenMP, oneDNN and MXNet, when MXNet is imported. MXNet plans each layer
 # anew where more shapes occur than it remembers; training has a few shapes for each layer, forwards
-# and backwards. Operators wait for scratch memory where there is one piece; 64 are no faster than 4.
+# and backwards. Operators wait for scratch memory where there is one piece; 64 were no faster.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // CPU_PARTS)))
 os.environ.setdefault("MXNET_CPU_TEMP_COPY", "4")
 os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "1024")

@@ -125,6 +125,41 @@ def test_a_thorough_request_fails_where_any_network_does(
     assert [status for status, _, _ in got] == [200, 500]
 
 
+class Ended(BaseException):
+    """In place of the end of the process."""
+
+
+def test_a_worker_that_can_read_no_page_of_its_own_either_ends(
+    transformer: Any, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from htrlib.serving import transformer as module
+    from htrlib.stages import recognition
+
+    def end(status: int) -> None:
+        raise Ended(status)
+
+    right, least = recognition.recognize_pages, 300  # rows of a page on which it fails
+
+    def fails(pages_read: Any, lines: Any, **more: Any) -> Any:
+        if any(len(page) >= least for page in pages_read):
+            raise RuntimeError("broken")
+        return right(pages_read, lines, **more)
+
+    def statuses(content: bytes, times: int) -> List[int]:
+        return [answers(transformer, [(content, {})])[0][0] for _ in range(times)]
+
+    content = (pages / "page.png").read_bytes()
+    monkeypatch.setattr(module.os, "_exit", end)
+    monkeypatch.setattr(recognition, "recognize_pages", fails)
+    assert statuses(content, module.MOST_FAILURES + 1) == [500] * (module.MOST_FAILURES + 1)
+    least = 0
+    assert statuses(content, module.MOST_FAILURES - 1) == [500] * (module.MOST_FAILURES - 1)
+    with pytest.raises(Ended):
+        statuses(b"no picture", 1)
+    least = 1000
+    assert statuses(content, 1) == [200]
+
+
 def test_a_model_s_code_is_passed_over_unless_it_is_allowed(
     obedient: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
