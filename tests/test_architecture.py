@@ -157,5 +157,11 @@ def test_what_needs_no_network_loads_no_heavy_library(statement: str) -> None:
     assert not {"mxnet", "gluoncv", "boto3", "torch"} & set(loaded_after(statement))
 
 
-def test_importing_the_package_loads_nothing_but_the_standard_library() -> None:
-    assert not {"numpy", "PIL", "scipy", "skimage"} & set(loaded_after("import htrlib"))
+@pytest.mark.parametrize(
+    "statement",
+    ["import htrlib", "from htrlib.cli.main import build_parser; build_parser(['serve'])"],
+)
+def test_the_package_and_the_server_s_command_load_the_standard_library_alone(
+    statement: str,
+) -> None:
+    assert not {"numpy", "PIL", "scipy", "skimage"} & set(loaded_after(statement))

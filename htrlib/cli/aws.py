@@ -15,13 +15,11 @@ _KINDS = ("training", "labeling", "batch")
 _ENDPOINT_TYPE, _TRAINING_TYPE = "ml.m5.xlarge", "ml.m5.2xlarge"
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser(
-        "aws",
-        help="label, train, deploy and read with Amazon SageMaker",
-        description="Label, train, deploy and read with Amazon SageMaker. Credentials and region "
-        "are those of the AWS command line. docs/sagemaker.md walks through it.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Label, train, deploy and read with Amazon SageMaker. Credentials and region "
+        "are those of the AWS command line. docs/sagemaker.md walks through it."
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--region", help="of AWS (default: that of the environment or profile)")

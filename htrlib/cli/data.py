@@ -6,7 +6,7 @@ import argparse
 import random
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 from tqdm import tqdm
 
@@ -36,9 +36,8 @@ _WRITERS: Dict[str, Callable[[Dataset, Path], Tuple[Problem, ...]]] = {
 }
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser("data", help="look at labeled data and convert it")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
 
     inspect = actions.add_parser(

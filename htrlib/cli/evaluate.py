@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from tqdm import tqdm
 
@@ -57,13 +57,11 @@ class EvaluateConfig:
     seed: int = 1
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="tell how well a bundle reads labeled data",
-        description="Read labeled data and compare. Results go to standard output, progress and "
-        "errors to standard error. The exit status is 1 if a page could not be read.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Read labeled data and compare. Results go to standard output, progress and "
+        "errors to standard error. The exit status is 1 if a page could not be read."
     )
     parser.add_argument(
         "--data",

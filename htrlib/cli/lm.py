@@ -12,9 +12,8 @@ from htrlib.language.ngram import NGramModel
 from htrlib.language.text import read_paragraphs
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command `lm`."""
-    parser = subparsers.add_parser("lm", help="build and score character language models")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
 
     build = actions.add_parser("build", help="estimate a model from text files")

@@ -1,4 +1,4 @@
-"""The `htr` command: each module of commands adds its own."""
+"""The `htr` command: each module of commands adds its arguments."""
 
 from __future__ import annotations
 
@@ -6,22 +6,39 @@ import argparse
 import io
 import os
 import sys
-from typing import Optional, Sequence
+from importlib import import_module
+from typing import Collection, Optional, Sequence
 
 import htrlib
-from htrlib.cli import aws, data, evaluate, lm, serve, train, transcribe
 from htrlib.errors import HtrError
 
 OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
 
+COMMANDS = {
+    "transcribe": "read pictures of handwriting",
+    "train": "train a network on labeled data",
+    "evaluate": "tell how well a bundle reads labeled data",
+    "data": "look at labeled data and convert it",
+    "lm": "build and score character language models",
+    "serve": "read pictures over HTTP",
+    "aws": "label, train, deploy and read with Amazon SageMaker",
+}
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser; its result has the function to call in `run`."""
+
+def build_parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser; its result has the function to call in `run`.
+
+    Args:
+        names: of the commands whose arguments are known. Their modules are imported; those of
+            evaluation and data take time and memory that a server has no use for.
+    """
     parser = argparse.ArgumentParser(prog="htr", description="Read handwriting from pictures.")
     parser.add_argument("--version", action="version", version=f"htrlib {htrlib.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for module in (transcribe, train, evaluate, data, lm, serve, aws):
-        module.add_parser(commands)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name in names:
+            import_module(f"htrlib.cli.{name}").add_arguments(command)
     return parser
 
 
@@ -33,7 +50,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # results are UTF-8 in every locale; a file name that is no text is escaped as in JSON
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    parsed = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    named = [argument for argument in arguments if not argument.startswith("-")][:1]
+    parsed = build_parser(named).parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
         sys.stdout.flush()

@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser(
-        "serve",
-        help="read pictures over HTTP",
-        description="Answer pictures over HTTP, as the container does on SageMaker: POST a picture "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Answer pictures over HTTP, as the container does on SageMaker: POST a picture "
         "to /invocations. Needs Java and the packages of htrlib[serve]. docs/serving.md has the "
-        "requests, answers and limits.",
+        "requests, answers and limits."
     )
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument(

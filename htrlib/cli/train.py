@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Tuple
+from typing import TYPE_CHECKING, List, Tuple
 
 from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
@@ -27,13 +27,11 @@ _NUMBERS = {
 }
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser(
-        "train",
-        help="train a network on labeled data",
-        description="Train a network of a bundle, and write a bundle with the result. Ctrl-C or "
-        "SIGTERM stops after the step under way; the same command goes on from there.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Train a network of a bundle, and write a bundle with the result. Ctrl-C or "
+        "SIGTERM stops after the step under way; the same command goes on from there."
     )
     parser.add_argument("task", choices=TASKS, metavar="TASK", help=", ".join(TASKS))
     _add_data(parser)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
@@ -72,14 +72,12 @@ class TranscribeConfig:
     jobs: Optional[int] = None
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the subparsers of `htr`."""
-    parser = commands.add_parser(
-        "transcribe",
-        help="read pictures of handwriting",
-        description="Read pictures of handwriting. Results go to standard output, or with "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Read pictures of handwriting. Results go to standard output, or with "
         "--output to one file per picture; progress and errors go to standard error. The exit "
-        "status is 1 if a picture could not be read.",
+        "status is 1 if a picture could not be read."
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures"

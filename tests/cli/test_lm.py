@@ -15,8 +15,8 @@ TEXT = "The rain in Spain\nstays mainly in the plain.\n\nIn Hartford, Hereford a
 
 def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    lm.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["lm", *arguments])
+    lm.add_arguments(parser)
+    parsed = parser.parse_args(arguments)
     status: int = parsed.run(parsed)
     return status
 
