@@ -21,6 +21,7 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
@@ -297,6 +298,8 @@ class StandIns:
                 return "200 OK", answer.read()
         except urllib.error.HTTPError as error:
             said = {"OriginalStatusCode": error.code, "OriginalMessage": error.read().decode()}
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE and self.endpoints[name] is not server:
+                return self.invoke(name, environ, body)  # it was exchanged a moment ago
             return REFUSED, json.dumps(said).encode()
 
 

@@ -57,7 +57,7 @@ _logger = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0  # after its deadline a worker is ended by the kernel, wherever it is
 FEWER_KEPT = 1 << 13  # contexts and states of language models: 40 MB less for each worker
 IDLE_SECONDS = 0.5  # after which a worker gives back what it kept for the next batch
-MOST_FAILURES = 3  # batches in a row, before a worker has to show that it is not the cause
+MOST_FAILURES = 3  # batches that fail, before a worker has to show that it is not the cause
 CODE = "code"
 
 
@@ -154,7 +154,7 @@ class BatchTransformer(Transformer):
         self._initialized = False
         self.custom = False  # whether the model's own code reads
         self._idle = threading.Timer(0.0, return_free_memory)
-        self._failures = 0  # batches in a row that had an answer of 500 and none of 200
+        self._failures = 0  # batches with an answer of 500 since it last proved to be fit
 
     def validate_and_initialize(self, model_dir: str = "", context: Any = None) -> None:
         """Load the bundle, and its code where that is allowed.
@@ -194,7 +194,9 @@ class BatchTransformer(Transformer):
             else:
                 self._read(requests)
             answers = [self._close(request, context, i) for i, request in enumerate(requests)]
-        self._count(requests)
+        self._failures += any(
+            request.status == HTTPStatus.INTERNAL_SERVER_ERROR for request in requests
+        )
         self._idle = threading.Timer(IDLE_SECONDS, return_free_memory)
         self._idle.daemon = True
         self._idle.start()
@@ -209,13 +211,6 @@ class BatchTransformer(Transformer):
             _logger.exception("a worker that failed %d times reads nothing; it ends", MOST_FAILURES)
             os._exit(1)
         self._failures = 0
-
-    def _count(self, requests: Sequence[Request]) -> None:
-        statuses = {request.status for request in requests}
-        if HTTPStatus.OK in statuses:
-            self._failures = 0
-        elif HTTPStatus.INTERNAL_SERVER_ERROR in statuses:
-            self._failures += 1
 
     def _open(self, request: Request) -> None:
         _check_deadline(request)

@@ -42,6 +42,7 @@ def transform_fn(model, body, content_type, accept):
     while words[:1] == [b"hold"] and not RELEASE.exists():
         time.sleep(0.02)
     if words[:1] == [b"work"]:
+        Path(__file__).with_name("working").touch()
         end = time.monotonic() + float(words[1])
         while time.monotonic() < end:
             pass

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Iterator, List
 
@@ -80,9 +81,11 @@ def test_a_process_that_is_killed_costs_no_request(told: Served, kind: str) -> N
             until(lambda: told.ask().status == 503, "ping tells")
         assert statuses([reply.result() for reply in replies]) == [200] * 4
     assert told.ask().status == 200
-    until(lambda: len(told.family()["worker"]) == 2, "there are two workers again")
+    until(
+        lambda: len(told.family()["worker"]) == 2 and victim not in told.family()[kind],
+        "all processes are there again",
+    )
     after = told.family()
-    assert victim not in after[kind]
     if kind == "worker":
         assert (after["java"], after["listener"]) == (before["java"], before["listener"])
 
@@ -141,8 +144,14 @@ def test_a_request_that_takes_too_long_ends_with_its_worker(obedient: Path) -> N
     environment = {"HTRLIB_ALLOW_CODE": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "2"}
     with serving(["--bundle", str(obedient), "--workers", "1"], environment) as server:
         worker = server.family()["worker"][0]
-        assert server.invoke(b"sleep 600").status == 504
-        until(lambda: server.family()["worker"] not in ([], [worker]), "the worker is replaced")
+        until(
+            # On a busy machine it may get the request when it is too late already, and live.
+            lambda: (
+                server.invoke(b"sleep 600").status == 504
+                and server.family()["worker"] not in ([], [worker])
+            ),
+            "the worker is replaced",
+        )
         until(lambda: server.invoke(b"hello").status == 200, "the new one reads")
 
 
@@ -172,15 +181,19 @@ def test_sigterm_finishes_what_was_accepted_and_takes_nothing_new(
     assert living(processes) == []
 
 
-def test_sigterm_waits_no_longer_than_the_platform_does(doomed: Served) -> None:
+def test_sigterm_waits_no_longer_than_the_platform_does(doomed: Served, own: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(doomed.invoke, b"work 100")
         silent = socket.create_connection(("127.0.0.1", doomed.port))
         silent.sendall(head(1000) + b"part")
-        time.sleep(0.5)
+        reply = pool.submit(doomed.invoke, b"work 100")
+        until((own / "code" / "working").exists, "both are being served")
         start = time.monotonic()
         assert doomed.end() == 0
-        assert time.monotonic() - start < 30
+        assert time.monotonic() - start < 60, "it would be 100 without a limit"
+        draining, stopping = (
+            row["time"] for row in doomed.log if row["event"] in ("draining", "stopping")
+        )
+        assert stopping - draining < 30
         assert reply.result().status == 503
     silent.close()
 
@@ -197,9 +210,11 @@ def test_a_full_queue_refuses_at_once(told: Served, obedient: Path) -> None:
     with ThreadPoolExecutor(ROOM + 1) as pool:
         held = hold_all(told, pool)
         assert told.ask().status == 200
-        release.touch()
-        assert statuses([reply.result() for reply in held]) == [200] * ROOM
-    release.unlink()
+        try:
+            release.touch()
+            assert statuses([reply.result() for reply in held]) == [200] * ROOM
+        finally:
+            release.unlink()
 
 
 def head(length: int) -> bytes:
@@ -221,7 +236,8 @@ def test_clients_that_go_or_drip_cost_nothing(told: Served) -> None:
     stop = threading.Event()
 
     def drip() -> None:
-        with socket.create_connection(("127.0.0.1", told.port)) as client:
+        # The server cuts whoever takes too long for the headers.
+        with suppress(OSError), socket.create_connection(("127.0.0.1", told.port)) as client:
             for byte in head(10_000):
                 client.sendall(bytes([byte]))
                 if stop.wait(0.01):

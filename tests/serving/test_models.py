@@ -18,13 +18,14 @@ from htrlib.serving.protocol import RefusedError
 
 
 class Slow:
-    """A supervisor that takes its time."""
+    """A supervisor that takes its time, until it is told to go on."""
 
     def __init__(self) -> None:
         self.models: Dict[str, object] = {}
+        self.go_on = asyncio.Event()
 
     async def load(self, model: object) -> None:
-        await asyncio.sleep(0.1)
+        await self.go_on.wait()
 
 
 def test_models_that_are_loaded_at_once_do_not_count_on_the_same_memory(
@@ -38,12 +39,16 @@ def test_models_that_are_loaded_at_once_do_not_count_on_the_same_memory(
     config = ServingConfig(models=tmp_path, workers=1, model_bytes=100)
 
     async def load_all() -> List[object]:
-        loaded = Models(config, Slow())  # type: ignore[arg-type]
+        slow = Slow()
+        loaded = Models(config, slow)  # type: ignore[arg-type]
         bodies = [
             json.dumps({"model_name": name, "url": str(tmp_path / name)}).encode()
             for name in ("a", "b", "c")
         ]
-        return await asyncio.gather(*map(loaded.load, bodies), return_exceptions=True)
+        tasks = [asyncio.ensure_future(loaded.load(body)) for body in bodies]
+        await asyncio.wait(tasks, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        slow.go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
     answers = asyncio.run(load_all())
     refused = [answer for answer in answers if isinstance(answer, RefusedError)]

@@ -145,15 +145,19 @@ def test_a_worker_that_can_read_no_page_of_its_own_either_ends(
             raise RuntimeError("broken")
         return right(pages_read, lines, **more)
 
-    def statuses(content: bytes, times: int) -> List[int]:
-        return [answers(transformer, [(content, {})])[0][0] for _ in range(times)]
+    def statuses(content: bytes, times: int, **headers: str) -> List[int]:
+        return [answers(transformer, [(content, headers)])[0][0] for _ in range(times)]
 
     content = (pages / "page.png").read_bytes()
+    monkeypatch.setattr(transformer, "_failures", 0)
     monkeypatch.setattr(module.os, "_exit", end)
     monkeypatch.setattr(recognition, "recognize_pages", fails)
     assert statuses(content, module.MOST_FAILURES + 1) == [500] * (module.MOST_FAILURES + 1)
     least = 0
-    assert statuses(content, module.MOST_FAILURES - 1) == [500] * (module.MOST_FAILURES - 1)
+    assert statuses(content, module.MOST_FAILURES - 2) == [500] * (module.MOST_FAILURES - 2)
+    easy = {"X-Amzn-SageMaker-Custom-Attributes": "stage=paragraph"}
+    assert statuses(content, 1, **easy) == [200]  # that hides nothing
+    assert statuses(content, 1) == [500]
     with pytest.raises(Ended):
         statuses(b"no picture", 1)
     least = 1000

@@ -12,7 +12,7 @@ from htrlib.charset import Charset
 from htrlib.data import Dataset, LabeledLine, PageSample
 from htrlib.data.samples import LabeledWord
 from htrlib.errors import DatasetError, TrainingError
-from htrlib.networks import build
+from htrlib.networks import build, mx
 from htrlib.networks.runner import get_parameters
 from htrlib.networks.ssd import SsdConfig
 from htrlib.training import detection
@@ -61,6 +61,7 @@ def bundle(tmp_path, monkeypatch):
 
 def write(path, network, numbers):
     block = build(network, numbers)
+    mx.random.seed(1)
     block.initialize()
     config = {"name": "b", "version": "1", "networks": {network: numbers}}
     write_bundle(path, config, Charset.from_text("ab"), {network: get_parameters(block)})
