@@ -188,11 +188,10 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
     name = f"server, {workers} workers, {args.clients} clients"
     print(f"{machine()}, {cores} of them used; {len(paths)} pages")
     rates: Dict[str, List[float]] = {one: [], many: [], name: []}
+    busy: List[float] = []
     with served(workers, paths[0]) as (pid, port, first):
         print(f"start to first answer: {first:.1f} s")
-        seen = load(port, paths, args.clients, args.seconds / 4, 0)
-        seen.latencies.clear()
-        busy: List[float] = []
+        seen = Load(failed=load(port, paths, args.clients, args.seconds / 4, 0).failed)
         for _ in range(args.rounds):  # by turns: a machine's speed changes from minute to minute
             rates[one].append(library(paths, args.seconds, 1, cores))
             rates[many].append(library(paths, args.seconds, cores, 1))
@@ -205,8 +204,7 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
         if len(seen.latencies) < 2:
             raise SystemExit(f"hardly a page was read: {seen.failed[:5]}")
         time.sleep(REST_SECONDS)
-        _print_rates(rates)
-        means = {row: statistics.mean(values) for row, values in rates.items()}
+        means = print_rates(rates)
         ratio = means[name] / max(means[one], means[many])
         cuts = statistics.quantiles(seen.latencies, n=20)
         print(f"\nserver / library: {ratio:.2f}; failed requests: {len(seen.failed)}")
@@ -214,26 +212,35 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
         before = tree_memory(pid)
         print(f"memory: at most {max(busy):.0f} MB under load, {before:.0f} MB after it")
         if args.memory:
-            with watched(pid) as busier:
-                more = load(port, paths, args.clients, 0.0, args.memory)
-            seen.failed += more.failed
-            time.sleep(REST_SECONDS)
-            after = tree_memory(pid)
-            print(
-                f"{args.memory} requests more: at most {max(busier):.0f} MB, {after:.0f} MB after "
-                f"them, {after / before - 1:+.1%}; "
-                f"failed requests: {len(more.failed)}"
-            )
+            seen.failed += watch_memory(pid, port, paths, args, before).failed
     for problem in seen.failed[:5]:
         print(problem)
     return int(bool(seen.failed))
 
 
-def _print_rates(rates: Dict[str, List[float]]) -> None:
+def watch_memory(
+    pid: int, port: int, paths: List[Path], args: argparse.Namespace, before: float
+) -> Load:
+    """Send requests more, and print how much memory the server takes then."""
+    with watched(pid) as busier:
+        more = load(port, paths, args.clients, 0.0, args.memory)
+    time.sleep(REST_SECONDS)
+    after = tree_memory(pid)
+    print(
+        f"{args.memory} requests more: at most {max(busier):.0f} MB, {after:.0f} MB after them, "
+        f"{after / before - 1:+.1%}; failed requests: {len(more.failed)}"
+    )
+    return more
+
+
+def print_rates(rates: Dict[str, List[float]]) -> Dict[str, float]:
+    """Print a row for each; returns their means."""
+    means = {row: statistics.mean(values) for row, values in rates.items()}
     print("\n| pages a second | by rounds | mean |\n|---|---|---|")
     for row, values in rates.items():
         rounds = ", ".join(f"{value:.2f}" for value in values)
-        print(f"| {row} | {rounds} | {statistics.mean(values):.2f} |")
+        print(f"| {row} | {rounds} | {means[row]:.2f} |")
+    return means
 
 
 def main() -> int:

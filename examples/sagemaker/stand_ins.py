@@ -298,8 +298,9 @@ class StandIns:
                 return "200 OK", answer.read()
         except urllib.error.HTTPError as error:
             said = {"OriginalStatusCode": error.code, "OriginalMessage": error.read().decode()}
-            if error.code == HTTPStatus.SERVICE_UNAVAILABLE and self.endpoints[name] is not server:
-                return self.invoke(name, environ, body)  # it was exchanged a moment ago
+            exchanged = self.endpoints.get(name) is not server  # a moment ago
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE and exchanged:
+                return self.invoke(name, environ, body)
             return REFUSED, json.dumps(said).encode()
 
 

@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from pathlib import Path
 from typing import Iterator, List
 
@@ -118,7 +117,9 @@ def test_workers_that_fail_every_request_are_replaced_and_ping_tells(
     assert doomed.invoke(b"break").status == 500
     assert doomed.invoke(b"hello").status == 500
     # No request from here on: it would wait until the restart is over, and that for the fault.
-    until(lambda: doomed.ask().status == 503, "ping tells")
+    start = time.monotonic()
+    while doomed.ask().status == 200:
+        assert time.monotonic() - start < 10
     restart = doomed.event("restart")
     (own / "code" / "broken").unlink()
     loading.unlink()
@@ -144,14 +145,14 @@ def test_a_request_that_takes_too_long_ends_with_its_worker(obedient: Path) -> N
     environment = {"HTRLIB_ALLOW_CODE": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "2"}
     with serving(["--bundle", str(obedient), "--workers", "1"], environment) as server:
         worker = server.family()["worker"][0]
-        until(
-            # On a busy machine it may get the request when it is too late already, and live.
-            lambda: (
-                server.invoke(b"sleep 600").status == 504
-                and server.family()["worker"] not in ([], [worker])
-            ),
-            "the worker is replaced",
-        )
+        assert server.invoke(b"sleep 600").status == 504
+
+        def replaced() -> bool:
+            # On a busy machine it may get a request when it is too late already, and live.
+            server.invoke(b"sleep 600")
+            return server.family()["worker"] not in ([], [worker])
+
+        until(replaced, "the worker is replaced")
         until(lambda: server.invoke(b"hello").status == 200, "the new one reads")
 
 
@@ -189,11 +190,7 @@ def test_sigterm_waits_no_longer_than_the_platform_does(doomed: Served, own: Pat
         until((own / "code" / "working").exists, "both are being served")
         start = time.monotonic()
         assert doomed.end() == 0
-        assert time.monotonic() - start < 60, "it would be 100 without a limit"
-        draining, stopping = (
-            row["time"] for row in doomed.log if row["event"] in ("draining", "stopping")
-        )
-        assert stopping - draining < 30
+        assert time.monotonic() - start < 30
         assert reply.result().status == 503
     silent.close()
 
@@ -236,8 +233,7 @@ def test_clients_that_go_or_drip_cost_nothing(told: Served) -> None:
     stop = threading.Event()
 
     def drip() -> None:
-        # The server cuts whoever takes too long for the headers.
-        with suppress(OSError), socket.create_connection(("127.0.0.1", told.port)) as client:
+        with socket.create_connection(("127.0.0.1", told.port)) as client:
             for byte in head(10_000):
                 client.sendall(bytes([byte]))
                 if stop.wait(0.01):
