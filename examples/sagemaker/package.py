@@ -1,9 +1,10 @@
-"""Put what the stack needs into a bucket of yours: Lambdas, the image's source, the template.
+"""Put what the stack needs into a bucket: Lambdas, the image's source, the template.
 
-    python examples/sagemaker/package.py --bucket my-artifacts
+    python3 examples/sagemaker/package.py
 
-prints the link that opens the filled-in form of the stack. The archives' names hold their
-checksums, so a change gives the stack new names, and it updates what changed.
+prints the link that opens the filled-in form of the stack. It needs boto3 and rapidfuzz alone, not
+htrlib. The archives' names hold their checksums, so a change gives the stack new names, and it
+updates what changed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import io
 import sys
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 from urllib.parse import urlencode
 
+import boto3
 import rapidfuzz
-
-from htrlib.aws.session import Aws
-from htrlib.errors import HtrError
+from botocore.exceptions import BotoCoreError, ClientError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -29,6 +29,7 @@ FUNCTIONS = (
     HERE / "ground_truth" / "pre_annotation.py",
     HERE / "ground_truth" / "post_annotation.py",
     HERE / "build_image.py",
+    HERE / "invitation.py",
 )
 # What post_annotation imports of the library; neither needs more than rapidfuzz.
 MODULES = ("htrlib/geometry.py", "htrlib/data/consolidation.py")
@@ -73,20 +74,21 @@ def archive(files: Iterator[Tuple[str, Path]]) -> bytes:
     return target.getvalue()
 
 
-def upload(bucket: str, aws: Aws) -> Dict[str, str]:
+class BucketError(Exception):
+    """The bucket cannot take the archives."""
+
+
+def upload(bucket: str, session: boto3.Session) -> Dict[str, str]:
     """Put the archives and the template into a bucket, which is made where it is missing.
 
     Returns:
         the stack's parameters that say where they are, and ``template_url``.
     Raises:
-        AwsError: the bucket is somebody else's, or AWS refuses otherwise.
+        BucketError: the bucket is somebody else's, or in another region.
+        ClientError, BotoCoreError: AWS refuses otherwise.
     """
-    if aws.find("s3", "head_bucket", Bucket=bucket) is None:
-        # us-east-1 is where buckets are made that say nothing, and must not say it.
-        place = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-        aws.call(
-            "s3", "create_bucket", Bucket=bucket, **(place if aws.region != "us-east-1" else {})
-        )
+    s3, region = session.client("s3"), session.region_name
+    _open_bucket(s3, bucket, region)
     keys = {}
     for stem, suffix, body in (
         ("functions", "zip", archive(function_files())),
@@ -94,13 +96,54 @@ def upload(bucket: str, aws: Aws) -> Dict[str, str]:
         ("template", "yaml", TEMPLATE.read_bytes()),
     ):
         keys[stem] = f"htrlib/{stem}-{hashlib.sha256(body).hexdigest()[:16]}.{suffix}"
-        aws.call("s3", "put_object", Bucket=bucket, Key=keys[stem], Body=body)
+        s3.put_object(Bucket=bucket, Key=keys[stem], Body=body)
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return {
         "CodeBucket": bucket,
         "FunctionsKey": keys["functions"],
         "SourceKey": keys["source"],
-        "template_url": f"https://{bucket}.s3.{aws.region}.amazonaws.com/{keys['template']}",
+        "template_url": f"https://{bucket}.s3.{region}.{domain}/{keys['template']}",
     }
+
+
+def _open_bucket(s3: Any, bucket: str, region: str) -> None:
+    """Find the bucket in the stack's region, or make it there; Lambda reads code from no other."""
+    try:
+        found = s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        there = error.response["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        if there not in (None, region):
+            raise _elsewhere(bucket, there, region) from None
+        if status == 403:
+            raise BucketError(
+                f"s3:ListBucket on {bucket} is denied: the bucket is somebody else's, or your user "
+                "lacks that right; name another one with --bucket"
+            ) from None
+        if status != 404:
+            raise
+        # us-east-1 is where buckets are made that say nothing, and must not say it.
+        place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **(place if region != "us-east-1" else {}))
+        return
+    headers = found["ResponseMetadata"]["HTTPHeaders"]
+    there = found.get("BucketRegion") or headers.get("x-amz-bucket-region") or region
+    if there != region:
+        raise _elsewhere(bucket, there, region)
+
+
+def _elsewhere(bucket: str, there: str, region: str) -> BucketError:
+    return BucketError(
+        f"the bucket {bucket} is in {there}, and the stack would be in {region}, where Lambda "
+        f"takes code from buckets of {region} only; name another with --bucket (it is made), or "
+        f"create the stack there with --region {there}"
+    )
+
+
+def default_bucket(session: boto3.Session) -> str:
+    """A name that no other account has."""
+    account = session.client("sts").get_caller_identity()["Account"]
+    return f"htrlib-artifacts-{account}-{session.region_name}"
 
 
 def quick_create_link(region: str, stack: str, uploaded: Dict[str, str]) -> str:
@@ -108,23 +151,28 @@ def quick_create_link(region: str, stack: str, uploaded: Dict[str, str]) -> str:
     fields = {"templateURL": uploaded["template_url"], "stackName": stack}
     names = ("CodeBucket", "FunctionsKey", "SourceKey")
     fields.update({f"param_{name}": uploaded[name] for name in names})
-    console = f"https://{region}.console.aws.amazon.com/cloudformation/home"
+    domain = "console.amazonaws.cn" if region.startswith("cn-") else "console.aws.amazon.com"
+    console = f"https://{region}.{domain}/cloudformation/home"
     return f"{console}?region={region}#/stacks/create/review?{urlencode(fields)}"
 
 
 def main() -> Optional[str]:
     """Upload and print the link; return what went wrong, if anything did."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bucket", required=True, help="made where it is missing")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--bucket", help="created if missing (default: htrlib-artifacts-ACCOUNT-REGION)"
+    )
     parser.add_argument("--region", help="of AWS (default: that of the environment or profile)")
     parser.add_argument("--stack", default="htr", help="the stack's name (default: %(default)s)")
     options = parser.parse_args()
+    session = boto3.Session(region_name=options.region)
+    if session.region_name is None:
+        return "package.py: no region is set; name one with --region, or set AWS_DEFAULT_REGION"
     try:
-        aws = Aws(options.region)
-        uploaded = upload(options.bucket, aws)
-    except HtrError as error:
+        uploaded = upload(options.bucket or default_bucket(session), session)
+    except (BucketError, BotoCoreError, ClientError) as error:
         return f"package.py: {error}"
-    print(quick_create_link(aws.region, options.stack, uploaded))
+    print(quick_create_link(session.region_name, options.stack, uploaded))
     return None
 
 

@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 
-from htrlib.aws import session
-from htrlib.aws.session import Aws
+from readiness import wait_until_ready
+
+wait_until_ready()  # on a notebook instance that has just started
+
+from htrlib.aws import session  # noqa: E402
+from htrlib.aws.session import Aws  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 
@@ -26,6 +30,7 @@ STAND_INS = {
     "SolutionPrefix": "htr",
     "S3Bucket": "htr-here",
     "SageMakerIamRole": f"arn:aws:iam::{_ACCOUNT}:role/htr-execution",
+    "ServingRole": f"arn:aws:iam::{_ACCOUNT}:role/htr-serving",
     "ImageUri": f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/htr:serve",
     "PreLabelLambdaArn": f"arn:aws:lambda:us-east-1:{_ACCOUNT}:function:htr-pre-annotation",
     "PostLabelLambdaArn": f"arn:aws:lambda:us-east-1:{_ACCOUNT}:function:htr-post-annotation",

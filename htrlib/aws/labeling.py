@@ -1,23 +1,34 @@
-"""Labeling jobs of SageMaker Ground Truth."""
+"""Labeling jobs of SageMaker Ground Truth, for accounts that used it before 30 July 2026.
+
+AWS takes no new customers for it; everybody can label with `htr review` instead.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
 from htrlib.aws.names import checked
 from htrlib.aws.session import Aws, Response
-from htrlib.aws.storage import list_objects, write_object
+from htrlib.aws.storage import list_objects, read_object, write_object
+from htrlib.aws.tags import tag_list
 from htrlib.errors import AwsNotFoundError, ConfigError, DatasetError
 
 SHOWN = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """What browsers show, and so workers see; TIFF is not among it."""
 
+ATTRIBUTE = "transcription"
+"""Key of the labels of a first job; a job that corrects them needs another."""
+
 _DAY = 24 * 3600
+_MANIFEST_BYTES = 64 << 20
+_METADATA = "-metadata"
+_ATTRIBUTE = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
 
 
 @dataclass(frozen=True)
@@ -42,11 +53,14 @@ class LabelingJobConfig:
         template: S3 URI of the page that workers see.
         pre_lambda: ARN of the function that prepares a task.
         post_lambda: ARN of the function that consolidates the workers' answers.
-        attribute: key of the labels in the output manifest.
+        attribute: key of the labels in the output manifest; for a job that corrects the labels of
+            a manifest, one that is not in it (`next_attribute`).
         title, description: what workers see of the job in their list.
-        workers: how many label each page.
+        workers: how many label each page; no more than the team has members.
         task_seconds: that a worker has for a page.
         available_seconds: that a page waits for a worker.
+        kms_key: ARN of the key that encrypts the labels; None is that of the bucket.
+        tags: for the bill.
     """
 
     name: str
@@ -57,15 +71,24 @@ class LabelingJobConfig:
     template: str
     pre_lambda: str
     post_lambda: str
-    attribute: str = "transcription"
+    attribute: str = ATTRIBUTE
     title: str = "Transcribe the handwriting"
     description: str = "Draw a box around each word and type what it says"
     workers: int = 1
     task_seconds: int = 3600
     available_seconds: int = 10 * _DAY
+    kms_key: Optional[str] = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked(self.name)
+        if not _ATTRIBUTE.fullmatch(self.attribute):
+            raise ConfigError(
+                "an attribute has letters, digits and hyphens (no underscores), found "
+                f"{self.attribute!r}"
+            )
+        if self.workers < 1:
+            raise ConfigError(f"each page needs at least one worker, found {self.workers}")
         if self.attribute.endswith(("-metadata", "-ref")):
             raise ConfigError(
                 f"attribute does not end in -metadata or -ref, found {self.attribute!r}"
@@ -113,10 +136,53 @@ def write_manifest(prefix: str, manifest: str, aws: Optional[Aws] = None) -> int
     return len(pictures)
 
 
+def next_attribute(manifest: str, aws: Optional[Aws] = None) -> str:
+    """The label attribute for a job that corrects the labels of a manifest.
+
+    AWS refuses one that the manifest has already.
+
+    Args:
+        manifest: S3 URI of the output manifest of an earlier job.
+    Raises:
+        DatasetError: the manifest has no labels.
+        AwsError: as `Aws.call`; or the manifest is larger than 64 MB.
+    """
+    aws = aws or Aws()
+    if aws.dry:
+        return f"{ATTRIBUTE}-2"
+    text = read_object(manifest, _MANIFEST_BYTES, aws).decode("utf-8")
+    try:
+        rows = [json.loads(row) for row in text.splitlines() if row.strip()]
+        keys = {key for row in rows for key in row}
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{manifest} is not JSON Lines: {error}") from error
+    taken = {key[: -len(_METADATA)] for key in keys if key.endswith(_METADATA)}
+    if not taken:
+        raise DatasetError(f"{manifest} has no labels to correct; name the output of a job")
+    number = 2
+    while f"{ATTRIBUTE}-{number}" in taken:
+        number += 1
+    return f"{ATTRIBUTE}-{number}"
+
+
+@dataclass(frozen=True)
+class WorkTeam:
+    """A private work team.
+
+    Attributes:
+        portal: the address where its members find their tasks; "" where AWS does not say it.
+        members: how many people are in it; None where they are not in Cognito.
+    """
+
+    arn: str
+    portal: str = ""
+    members: Optional[int] = None
+
+
 def work_team(
     name: str, members: Optional[WorkTeamMembers] = None, aws: Optional[Aws] = None
-) -> str:
-    """The ARN of a work team, which is made where there is none.
+) -> WorkTeam:
+    """A work team, which is made where there is none.
 
     Args:
         members: of a new team; one that is there is left as it is.
@@ -127,7 +193,9 @@ def work_team(
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_workteam", WorkteamName=checked(name))
     if found is not None:
-        return str(found["Workteam"]["WorkteamArn"])
+        team = found["Workteam"]
+        portal = f"https://{team['SubDomain']}" if team.get("SubDomain") else ""
+        return WorkTeam(str(team["WorkteamArn"]), portal, _size(team, aws))
     if members is None:
         raise AwsNotFoundError(
             f"no work team {name!r} in {aws.region}; make it in the console, or name the Cognito "
@@ -145,7 +213,38 @@ def work_team(
         MemberDefinitions=[{"CognitoMemberDefinition": group}],
         Description="Labels handwriting",
     )
-    return str(made["WorkteamArn"])
+    return WorkTeam(str(made["WorkteamArn"]))
+
+
+def _size(team: Response, aws: Aws) -> Optional[int]:
+    """How many people are in the groups of a team."""
+    people = set()
+    for definition in team.get("MemberDefinitions", ()):
+        group = definition.get("CognitoMemberDefinition")
+        if group is None:  # another identity provider knows them
+            return None
+        users = aws.items(
+            "cognito-idp",
+            "list_users_in_group",
+            "Users",
+            UserPoolId=group["UserPool"],
+            GroupName=group["UserGroup"],
+        )
+        people |= {user["Username"] for user in users}
+    return len(people)
+
+
+def check_workers(workers: int, team: WorkTeam) -> None:
+    """Refuse a job that no page of could ever be finished.
+
+    Raises:
+        ConfigError: more workers are wanted for each page than the team has.
+    """
+    if team.members is not None and workers > team.members:
+        raise ConfigError(
+            f"{workers} workers are to label each page, and the team has {team.members}: a page "
+            "would never be done; invite more, or ask for fewer"
+        )
 
 
 def start_labeling(config: LabelingJobConfig, aws: Optional[Aws] = None) -> str:
@@ -156,7 +255,10 @@ def start_labeling(config: LabelingJobConfig, aws: Optional[Aws] = None) -> str:
         LabelingJobName=config.name,
         LabelAttributeName=config.attribute,
         InputConfig={"DataSource": {"S3DataSource": {"ManifestS3Uri": config.manifest}}},
-        OutputConfig={"S3OutputPath": str(S3Uri.parse(config.output))},
+        OutputConfig={
+            "S3OutputPath": str(S3Uri.parse(config.output)),
+            **({"KmsKeyId": config.kms_key} if config.kms_key else {}),
+        },
         RoleArn=config.role,
         HumanTaskConfig={
             "WorkteamArn": config.work_team,
@@ -171,6 +273,7 @@ def start_labeling(config: LabelingJobConfig, aws: Optional[Aws] = None) -> str:
             "TaskTimeLimitInSeconds": config.task_seconds,
             "TaskAvailabilityLifetimeInSeconds": config.available_seconds,
         },
+        Tags=tag_list(config.tags),
     )
     return config.name
 

@@ -58,7 +58,13 @@ def _add_storage(add: Any) -> None:
 def _add_label(add: Any) -> None:
     verb = add("label", aws_commands.label, "let a team label pages with Ground Truth")
     verb.add_argument("name", help="of the job")
-    verb.add_argument("--pages", required=True, metavar="S3_URI", help="prefix of the pictures")
+    pages = verb.add_mutually_exclusive_group(required=True)
+    pages.add_argument("--pages", metavar="S3_URI", help="prefix of the pictures")
+    pages.add_argument(
+        "--correct",
+        metavar="S3_URI",
+        help="output.manifest of an earlier job, whose labels are shown for correction",
+    )
     verb.add_argument("--output", required=True, metavar="S3_URI", help="prefix for the labels")
     verb.add_argument("--role", required=True, metavar="ARN")
     verb.add_argument("--template", required=True, metavar="S3_URI", help="the workers' page")
@@ -71,8 +77,22 @@ def _add_label(add: Any) -> None:
         metavar=("POOL", "GROUP", "CLIENT"),
         help="Cognito user pool, group and client of a new team",
     )
-    verb.add_argument("--workers", type=int, default=1, help="that label each page")
+    verb.add_argument(
+        "--workers", type=int, default=1, help="that label each page; at most the team's size"
+    )
     verb.add_argument("--detach", action="store_true", help="do not wait for the labels")
+    _add_account_options(verb)
+
+
+def _add_account_options(verb: Any) -> None:
+    verb.add_argument("--kms-key", metavar="ARN", help="encrypts disks and what is written")
+    verb.add_argument(
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="for the bill, as htrlib=htr; can be repeated",
+    )
 
 
 def _add_train(add: Any) -> None:

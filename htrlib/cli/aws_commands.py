@@ -43,21 +43,32 @@ def label(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws import labeling
 
     members = labeling.WorkTeamMembers(*parsed.members) if parsed.members else None
-    manifest = f"{parsed.output.rstrip('/')}/{parsed.name}/input.manifest"
-    count = labeling.write_manifest(parsed.pages, manifest, aws)
+    team = labeling.work_team(parsed.team, members, aws)
+    labeling.check_workers(parsed.workers, team)
+    manifest, attribute = parsed.correct, labeling.ATTRIBUTE
+    if manifest:
+        attribute = labeling.next_attribute(manifest, aws)
+        what = f"the labels of {manifest}, corrected as {attribute!r},"
+    else:
+        manifest = f"{parsed.output.rstrip('/')}/{parsed.name}/input.manifest"
+        what = f"{labeling.write_manifest(parsed.pages, manifest, aws)} pages"
     config = labeling.LabelingJobConfig(
         name=parsed.name,
         manifest=manifest,
         output=parsed.output,
         role=parsed.role,
-        work_team=labeling.work_team(parsed.team, members, aws),
+        work_team=team.arn,
         template=parsed.template,
         pre_lambda=parsed.pre_lambda,
         post_lambda=parsed.post_lambda,
+        attribute=attribute,
         workers=parsed.workers,
+        kms_key=parsed.kms_key,
+        tags=datasets.pairs(parsed.tag, "--tag"),
     )
     labeling.start_labeling(config, aws)
-    _say(f"labeling job {parsed.name}: {count} pages wait for {parsed.team}")
+    portal = f" at {team.portal}" if team.portal else ""
+    _say(f"labeling job {parsed.name}: {what} wait for {parsed.team}{portal}")
     return _OK if parsed.detach else _watch_labeling(parsed.name, aws)
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from htrlib.aws import labeling
-from htrlib.aws.labeling import LabelingJobConfig, WorkTeamMembers
+from htrlib.aws.labeling import LabelingJobConfig, WorkTeam, WorkTeamMembers
 from htrlib.aws.storage import read_object, write_object
 from htrlib.errors import (
     AwsAccessError,
@@ -39,6 +39,15 @@ def stub(aws):
     from botocore.stub import Stubber
 
     with Stubber(aws.client("sagemaker")) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def cognito(aws):
+    from botocore.stub import Stubber
+
+    with Stubber(aws.client("cognito-idp")) as stub:
         yield stub
         stub.assert_no_pending_responses()
 
@@ -98,13 +107,36 @@ def test_a_prefix_without_pictures_is_told(aws, bucket):
 
 
 def test_a_team_that_is_there_is_found(aws, stub):
-    team = {"WorkteamName": "readers", "WorkteamArn": TEAM, "MemberDefinitions": [{}]}
+    oidc = {"OidcMemberDefinition": {"Groups": ["readers"]}}
+    team = {"WorkteamName": "readers", "WorkteamArn": TEAM, "MemberDefinitions": [oidc]}
     stub.add_response(
         "describe_workteam",
         {"Workteam": {**team, "Description": "d"}},
         {"WorkteamName": "readers"},
     )
-    assert labeling.work_team("readers", aws=aws) == TEAM
+    assert labeling.work_team("readers", aws=aws) == WorkTeam(TEAM, "", None)
+
+
+def test_a_team_s_portal_and_size_are_known(aws, stub, cognito):
+    member = {"CognitoMemberDefinition": {"UserPool": "e_1", "UserGroup": "g", "ClientId": "c"}}
+    team = {
+        "WorkteamName": "readers",
+        "WorkteamArn": TEAM,
+        "MemberDefinitions": [member],
+        "Description": "d",
+        "SubDomain": "abc.labeling.eu-west-1.sagemaker.aws",
+    }
+    stub.add_response("describe_workteam", {"Workteam": team}, {"WorkteamName": "readers"})
+    cognito.add_response(
+        "list_users_in_group",
+        {"Users": [{"Username": "anna"}, {"Username": "ida"}]},
+        {"UserPoolId": "e_1", "GroupName": "g"},
+    )
+    found = labeling.work_team("readers", aws=aws)
+    assert found == WorkTeam(TEAM, "https://abc.labeling.eu-west-1.sagemaker.aws", 2)
+    labeling.check_workers(2, found)
+    with pytest.raises(ConfigError, match="3 workers are to label each page, and the team has 2"):
+        labeling.check_workers(3, found)
 
 
 def test_a_team_that_is_not_there_is_made(aws, stub):
@@ -120,7 +152,7 @@ def test_a_team_that_is_not_there_is_made(aws, stub):
         },
     )
     members = WorkTeamMembers("eu-west-1_1", "readers", "1a")
-    assert labeling.work_team("readers", members, aws) == TEAM
+    assert labeling.work_team("readers", members, aws) == WorkTeam(TEAM)
 
 
 def test_a_team_that_is_not_there_and_has_no_members_is_told(aws, stub):
@@ -150,6 +182,7 @@ def test_a_job_is_started_with_template_functions_and_team(aws, stub):
                 "TaskTimeLimitInSeconds": 3600,
                 "TaskAvailabilityLifetimeInSeconds": 864000,
             },
+            "Tags": [],
         },
     )
     assert labeling.start_labeling(CONFIG, aws) == "letters"
@@ -198,6 +231,45 @@ def test_a_missing_right_is_told(aws, stub):
     stub.add_client_error("create_labeling_job", "AccessDeniedException", "User: x is not allowed")
     with pytest.raises(AwsAccessError, match="no right to sagemaker:CreateLabelingJob on letters"):
         labeling.start_labeling(CONFIG, aws)
+
+
+def test_a_correction_has_an_attribute_that_the_manifest_has_not(aws, bucket):
+    manifest = f"{bucket}/labels/output.manifest"
+    labels = {"transcription": {"texts": []}, "transcription-metadata": {}}
+    for again, expected in (
+        ({}, "transcription-2"),
+        ({"transcription-2-metadata": {}}, "transcription-3"),
+    ):
+        row = {"source-ref": f"{bucket}/1.png", **labels, **again}
+        write_object(json.dumps(row).encode() + b"\n", manifest, "application/jsonlines", aws)
+        attribute = labeling.next_attribute(manifest, aws)
+        assert attribute == expected
+        LabelingJobConfig(**{**vars(CONFIG), "attribute": attribute})  # takes it
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(b'{"source-ref": "s3://b/1.png"}', "no labels to correct"), (b"[1", "is not JSON Lines")],
+)
+def test_what_has_no_labels_cannot_be_corrected(aws, bucket, text, message):
+    write_object(text, f"{bucket}/output.manifest", "application/jsonlines", aws)
+    with pytest.raises(DatasetError, match=message):
+        labeling.next_attribute(f"{bucket}/output.manifest", aws)
+
+
+def test_an_attribute_with_underscores_is_refused_before_aws_does():
+    with pytest.raises(ConfigError, match="no underscores"):
+        LabelingJobConfig(**{**vars(CONFIG), "attribute": "text_2"})
+
+
+def test_a_job_with_a_key_encrypts_its_labels(aws, stub):
+    stub.add_response("create_labeling_job", {"LabelingJobArn": "arn:aws:sagemaker:::x/y"})
+    sent = []
+    aws.client("sagemaker").meta.events.register(
+        "provide-client-params.sagemaker.CreateLabelingJob", lambda params, **_: sent.append(params)
+    )
+    labeling.start_labeling(LabelingJobConfig(**{**vars(CONFIG), "kms_key": "arn:key"}), aws)
+    assert sent[0]["OutputConfig"]["KmsKeyId"] == "arn:key"
 
 
 def test_an_attribute_that_ground_truth_keeps_for_itself_is_refused():

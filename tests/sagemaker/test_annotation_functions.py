@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import zipfile
@@ -248,6 +249,16 @@ def test_the_task_shows_the_picture_and_the_labels_that_there_are(script):
         assert not set(task["labels"]) & set("<>&\"' ")
 
 
+def test_the_newest_of_several_labels_is_shown_for_correction(script):
+    handler = script("pre_annotation").handler
+    row = {"source-ref": "s3://scans/a.png"}
+    for name, text, date in (("b", "second", "2026-02-01"), ("a", "first", "2026-01-01")):
+        row[name] = {"texts": [mark(text)]}
+        row[f"{name}-metadata"] = {"creation-date": date}
+    labels = handler({"dataObject": row}, None)["taskInput"]["labels"]
+    assert json.loads(unquote(labels)) == [mark("second")]
+
+
 def test_a_new_page_has_no_labels(script):
     handler = script("pre_annotation").handler
     rows = [{}, {"label": "no JSON", "label-metadata": {}}, {"label": {"texts": []}}]
@@ -292,7 +303,12 @@ answers = {json.dumps([[mark("Hello")], [mark("Hello")], [mark("Hallo")]])}
 print(_text(consolidate([[_piece(mark) for mark in answer] for answer in answers])[0]))
 """
     run = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
     )
     assert run.returncode == 0, run.stderr
     assert "'text': 'Hello'" in run.stdout

@@ -10,7 +10,7 @@ Answer: ``{"taskInput": {"image", "labels"}}``.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 from urllib.parse import quote
 
 
@@ -34,9 +34,12 @@ def _carried(texts: List[Any]) -> str:
 
 
 def _texts_of(row: Dict[str, Any]) -> List[Any]:
-    """The texts of the first label in the row that has any."""
-    for key, label in row.items():
-        if f"{key}-metadata" not in row:
+    """The texts of the newest label in the row; a correction is newer than the rest."""
+    newest: Tuple[str, int] = ("", -1)
+    texts: List[Any] = []
+    for number, (key, label) in enumerate(row.items()):
+        metadata = row.get(f"{key}-metadata")
+        if metadata is None:
             continue
         if isinstance(label, str):
             try:
@@ -44,5 +47,7 @@ def _texts_of(row: Dict[str, Any]) -> List[Any]:
             except ValueError:
                 continue
         if isinstance(label, dict) and isinstance(label.get("texts"), list):
-            return label["texts"]
-    return []
+            date = metadata.get("creation-date", "") if isinstance(metadata, dict) else ""
+            if (str(date), number) > newest:
+                newest, texts = (str(date), number), label["texts"]
+    return texts
