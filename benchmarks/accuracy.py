@@ -29,7 +29,8 @@ from tqdm import tqdm
 import htrlib
 from htrlib import data
 from htrlib.data.samples import PageSample
-from htrlib.document import Transcription
+from htrlib.decoding.calibration import auroc, expected_calibration_error, words_right
+from htrlib.document.results import Transcription
 from htrlib.evaluation import (
     Layout,
     PageReading,
@@ -39,10 +40,9 @@ from htrlib.evaluation import (
     read_lines,
     read_page,
 )
-from htrlib.evaluation.reading import BEST_PATH, LANGUAGE_MODEL
+from htrlib.evaluation.page_readings import BEST_PATH, LANGUAGE_MODEL
 from htrlib.formats.overlay import draw_overlay
 from htrlib.metrics import ErrorRate, page_text
-from htrlib.stages.calibration import auroc, expected_calibration_error, words_right
 
 READABLE = 0.5  # a line with a lower CER counts as found and read
 LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported apart

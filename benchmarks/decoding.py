@@ -23,12 +23,13 @@ from tqdm import tqdm
 
 import htrlib
 from htrlib import data
-from htrlib.charset import Charset
-from htrlib.document import LogProbs
+from htrlib.decoding.options import DecodingOptions, bundled_options
+from htrlib.document.charset import Charset
+from htrlib.document.results import LogProbs
 from htrlib.language import NGramModel
+from htrlib.language.files import load_model, save_model
 from htrlib.metrics import ErrorRate
 from htrlib.stages.decoding import read_line
-from htrlib.stages.decoding_options import DecodingOptions, bundled_options
 
 Decoder = Callable[[LogProbs], str]
 WIDTHS = (10, 25, 50)
@@ -80,7 +81,7 @@ def flashlight(
     except ImportError:
         return None
     arpa = folder / "model.arpa"
-    model.save(arpa)
+    save_model(model, arpa)
     tokens: Any = Dictionary()
     for symbol in charset.symbols:
         tokens.add_entry("<space>" if symbol == " " else symbol)
@@ -134,7 +135,7 @@ def main() -> int:
     args = parser.parse_args()
     options = bundled_options(args.bundle)
     if args.language_model:
-        options = replace(options, language_model=NGramModel.load(args.language_model))
+        options = replace(options, language_model=load_model(args.language_model))
     lines = recognized_lines(args.data, args.split, args.bundle)
     frames = np.mean([len(line.log_probs.values) for line in lines])
     classes = np.mean([(line.log_probs.values > -6).sum(axis=1).mean() for line in lines])

@@ -16,9 +16,9 @@ from typing import List, Optional
 from tqdm import tqdm
 
 import htrlib
-from htrlib.data.handwriting import load_fonts
-from htrlib.data.synthetic import PageConfig, SyntheticPage, render_pages
 from htrlib.metrics import DetectionF1
+from htrlib.synthesis.handwriting import load_fonts
+from htrlib.synthesis.pages import PageConfig, SyntheticPage, render_pages
 
 PRETRAIN = Path(__file__).parents[1] / "examples" / "pretrain"
 FIRST_SEED = 900_000

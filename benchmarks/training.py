@@ -22,7 +22,7 @@ import numpy as np
 
 from htrlib import Trainer, TrainerConfig
 from htrlib.data import Dataset, LineSample
-from htrlib.data.handwriting import BUNDLED_FONTS, draw_line, load_fonts
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, draw_line, load_fonts
 from htrlib.training.logs import STEPS
 
 NETWORK = {

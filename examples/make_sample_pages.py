@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from htrlib.data.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
-from htrlib.data.placement import Placement, Turn, place
-from htrlib.data.printing import PrintedLayer
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
+from htrlib.synthesis.placement import Placement, Turn, place
+from htrlib.synthesis.printing import PrintedLayer
 
 FOLDER = Path(__file__).parent / "data"
 WIDTH, HEIGHT = 1240, 1600

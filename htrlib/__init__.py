@@ -16,10 +16,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
+from htrlib._version import __version__
+
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle, load_bundle
-    from htrlib.charset import Charset
-    from htrlib.document import (
+    from htrlib.document.charset import Charset
+    from htrlib.document.geometry import Box, LineStrip, Polygon, Size
+    from htrlib.document.results import (
         DocumentResult,
         LineResult,
         LogProbs,
@@ -49,18 +52,16 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownCharacterError,
     )
-    from htrlib.geometry import Box, LineStrip, Polygon, Size
-    from htrlib.imaging import load_image, load_pages
-    from htrlib.pipeline import Pipeline, transcribe
+    from htrlib.images.loading import load_image, load_pages
+    from htrlib.reading.outlines import outline_lines
+    from htrlib.reading.pipeline import Pipeline, transcribe
     from htrlib.stages.decoding import decode
     from htrlib.stages.lines import segment_lines
-    from htrlib.stages.outlines import outline_lines
     from htrlib.stages.paragraph import detect_paragraph
     from htrlib.stages.recognition import recognize_line, recognize_lines
     from htrlib.training.config import TrainerConfig
     from htrlib.training.trainer import Trainer
 
-__version__ = "0.1.0"
 
 __all__ = [
     "AnnotationError",
@@ -98,6 +99,7 @@ __all__ = [
     "Transcription",
     "UnknownCharacterError",
     "Word",
+    "__version__",
     "decode",
     "detect_paragraph",
     "load_bundle",
@@ -112,8 +114,8 @@ __all__ = [
 
 _MODULES = {
     "bundle": ("Bundle", "load_bundle"),
-    "charset": ("Charset",),
-    "document": (
+    "document.charset": ("Charset",),
+    "document.results": (
         "DocumentResult",
         "LineResult",
         "LogProbs",
@@ -122,12 +124,12 @@ _MODULES = {
         "Transcription",
         "Word",
     ),
-    "geometry": ("Box", "LineStrip", "Polygon", "Size"),
-    "imaging": ("load_image", "load_pages"),
-    "pipeline": ("Pipeline", "transcribe"),
+    "document.geometry": ("Box", "LineStrip", "Polygon", "Size"),
+    "images.loading": ("load_image", "load_pages"),
+    "reading.pipeline": ("Pipeline", "transcribe"),
     "stages.decoding": ("decode",),
     "stages.lines": ("segment_lines",),
-    "stages.outlines": ("outline_lines",),
+    "reading.outlines": ("outline_lines",),
     "stages.paragraph": ("detect_paragraph",),
     "stages.recognition": ("recognize_line", "recognize_lines"),
     "training.config": ("TrainerConfig",),

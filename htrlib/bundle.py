@@ -26,7 +26,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
 
 FORMAT_VERSION = 1
@@ -130,7 +130,7 @@ class Bundle:
             raise BundleError(f"{path}: these are not a network's parameters ({error})") from error
 
     def network(self, name: str, device: Optional[str] = None) -> Any:
-        """A network with its parameters, ready for `htrlib.networks.runner.run`.
+        """A network with its parameters, ready for `htrlib.engines.mxnet.runner.run`.
 
         It is built once for each device and kept.
 
@@ -141,15 +141,17 @@ class Bundle:
             BundleMismatchError: the bundle has no such network, or parameters of another shape.
             DeviceError: the device is not there.
         """
-        from htrlib import networks  # here, since the rest of a bundle does not need MXNet
-        from htrlib.networks import runner
+        from htrlib.engines.mxnet import (
+            building,  # here, since the rest of a bundle does not need MXNet
+            runner,
+        )
 
         key = (name, str(runner.context(device)))
         with runner.lock:
             if key not in self._networks:
-                block = networks.build(name, self.network_config(name))
+                block = building.build(name, self.network_config(name))
                 runner.set_parameters(block, self.parameters(name), device)
-                block = networks.for_inference(block)
+                block = building.for_inference(block)
                 block.hybridize()
                 self._networks[key] = block
             return self._networks[key]

@@ -19,8 +19,8 @@ from rapidfuzz.distance import Levenshtein
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from htrlib.document.geometry import Box
 from htrlib.errors import ConfigError
-from htrlib.geometry import Box
 
 RESAMPLES = 1000
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 
 # No timing in tests: on a busy machine an example takes as long as it takes.
 settings.register_profile("patient", deadline=None)
@@ -27,10 +27,9 @@ TINY_RECOGNIZER = {
 @pytest.fixture
 def tiny_bundle(tmp_path: Path) -> Path:
     """A bundle of the symbols a, b, c with an untrained recognizer."""
-    from htrlib import networks
-    from htrlib.networks import runner
+    from htrlib.engines.mxnet import building, runner
 
-    block = networks.build("line-recognition", TINY_RECOGNIZER)
+    block = building.build("line-recognition", TINY_RECOGNIZER)
     block.initialize()
     runner.run(block, np.zeros((1, 1, 16, 32), dtype=np.float32))
     write_bundle(

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, Set
+from typing import Dict, Iterator, List, Mapping, Set
 
 import pytest
 
@@ -19,41 +19,49 @@ import htrlib
 
 PACKAGE = Path(htrlib.__file__).parent
 
-# A module imports from its own layer and from those after it.
+# A room imports from its own layer and from those after it.
 LAYERS = (
     ("__main__",),
     ("cli",),
     ("serving",),
+    ("sagemaker",),
     ("aws",),
     ("training",),
     ("evaluation",),
-    ("jobs",),
-    ("pipeline",),
-    ("stages", "formats"),
+    ("reading",),
+    ("stages",),
+    ("layout", "decoding"),
     ("bundle",),
-    ("networks",),
+    ("engines",),
+    ("formats",),
     ("data",),
-    ("language", "metrics", "page_image", "line_image", "imaging"),
-    ("charset", "document", "geometry", "device", "memory", "archives"),
-    ("errors",),
+    ("synthesis",),
+    ("language", "metrics", "images"),
+    ("document", "archives"),
+    ("registry",),
+    ("errors", "_version"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-# `data` knows pictures and types; only its batches for training are MXNet's.
-EXCEPTIONS = {("data.batching", "networks")}
+# The former name of a program, kept for those who start it: module -> the room it leads to.
+FORWARDED = {"training.sagemaker": "sagemaker"}
 
-# Decoding is a stage too; that it loads without MXNet is seen further down. Jobs load MXNet before
-# they fork, so that they share it.
-NETWORK_USERS = {"bundle", "data.batching", "jobs", "networks", "stages", "training"}
+# Rooms that may name a framework's engine; the others ask the bundle for one.
+ENGINE_USERS = {"bundle", "engines", "training"}
+FRAMEWORK_ROOMS = ("engines.mxnet",)
+
+LONGEST_MODULE = 450  # lines
 
 # library -> the parts of htrlib that may import it
 CONFINED = {
-    "mxnet": ("networks",),
+    "mxnet": ("engines.mxnet",),
+    "onnx": (),
+    "onnxruntime": (),
     "gluoncv": ("training",),
     "boto3": ("aws",),
     "botocore": ("aws",),
     "aiohttp": ("serving",),
-    "sagemaker_inference": ("serving",),
+    "sagemaker_inference": ("serving.mms",),
     "sagemaker": (),
     "cv2": (),
     "torch": (),
@@ -91,20 +99,107 @@ def own_imports(name: str) -> Set[str]:
     return {full[len(prefix) :] for full in imports(MODULES[name]) if full.startswith(prefix)}
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_point_down(name: str) -> None:
-    top = name.split(".")[0]
-    assert top in RANKS, f"{top} has no layer: give it one here and in docs/architecture.md"
+def imported_modules(name: str) -> Set[str]:
+    """The modules of htrlib that a module imports; of `from a import b`, b where it is one."""
+    found = set()
     for target in own_imports(name):
-        target_top = target.split(".")[0]
-        if (name, target_top) not in EXCEPTIONS:
-            assert RANKS[target_top] >= RANKS[top], f"{name} imports {target}, which lies above it"
+        while target and target not in MODULES:
+            target = target.rpartition(".")[0]
+        if target and target != name:
+            found.add(target)
+    return found
+
+
+def upward(graph: Mapping[str, Set[str]]) -> List[str]:
+    """The imports that lead to a higher layer."""
+    return [
+        f"{name} imports {target}"
+        for name, targets in graph.items()
+        for target in sorted(targets)
+        if RANKS[target.split(".")[0]] < RANKS[name.split(".")[0]]
+        and FORWARDED.get(name) != target.split(".")[0]
+    ]
+
+
+def circle(graph: Mapping[str, Set[str]]) -> List[str]:
+    """Modules that import each other in a circle, or an empty list."""
+    done: Set[str] = set()
+    for start in graph:
+        path: List[str] = []
+        steps = [iter((start,))]
+        while steps:
+            target = next(steps[-1], None)
+            if target is None:
+                steps.pop()
+                if path:
+                    done.add(path.pop())
+            elif target in path:
+                return path[path.index(target) :]
+            elif target not in done:
+                path.append(target)
+                steps.append(iter(sorted(graph.get(target, ()))))
+    return []
+
+
+def room(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def shared_names(graph: Mapping[str, Set[str]]) -> List[str]:
+    """Modules of one name in two rooms of which one imports from the other."""
+    neighbors = {
+        (room(name), room(target))
+        for name, targets in graph.items()
+        for target in targets
+        if room(name) != room(target) and room(name) and room(target)
+    }
+    names = [name for name in graph if room(name) and not name.endswith("__main__")]
+    return [
+        f"{first} and {second}"
+        for first in names
+        for second in names
+        if first.rpartition(".")[2] == second.rpartition(".")[2]
+        and (room(first), room(second)) in neighbors
+    ]
+
+
+GRAPH = {name: imported_modules(name) for name in MODULES}
+
+
+def test_every_room_has_a_layer_and_every_layer_s_room_is_there() -> None:
+    rooms = {name.split(".")[0] for name in MODULES}
+    assert rooms == set(RANKS), "give it a layer here and in docs/architecture.md, or take it out"
+    listed = [*FRAMEWORK_ROOMS, *FORWARDED, *FORWARDED.values(), *ENGINE_USERS]
+    listed += [place for places in CONFINED.values() for place in places]
+    assert not [name for name in listed if name not in MODULES]
+
+
+def test_imports_point_down() -> None:
+    assert not upward(GRAPH)
+    assert upward({"document.results": {"cli.main"}})
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert not circle(GRAPH)
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+
+
+def test_neighboring_rooms_have_no_modules_of_one_name() -> None:
+    assert not shared_names(GRAPH)
+    assert shared_names({"a.x": {"b.y"}, "b.y": set(), "b.x": set()})
+
+
+def test_modules_are_short_enough_to_read() -> None:
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")
+    }
+    assert not {path: lines for path, lines in lengths.items() if lines > LONGEST_MODULE}
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_only_what_runs_networks_imports_them_and_mxnet_with_them(name: str) -> None:
-    if not {name, name.split(".")[0]} & NETWORK_USERS:
-        assert not [target for target in own_imports(name) if target.split(".")[0] == "networks"]
+def test_nothing_above_the_engines_names_a_framework_s(name: str) -> None:
+    if not {name, name.split(".")[0]} & ENGINE_USERS:
+        assert not [target for target in GRAPH[name] if target.startswith(FRAMEWORK_ROOMS)]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -112,7 +207,9 @@ def test_heavy_libraries_stay_where_they_belong(name: str) -> None:
     for full in imports(MODULES[name]):
         library = full.split(".")[0]
         if library in CONFINED:
-            assert name.split(".")[0] in CONFINED[library], f"{name} imports {library}"
+            assert f"{name}.".startswith(tuple(f"{place}." for place in CONFINED[library])), (
+                f"{name} imports {library}"
+            )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names")

@@ -20,9 +20,9 @@ from htrlib.bundle import (
     load_bundle,
     write_bundle,
 )
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
+from htrlib.engines.mxnet import runner
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, DeviceError
-from htrlib.networks import runner
 
 LINES = np.random.default_rng(0).random((2, 1, 16, 40), dtype=np.float32)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htrlib.document.geometry import Box
 from htrlib.errors import ConfigError
-from htrlib.geometry import Box
 from htrlib.metrics import (
     DetectionF1,
     ErrorRate,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from texts import CHARACTERS
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 
 LANGUAGE_MODEL = "english-french.lm"
 

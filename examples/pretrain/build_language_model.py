@@ -22,6 +22,8 @@ from texts import folded
 
 from htrlib import data
 from htrlib.language import NGramModel
+from htrlib.language.estimation import estimate
+from htrlib.language.files import load_model
 from htrlib.language.text import read_paragraphs
 
 ORDER = 6
@@ -77,8 +79,8 @@ def run(
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
     rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
-    NGramModel.estimate(rest, order, MIN_COUNTS).save(output)
-    return bits_per_character(NGramModel.load(output), held_out)
+    estimate(rest, order, MIN_COUNTS).save(output)
+    return bits_per_character(load_model(output), held_out)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -20,7 +20,7 @@ import htrlib
 from htrlib import data
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.data.samples import LabeledLine, PageSample
-from htrlib.document import TextLine
+from htrlib.document.results import TextLine
 
 LEAST_OVERLAP = 0.6  # IoU of a labeled line's box and that of the same line found
 

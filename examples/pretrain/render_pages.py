@@ -16,9 +16,9 @@ from texts import CHARACTERS, mixed_words, read_words
 from tqdm import tqdm
 
 from htrlib import data
-from htrlib.data.handwriting import load_fonts
-from htrlib.data.rendered import sample_of
-from htrlib.data.synthetic import render_page
+from htrlib.data.synthetic_pages import sample_of
+from htrlib.synthesis.handwriting import load_fonts
+from htrlib.synthesis.pages import render_page
 
 WORDS = 1_000_000
 FRENCH = ("copiste", "testaments")

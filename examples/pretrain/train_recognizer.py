@@ -22,8 +22,8 @@ from labeled import SPLITS, load_labeled, usable
 
 from htrlib import data
 from htrlib.data.samples import LabeledLine, concatenate
-from htrlib.document import TextLine
-from htrlib.geometry import Box, Point, Polygon
+from htrlib.document.geometry import Box, Point, Polygon
+from htrlib.document.results import TextLine
 
 PIECE = 4  # words at most: CTC finds on short lines where letters stand, and hardly on long ones
 PIECE_SHARE = 0.5  # of the rendered lines, of which a piece is taken instead

@@ -28,18 +28,18 @@ from tqdm import tqdm
 import htrlib
 from htrlib import data
 from htrlib.bundle import Bundle, load_bundle
-from htrlib.data.handwriting import load_fonts
 from htrlib.data.samples import LabeledLine
-from htrlib.data.synthetic import render_page
-from htrlib.document import LogProbs
-from htrlib.stages.calibration import (
+from htrlib.decoding.calibration import (
     UNCALIBRATED,
     auroc,
     expected_calibration_error,
     fit_calibration,
     reliability,
 )
-from htrlib.stages.decoding_options import bundled_options
+from htrlib.decoding.options import bundled_options
+from htrlib.document.results import LogProbs
+from htrlib.synthesis.handwriting import load_fonts
+from htrlib.synthesis.pages import render_page
 from htrlib.training.tuning import Judged, calibrate, choose_weights, error_rate, judge
 
 Lines = List[Tuple[LogProbs, str]]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from htrlib.aws.client import EndpointClient
+from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy
 from htrlib.aws.session import Aws
 

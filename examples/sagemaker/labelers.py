@@ -11,7 +11,7 @@ from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from htrlib.geometry import Box
+from htrlib.document.geometry import Box
 
 Lines = Sequence[Tuple[str, Box]]
 

@@ -32,7 +32,7 @@ FUNCTIONS = (
     HERE / "invitation.py",
 )
 # What post_annotation imports of the library; neither needs more than rapidfuzz.
-MODULES = ("htrlib/geometry.py", "htrlib/data/consolidation.py")
+MODULES = ("htrlib/document/geometry.py", "htrlib/data/consolidation.py")
 SOURCE = ("htrlib", "container", "docs", "examples/sagemaker", "examples/data")
 LEFT_OUT = {"__pycache__", "work", "stack_outputs.json"}  # the last two are those of a walk here
 SOURCE_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".dockerignore")

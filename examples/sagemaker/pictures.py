@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from htrlib.document import LogProbs
+from htrlib.document.geometry import Point
+from htrlib.document.results import LogProbs
 from htrlib.formats.overlay import label_font
-from htrlib.geometry import Point
 
 INK, BLUE, RULE = (28, 32, 40), (0, 104, 172), (214, 218, 224)
 SPACE = {" ": "space"}

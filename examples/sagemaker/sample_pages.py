@@ -12,9 +12,9 @@ from typing import Iterator, List, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.data.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
-from htrlib.data.placement import Placement, place
-from htrlib.geometry import Box
+from htrlib.document.geometry import Box
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
+from htrlib.synthesis.placement import Placement, place
 
 WIDTH, LEADING, MARGIN, HEIGHT_OF_WRITING = 760, 84, 70, 66
 LEAN = -1.0  # letters go as far to the left as they rise

@@ -192,7 +192,7 @@ class StandIns:
 
     def _run_train(self, root: Path, asked: Parameters, job: Parameters) -> bool:
         """Run the container's `train`, and read its log for metrics as SageMaker does."""
-        command = ("htrlib.training.sagemaker", "--root", str(root))
+        command = ("htrlib.sagemaker.training_job", "--root", str(root))
         process = self._start(*command, TRAINING_JOB_NAME=asked["TrainingJobName"])
         with (root / "log").open("w", buffering=1, encoding="utf-8") as log:
             for line in process.stdout:

@@ -11,7 +11,7 @@ from htrlib.aws.location import S3Uri
 from htrlib.aws.names import checked
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.storage import download
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.results import DocumentResult, PageResult
 from htrlib.errors import AwsError
 from htrlib.formats.json_format import from_json
 

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
-import htrlib
+from htrlib._version import __version__
 from htrlib.aws.dry_run import Request, intercept
 from htrlib.aws.failures import translated
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
@@ -74,7 +74,7 @@ class Aws:
             read_timeout=waits.read,
             retries={"mode": "standard", "total_max_attempts": waits.attempts},
             max_pool_connections=64,
-            user_agent_extra=f"htrlib/{htrlib.__version__}",
+            user_agent_extra=f"htrlib/{__version__}",
         )
         if self._session.region_name is None:
             raise AwsError(

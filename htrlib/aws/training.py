@@ -43,7 +43,7 @@ class TrainingJobConfig:
             "validation", "images" (pictures that lie elsewhere) and "init" (a model.tar.gz to
             start from).
         output: S3 prefix; the model goes to OUTPUT/NAME/output/model.tar.gz.
-        hyperparameters: `task`, `format`, `init`, ... as `htrlib.training.sagemaker` takes them,
+        hyperparameters: `task`, `format`, `init`, ... as `htrlib.sagemaker` takes them,
             and the options of `TrainerConfig`. They become strings.
         instance_type: of each machine.
         instances: how many; with several, each takes its part of each batch.

@@ -183,7 +183,7 @@ def batch(parsed: argparse.Namespace, aws: Aws) -> int:
 
 
 def transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
-    from htrlib.aws.client import EndpointClient
+    from htrlib.aws.endpoint_client import EndpointClient
     from htrlib.formats.json_format import to_json
     from htrlib.formats.text import to_text
 

@@ -6,20 +6,12 @@ import argparse
 import random
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence
 
 from tqdm import tqdm
 
 from htrlib.cli import datasets
-from htrlib.data import (
-    Dataset,
-    LineSample,
-    PageSample,
-    Problem,
-    write_ground_truth,
-    write_lines_folder,
-    write_page_xml,
-)
+from htrlib.data import WRITERS, Dataset, LineSample, PageSample, Problem
 from htrlib.data.pictures import file_stems
 from htrlib.errors import ConfigError, ImageError
 from htrlib.evaluation.inspection import draw_line, draw_page, stacked
@@ -27,13 +19,6 @@ from htrlib.evaluation.inspection import draw_line, draw_page, stacked
 _EXAMPLES = 3  # of each kind of problem
 _LABELS = ".labels.png"  # behind a page's name: the page's own picture may lie in the folder
 _SHEET = "lines.png"
-
-
-_WRITERS: Dict[str, Callable[[Dataset, Path], Tuple[Problem, ...]]] = {
-    "ground_truth": write_ground_truth,
-    "lines": write_lines_folder,
-    "page_xml": write_page_xml,
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "error.",
     )
     _add_source(convert)
-    convert.add_argument("to", metavar="TO", choices=sorted(_WRITERS), help=", ".join(_WRITERS))
+    convert.add_argument("to", metavar="TO", choices=list(WRITERS), help=", ".join(WRITERS))
     convert.add_argument(
         "output", type=Path, metavar="OUTPUT", help="folder, or of ground_truth the manifest"
     )
@@ -146,7 +131,7 @@ def _draw(dataset: Dataset, count: int, seed: int, folder: Path) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    problems = _WRITERS[args.to](_source(args), args.output)
+    problems = WRITERS[args.to](_source(args), args.output)
     for problem in problems:
         print(f"htr: left out, {problem}", file=sys.stderr)
     return 0

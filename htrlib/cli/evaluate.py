@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import datasets
-from htrlib.device import parse_device
+from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError
-from htrlib.evaluation.evaluate import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
+from htrlib.evaluation.measuring import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
 from htrlib.evaluation.report import to_dict, to_text
 from htrlib.evaluation.worst_lines import write_worst_lines
 
@@ -130,7 +130,7 @@ def run(config: EvaluateConfig) -> int:
         BundleError, DeviceError: as for `Bundle.network`.
         OSError: the worst lines cannot be written.
     """
-    from htrlib.pipeline import Pipeline  # here, for `htr --help` does without MXNet
+    from htrlib.reading.pipeline import Pipeline  # here, for `htr --help` does without MXNet
 
     parse_device(config.device)
     if config.worst is not None:

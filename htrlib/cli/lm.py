@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import List, Tuple
 
 from htrlib.errors import ConfigError
-from htrlib.language.ngram import NGramModel
+from htrlib.language.estimation import estimate
+from htrlib.language.files import load_model, save_model
 from htrlib.language.text import read_paragraphs
 
 
@@ -50,8 +51,8 @@ def _build(args: argparse.Namespace) -> int:
     paragraphs: List[str] = []
     for path in args.texts:
         paragraphs += read_paragraphs(path)
-    model = NGramModel.estimate(paragraphs, args.order, _min_counts(args.min_counts))
-    model.save(args.output)
+    model = estimate(paragraphs, args.order, _min_counts(args.min_counts))
+    save_model(model, args.output)
     sizes = ", ".join(str(len(level)) for level in model.levels)
     print(
         f"{args.output}: order {model.order}, {len(model.characters)} characters, n-grams by "
@@ -61,7 +62,7 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    model = NGramModel.load(args.model)
+    model = load_model(args.model)
     for path in args.texts:
         characters, log_prob = 0, 0.0
         unknown: Tuple[str, ...] = ()

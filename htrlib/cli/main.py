@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import Collection, Optional, Sequence
 
-import htrlib
+from htrlib._version import __version__
 from htrlib.errors import HtrError
 
 OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -33,7 +33,7 @@ def build_parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentP
             evaluation and data take time and memory that a server has no use for.
     """
     parser = argparse.ArgumentParser(prog="htr", description="Read handwriting from pictures.")
-    parser.add_argument("--version", action="version", version=f"htrlib {htrlib.__version__}")
+    parser.add_argument("--version", action="version", version=f"htrlib {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)

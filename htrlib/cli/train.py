@@ -11,7 +11,7 @@ from htrlib.cli import datasets
 
 if TYPE_CHECKING:
     from htrlib.data import Dataset
-    from htrlib.training.job import TrainingJob
+    from htrlib.training.request import TrainingJob
     from htrlib.training.trainer import Trainer
 
 TASKS = ("line-recognition", "line-segmentation", "line-segmentation-ssd", "paragraph")
@@ -108,7 +108,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
     # Here, since it sets MXNet up for training.
-    from htrlib.training.job import TrainingJob
+    from htrlib.training.request import TrainingJob
 
     settings = {
         name.replace("-", "_"): value
@@ -142,11 +142,11 @@ def run(job: TrainingJob, output: Path) -> int:
     """Train, write the bundle, and return the exit status.
 
     Raises:
-        ConfigError, DatasetError, BundleError, DeviceError: as for `htrlib.training.job.prepare`.
+        ConfigError, DatasetError, BundleError, DeviceError: as for `training.request.prepare`.
         TrainingError: the directory holds another training, or the loss is no number.
     """
     from htrlib.training import distributed
-    from htrlib.training.job import prepare
+    from htrlib.training.request import prepare
 
     check_replaceable(output)  # now, and not after hours
     trainer, train, validation = prepare(job)

@@ -12,13 +12,13 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from tqdm import tqdm
 
 from htrlib.bundle import Bundle, load_bundle
-from htrlib.device import parse_device
-from htrlib.document import DocumentResult, LogProbs, PageResult, Transcription
+from htrlib.document.results import DocumentResult, LogProbs, PageResult, Transcription
+from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.json_format import to_json
 from htrlib.formats.overlay import draw_overlay
 from htrlib.formats.text import to_text
-from htrlib.imaging import iter_pages, load_image
+from htrlib.images.loading import iter_pages, load_image
 
 Result = Union[PageResult, DocumentResult]
 
@@ -151,8 +151,11 @@ def run(config: TranscribeConfig) -> int:
         BundleError, DeviceError: as for `Bundle.network`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
-    from htrlib.jobs import processes, read_files  # here, for `htr --help` does without MXNet
-    from htrlib.pipeline import Pipeline
+    from htrlib.reading.parallel import (  # here, for `htr --help` does without MXNet
+        processes,
+        read_files,
+    )
+    from htrlib.reading.pipeline import Pipeline
 
     parse_device(config.device)
     inputs = [picture for path in config.paths for picture in _pictures(path)]

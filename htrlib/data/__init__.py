@@ -8,21 +8,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Union
+from typing import Any, Callable, Tuple, Union
 
-from htrlib.data import (
-    alto,
-    csv_manifest,
-    ground_truth,
-    iam,
-    lines_folder,
-    page_xml,
-    pages_json,
-    rendered,
-)
-from htrlib.data.ground_truth import write_ground_truth
-from htrlib.data.lines_folder import write_lines_folder
-from htrlib.data.page_xml import write_page_xml
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -33,9 +20,11 @@ from htrlib.data.samples import (
     Report,
 )
 from htrlib.errors import ConfigError
+from htrlib.registry import Registry
 
 __all__ = [
     "FORMATS",
+    "WRITERS",
     "Dataset",
     "LabeledLine",
     "LabeledWord",
@@ -49,16 +38,39 @@ __all__ = [
     "write_page_xml",
 ]
 
-FORMATS: Dict[str, Callable[..., Dataset]] = {
-    "alto": alto.load,
-    "csv": csv_manifest.load,
-    "ground_truth": ground_truth.load,
-    "iam": iam.load,
-    "lines": lines_folder.load,
-    "page_xml": page_xml.load,
-    "pages_json": pages_json.load,
-    "synthetic": rendered.load,
+FORMATS: Registry[Callable[..., Dataset]] = Registry(
+    "htrlib.datasets",
+    {
+        "alto": "htrlib.formats.alto:load",
+        "csv": "htrlib.data.csv_manifest:load",
+        "ground_truth": "htrlib.data.ground_truth:load",
+        "iam": "htrlib.data.iam:load",
+        "lines": "htrlib.data.lines_folder:load",
+        "page_xml": "htrlib.formats.page_xml:load",
+        "pages_json": "htrlib.data.pages_json:load",
+        "synthetic": "htrlib.data.synthetic_pages:load",
+    },
+)
+
+WRITERS: Registry[Callable[[Dataset, Path], Tuple[Problem, ...]]] = Registry(
+    "htrlib.dataset_writers",
+    {
+        "ground_truth": "htrlib.data.ground_truth:write_ground_truth",
+        "lines": "htrlib.data.lines_folder:write_lines_folder",
+        "page_xml": "htrlib.formats.page_xml:write_page_xml",
+    },
+)
+_WRITERS = {
+    "write_ground_truth": "ground_truth",
+    "write_lines_folder": "lines",
+    "write_page_xml": "page_xml",
 }
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WRITERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return WRITERS[_WRITERS[name]]
 
 
 def load(format: str, path: Union[str, Path], **options: Any) -> Dataset:
@@ -74,5 +86,5 @@ def load(format: str, path: Union[str, Path], **options: Any) -> Dataset:
         DatasetError: no sample can be used.
     """
     if format not in FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(sorted(FORMATS))}")
+        raise ConfigError(f"no data format {format!r}; there are {', '.join(FORMATS)}")
     return FORMATS[format](path, **options)

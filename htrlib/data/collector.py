@@ -17,10 +17,10 @@ from htrlib.data.samples import (
     Sample,
     clean_text,
 )
-from htrlib.document import TextLine
+from htrlib.document.geometry import Box, Point, Polygon, Size, union_of
+from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, ImageError
-from htrlib.geometry import Box, Point, Polygon, Size, union_of
-from htrlib.imaging import image_size
+from htrlib.images.loading import image_size
 
 TOLERANCE = 2.0
 """Pixels that a box may reach over the page's edge before it is reported."""

@@ -8,7 +8,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from rapidfuzz.distance import Levenshtein
 
-from htrlib.geometry import Box, Point
+from htrlib.document.geometry import Box, Point
 
 SAME_PLACE = 0.5
 """Least intersection over union of two workers' boxes around the same writing."""

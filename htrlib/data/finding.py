@@ -35,7 +35,7 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
         DatasetError: there are none.
     """
     if format is not None and format not in FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(sorted(FORMATS))}")
+        raise ConfigError(f"no data format {format!r}; there are {', '.join(FORMATS)}")
     if format is not None and format not in _FILES.values():
         return ((format, str(folder)),)
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -11,9 +11,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from htrlib.document import TextLine
-from htrlib.geometry import Point, Polygon, Size
-from htrlib.line_image import line_extent
+from htrlib.document.geometry import Point, Polygon, Size
+from htrlib.document.results import TextLine
+from htrlib.images.line_strips import line_extent
 
 FEWEST_OUTLINES = 4
 """A page with fewer does not tell which are flat."""

@@ -29,9 +29,9 @@ from htrlib.data.samples import (
     Problem,
     clean_text,
 )
-from htrlib.document import TextLine
+from htrlib.document.geometry import Box, Point, Size, union_of
+from htrlib.document.results import TextLine
 from htrlib.errors import AnnotationError
-from htrlib.geometry import Box, Point, Size, union_of
 
 REJECTED = ("bad", "incorrect", "reject", "rejected")
 PRINTED = ("printed", "print", "machineprinted", "typed")

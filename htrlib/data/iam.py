@@ -22,8 +22,8 @@ from xml.etree.ElementTree import Element
 from htrlib.data.collector import Collector
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse
+from htrlib.document.geometry import Box, Size, union_of
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
-from htrlib.geometry import Box, Size, union_of
 
 FORM_FOLDERS = ("forms", "formsA-D", "formsE-H", "formsI-Z")
 PICTURES = {"forms": FORM_FOLDERS, "lines": ("lines",), "words": ("words",)}

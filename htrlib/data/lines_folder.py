@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from htrlib.data.collector import Collector
 from htrlib.data.pictures import SUFFIXES, file_stems, place_picture, safe_name
 from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
-from htrlib.document import TextLine
+from htrlib.document.results import TextLine
 from htrlib.errors import AnnotationError
 
 TEXT_SUFFIXES = (".gt.txt", ".txt")

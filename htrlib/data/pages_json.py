@@ -13,8 +13,8 @@ from typing import Any, Dict, List, Optional, Union
 
 from htrlib.data.collector import Collector, points_of
 from htrlib.data.samples import Dataset, LabeledLine
+from htrlib.document.geometry import Size
 from htrlib.errors import AnnotationError
-from htrlib.geometry import Size
 
 PLACE_KEYS = ("text", "id", "box", "polygon", "baseline", "type")
 

@@ -27,11 +27,11 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.charset import Charset
-from htrlib.document import TextLine
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine
 from htrlib.errors import ConfigError, DatasetError
-from htrlib.geometry import Box, Size
-from htrlib.imaging import load_image
+from htrlib.images.loading import load_image
 
 Picture = Union[Path, Callable[[], NDArray[np.uint8]]]
 """A file, or a function that makes the (H, W) uint8 array."""

@@ -32,7 +32,7 @@ def select(
         DatasetError: no sample can be used, or none is in the split.
     """
     if format not in data.FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(sorted(data.FORMATS))}")
+        raise ConfigError(f"no data format {format!r}; there are {', '.join(data.FORMATS)}")
     if not Path(path).exists():
         raise DatasetError(f"{path}: there is no such file or folder")
     given: Dict[str, Any] = {name: _value(text) for name, text in (options or {}).items()}

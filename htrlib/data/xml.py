@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
 
+from htrlib.document.geometry import Point
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Point
 
 
 def parse(path: Path) -> Element:

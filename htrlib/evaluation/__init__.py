@@ -6,15 +6,15 @@
 >>> print(evaluation.to_text(result))                             # doctest: +SKIP
 """
 
-from htrlib.evaluation.evaluate import (
+from htrlib.evaluation.inspection import draw_lines, draw_page
+from htrlib.evaluation.measuring import (
     Evaluation,
     Layout,
     LineReading,
     evaluate_lines,
     evaluate_pages,
 )
-from htrlib.evaluation.inspection import draw_lines, draw_page
-from htrlib.evaluation.reading import (
+from htrlib.evaluation.page_readings import (
     Decoders,
     PageReading,
     bundle_decoders,

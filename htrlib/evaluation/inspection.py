@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from htrlib.data.samples import LabeledLine, LineSample, PageSample
-from htrlib.document import LineResult, PageResult, TextLine, Transcription, Word
+from htrlib.document.geometry import Size
+from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 from htrlib.formats.overlay import draw_overlay, label_font
-from htrlib.geometry import Size
 
 _MARGIN = 0.3  # of a line's height, around it in its picture
 _WIDTH, _HEIGHT = 1400, 110  # pixels of a line's picture on a sheet, at most

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from htrlib.data.samples import Problem
-from htrlib.evaluation.evaluate import Evaluation, Layout
+from htrlib.evaluation.measuring import Evaluation, Layout
 from htrlib.evaluation.scores import RATES, Rate
 
 SCHEMA_VERSION = 1

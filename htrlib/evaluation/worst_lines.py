@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from htrlib.evaluation.alignment import Piece, differences
-from htrlib.evaluation.evaluate import Evaluation, LineReading
 from htrlib.evaluation.inspection import line_picture
+from htrlib.evaluation.measuring import Evaluation, LineReading
+from htrlib.evaluation.text_alignment import Piece, differences
 from htrlib.metrics import ErrorRate
 
 WORST = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Union
 
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.results import DocumentResult, PageResult
 
 
 def to_json(result: Union[PageResult, DocumentResult]) -> str:

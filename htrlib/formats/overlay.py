@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from htrlib.document import LineResult, PageResult
-from htrlib.geometry import Box, Point
-from htrlib.imaging import check_page, resize
+from htrlib.document.geometry import Box, Point
+from htrlib.document.results import LineResult, PageResult
+from htrlib.images.loading import check_page, resize
 
 Color = Tuple[int, int, int]
 

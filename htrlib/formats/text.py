@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.results import DocumentResult, PageResult
 
 
 def to_text(result: Union[PageResult, DocumentResult]) -> str:

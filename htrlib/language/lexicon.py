@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.scoring import Content, Scorer
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Dict, Iterable, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +56,8 @@ class NGramModel:
     Contexts and their distributions are worked out when first met, and kept for a while. A model
     may be used by several threads.
 
-    >>> model = NGramModel.estimate(["the cat sat on the mat"], order=3)
+    >>> from htrlib.language.estimation import estimate
+    >>> model = estimate(["the cat sat on the mat"], order=3)
     >>> bool(model.score("the") > model.score("tqe"))
     True
 
@@ -78,46 +78,6 @@ class NGramModel:
         _check(self.vocabulary, self.levels)
         self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
         self._forget()
-
-    @classmethod
-    def estimate(
-        cls, texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = ()
-    ) -> NGramModel:
-        """Estimate a model by interpolated modified Kneser-Ney smoothing.
-
-        See :func:`htrlib.language.estimation.estimate`.
-        """
-        from htrlib.language.estimation import estimate
-
-        return estimate(texts, order, min_counts)
-
-    @classmethod
-    def load(cls, path: Union[str, Path]) -> NGramModel:
-        """Read a model file, compact or ARPA (told apart by how it begins).
-
-        Raises:
-            LanguageModelError: the file is missing, damaged, or of a newer format.
-        """
-        from htrlib.language.arpa import read_arpa
-        from htrlib.language.storage import is_compact, read_compact
-
-        path = Path(path)
-        if not path.is_file():
-            raise LanguageModelError(
-                f"there is no language model at {path}; `htr lm build` makes one"
-            )
-        return read_compact(path) if is_compact(path) else read_arpa(path)
-
-    def save(self, path: Union[str, Path]) -> None:
-        """Write the compact form, or ARPA where the name ends in `.arpa`.
-
-        The compact form keeps each log-probability to one of 256 values a level.
-        """
-        from htrlib.language.arpa import write_arpa
-        from htrlib.language.storage import write_compact
-
-        path = Path(path)
-        (write_arpa if path.suffix == ".arpa" else write_compact)(self, path)
 
     @property
     def order(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Dict
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.language.ngram import UNKNOWN, Context, NGramModel
 
 FLOOR = -14.0

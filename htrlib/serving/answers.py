@@ -6,7 +6,7 @@ import json
 from typing import Any, Dict, List, Mapping, Tuple, Union
 
 from htrlib.bundle import Bundle
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.results import DocumentResult, PageResult
 from htrlib.formats.text import to_text
 from htrlib.serving.protocol import JSON, TEXT, Answer
 

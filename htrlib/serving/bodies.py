@@ -25,8 +25,8 @@ from htrlib.errors import (
     ConfigError,
     ImageError,
 )
-from htrlib.imaging import decoded_size, iter_pages, load_image
-from htrlib.serving.parts import too_many_parts
+from htrlib.images.loading import decoded_size, iter_pages, load_image
+from htrlib.images.part_counts import too_many_parts
 from htrlib.serving.protocol import JSON, NPY, RefusedError
 
 Page = NDArray[np.uint8]

@@ -14,10 +14,10 @@ from htrlib.serving.config import MEGABYTE, ServingConfig
 from htrlib.serving.connections import BoundedServer
 from htrlib.serving.intake import Intake
 from htrlib.serving.logs import log, log_exception, milliseconds_since
+from htrlib.serving.mms.supervisor import READY, Supervisor
 from htrlib.serving.models import Models
 from htrlib.serving.protocol import RefusedError
 from htrlib.serving.replies import Reply, json_reply, refusal, unavailable
-from htrlib.serving.supervisor import READY, Supervisor
 
 SINGLE = "model"  # the name of the model where there is but one
 _MODEL_BODY_BYTES = 64 * 1024

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import log_exception
+from htrlib.serving.mms.supervisor import Supervisor
 from htrlib.serving.protocol import (
     CUSTOM_ATTRIBUTES,
     RefusedError,
@@ -26,7 +27,6 @@ from htrlib.serving.protocol import (
     options_of,
 )
 from htrlib.serving.replies import Reply, refusal, unavailable
-from htrlib.serving.supervisor import Supervisor
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout

@@ -17,9 +17,9 @@ from htrlib.bundle import load_bundle
 from htrlib.errors import BundleError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.cpus import available_memory
-from htrlib.serving.model_server import ModelServerError
+from htrlib.serving.mms.model_server import ModelServerError
+from htrlib.serving.mms.supervisor import Model, Supervisor
 from htrlib.serving.protocol import RefusedError
-from htrlib.serving.supervisor import Model, Supervisor
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PAGE = 100  # models of a list

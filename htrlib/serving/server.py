@@ -39,7 +39,7 @@ def serve(config: ServingConfig) -> int:
         raise ConfigError(
             "serving needs the package aiohttp; install what it needs: pip install 'htrlib[serve]'"
         )
-    from htrlib.serving.launching import find_java, model_server_home
+    from htrlib.serving.mms.launching import find_java, model_server_home
 
     find_java(os.environ)
     model_server_home()
@@ -70,7 +70,7 @@ def _allow_many_files() -> None:
 
 async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> None:
     from htrlib.serving.gateway import SINGLE, Gateway
-    from htrlib.serving.supervisor import Model, Supervisor
+    from htrlib.serving.mms.supervisor import Model, Supervisor
 
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.charset import Charset
-from htrlib.document import LogProbs, Transcription, Word
-from htrlib.language.lexicon import Lexicon, LexiconScorer
-from htrlib.language.ngram import NGramModel
-from htrlib.language.scoring import LanguageModelScorer, Scorer
-from htrlib.stages.alignment import align
-from htrlib.stages.beam_search import Hypothesis, beam_search
-from htrlib.stages.best_path import best_path
-from htrlib.stages.calibration import word_evidence
-from htrlib.stages.checking import as_log_probs
-from htrlib.stages.decoding_options import (
+from htrlib.decoding.alignment import align
+from htrlib.decoding.beam_search import Hypothesis, beam_search
+from htrlib.decoding.best_path import best_path
+from htrlib.decoding.calibration import word_evidence
+from htrlib.decoding.input_checks import as_log_probs
+from htrlib.decoding.options import (
     PRUNING,
     DecodingOptions,
     bundled_options,
-    load_model,
+    cached_model,
 )
-from htrlib.stages.readings import (
+from htrlib.decoding.spans import (
     Span,
     character_extents,
     locate,
@@ -36,6 +31,11 @@ from htrlib.stages.readings import (
     word_posteriors,
     word_ranges,
 )
+from htrlib.document.charset import Charset
+from htrlib.document.results import LogProbs, Transcription, Word
+from htrlib.language.lexicon import Lexicon, LexiconScorer
+from htrlib.language.ngram import NGramModel
+from htrlib.language.scoring import LanguageModelScorer, Scorer
 
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
@@ -94,7 +94,7 @@ def decode(
     if isinstance(language_model, NGramModel) or language_model is None:
         model = language_model
     elif language_model != "bundled":
-        model = load_model(Path(language_model))
+        model = cached_model(Path(language_model))
     options = replace(
         defaults,
         method=method,
@@ -124,7 +124,7 @@ def read_with_evidence(
 
     Returns:
         The transcription and, for each of its words, the evidence that
-        :func:`htrlib.stages.calibration.fit_calibration` takes.
+        :func:`htrlib.decoding.calibration.fit_calibration` takes.
     """
     line = _tempered(line, options.temperature)
     found = beam_search(

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle, load_bundle
-from htrlib.document import TextLine
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
 from htrlib.errors import ConfigError
-from htrlib.geometry import Box
-from htrlib.imaging import check_page
-from htrlib.stages.labeling import BundleLike, label_region, scale_for
-from htrlib.stages.line_cores import core_thickness, lines_from_labels
+from htrlib.images.loading import check_page
+from htrlib.layout.line_cores import core_thickness, lines_from_labels
+from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
 
 NETWORK = "line-segmentation"
 METHODS = ("labels", "ssd")
@@ -58,7 +58,7 @@ def segment_lines(
     loaded = load_bundle(bundle)
     region = paragraph.expanded(EXPANSION * paragraph.width, EXPANSION * paragraph.height)
     if method == "ssd":
-        from htrlib.stages.words import lines_from_words
+        from htrlib.layout.word_lines import lines_from_words
 
         return lines_from_words(page, region, loaded, device)
     return _label_lines(page, region, loaded, device)

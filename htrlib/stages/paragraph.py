@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from skimage import measure
 
 from htrlib.bundle import load_bundle
-from htrlib.geometry import Box, Size, union_of
-from htrlib.imaging import check_page
-from htrlib.stages.labeling import BundleLike, label_region, scale_for
+from htrlib.document.geometry import Box, Size, union_of
+from htrlib.images.loading import check_page
+from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
 
 NETWORK = "paragraph"
 PAGE_AREA = 400_000.0  # pixels of the page that the network sees

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import load_bundle
-from htrlib.document import LogProbs, TextLine
-from htrlib.imaging import check_page
-from htrlib.line_image import cut_line, line_strip
-from htrlib.networks.line_reading import read_lines
-from htrlib.networks.recognizer import LineRecognizer
-from htrlib.stages.labeling import BundleLike
+from htrlib.document.results import LogProbs, TextLine
+from htrlib.engines.mxnet.line_reading import read_lines
+from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.images.line_strips import cut_line, line_strip
+from htrlib.images.loading import check_page
+from htrlib.layout.pixel_labels import BundleLike
 
 NETWORK = "line-recognition"
 Piece = NDArray[np.uint8]

@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.errors import ConfigError
 
 NEW_WEIGHT = 0.01  # standard deviation of a new symbol's weights

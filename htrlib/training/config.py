@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Mapping, Optional
 
-from htrlib.data.augment import LineAugmentation
 from htrlib.errors import ConfigError
+from htrlib.training.batches.augmentation import LineAugmentation
 
 CHARSETS = ("extend", "keep", "data")
 LANGUAGE_MODELS = ("learn", "keep")

@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
+from htrlib.engines.mxnet.framework import mx
 from htrlib.errors import TrainingError
-from htrlib.networks import mx
 
 RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 PORT = 8000

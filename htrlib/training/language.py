@@ -8,6 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from htrlib.data.samples import Dataset, PageSample
 from htrlib.errors import LanguageModelError
 from htrlib.language import NGramModel
+from htrlib.language.estimation import estimate
 from htrlib.language.mixing import best_share, mix
 from htrlib.metrics import normalize
 
@@ -55,7 +56,7 @@ def learn_language(
         The model, or None where the texts are too few or too unlike the others to be of use.
     """
     try:
-        own = NGramModel.estimate(texts, base.order if base is not None else ORDER)
+        own = estimate(texts, base.order if base is not None else ORDER)
         if base is None:
             return Learned(own, 1.0)
         share = min(MOST_SHARE, best_share(own, base, others))

@@ -11,10 +11,10 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.networks import gluon, mx
-from htrlib.networks.runner import lock
+from htrlib.engines.mxnet.framework import gluon, mx
+from htrlib.engines.mxnet.runner import lock
+from htrlib.training.batches.lines import Arrays
 from htrlib.training.config import TrainerConfig
-from htrlib.training.line_batches import Arrays
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

@@ -12,24 +12,25 @@ import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
+from htrlib.decoding.options import DecodingOptions, bundled_options
+from htrlib.engines.memory import keep_memory
+from htrlib.engines.mxnet.framework import mx
+from htrlib.engines.mxnet.runner import context
 from htrlib.errors import ConfigError, TrainingError
 from htrlib.language import NGramModel
-from htrlib.memory import keep_memory
-from htrlib.networks import mx
-from htrlib.networks.runner import context
-from htrlib.stages.decoding_options import DecodingOptions, bundled_options
+from htrlib.language.files import save_model
 from htrlib.training import CPU_PARTS, distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
-from htrlib.training.detection import WordDetectionTask
 from htrlib.training.distributed import Machines
-from htrlib.training.labeling import LineSegmentationTask, ParagraphTask
 from htrlib.training.language import learn_language
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
-from htrlib.training.recognition import LineRecognitionTask
-from htrlib.training.run import Run
-from htrlib.training.tasks import Parameters, Task
+from htrlib.training.loop import Run
+from htrlib.training.tasks.pixel_labeling import LineSegmentationTask, ParagraphTask
+from htrlib.training.tasks.recognition import LineRecognitionTask
+from htrlib.training.tasks.task import Parameters, Task
+from htrlib.training.tasks.word_detection import WordDetectionTask
 
 TASKS: Dict[str, Type[Task]] = {
     task.name: task
@@ -286,7 +287,7 @@ def _with_model(
     file = str(next(iter(models.values())))
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, file)
-        model.save(path)
+        save_model(model, path)
         return {**files, file: path.read_bytes()}, {**decoding, "language_models": models}
 
 

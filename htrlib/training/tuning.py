@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 from tqdm import tqdm
 
-from htrlib.document import LogProbs
-from htrlib.errors import ConfigError, UnknownCharacterError
-from htrlib.metrics import ErrorRate
-from htrlib.stages.calibration import (
+from htrlib.decoding.calibration import (
     Calibration,
     fit_calibration,
     fit_line_exponent,
     words_right,
 )
+from htrlib.decoding.options import DecodingOptions
+from htrlib.document.results import LogProbs
+from htrlib.errors import ConfigError, UnknownCharacterError
+from htrlib.metrics import ErrorRate
 from htrlib.stages.decoding import read_line, read_with_evidence
-from htrlib.stages.decoding_options import DecodingOptions
 
 WEIGHTS = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
 BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)

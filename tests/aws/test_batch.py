@@ -11,10 +11,10 @@ from htrlib.aws.batch import (
 )
 from htrlib.aws.endpoints import ModelConfig, register_model
 from htrlib.aws.storage import write_object
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.geometry import Size
+from htrlib.document.results import DocumentResult, PageResult
 from htrlib.errors import AwsError, AwsJobError, AwsNotFoundError
 from htrlib.formats.json_format import to_json
-from htrlib.geometry import Size
 from tests.aws.conftest import IMAGE, ROLE
 
 CONFIG = BatchJobConfig("corpus-1", "hands", "s3://pages/in", "s3://pages/out", instances=4)

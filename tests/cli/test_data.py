@@ -8,7 +8,7 @@ from PIL import Image
 
 from htrlib import data
 from htrlib.cli.main import main
-from htrlib.data.handwriting import BUNDLED_FONTS
+from htrlib.synthesis.handwriting import BUNDLED_FONTS
 from tests.cli.labeled import damage, write_pages
 
 

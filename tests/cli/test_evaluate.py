@@ -10,8 +10,8 @@ import pytest
 from htrlib.bundle import load_bundle
 from htrlib.cli import datasets
 from htrlib.cli.main import main
-from htrlib.document import LogProbs, TextLine
-from htrlib.geometry import Box
+from htrlib.document.geometry import Box
+from htrlib.document.results import LogProbs, TextLine
 from htrlib.stages import lines, paragraph, recognition
 from tests.cli.labeled import damage, write_pages
 

@@ -8,7 +8,7 @@ import pytest
 
 from htrlib.cli import lm
 from htrlib.errors import ConfigError, LanguageModelError
-from htrlib.language import NGramModel
+from htrlib.language.files import load_model
 
 TEXT = "The rain in Spain\nstays mainly in the plain.\n\nIn Hartford, Hereford and Hampshire.\n" * 4
 
@@ -46,7 +46,7 @@ def test_an_arpa_file_is_written_and_rare_ngrams_are_left_out(text: str, tmp_pat
         output = tmp_path / "rain.arpa"
         run("build", text, "--min-counts", least, "--order", "5", "--output", str(output))
         assert output.read_text().startswith("\\data\\")
-        sizes.append(len(NGramModel.load(output).levels[-1]))
+        sizes.append(len(load_model(output).levels[-1]))
     assert sizes[1] < sizes[0]
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.charset import Charset
 from htrlib.cli.main import main
-from htrlib.document import LogProbs, PageResult, TextLine, Transcription
-from htrlib.geometry import Box
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box
+from htrlib.document.results import LogProbs, PageResult, TextLine, Transcription
 from htrlib.stages import decoding, lines, paragraph, recognition
 
 Run = Callable[..., int]

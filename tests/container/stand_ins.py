@@ -53,7 +53,7 @@ class Processes:
 
     def train(self, root: Path, variables: Variables) -> Tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "htrlib.training.sagemaker", "--root", str(root)],
+            [sys.executable, "-m", "htrlib.sagemaker.training_job", "--root", str(root)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

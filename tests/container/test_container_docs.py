@@ -67,7 +67,7 @@ def test_every_script_and_page_that_is_named_is_there():
 
 
 def test_the_hyperparameters_and_channels_are_those_that_training_knows():
-    from htrlib.training.sagemaker import CHANNELS
+    from htrlib.sagemaker.training_job import CHANNELS
     from htrlib.training.trainer import TASKS
 
     for name in (*CHANNELS, *TASKS):

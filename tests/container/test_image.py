@@ -113,7 +113,7 @@ def test_a_broken_model_ends_the_server_with_a_line(run: Run, folder: Path) -> N
 
 
 def test_the_word_detector_can_be_trained(run: Run) -> None:
-    code = "from htrlib.training.ssd_targets import import_gluoncv; import_gluoncv()"
+    code = "from htrlib.training.batches.word_targets import import_gluoncv; import_gluoncv()"
     status, log = run("-c", code, options=(*LOCKED, "--entrypoint", "python")).wait()
     assert status == 0, log
 

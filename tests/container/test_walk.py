@@ -13,17 +13,17 @@ from PIL import Image
 
 import htrlib
 from htrlib import data
-from htrlib.aws.client import EndpointClient
+from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy
 from htrlib.aws.labeling import LabelingJobConfig, start_labeling, wait_for_labels, write_manifest
 from htrlib.aws.session import Aws
 from htrlib.aws.storage import download, upload
 from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
 from htrlib.bundle import load_bundle
-from htrlib.data.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
-from htrlib.document import PageResult
-from htrlib.geometry import Box
+from htrlib.document.geometry import Box
+from htrlib.document.results import PageResult
 from htrlib.metrics import ErrorRate
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
 from tests.aws.conftest import IMAGE as IMAGE_URI
 from tests.aws.conftest import ROLE
 from tests.aws.front import Front

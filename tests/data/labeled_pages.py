@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from htrlib.data import LabeledLine, LabeledWord, PageSample
 from htrlib.data.flat_outlines import FEWEST_OUTLINES
 from htrlib.data.samples import clean_text
-from htrlib.document import TextLine
-from htrlib.geometry import Box, Polygon, Size, union_of
+from htrlib.document.geometry import Box, Polygon, Size, union_of
+from htrlib.document.results import TextLine
 
 WIDTH, HEIGHT = 120, 80
 

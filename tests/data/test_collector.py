@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from htrlib.data.collector import Collector
+from htrlib.document.geometry import Box, Size
 from htrlib.errors import DatasetError
-from htrlib.geometry import Box, Size
 
 SIZE = Size(200, 100)
 

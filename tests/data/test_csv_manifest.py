@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from htrlib import data
+from htrlib.document.geometry import Box
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Box
 
 
 def write(folder, text, name="lines.csv"):

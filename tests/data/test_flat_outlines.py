@@ -9,8 +9,8 @@ from PIL import Image
 
 from htrlib.data import page_xml
 from htrlib.data.flat_outlines import unflattened
-from htrlib.document import TextLine
-from htrlib.geometry import Polygon, Size
+from htrlib.document.geometry import Polygon, Size
+from htrlib.document.results import TextLine
 
 SIZE = Size(400, 400)
 

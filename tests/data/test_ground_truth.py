@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labeled_pages import pages
 
 from htrlib import data
 from htrlib.data import Dataset
+from htrlib.document.geometry import Box
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Box
+from tests.data.labeled_pages import pages
 
 
 def text(content, left, top, width=40, line=1, kind="handwritten", **more):

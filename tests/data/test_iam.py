@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from htrlib import data
+from htrlib.document.geometry import Box
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
-from htrlib.geometry import Box
 
 WIDTH, HEIGHT = 300, 200
 

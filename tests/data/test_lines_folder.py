@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labeled_pages import pages
 from PIL import Image
 
 from htrlib import data
 from htrlib.data import Dataset, LabeledLine, PageSample
-from htrlib.document import TextLine
+from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.document.results import TextLine
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Box, Polygon, Size
+from tests.data.labeled_pages import pages
 
 
 def test_texts_are_found_beside_their_pictures(tmp_path, make_picture):

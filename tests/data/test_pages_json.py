@@ -5,8 +5,8 @@ import json
 import pytest
 
 from htrlib import data
+from htrlib.document.geometry import Box
 from htrlib.errors import AnnotationError, DatasetError
-from htrlib.geometry import Box
 
 PAGE = {"size": [200, 100], "writer": "w", "split": "dev"}
 LINE = {

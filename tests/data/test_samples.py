@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htrlib.charset import Charset
 from htrlib.data import Dataset, LabeledLine, LineSample, PageSample, Problem
 from htrlib.data.samples import clean_text, concatenate
-from htrlib.document import TextLine
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine
 from htrlib.errors import ConfigError, DatasetError
-from htrlib.geometry import Box, Size
 
 PLACE = TextLine(Box(0, 0, 10, 5))
 

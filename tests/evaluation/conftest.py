@@ -6,8 +6,8 @@ import pytest
 
 from htrlib import data
 from htrlib.data import PageSample
-from htrlib.data.handwriting import BUNDLED_FONTS
-from htrlib.data.synthetic import PageConfig
+from htrlib.synthesis.handwriting import BUNDLED_FONTS
+from htrlib.synthesis.pages import PageConfig
 
 TEXT = "A quiet harbor lay behind the hills and boats came in with the tide\n"
 CONFIG = PageConfig(

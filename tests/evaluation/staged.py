@@ -7,12 +7,12 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.charset import Charset
 from htrlib.data import LabeledLine, LabeledWord, LineSample, PageSample
-from htrlib.document import LogProbs, TextLine, Transcription
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import LogProbs, TextLine, Transcription
 from htrlib.evaluation import Decoders
-from htrlib.geometry import Box, Size
-from htrlib.pipeline import Pipeline
+from htrlib.reading.pipeline import Pipeline
 
 WIDTH, STEP = 200, 20
 CHARSET = Charset.from_text("abcdefghijklmnopqrstuvwxyz ")

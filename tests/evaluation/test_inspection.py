@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.document import TextLine
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
 from htrlib.evaluation import draw_lines, draw_page
 from htrlib.evaluation.inspection import line_picture
-from htrlib.geometry import Box
 from tests.evaluation.staged import STEP, WIDTH, blank, line, page
 
 

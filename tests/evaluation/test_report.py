@@ -6,7 +6,7 @@ import pytest
 
 from htrlib.data import Dataset, Problem
 from htrlib.evaluation import evaluate_lines, evaluate_pages, to_dict, to_text
-from htrlib.evaluation.evaluate import Evaluation
+from htrlib.evaluation.measuring import Evaluation
 from tests.evaluation.staged import missing, page, reader
 
 

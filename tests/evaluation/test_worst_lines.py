@@ -13,7 +13,7 @@ from PIL import Image
 
 from htrlib.data import Dataset
 from htrlib.evaluation import evaluate_lines, evaluate_pages, worst_lines, write_worst_lines
-from htrlib.evaluation.evaluate import Evaluation
+from htrlib.evaluation.measuring import Evaluation
 from tests.evaluation.staged import blank, page, reader
 
 TEXTS = ["right", "wrong", "<b>&\"'", "longer wrong"]

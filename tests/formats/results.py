@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from htrlib.document import LineResult, PageResult, TextLine, Transcription, Word
-from htrlib.geometry import Box, Polygon, Size
+from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 
 
 def line(text: str, top: float, confidence: float = 0.9) -> LineResult:

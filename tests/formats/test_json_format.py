@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from htrlib.document import DocumentResult
+from htrlib.document.results import DocumentResult
 from htrlib.formats.json_format import from_json, to_json
 from tests.formats.results import page
 

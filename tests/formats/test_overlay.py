@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from htrlib.document import LineResult, PageResult, TextLine, Transcription
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import LineResult, PageResult, TextLine, Transcription
 from htrlib.errors import ImageError
 from htrlib.formats.overlay import draw_overlay
-from htrlib.geometry import Box, Size
 from tests.formats.results import page
 
 PAGE = np.full((300, 200), 255, dtype=np.uint8)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from htrlib.document import DocumentResult
+from htrlib.document.results import DocumentResult
 from htrlib.formats.text import to_text
 from tests.formats.results import page
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htrlib.errors import ConfigError, LanguageModelError
+from htrlib.language.estimation import estimate
+from htrlib.language.files import load_model
 from htrlib.language.mixing import best_share, mix
 from htrlib.language.ngram import NGramModel
 
@@ -34,9 +36,7 @@ def probabilities(model: NGramModel, before: str, characters: str) -> List[float
 def test_every_mixed_distribution_sums_to_one(
     first: List[str], second: List[str], order: int, other: int, share: float, before: str
 ) -> None:
-    models = [
-        NGramModel.estimate(t, min(n, shortest(t))) for t, n in ((first, order), (second, other))
-    ]
+    models = [estimate(t, min(n, shortest(t))) for t, n in ((first, order), (second, other))]
     mixed = mix(models[0], models[1], share)
     row = mixed.row(mixed.context(before)).astype(np.float64)
     assert np.exp(row).sum() == pytest.approx(1.0, abs=0.01)
@@ -46,10 +46,10 @@ def test_rounded_scores_shut_nothing_out_that_did_not_follow_before(tmp_path: Pa
     rng = np.random.default_rng(1)
     words = ["".join(rng.choice(list("abcdefgh"), rng.integers(1, 7))) for _ in range(300)]
     text = " ".join(words[int(300 * rng.random() ** 3)] for _ in range(6000))
-    NGramModel.estimate([text], order=5).save(tmp_path / "rounded.lm")
-    rounded = NGramModel.load(tmp_path / "rounded.lm")
+    estimate([text], order=5).save(tmp_path / "rounded.lm")
+    rounded = load_model(tmp_path / "rounded.lm")
     assert any(len(level) > 256 for level in rounded.levels), "nothing was rounded"
-    mixed = mix(NGramModel.estimate(SEA, order=5), rounded, 0.02)
+    mixed = mix(estimate(SEA, order=5), rounded, 0.02)
     backoffs = np.concatenate([level.backoffs for level in mixed.levels])
     assert backoffs.min() > -6.0
     assert backoffs.max() <= 0.0
@@ -60,7 +60,7 @@ def test_rounded_scores_shut_nothing_out_that_did_not_follow_before(tmp_path: Pa
 
 
 def test_what_either_model_has_seen_has_the_mixed_probability() -> None:
-    sea, wood = NGramModel.estimate(SEA, order=4), NGramModel.estimate(WOOD, order=4)
+    sea, wood = estimate(SEA, order=4), estimate(WOOD, order=4)
     mixed = mix(sea, wood, 0.3)
     for before, after in (("sea", " "), ("she", "l"), ("woo", "d"), ("", "W"), ("", "H")):
         expected = 0.3 * np.array(probabilities(sea, before, after)) + 0.7 * np.array(
@@ -70,40 +70,40 @@ def test_what_either_model_has_seen_has_the_mixed_probability() -> None:
 
 
 def test_a_model_mixed_with_itself_stays_what_it_is() -> None:
-    model = NGramModel.estimate(SEA, order=5)
+    model = estimate(SEA, order=5)
     mixed = mix(model, model, 0.5)
     for text in ("sea shells", "shore sells", "eeh"):
         assert mixed.score(text) == pytest.approx(model.score(text), abs=1e-3)
 
 
 def test_the_models_may_be_of_different_orders_and_characters() -> None:
-    mixed = mix(NGramModel.estimate(SEA, order=2), NGramModel.estimate(WOOD, order=5), 0.5)
+    mixed = mix(estimate(SEA, order=2), estimate(WOOD, order=5), 0.5)
     assert mixed.order == 5
     assert set(mixed.characters) == set("".join(SEA + WOOD))
 
 
 def test_the_best_share_is_that_of_the_model_like_the_texts() -> None:
-    sea, wood = NGramModel.estimate(SEA, order=4), NGramModel.estimate(WOOD, order=4)
+    sea, wood = estimate(SEA, order=4), estimate(WOOD, order=4)
     assert best_share(sea, wood, ["sea shells by the shore"]) > 0.8
     assert best_share(sea, wood, ["a woodchuck would"]) < 0.2
     assert best_share(sea, wood, ["sea shells, would a woodchuck"]) == pytest.approx(0.5, abs=0.4)
 
 
 def test_texts_that_neither_model_knows_say_nothing() -> None:
-    sea, wood = NGramModel.estimate(SEA, order=4), NGramModel.estimate(WOOD, order=4)
+    sea, wood = estimate(SEA, order=4), estimate(WOOD, order=4)
     assert best_share(sea, wood, ["ΩΩ"]) == 0.5
     assert best_share(sea, wood, []) == 0.5
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
-    model = NGramModel.estimate(SEA, order=2)
+    model = estimate(SEA, order=2)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         mix(model, model, share)
 
 
 def test_a_model_without_the_endings_of_its_ngrams_is_refused() -> None:
-    model = NGramModel.estimate(["abab"], order=3)
+    model = estimate(["abab"], order=3)
     bigrams = model.levels[1]
     ends = bigrams.first_child.copy()
     parents = np.repeat(np.arange(len(model.vocabulary)), np.diff(model.levels[0].first_child))

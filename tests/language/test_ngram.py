@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htrlib.errors import ConfigError, LanguageModelError
+from htrlib.language.estimation import estimate
 from htrlib.language.ngram import NGramModel
 
 TEXTS = [
@@ -21,7 +22,7 @@ texts = st.lists(st.text("ab c", min_size=1).filter(str.strip), min_size=1, max_
 
 @pytest.fixture(scope="module")
 def model() -> NGramModel:
-    return NGramModel.estimate(TEXTS * 3, order=4)
+    return estimate(TEXTS * 3, order=4)
 
 
 @given(texts, st.integers(1, 3), st.integers(1, 3), st.text("ab cx", max_size=6))
@@ -30,14 +31,14 @@ def test_every_distribution_sums_to_one(
     texts: List[str], order: int, least: int, before: str
 ) -> None:
     order = min(order, 2 + min(len(text.strip()) for text in texts))
-    model = NGramModel.estimate(texts, order, (1, 1, least))
+    model = estimate(texts, order, (1, 1, least))
     row = model.row(model.context(before))
     assert np.exp(row.astype(np.float64)).sum() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_bigram_model_agrees_with_the_formula_of_kneser_and_ney() -> None:
     # "aab": bigrams <s>a, aa, ab, b</s>, once each; too few counts, so discounts 0.5, 1, 1.5
-    model = NGramModel.estimate(["aab"], order=2)
+    model = estimate(["aab"], order=2)
     # continuations: a after <s> and a, b after a, </s> after b; 4 symbols may come (not <s>)
     uniform = 1 / 4
     left_of_unigrams = (1.0 + 0.5 + 0.5) / 4
@@ -69,14 +70,14 @@ def test_unknown_characters_are_told(model: NGramModel) -> None:
 
 
 def test_rare_characters_count_as_unknown() -> None:
-    model = NGramModel.estimate(["abababa", "abz"], order=2, min_counts=(2, 1))
+    model = estimate(["abababa", "abz"], order=2, min_counts=(2, 1))
     assert "z" not in model.characters
     assert model.score("z") == pytest.approx(model.score("q"))
 
 
 def test_pruning_drops_rare_ngrams_and_keeps_frequent_ones(model: NGramModel) -> None:
-    pruned = NGramModel.estimate(TEXTS * 3 + ["jxj"], order=4, min_counts=(1, 1, 2))
-    whole = NGramModel.estimate(TEXTS * 3 + ["jxj"], order=4)
+    pruned = estimate(TEXTS * 3 + ["jxj"], order=4, min_counts=(1, 1, 2))
+    whole = estimate(TEXTS * 3 + ["jxj"], order=4)
     assert len(pruned.levels[1]) == len(whole.levels[1])
     assert 0 < len(pruned.levels[2]) < len(whole.levels[2])
     assert pruned.score("woodchuck") == pytest.approx(whole.score("woodchuck"), rel=0.2)
@@ -93,16 +94,16 @@ def test_scores_do_not_depend_on_how_many_contexts_are_kept(
 @pytest.mark.parametrize("texts", [[], [""], [" \n ", "\t"]])
 def test_no_text_is_an_error(texts: List[str]) -> None:
     with pytest.raises(LanguageModelError, match="found none"):
-        NGramModel.estimate(texts)
+        estimate(texts)
 
 
 def test_text_too_short_for_the_order_is_an_error() -> None:
     with pytest.raises(LanguageModelError, match="lower order"):
-        NGramModel.estimate(["ab"], order=6)
+        estimate(["ab"], order=6)
 
 
 def test_impossible_options_are_errors() -> None:
     with pytest.raises(ConfigError, match="at least 1, found 0"):
-        NGramModel.estimate(TEXTS, order=0)
+        estimate(TEXTS, order=0)
     with pytest.raises(ConfigError, match="do not decrease"):
-        NGramModel.estimate(TEXTS, order=4, min_counts=(1, 3, 2))
+        estimate(TEXTS, order=4, min_counts=(1, 3, 2))

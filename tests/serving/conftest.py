@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from tests.serving.running import Served, serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"

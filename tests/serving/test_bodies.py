@@ -22,10 +22,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 import htrlib
 from htrlib.errors import AwsAccessError, AwsError, AwsNotFoundError, ConfigError, ImageError
+from htrlib.images.part_counts import MOST_FIELDS, MOST_SEGMENTS, MOST_STRIPS, too_many_parts
 from htrlib.serving.bodies import _S3_WAITS, MAX_JSON_BYTES, MAX_PAGES, BodyLimits, read_body
-from htrlib.serving.parts import MOST_FIELDS, MOST_SEGMENTS, MOST_STRIPS, too_many_parts
+from htrlib.serving.mms.supervisor import STALLED_SECONDS
 from htrlib.serving.protocol import RefusedError
-from htrlib.serving.supervisor import STALLED_SECONDS
 
 LIMITS = BodyLimits(max_pixels=1_000_000, max_bytes=4321, allow_s3=True)
 URI = b'{"s3_uri": "s3://bucket/page.png"}'

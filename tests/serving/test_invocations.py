@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import htrlib
-from htrlib.document import DocumentResult, PageResult
+from htrlib.document.results import DocumentResult, PageResult
 from tests.serving.running import Served, until
 
 

@@ -10,7 +10,7 @@ from typing import Dict, List
 import pytest
 
 from htrlib.bundle import write_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.serving import models
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.models import Models

@@ -10,16 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from htrlib.bundle import write_bundle
-from htrlib.charset import Charset
-from htrlib.document import LogProbs
+from htrlib.decoding.alignment import log_probability
+from htrlib.decoding.beam_search import beam_search
+from htrlib.decoding.options import DecodingOptions
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, LineStrip
+from htrlib.document.results import LogProbs
 from htrlib.errors import BundleNotFoundError, CharsetError, ConfigError, LanguageModelError
-from htrlib.geometry import Box, LineStrip
 from htrlib.language import Lexicon, NGramModel
+from htrlib.language.estimation import estimate
+from htrlib.language.files import save_model
 from htrlib.language.scoring import Content, Scorer
-from htrlib.stages.alignment import log_probability
-from htrlib.stages.beam_search import beam_search
 from htrlib.stages.decoding import decode, read_line
-from htrlib.stages.decoding_options import DecodingOptions
 
 VECTORS = Path(__file__).parents[3] / "shared" / "data" / "vectors"
 VECTOR_SYMBOLS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -50,7 +52,7 @@ def frames_for(text: str, doubts: Optional[Dict[int, Dict[str, float]]] = None) 
 
 @pytest.fixture(scope="module")
 def model() -> NGramModel:
-    return NGramModel.estimate(MODEL_TEXT, order=4)
+    return estimate(MODEL_TEXT, order=4)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +200,7 @@ def test_the_bonus_prefers_longer_readings(model: NGramModel) -> None:
 
 
 def test_a_model_file_may_be_named(model: NGramModel, tmp_path: Path) -> None:
-    model.save(tmp_path / "a.lm")
+    save_model(model, tmp_path / "a.lm")
     line = frames_for("the cat", {5: {"e": 0.55, "a": 0.45}})
     assert decode(line, language_model=tmp_path / "a.lm").text == "the cat"
     assert decode(line, language_model=str(tmp_path / "a.lm")).text == "the cat"
@@ -207,7 +209,7 @@ def test_a_model_file_may_be_named(model: NGramModel, tmp_path: Path) -> None:
 def test_a_charset_with_characters_unknown_to_the_model_decodes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    model = NGramModel.estimate(["at a tab"], order=2)
+    model = estimate(["at a tab"], order=2)
     with caplog.at_level("INFO", logger="htrlib"):
         assert decode(frames_for("the cat"), language_model=model).text == "the cat"
     assert "does not know 4 of the charset's 8 characters" in caplog.text
@@ -315,7 +317,7 @@ class TestBundleDefaults:
     def write(path: Path, decoding: Dict[str, Any], model: Optional[NGramModel] = None) -> Path:
         files = {}
         if model is not None:
-            model.save(path.with_suffix(".lm"))
+            save_model(model, path.with_suffix(".lm"))
             files["words.lm"] = path.with_suffix(".lm").read_bytes()
             decoding = {**decoding, "language_models": {"en": "words.lm"}}
         config = {"name": "t", "version": "1", "networks": {}, "decoding": decoding}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from htrlib import networks
 from htrlib.bundle import write_bundle
-from htrlib.charset import Charset
-from htrlib.document import TextLine
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.engines.mxnet import building, runner
+from htrlib.engines.mxnet.framework import mx
 from htrlib.errors import ImageError
-from htrlib.geometry import Box
-from htrlib.networks import runner
 from htrlib.stages.recognition import recognize_line, recognize_lines
 
 NETWORK = {
@@ -29,8 +29,8 @@ NETWORK = {
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    block = networks.build("line-recognition", NETWORK)
-    block.initialize(networks.mx.init.Normal(0.3))
+    block = building.build("line-recognition", NETWORK)
+    block.initialize(mx.init.Normal(0.3))
     runner.run(block, np.zeros((1, 1, 32, 64), dtype=np.float32))
     directory = tmp_path_factory.mktemp("bundles") / "small"
     config = {"name": "small", "version": "1", "networks": {"line-recognition": NETWORK}}

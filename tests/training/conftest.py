@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from htrlib.data import Dataset, LineSample
-from htrlib.data.handwriting import BUNDLED_FONTS, draw_line, load_fonts
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, draw_line, load_fonts
 
 # For networks as tiny as these a second thread is all waiting; read when MXNet is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

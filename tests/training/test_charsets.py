@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 from htrlib.errors import ConfigError
 from htrlib.training.charsets import change_charset, move_rows
 

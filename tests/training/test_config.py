@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from htrlib import ConfigError, TrainerConfig
-from htrlib.data.augment import LineAugmentation
+from htrlib.training.batches.augmentation import LineAugmentation
 
 
 def test_strings_give_what_values_give():

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from htrlib.data import Dataset, LineSample
 from htrlib.data.samples import LabeledLine, PageSample
-from htrlib.geometry import Size
-from htrlib.language import NGramModel
+from htrlib.document.geometry import Size
+from htrlib.language.estimation import estimate
 from htrlib.training.language import learn_language, running_texts
 
 WOOD = "How much wood would a woodchuck chuck, if a woodchuck could chuck wood?"
@@ -45,16 +45,16 @@ def test_pages_and_lines_of_other_folders_that_are_called_the_same_all_count() -
 
 
 def test_texts_like_the_validation_data_are_learned() -> None:
-    base = NGramModel.estimate([SEA] * 3, order=4)
+    base = estimate([SEA] * 3, order=4)
     learned = learn_language([WOOD], ["would a woodchuck"], base)
     assert learned is not None
     assert 0.5 < learned.share <= 0.9, "what was known is not forgotten"
     assert learned.model.score("woodchuck") > base.score("woodchuck") + 5
-    assert learned.model.score("sea shells") > NGramModel.estimate([WOOD]).score("sea shells")
+    assert learned.model.score("sea shells") > estimate([WOOD]).score("sea shells")
 
 
 def test_texts_unlike_the_validation_data_change_nothing() -> None:
-    base = NGramModel.estimate([SEA] * 3, order=4)
+    base = estimate([SEA] * 3, order=4)
     assert learn_language([WOOD], [SEA], base) is None
 
 
@@ -67,4 +67,4 @@ def test_without_a_model_the_texts_alone_are_learned() -> None:
 
 def test_a_few_words_are_no_language() -> None:
     assert learn_language(["ab"], ["ab"], None) is None
-    assert learn_language([], ["ab"], NGramModel.estimate([SEA], order=3)) is None
+    assert learn_language([], ["ab"], estimate([SEA], order=3)) is None

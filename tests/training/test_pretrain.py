@@ -17,14 +17,14 @@ from PIL import Image
 import htrlib
 from htrlib import data
 from htrlib.bundle import load_bundle
-from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
-from htrlib.data.rendered import sample_of
-from htrlib.data.synthetic import PageConfig, render_page
+from htrlib.data.synthetic_pages import sample_of
+from htrlib.engines.mxnet.labeler import LabelerConfig
 from htrlib.errors import TrainingError
-from htrlib.language import NGramModel
-from htrlib.line_image import line_strip
-from htrlib.networks.labeler import LabelerConfig
-from htrlib.training.ssd_targets import import_gluoncv
+from htrlib.images.line_strips import line_strip
+from htrlib.language.files import load_model
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
+from htrlib.synthesis.pages import PageConfig, render_page
+from htrlib.training.batches.word_targets import import_gluoncv
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 
@@ -206,7 +206,7 @@ def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_pa
     for book in books:
         book.write_text("\n\n".join(["the red door was open"] * 40), encoding="utf-8")
     build_language_model.run(books, tmp_path / "book.lm")
-    model = NGramModel.load(tmp_path / "book.lm")
+    model = load_model(tmp_path / "book.lm")
     small, large, mixed = (
         float(model.character_scores(text, begin=True).mean())
         for text in ("the red door", "THE RED DOOR", "tHe ReD dOoR")

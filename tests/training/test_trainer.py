@@ -12,15 +12,15 @@ import htrlib
 from htrlib import Trainer, TrainerConfig
 from htrlib.bundle import load_bundle
 from htrlib.data import Dataset, LineSample
-from htrlib.data.augment import LineAugmentation
+from htrlib.decoding.options import bundled_options
+from htrlib.engines.mxnet.framework import mx
 from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
-from htrlib.networks import mx
-from htrlib.stages.decoding_options import bundled_options
 from htrlib.training import distributed
+from htrlib.training.batches.augmentation import LineAugmentation
 from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
 from htrlib.training.distributed import Machines
 from htrlib.training.learner import Learner
-from htrlib.training.recognition import LineRecognitionTask
+from htrlib.training.tasks.recognition import LineRecognitionTask
 
 QUICK = TrainerConfig(
     epochs=1, batch_columns=1600, workers=0, augmentation=None, warmup=2, weight_decay=0.0
@@ -129,9 +129,9 @@ def test_characters_that_the_charset_must_not_take_in_are_counted(trained, train
 def test_the_other_parts_of_the_bundle_are_copied(tmp_path, trained, trainer, lines):
     path, known, _ = trained
     from htrlib.bundle import write_bundle
-    from htrlib.networks import build
-    from htrlib.networks.labeler import LabelerConfig
-    from htrlib.networks.runner import get_parameters
+    from htrlib.engines.mxnet.building import build
+    from htrlib.engines.mxnet.labeler import LabelerConfig
+    from htrlib.engines.mxnet.runner import get_parameters
 
     init = load_bundle(path)
     labeler = {"num_labels": 1, "channels": [2, 3]}

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from htrlib.charset import Charset
-from htrlib.document import LogProbs
-from htrlib.stages.best_path import best_path
-from htrlib.stages.decoding_options import DecodingOptions
+from htrlib.decoding.best_path import best_path
+from htrlib.decoding.options import DecodingOptions
+from htrlib.document.charset import Charset
+from htrlib.document.results import LogProbs
 from htrlib.training import tuning
 from htrlib.training.tuning import fit_temperature, refit, text_log_probs
 

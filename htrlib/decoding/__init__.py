@@ -1,0 +1,1 @@
+"""Log-probabilities to text: beam search, best path, alignment, words, confidences."""

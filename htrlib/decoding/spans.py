@@ -1,0 +1,111 @@
+"""From labels and their frames to the words and characters of a transcription."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.decoding.beam_search import Prefixes, SearchResult
+from htrlib.document.charset import Charset
+from htrlib.document.results import LogProbs, Word
+
+Span = Tuple[int, int]
+
+
+def peak_probabilities(
+    values: NDArray[np.floating[Any]], labels: Sequence[int], spans: Sequence[Span]
+) -> NDArray[np.float64]:
+    """(L,) the highest probability that the network gives each label within its frames."""
+    peaks = [values[start:end, label].max() for label, (start, end) in zip(labels, spans)]
+    return np.minimum(np.exp(np.array(peaks, dtype=np.float64)), 1.0)
+
+
+def character_extents(spans: Sequence[Span], frames: int) -> Tuple[Span, ...]:
+    """The frames that characters take up on the line.
+
+    A network trained with CTC writes a character in a frame or two near its middle. The extent
+    reaches half way to the neighbors, but no further than half the line's usual pitch.
+    """
+    if not spans:
+        return ()
+    middles = [(start + end) / 2 for start, end in spans]
+    pitch = float(np.median(np.diff(middles))) if len(spans) > 1 else 0.0
+    extents: List[Span] = []
+    for index, (start, end) in enumerate(spans):
+        before = extents[-1][1] if extents else 0
+        after = (end + spans[index + 1][0] + 1) // 2 if index + 1 < len(spans) else frames
+        left = max(before, min(start, int(middles[index] - pitch / 2)))
+        right = min(after, max(end, int(np.ceil(middles[index] + pitch / 2))))
+        extents.append((left, right))
+    return tuple(extents)
+
+
+def word_ranges(text: str) -> Tuple[Span, ...]:
+    """The (start, end) positions in a text of what stands between white space.
+
+    >>> word_ranges(" to  be")
+    ((1, 3), (5, 7))
+    """
+    ranges: List[Span] = []
+    start = None
+    for position, character in enumerate(text + " "):
+        if character.isspace():
+            if start is not None:
+                ranges.append((start, position))
+            start = None
+        elif start is None:
+            start = position
+    return tuple(ranges)
+
+
+def word_posteriors(
+    found: SearchResult,
+    charset: Charset,
+    text: str,
+    ranges: Sequence[Span],
+    spans: Sequence[Span],
+) -> Tuple[float, ...]:
+    """The share of the beam that writes each word of a text, just after the word.
+
+    The beam at the end of a line agrees on all but its last words, since rivals of the others
+    have left it long ago; at the end of a word they are there still.
+    """
+    posteriors = []
+    for first, last in ranges:
+        index = len(found.beams) - 1
+        if last < len(text):  # after the frames of the space that follows
+            index = min(index, bisect_left(found.frames, spans[last][1] - 1))
+        word = text[first:last]
+        right, total = 0.0, 0.0
+        for candidate in found.beams[index]:
+            total += candidate[0]
+            if _ends_with_word(found.prefixes, candidate[3], charset.symbols, word):
+                right += candidate[0]
+        posteriors.append(right / total)
+    return tuple(posteriors)
+
+
+def _ends_with_word(prefixes: Prefixes, prefix: int, symbols: Sequence[str], word: str) -> bool:
+    """Whether a prefix ends in a word, with the space after it or without."""
+    tail = prefixes.read(prefix, len(word) + 2)
+    text = "".join([symbols[label] for label in tail])
+    return (" " + text).rstrip(" ").endswith(" " + word)
+
+
+def locate(
+    log_probs: LogProbs,
+    text: str,
+    extents: Sequence[Span],
+    ranges: Sequence[Span],
+    confidences: Sequence[float],
+) -> Tuple[Word, ...]:
+    """The pieces of a text, each with its frames and its box on the page."""
+    pieces = []
+    for (first, last), confidence in zip(ranges, confidences):
+        start, end = extents[first][0], extents[last - 1][1]
+        box = log_probs.frame_box(start, end)
+        pieces.append(Word(text[first:last], float(confidence), start, end, box))
+    return tuple(pieces)

@@ -1,0 +1,1 @@
+"""What the stages hand on: geometry, characters, and results with their JSON form."""

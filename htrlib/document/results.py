@@ -1,0 +1,258 @@
+"""What the stages hand to each other, and the result with its JSON form.
+
+The JSON form is documented in ``docs/data-formats.md``. It is the one schema of the command line,
+the server and the client; `SCHEMA_VERSION` grows when a reader of the old form would break.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One line of handwriting on a page."""
+
+    box: Box
+    polygon: Optional[Polygon] = None
+    baseline: Optional[Tuple[Point, ...]] = None
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class LogProbs:
+    """What the recognizer says of one line.
+
+    Attributes:
+        values: (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
+        charset: the symbols of the first C - 1 columns.
+        strip: where the T frames lie on the page, or None where that is not known.
+    """
+
+    values: NDArray[np.float32]
+    charset: Charset
+    strip: Optional[LineStrip] = None
+
+    def frame_box(self, start: int, end: int) -> Optional[Box]:
+        """The page box of frames start to end (exclusive), or None without a strip."""
+        if self.strip is None:
+            return None
+        frames = len(self.values)
+        return self.strip.box(start / frames, end / frames)
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word (or, on request, one character) of a transcription.
+
+    Attributes:
+        text: without white space.
+        confidence: probability that the word is right, between 0 and 1.
+        start_frame: first frame of the word.
+        end_frame: frame after the last of the word.
+        box: in page pixels, or None where the place on the page is not known.
+    """
+
+    text: str
+    confidence: float
+    start_frame: int
+    end_frame: int
+    box: Optional[Box] = None
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """The text of one line.
+
+    Attributes:
+        text: the best reading, without white space at its ends.
+        log_prob: natural log of its probability (of its best path with method "greedy").
+        confidence: probability that the line is right, between 0 and 1.
+        words: the words of `text` in order.
+        characters: the characters of `text` other than white space, where they were asked for.
+        alternatives: (text, natural-log probability) of the next best readings, where asked for.
+    """
+
+    text: str
+    log_prob: float
+    confidence: float
+    words: Tuple[Word, ...] = ()
+    characters: Tuple[Word, ...] = ()
+    alternatives: Tuple[Tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """A line and what it says."""
+
+    line: TextLine
+    transcription: Transcription
+
+    @property
+    def text(self) -> str:
+        return self.transcription.text
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """A page: where its handwriting is and what it says.
+
+    Attributes:
+        size: of the page as :func:`htrlib.load_image` gives it.
+        paragraph: the box of the handwriting, or None where there is none.
+        lines: in reading order.
+        bundle: name and version of the bundle that read the page, where one did.
+        source: file name of the page, where it came from a file.
+    """
+
+    size: Size
+    paragraph: Optional[Box] = None
+    lines: Tuple[LineResult, ...] = ()
+    bundle: Optional[str] = None
+    source: Optional[str] = None
+
+    @property
+    def text(self) -> str:
+        """One row per written line."""
+        return "\n".join(line.text for line in self.lines)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The JSON form."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "source": self.source,
+            "bundle": self.bundle,
+            "width": self.size.width,
+            "height": self.size.height,
+            "text": self.text,
+            "paragraph": None if self.paragraph is None else list(self.paragraph.as_tuple()),
+            "lines": [_line_to_dict(line) for line in self.lines],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Dict[str, Any]) -> PageResult:
+        """The result of its JSON form.
+
+        Raises:
+            ValueError: a key is missing, or the schema is newer than this library.
+        """
+        version = data.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ValueError(
+                f"this library reads page results of schema version {SCHEMA_VERSION}, found "
+                f"{version!r}; use the htrlib version that wrote it"
+            )
+        try:
+            return cls(
+                size=Size(int(data["width"]), int(data["height"])),
+                paragraph=_box(data["paragraph"]),
+                lines=tuple(_line_from_dict(line) for line in data["lines"]),
+                bundle=data.get("bundle"),
+                source=data.get("source"),
+            )
+        except KeyError as error:
+            raise ValueError(f"a page result has the key {error}, this one has not") from None
+
+
+@dataclass(frozen=True)
+class DocumentResult:
+    """The pages of a file that holds several."""
+
+    pages: Tuple[PageResult, ...] = field(default=())
+    source: Optional[str] = None
+
+    @property
+    def text(self) -> str:
+        """The pages' texts, a form feed between two pages."""
+        return "\f".join(page.text for page in self.pages)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The JSON form: the pages' forms in a list."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "source": self.source,
+            "pages": [page.to_dict() for page in self.pages],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Dict[str, Any]) -> DocumentResult:
+        """The result of its JSON form.
+
+        Raises:
+            ValueError: a key is missing, or the schema is newer than this library.
+        """
+        if "pages" not in data:
+            raise ValueError("a document result has the key 'pages', this one has not")
+        return cls(
+            pages=tuple(PageResult.from_dict(page) for page in data["pages"]),
+            source=data.get("source"),
+        )
+
+
+def _box(value: Any) -> Optional[Box]:
+    return None if value is None else Box(*(float(edge) for edge in value))
+
+
+def _points(value: Any) -> Tuple[Point, ...]:
+    return tuple((float(x), float(y)) for x, y in value)
+
+
+def _line_to_dict(result: LineResult) -> Dict[str, Any]:
+    line, transcription = result.line, result.transcription
+    return {
+        "text": transcription.text,
+        "confidence": transcription.confidence,
+        "log_prob": transcription.log_prob,
+        "box": list(line.box.as_tuple()),
+        "polygon": None if line.polygon is None else [list(p) for p in line.polygon.points],
+        "baseline": None if line.baseline is None else [list(p) for p in line.baseline],
+        "line_confidence": line.confidence,
+        "words": [_word_to_dict(word) for word in transcription.words],
+        "characters": [_word_to_dict(word) for word in transcription.characters],
+        "alternatives": [list(alternative) for alternative in transcription.alternatives],
+    }
+
+
+def _line_from_dict(data: Dict[str, Any]) -> LineResult:
+    polygon, baseline, box = data["polygon"], data["baseline"], _box(data["box"])
+    if box is None:
+        raise ValueError("a line has a box, this one's is null")
+    return LineResult(
+        TextLine(
+            box=box,
+            polygon=None if polygon is None else Polygon(_points(polygon)),
+            baseline=None if baseline is None else _points(baseline),
+            confidence=float(data["line_confidence"]),
+        ),
+        Transcription(
+            text=data["text"],
+            log_prob=float(data["log_prob"]),
+            confidence=float(data["confidence"]),
+            words=tuple(_word_from_dict(word) for word in data["words"]),
+            characters=tuple(_word_from_dict(word) for word in data["characters"]),
+            alternatives=tuple((text, float(p)) for text, p in data["alternatives"]),
+        ),
+    )
+
+
+def _word_to_dict(word: Word) -> Dict[str, Any]:
+    return {
+        "text": word.text,
+        "confidence": word.confidence,
+        "frames": [word.start_frame, word.end_frame],
+        "box": None if word.box is None else list(word.box.as_tuple()),
+    }
+
+
+def _word_from_dict(data: Dict[str, Any]) -> Word:
+    start, end = data["frames"]
+    return Word(data["text"], float(data["confidence"]), int(start), int(end), _box(data["box"]))

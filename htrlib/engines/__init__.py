@@ -1,0 +1,1 @@
+"""What runs the networks. Nothing above this package imports a framework."""

@@ -1,0 +1,1 @@
+"""The networks as Gluon blocks of Apache MXNet, and what runs them."""

@@ -1,0 +1,31 @@
+"""MXNet, set up; it enters the library here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+
+import numpy
+
+from htrlib.errors import DeviceError
+
+# Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
+# the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were a fiftieth
+# faster. Layers run one after the other and need one piece of scratch memory; of several, each
+# grows to the size that the largest page wants. Read once, when MXNet is imported.
+os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "4")
+os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
+
+# MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
+vars(numpy).setdefault("bool", numpy.bool_)
+
+try:
+    import mxnet as mx
+    from mxnet import gluon
+except (ImportError, OSError) as error:  # OSError: a shared library that MXNet wants is missing
+    raise DeviceError(
+        f"MXNet cannot be imported ({error}); it has builds for Linux only: on Windows use WSL2 or "
+        "Docker, on Linux install it with pip, and libgomp1 and libquadmath0 with the system"
+    ) from error
+
+__all__ = ["gluon", "mx"]

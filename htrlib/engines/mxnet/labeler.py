@@ -1,0 +1,64 @@
+"""The page labeler: a small U-Net that marks pixels, for paragraphs and for text lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping, Tuple
+
+from htrlib.engines.mxnet.framework import gluon
+from htrlib.engines.mxnet.layers import convolution, features_of, halvings
+
+
+@dataclass(frozen=True)
+class LabelerConfig:
+    """The shape of the network.
+
+    Attributes:
+        num_labels: output channels; labels do not exclude each other.
+        channels: of the features at 1/2, 1/4, 1/8, ... of the input's sides.
+    """
+
+    num_labels: int
+    channels: Tuple[int, ...] = (16, 32, 64, 96)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> LabelerConfig:
+        """The shape as a bundle's configuration gives it."""
+        return cls(int(config["num_labels"]), tuple(int(c) for c in config["channels"]))
+
+    @property
+    def multiple(self) -> int:
+        """Both sides of the input are multiples of this."""
+        return int(2 ** len(self.channels))
+
+
+class PageLabeler(gluon.HybridBlock):
+    """(N, 1, H, W) ink between 0 and 1 -> (N, num_labels, H / 2, W / 2) logits.
+
+    After O. Ronneberger, P. Fischer, T. Brox, 2015, "U-Net: Convolutional Networks for Biomedical
+    Image Segmentation"; what it labels follows S. Ares Oliveira, B. Seguin, F. Kaplan, 2018,
+    "dhSegment: A generic deep-learning approach for document segmentation".
+    """
+
+    def __init__(self, config: LabelerConfig) -> None:
+        super().__init__()
+        nn = gluon.nn
+        self.down = halvings(config.channels)
+        inputs = config.channels[-1]
+        # Wide context at little cost: rules, margins and neighbouring lines come into view.
+        self.middle = nn.HybridSequential()
+        self.middle.add(convolution(inputs, inputs, dilation=2))
+        self.middle.add(convolution(inputs, inputs, dilation=4))
+        self.up = nn.HybridSequential()
+        for outputs in reversed(config.channels[:-1]):
+            self.up.add(convolution(inputs + outputs, outputs))
+            inputs = outputs
+        self.head = nn.Conv2D(config.num_labels, 1, in_channels=inputs)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon's name
+        features = features_of(self.down, x)
+        x = self.middle(features[-1])
+        for step, skip in zip(self.up._children.values(), reversed(features[:-1])):
+            x = F.UpSampling(x, scale=2, sample_type="nearest")
+            x = step(F.concat(x, skip, dim=1))
+        return self.head(x)

@@ -1,0 +1,123 @@
+"""Read lines of any widths with the recognizer at once, each as if it stood alone.
+
+All lines lie side by side on one long strip, with so much paper between them that no line reaches
+into another's columns: little is computed for padding. The convolutions see the strip in tiles of
+few widths, since each new width costs a plan, and each tile sees as much of its neighbors as its
+convolutions reach. The LSTMs see a batch of lines, each of its own length: what comes after a
+line's end tells its other end nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.engines.mxnet.framework import mx
+from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.engines.mxnet.runner import lock
+
+TILES = (256, 512, 1024, 1536, 2048)  # columns of ink that the convolutions see at once
+FRAMES_MULTIPLE = 32  # so are the lengths of a batch
+BATCH = 16  # lines that the LSTMs see at once, at most
+Ink = NDArray[np.uint8]
+
+
+def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[np.float32], ...]:
+    """The logits of lines.
+
+    Args:
+        network: with parameters, all on one device.
+        lines: (H, W) uint8 ink each, 0 is paper, all of the network's height.
+    Returns:
+        for each line (T, C) float32 logits, T = ceil(W / frame width).
+    """
+    with lock:
+        if not lines:
+            return ()
+        frames = [-(-line.shape[1] // network.frame_width) for line in lines]
+        strip, starts = _strip(network, lines, frames)
+        encoded = _encode(network, strip)
+        columns = [encoded[start : start + count] for start, count in zip(starts, frames)]
+        logits: Dict[int, NDArray[np.float32]] = {}
+        by_length = sorted(range(len(lines)), key=frames.__getitem__)
+        for start in range(0, len(lines), BATCH):
+            members = by_length[start : start + BATCH]
+            lengths = [frames[index] for index in members]
+            said = _sequence(network, [columns[index] for index in members], lengths)
+            for row, (index, length) in enumerate(zip(members, lengths)):
+                logits[index] = said[:length, row]
+        return tuple(logits[index] for index in range(len(lines)))
+
+
+def _strip(
+    network: LineRecognizer, lines: Sequence[Ink], frames: Sequence[int]
+) -> Tuple[NDArray[np.float32], List[int]]:
+    """(H, W) ink of all lines with paper around each, and the frames at which they start."""
+    gap = network.reach // network.frame_width
+    starts = [gap + int(before) for before in np.cumsum([0, *(count + gap for count in frames)])]
+    strip = np.zeros((lines[0].shape[0], starts.pop() * network.frame_width), np.float32)
+    for line, start in zip(lines, starts):
+        left = start * network.frame_width
+        strip[:, left : left + line.shape[1]] = line / np.float32(255.0)
+    return strip, starts
+
+
+def _encode(network: LineRecognizer, strip: NDArray[np.float32]) -> Any:
+    """(T, C) columns of a strip that begins and ends with paper, tile by tile."""
+    device = network.head.weight.list_ctx()[0]
+    height, width = strip.shape
+    step = network.frame_width
+    parts: List[Any] = []
+    left = 0
+    while left + 2 * network.reach < width or not parts:
+        tile = next((tile for tile in TILES if left + tile >= width), TILES[-1])
+        ink = np.zeros((1, 1, height, tile), np.float32)
+        seen = strip[:, left : left + tile]
+        ink[0, 0, :, : seen.shape[1]] = seen
+        first = 0 if left == 0 else network.reach // step
+        last = (tile - network.reach) // step
+        parts.append(network.encode(mx.nd, mx.nd.array(ink, ctx=device))[first:last, 0])
+        left += tile - 2 * network.reach
+    return mx.nd.concat(*parts, dim=0)
+
+
+def _sequence(
+    network: LineRecognizer, columns: Sequence[Any], lengths: Sequence[int]
+) -> NDArray[np.float32]:
+    """(T, N, C) logits of a batch of columns."""
+    longest = -(-max(lengths) // FRAMES_MULTIPLE) * FRAMES_MULTIPLE
+    device = network.head.weight.list_ctx()[0]
+    batch = mx.nd.zeros((longest, len(columns), columns[0].shape[1]), ctx=device)
+    for row, (line, length) in enumerate(zip(columns, lengths)):
+        batch[:length, row] = line
+    ends = mx.nd.array(lengths, ctx=device)
+    for layer in (network.rnn1, network.rnn2):
+        batch = _bidirectional(layer, batch, ends)
+    said: NDArray[np.float32] = network.head(batch).asnumpy()
+    return said
+
+
+def _bidirectional(layer: Any, batch: Any, lengths: Any) -> Any:
+    """A bidirectional LSTM layer of Gluon's, whose backward half starts at each line's end."""
+    turned = mx.nd.SequenceReverse(batch, lengths, use_sequence_length=True)
+    forward = _lstm(layer, "l0", batch)
+    backward = mx.nd.SequenceReverse(_lstm(layer, "r0", turned), lengths, use_sequence_length=True)
+    return mx.nd.concat(forward, backward, dim=2)
+
+
+def _lstm(layer: Any, direction: str, batch: Any) -> Any:
+    parts = ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias")
+    device = batch.context
+    weights = [getattr(layer, f"{direction}_{part}").data(device).reshape(-1) for part in parts]
+    state = mx.nd.zeros((1, batch.shape[1], layer._hidden_size), ctx=device)
+    return mx.nd.RNN(
+        batch,
+        mx.nd.concat(*weights, dim=0),
+        state,
+        state,
+        state_size=layer._hidden_size,
+        num_layers=1,
+        mode="lstm",
+    )

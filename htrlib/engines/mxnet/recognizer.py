@@ -1,0 +1,145 @@
+"""The line recognizer: residual convolutions, column maximum, two bidirectional LSTMs, CTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping, Tuple
+
+from htrlib.engines.mxnet.framework import gluon
+
+Strides = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class RecognizerConfig:
+    """The shape of the network.
+
+    Attributes:
+        num_classes: symbols and the blank, which comes last.
+        stem: channels of the first convolution, which halves both sides.
+        blocks: channels and (vertical, horizontal) strides of the residual blocks.
+        hidden: cells of each LSTM in each direction.
+        dropout: share of features dropped in training, before each LSTM and the head.
+    """
+
+    num_classes: int
+    stem: int = 24
+    blocks: Tuple[Tuple[int, Strides], ...] = (
+        (40, (2, 2)),
+        (80, (2, 1)),
+        (128, (2, 1)),
+        (160, (2, 1)),
+        (160, (1, 1)),
+    )
+    hidden: int = 192
+    dropout: float = 0.1
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> RecognizerConfig:
+        """The shape as a bundle's configuration gives it."""
+        return cls(
+            num_classes=int(config["num_classes"]),
+            stem=int(config["stem"]),
+            blocks=tuple((int(c), (int(s[0]), int(s[1]))) for c, s in config["blocks"]),
+            hidden=int(config["hidden"]),
+            dropout=float(config["dropout"]),
+        )
+
+    @property
+    def frame_width(self) -> int:
+        """Input columns per frame."""
+        width = 2
+        for _, (_, horizontal) in self.blocks:
+            width *= horizontal
+        return width
+
+    @property
+    def reach(self) -> int:
+        """How far the convolutions look to each side, in input columns, in whole frames."""
+        reach, width = 1, 2
+        for _, (_, horizontal) in self.blocks:
+            reach += width
+            width *= horizontal
+            reach += width
+        return -(-reach // width) * width
+
+
+class ResidualBlock(gluon.HybridBlock):
+    """Two 3 x 3 convolutions and a shortcut.
+
+    After K. He, X. Zhang, S. Ren, J. Sun, 2016, "Deep Residual Learning for Image Recognition".
+    """
+
+    def __init__(self, inputs: int, outputs: int, strides: Strides, training: bool = False) -> None:
+        super().__init__()
+        nn = gluon.nn
+        # oneDNN keeps what it computes of so many channels in groups of 8, and the gradients in
+        # groups of 16; its batch norm is two hundred times as slow on such a pair.
+        self._regroup = training and inputs % 16 != 0 and outputs % 16 == 0
+        self.conv1 = nn.Conv2D(outputs, 3, strides, 1, use_bias=False, in_channels=inputs)
+        self.norm1 = nn.BatchNorm(in_channels=outputs)
+        self.conv2 = nn.Conv2D(outputs, 3, 1, 1, use_bias=False, in_channels=outputs)
+        self.norm2 = nn.BatchNorm(in_channels=outputs)
+        self.shortcut = inputs != outputs or strides != (1, 1)
+        if self.shortcut:
+            self.conv3 = nn.Conv2D(outputs, 1, strides, use_bias=False, in_channels=inputs)
+            self.norm3 = nn.BatchNorm(in_channels=outputs)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        # Activation, unlike relu, leaves features in the order in which oneDNN has them.
+        y = F.Activation(self.norm1(self._plain(F, self.conv1(x))), act_type="relu")
+        y = self.norm2(self.conv2(y))
+        if self.shortcut:
+            x = self.norm3(self._plain(F, self.conv3(x)))
+        return F.Activation(x + y, act_type="relu")
+
+    def _plain(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        """The same features in plain order, of which oneDNN makes what the next layer wants."""
+        return F.slice_axis(x, axis=0, begin=0, end=None) if self._regroup else x
+
+
+class LineRecognizer(gluon.HybridBlock):
+    """(N, 1, H, W) ink between 0 and 1 -> (N, T, C) logits, T = ceil(W / frame width).
+
+    For training (`extra_head=True`) a second CTC head sits on the convolutional columns; it
+    speeds up the first epochs and is not kept in bundles.
+
+    After A. Graves et al., 2006, "Connectionist Temporal Classification", and J. Puigcerver, 2017,
+    "Are Multidimensional Recurrent Layers Really Necessary for Handwritten Text Recognition?".
+    """
+
+    def __init__(self, config: RecognizerConfig, extra_head: bool = False) -> None:
+        super().__init__()
+        self.frame_width, self.reach = config.frame_width, config.reach
+        nn, rnn = gluon.nn, gluon.rnn
+        self.stem_conv = nn.Conv2D(config.stem, 3, 2, 1, use_bias=False, in_channels=1)
+        self.stem_norm = nn.BatchNorm(in_channels=config.stem)
+        self.blocks = nn.HybridSequential()
+        channels = config.stem
+        for outputs, strides in config.blocks:
+            self.blocks.add(ResidualBlock(channels, outputs, strides, extra_head))
+            channels = outputs
+        hidden = config.hidden
+        self.dropout = nn.Dropout(config.dropout)
+        self.rnn1 = rnn.LSTM(hidden, layout="TNC", bidirectional=True, input_size=channels)
+        self.rnn2 = rnn.LSTM(hidden, layout="TNC", bidirectional=True, input_size=2 * hidden)
+        self.head = nn.Dense(config.num_classes, flatten=False, in_units=2 * hidden)
+        self.extra_head = (
+            nn.Dense(config.num_classes, flatten=False, in_units=channels) if extra_head else None
+        )
+
+    def encode(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        """(N, 1, H, W) ink -> (T, N, C) columns, what the LSTMs read."""
+        x = self.stem_norm(self.stem_conv(x))  # (N, C, H / 2, W / 2)
+        x = F.Activation(x, act_type="relu")
+        x = F.max(self.blocks(x), axis=2)  # (N, C, T)
+        return F.transpose(x, axes=(2, 0, 1))
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
+        columns = self.encode(F, x)
+        x = self.rnn1(self.dropout(columns))
+        x = self.rnn2(self.dropout(x))
+        logits = F.transpose(self.head(self.dropout(x)), axes=(1, 0, 2))
+        if self.extra_head is None:
+            return logits
+        return logits, F.transpose(self.extra_head(columns), axes=(1, 0, 2))

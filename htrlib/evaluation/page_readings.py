@@ -1,0 +1,118 @@
+"""Read lines and pages with several decoders, each line recognized once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.bundle import Bundle
+from htrlib.decoding.options import bundled_options
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
+from htrlib.errors import ConfigError
+from htrlib.stages.decoding import decode
+
+if TYPE_CHECKING:
+    from htrlib.reading.pipeline import Pipeline  # brings MXNet with it
+
+Decoders = Mapping[str, Callable[[LogProbs], Transcription]]
+"""What a table calls a decoder -> the decoder."""
+
+BEST_PATH, LANGUAGE_MODEL, BEAM_SEARCH = "best path", "language model", "beam search"
+
+
+def bundle_decoders(bundle: Union[str, Bundle, None] = None) -> Decoders:
+    """Best path, and beam search with the bundle's language model if it has one."""
+    has_model = bundled_options(bundle).language_model is not None
+    return {
+        BEST_PATH: partial(decode, bundle=bundle, method="greedy"),
+        (LANGUAGE_MODEL if has_model else BEAM_SEARCH): partial(decode, bundle=bundle),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class LineReadings:
+    """What lines say.
+
+    Attributes:
+        texts: decoder -> the lines' transcriptions.
+        charset: of the recognizer, or None where there was no line.
+    """
+
+    texts: Mapping[str, Tuple[Transcription, ...]]
+    charset: Optional[Charset]
+
+
+@dataclass(frozen=True, eq=False)
+class PageReading:
+    """A page as it was found and read.
+
+    Attributes:
+        size: of the page.
+        paragraph: the box of the handwriting, or None.
+        lines: in reading order.
+        readings: what the lines say.
+    """
+
+    size: Size
+    paragraph: Optional[Box]
+    lines: Tuple[TextLine, ...]
+    readings: LineReadings
+
+    def result(self, decoder: str) -> PageResult:
+        """The page with the texts of one decoder."""
+        results = tuple(map(LineResult, self.lines, self.readings.texts[decoder]))
+        return PageResult(self.size, self.paragraph, results)
+
+
+def read_lines(
+    page: NDArray[np.uint8], lines: Sequence[TextLine], pipeline: Pipeline, decoders: Decoders
+) -> LineReadings:
+    """What lines of a page say by each decoder.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        lines: where they lie.
+        pipeline: recognizes them; its own decoder is not used.
+        decoders: read what was recognized.
+    Raises:
+        ConfigError: the pipeline's recognizer gives not one result for each line.
+    """
+    said = pipeline.recognize_lines(page, lines) if lines else ()
+    if len(said) != len(lines):
+        raise ConfigError(f"{len(lines)} lines need as many LogProbs, found {len(said)}")
+    texts: Dict[str, Tuple[Transcription, ...]] = {
+        name: tuple(map(decoder, said)) for name, decoder in decoders.items()
+    }
+    return LineReadings(texts, said[0].charset if said else None)
+
+
+def outlined(
+    page: NDArray[np.uint8], lines: Sequence[TextLine], pipeline: Pipeline
+) -> Tuple[TextLine, ...]:
+    """Given lines; those with a box alone are outlined, if the pipeline's bundle finds lines."""
+    from htrlib.reading.outlines import outline_lines
+
+    bundle = pipeline.bundle
+    if bundle is None or "line-segmentation" not in bundle.config["networks"]:
+        return tuple(lines)
+    return outline_lines(page, lines, bundle=bundle)
+
+
+def read_page(page: NDArray[np.uint8], pipeline: Pipeline, decoders: Decoders) -> PageReading:
+    """A page with its paragraph, its lines, and what these say by each decoder.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        pipeline: finds and recognizes the lines; its own decoder is not used.
+        decoders: read what was recognized.
+    """
+    paragraph = pipeline.detect_paragraph(page)
+    lines = () if paragraph is None else tuple(pipeline.segment_lines(page, paragraph))
+    size = Size(page.shape[1], page.shape[0])
+    return PageReading(size, paragraph, lines, read_lines(page, lines, pipeline, decoders))

@@ -1,0 +1,158 @@
+"""ALTO XML, versions 2 to 4, as eScriptorium, kraken, Tesseract and libraries' scans come with."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple, Union
+from xml.etree.ElementTree import Element
+
+from htrlib.data.collector import Collector, is_rectangle
+from htrlib.data.pictures import find_picture
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
+from htrlib.data.xml import parse_points
+from htrlib.document.geometry import Point, Size
+from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
+
+FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
+
+
+def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
+    """The pages of an ALTO file, or of all below a folder.
+
+    Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size;
+    a page that does not say it is left out.
+    The labels of ``TAGREFS``, of a line and its block, become tags of the line.
+
+    Args:
+        path: the file or folder.
+        images: folder of the pictures; by default beside the XML, or one folder up.
+    Raises:
+        AnnotationError: a file is not well-formed, or not of this form.
+        DatasetError: no page can be used.
+    """
+    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+
+
+class _PageReader:
+    """Reads one file."""
+
+    def __init__(self, collector: Collector, file: XmlFile) -> None:
+        self.collector = collector
+        self.file = file
+        self.source = file.source
+        self.root = file.root
+        self.page = file.page
+        self.scale = (1.0, 1.0)
+        self.labels = {
+            tag.get("ID", ""): tag.get("LABEL", "")
+            for tags in self.root.iter("Tags")
+            for tag in tags
+        }
+
+    def read(self) -> None:
+        stem, folders = self.file.path.stem, self.file.folders
+        name = self.root.findtext("Description/sourceImageInformation/fileName", "").strip()
+        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
+        stated = self._stated()
+        unit = self.root.findtext("Description/MeasurementUnit", "pixel").strip()
+        in_pixels = unit == "pixel"
+        expected = Size(*map(round, stated)) if in_pixels and stated is not None else None
+        size = self.collector.picture(picture, self.source, expected)
+        if size is None:
+            return
+        if not in_pixels:
+            if stated is None:
+                detail = f"its coordinates are in {unit}; their scale is not known"
+                self.collector.note("page without a size", self.source, detail, skipped="page")
+                return
+            # What was measured fills the picture.
+            self.scale = (size.width / stated[0], size.height / stated[1])
+        lines = [self._line(size, block, row) for block, row in self._rows()]
+        self.collector.add_page(picture, size, self.source, lines)
+
+    def _stated(self) -> Optional[Tuple[float, float]]:
+        """Width and height of the page in the file's unit, where it says them: 0 says nothing."""
+        width, height = (float(self.page.get(key, 0)) for key in ("WIDTH", "HEIGHT"))
+        return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
+
+    def _rows(self) -> List[Tuple[Element, Element]]:
+        """The lines and their blocks in reading order, those it leaves out at the end."""
+        ranks: Dict[str, int] = {}
+        for reference in self.root.findall(".//ReadingOrder//ElementRef"):
+            for name in reference.get("REF", "").split():
+                ranks.setdefault(name, len(ranks))
+        last = len(ranks)
+
+        def rank(pair: Tuple[Element, Element]) -> int:
+            block, row = (ranks.get(element.get("ID", ""), last) for element in pair)
+            return block if row == last else row
+
+        blocks = self.page.iter("TextBlock")
+        return sorted(((b, row) for b in blocks for row in b.findall("TextLine")), key=rank)
+
+    def _line(self, size: Size, block: Element, row: Element) -> Optional[LabeledLine]:
+        name = row.get("ID", "")
+        source = f"{self.source}#{name}"
+        text = _text(row)
+        polygon = row.find("Shape/Polygon")
+        points = [] if polygon is None else self._points(polygon.get("POINTS", ""))
+        box = self._box(row)
+        place = self.collector.text_line(
+            size,
+            source,
+            box=box,
+            polygon=() if box is not None and is_rectangle(points) else points,
+            baseline=self._baseline(row.get("BASELINE", ""), box),
+        )
+        references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
+        tags = dict.fromkeys(self.labels[key] for key in references if self.labels.get(key))
+        words = self._words(size, source, row)
+        return self.collector.line(text, source, place, words=words, tags=tags, id=name)
+
+    def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
+        """The strings that are single words: some writers put a whole line into one."""
+        words = []
+        for string in row.findall("String"):
+            text, edges = string.get("CONTENT", "").strip(), self._box(string)
+            if not text or " " in text or edges is None:
+                continue
+            box = self.collector.box(size, source, edges)
+            if box is not None:
+                words.append(LabeledWord(text, box))
+        return words
+
+    def _box(self, element: Element) -> Optional[Tuple[float, float, float, float]]:
+        """Left, top, right and bottom in pixels, or None where one is not said."""
+        values = [element.get(key) for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
+        if None in values:
+            return None
+        left, top, width, height = (float(value or 0) for value in values)
+        x, y = self.scale
+        return (left * x, top * y, (left + width) * x, (top + height) * y)
+
+    def _baseline(self, text: str, box: Optional[Tuple[float, float, float, float]]) -> List[Point]:
+        """The points of a BASELINE; up to version 3 it is a single height."""
+        if len(text.replace(",", " ").split()) != 1:
+            return self._points(text)
+        if box is None:
+            return []
+        height = float(text) * self.scale[1]
+        return [(box[0], height), (box[2], height)]
+
+    def _points(self, text: str) -> List[Point]:
+        return [(x * self.scale[0], y * self.scale[1]) for x, y in parse_points(text)]
+
+
+def _text(row: Element) -> str:
+    """The strings of a line; where no space element stands between any, one between all."""
+    spaced = row.find("SP") is not None
+    parts = []
+    for element in row:
+        if element.tag == "SP":
+            parts.append(" ")
+        elif element.tag == "HYP":
+            parts.append(element.get("CONTENT", "-"))
+        elif element.tag == "String":
+            parts.append(("" if spaced or not parts else " ") + element.get("CONTENT", ""))
+    return "".join(parts)

@@ -1,0 +1,263 @@
+"""PAGE XML, versions 2013 to 2019, as Transkribus, eScriptorium, OCR-D and others write it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+from xml.etree.ElementTree import Element, ElementTree, SubElement
+
+from htrlib.data.collector import Collector, bounds, is_rectangle
+from htrlib.data.pictures import file_stems, find_picture, place_picture
+from htrlib.data.samples import (
+    Dataset,
+    LabeledLine,
+    LabeledWord,
+    PageSample,
+    Problem,
+    clean_text,
+)
+from htrlib.data.xml import parse_points
+from htrlib.document.geometry import Box, Point, Size
+from htrlib.document.results import TextLine
+from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
+
+NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+
+FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
+
+_READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*index:\s*(\d+)")
+_CUSTOM_SYNTAX = re.compile(r"[{};]")
+_STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
+
+
+def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
+    """The pages of a PAGE XML file, or of all below a folder.
+
+    Lines come in the order of ``ReadingOrder`` and of Transkribus' ``custom`` attribute, elsewhere
+    in that of the file. What the file says is printed (``production``) is left out and reported.
+    Region types and Transkribus' structure tags become tags of the lines, the metadata items
+    ``writer`` and ``split`` those of the page.
+
+    Args:
+        path: the file or folder.
+        images: folder of the pictures; by default beside the XML, or one folder up.
+    Raises:
+        AnnotationError: a file is not well-formed, or not of this form.
+        DatasetError: no page can be used.
+    """
+    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+
+
+class _PageReader:
+    """Reads one file."""
+
+    def __init__(self, collector: Collector, file: XmlFile) -> None:
+        self.collector = collector
+        self.file = file
+        self.source = file.source
+        self.page = file.page
+        self.metadata = {
+            item.get("name", ""): item.get("value") for item in file.root.iter("MetadataItem")
+        }
+
+    def read(self) -> None:
+        stem, folders = self.file.path.stem, self.file.folders
+        name = self.page.get("imageFilename", "")
+        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
+        stated = Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
+        size = self.collector.picture(picture, self.source, stated)
+        if size is None:
+            return
+        lines: List[Optional[LabeledLine]] = []
+        for region in self._regions():
+            rows = region.findall("TextLine")
+            text = clean_text(_text(region) or "")
+            if not rows and text:
+                source = f"{self.source}#{region.get('id')}"
+                self.collector.note("text of a region without lines", source, text)
+                lines.append(LabeledLine(text))  # the page has more writing than its lines
+            lines += [self._line(size, region, row) for row in _in_order(rows)]
+        self.collector.add_page(
+            picture,
+            size,
+            self.source,
+            lines,
+            writer=self.metadata.get("writer"),
+            split=self.metadata.get("split"),
+        )
+
+    def _regions(self) -> List[Element]:
+        """The text regions in reading order, those it leaves out at the end."""
+        regions = list(self.page.iter("TextRegion"))
+        order = self.page.find("ReadingOrder")
+        ranks: Dict[str, int] = {}
+        if order is not None:
+            for reference in _references(order):
+                ranks.setdefault(reference, len(ranks))
+        return sorted(regions, key=lambda region: ranks.get(region.get("id", ""), len(ranks)))
+
+    def _line(self, size: Size, region: Element, row: Element) -> Optional[LabeledLine]:
+        name = row.get("id", "")
+        source = f"{self.source}#{name}"
+        text = _text(row)
+        if text is None:
+            text = " ".join(_text(word) or "" for word in row.findall("Word"))
+        if (row.get("production") or region.get("production")) == "printed":
+            self.collector.note("printed text", source, text, skipped="line")
+            return None
+        outline = _points(row, "Coords")
+        rectangular = is_rectangle(outline)
+        place = self.collector.text_line(
+            size,
+            source,
+            box=bounds(outline) if rectangular else None,
+            polygon=() if rectangular else outline,
+            baseline=_points(row, "Baseline"),
+        )
+        tags = [region.get("type", ""), *_STRUCTURE.findall(row.get("custom", ""))]
+        return self.collector.line(
+            text,
+            source,
+            place,
+            words=self._words(size, source, row),
+            tags=dict.fromkeys(tag for tag in tags if tag),
+            id=name,
+        )
+
+    def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
+        words = []
+        for word in row.findall("Word"):
+            outline, text = _points(word, "Coords"), (_text(word) or "").strip()
+            if not outline or not text:
+                continue
+            box = self.collector.box(size, source, bounds(outline))
+            if box is not None:
+                words.append(LabeledWord(text, box))
+        return words
+
+
+def _in_order(rows: List[Element]) -> List[Element]:
+    found = [_READING_ORDER.search(row.get("custom", "")) for row in rows]
+    places = [int(match.group(1)) for match in found if match is not None]
+    if len(places) != len(rows):
+        return rows
+    return [row for _, row in sorted(zip(places, rows), key=lambda pair: pair[0])]
+
+
+def _references(group: Element) -> List[str]:
+    """The regions that a reading order names, groups in groups included."""
+    found = []
+    for child in sorted(group, key=lambda child: int(child.get("index", 0))):
+        if "regionRef" in child.attrib:
+            found.append(child.attrib["regionRef"])
+        found += _references(child)
+    return found
+
+
+def _text(element: Element) -> Optional[str]:
+    """The first of an element's own texts, or None where it has none."""
+    texts = sorted(element.findall("TextEquiv"), key=lambda text: int(text.get("index", 0)))
+    unicode = texts[0].find("Unicode") if texts else None
+    return None if unicode is None else unicode.text or ""
+
+
+def _points(element: Element, name: str) -> List[Point]:
+    child = element.find(name)
+    return [] if child is None else parse_points(child.get("points", ""))
+
+
+def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
+    """Write a PAGE XML file (2019-07-15) and a copy of the picture for each page.
+
+    Coordinates become whole pixels. A line is outlined by its polygon, or else by its box.
+
+    Args:
+        dataset: its pages are written.
+        folder: made where it is missing.
+    Returns:
+        What PAGE XML cannot hold and was left out: single line pictures, lines without a place.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    problems = [
+        Problem("a line picture is no page", sample.source, skipped="line")
+        for sample in dataset
+        if not isinstance(sample, PageSample)
+    ]
+    for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
+        picture = place_picture(page.image, folder, stem)
+        root, region = _page_element(page, picture.name)
+        names = _names(page.lines)
+        for index, line in enumerate(page.lines):
+            if line.line is None:
+                problems.append(
+                    Problem("line without a place", page.source, line.text, skipped="line")
+                )
+            else:
+                _line_element(region, index, names[index], line, line.line)
+        ElementTree(root).write(folder / f"{stem}.xml", encoding="UTF-8", xml_declaration=True)
+    return tuple(problems)
+
+
+def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
+    """The root, and the one text region, of a page."""
+    root = Element("PcGts", xmlns=NAMESPACE)
+    metadata = _add(root, "Metadata")
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    for name, text in (("Creator", "htrlib"), ("Created", now), ("LastChange", now)):
+        _add(metadata, name).text = text
+    for name, value in (("writer", page.writer), ("split", page.split)):
+        if value is not None:
+            _add(metadata, "MetadataItem", type="other", name=name, value=value)
+    element = _add(
+        root,
+        "Page",
+        imageFilename=picture,
+        imageWidth=str(page.size.width),
+        imageHeight=str(page.size.height),
+    )
+    paragraph = page.paragraph or Box(0, 0, page.size.width, page.size.height)
+    region = _add(element, "TextRegion", id="r1")
+    _add(region, "Coords", points=_corners(paragraph))
+    return root, region
+
+
+def _names(lines: Sequence[LabeledLine]) -> List[str]:
+    """The lines' own names, and others for those that have none."""
+    taken = {line.id for line in lines}
+    numbers = (f"l{number}" for number in itertools.count())
+    free = (name for name in numbers if name not in taken)
+    return [line.id or next(free) for line in lines]
+
+
+def _line_element(
+    region: Element, index: int, name: str, line: LabeledLine, place: TextLine
+) -> None:
+    tags = [_CUSTOM_SYNTAX.sub(" ", tag) for tag in line.tags]
+    custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{tag};}}" for tag in tags]
+    element = _add(region, "TextLine", id=name, custom=" ".join(custom))
+    outline = _corners(place.box) if place.polygon is None else _format(place.polygon.points)
+    _add(element, "Coords", points=outline)
+    if place.baseline is not None:
+        _add(element, "Baseline", points=_format(place.baseline))
+    for number, word in enumerate(line.words):
+        child = _add(element, "Word", id=f"{name}w{number}")
+        _add(child, "Coords", points=_corners(word.box))
+        _add(_add(child, "TextEquiv"), "Unicode").text = word.text
+    _add(_add(element, "TextEquiv"), "Unicode").text = line.text
+
+
+def _add(parent: Element, tag: str, **attributes: str) -> Element:
+    return SubElement(parent, tag, attributes)
+
+
+def _corners(box: Box) -> str:
+    left, top, right, bottom = box.as_tuple()
+    return _format(((left, top), (right, top), (right, bottom), (left, bottom)))
+
+
+def _format(points: Tuple[Point, ...]) -> str:
+    return " ".join(f"{round(x)},{round(y)}" for x, y in points)

@@ -1,0 +1,1 @@
+"""Pictures in: opened and checked, cut into regions and line strips."""

@@ -1,0 +1,219 @@
+"""Cut a text line out of a page: follow its baseline, straighten it, keep its ink.
+
+Training and recognition cut lines here and nowhere else, so that the network is asked about the
+same pictures that it learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from htrlib.document.geometry import LineStrip, Point, Polygon
+from htrlib.document.results import TextLine
+
+COLUMN_SPACING = 0.5  # of a line's height, between two columns of its strip
+MARGIN = 0.08  # of a line's height, above and below
+SIDE_MARGIN = 0.2  # of a line's height, left and right: boxes tend to cut first and last letters
+PAPER_WINDOW = 1.5  # of a line's height: the paper's brightness is taken over as many columns
+WIDEST = 1 << 17  # columns: a strip that would have more is thin as a thread, and holds no writing
+POLYGON_TOLERANCE = 0.06  # of a line's height: ink as far outside the polygon is kept
+
+
+@dataclass(frozen=True, eq=False)
+class LineExtent:
+    """How far a line reaches from its baseline.
+
+    Attributes:
+        columns: (N,) float64 x of each pixel column of the line's box, in page pixels.
+        base: (N,) float64 y of the baseline there.
+        ascent: pixels above the baseline, single spikes left aside.
+        descent: pixels below it.
+    """
+
+    columns: NDArray[np.float64]
+    base: NDArray[np.float64]
+    ascent: float
+    descent: float
+
+
+def line_extent(polygon: Polygon, baseline: Tuple[Point, ...]) -> LineExtent:
+    """The extent of a line with a polygon and a baseline."""
+    tops, bottoms = _outline(polygon)
+    columns = polygon.box.left + 0.5 + np.arange(len(tops))
+    base = _baseline_at(baseline, columns)
+    ascent = max(float(np.percentile(base - tops, 95)), 1.0)
+    descent = max(float(np.percentile(bottoms - base, 95)), 0.2 * ascent)
+    return LineExtent(columns, base, ascent, descent)
+
+
+def line_strip(line: TextLine, margin: float = MARGIN) -> LineStrip:
+    """Where a line lies, with a margin of that fraction of its height above and below.
+
+    With a baseline and a polygon, the strip follows the baseline at constant height.
+    """
+    box = line.box
+    if line.baseline is None or line.polygon is None:
+        side = SIDE_MARGIN * min(box.height, box.width)
+        return LineStrip.from_box(box.expanded(side, margin * box.height))
+    extent = line_extent(line.polygon, line.baseline)
+    height = extent.ascent + extent.descent
+    left, right = box.left - SIDE_MARGIN * height, box.right + SIDE_MARGIN * height
+    count = max(2, 1 + round((right - left) / (COLUMN_SPACING * height)))
+    base = _baseline_at(line.baseline, np.linspace(left, right, count))
+    extra = margin * height
+    return LineStrip(
+        left,
+        right,
+        tuple((base - extent.ascent - extra).tolist()),
+        tuple((base + extent.descent + extra).tolist()),
+    )
+
+
+def cut_line(
+    page: NDArray[np.uint8],
+    strip: LineStrip,
+    height: int,
+    polygon: Optional[Polygon] = None,
+) -> NDArray[np.uint8]:
+    """The ink of a strip of the page, straightened.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        strip: where the line lies, in page pixels.
+        height: of the result in pixels; its width keeps the strip's aspect ratio.
+        polygon: ink outside it belongs to other lines and is left out.
+    Returns:
+        (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
+    """
+    scale = height / strip.height
+    width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
+    region, offset, reduction = _region(page, strip, scale)
+    mesh = _mesh(strip, width, height, offset, reduction)
+    gray = np.asarray(
+        Image.fromarray(region).transform(
+            (width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR
+        )
+    )
+    ink = paper_to_zero(gray)
+    if polygon is not None:
+        mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
+        inside = mask.transform(
+            (width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR
+        )
+        ink = np.where(np.asarray(inside) > 127, ink, 0).astype(np.uint8)
+    return ink
+
+
+def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn grey into ink: subtract the paper's local brightness, stretch to the darkest ink.
+
+    Args:
+        gray: (H, W) uint8, 0 is black.
+    Returns:
+        (H, W) uint8, 0 is paper and 255 is the darkest ink.
+    """
+    height, width = gray.shape
+    step = 8
+    columns = gray[:, : width // step * step].reshape(height, -1, step)
+    bright = np.percentile(columns, 80, axis=(0, 2)) if columns.size else gray.max(keepdims=True)[0]
+    window = max(1, round(PAPER_WINDOW * height / step))
+    paper = ndimage.uniform_filter1d(
+        ndimage.percentile_filter(bright, 70, size=window, mode="nearest"), window, mode="nearest"
+    )
+    centers = (np.arange(len(paper)) + 0.5) * step
+    local = np.interp(np.arange(width) + 0.5, centers, paper).astype(np.float32)
+    darkness = np.maximum(local[np.newaxis] - gray, 0.0)
+    strongest = max(float(np.percentile(darkness, 98.5)), 24.0)  # 24: paper alone stays paper
+    return np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
+
+
+def _outline(
+    polygon: Polygon,
+) -> Tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Top and bottom of a polygon at each of its pixel columns."""
+    box = polygon.box
+    size = (max(1, int(np.ceil(box.width))), max(1, int(np.ceil(box.height))))
+    mask = Image.new("1", size)
+    points = [(x - box.left, y - box.top) for x, y in polygon.points]
+    ImageDraw.Draw(mask).polygon(points, fill=1, outline=1)
+    inside = np.asarray(mask)
+    filled = inside.any(axis=0)
+    tops = np.where(filled, inside.argmax(axis=0), np.nan)
+    bottoms = np.where(filled, inside.shape[0] - inside[::-1].argmax(axis=0), np.nan)
+    columns = np.arange(len(filled))
+    return (
+        box.top + np.interp(columns, columns[filled], tops[filled]),
+        box.top + np.interp(columns, columns[filled], bottoms[filled]),
+    )
+
+
+def _baseline_at(baseline: Tuple[Point, ...], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    xs, ys = zip(*sorted(baseline))
+    return np.interp(columns, xs, ys)
+
+
+def _region(
+    page: NDArray[np.uint8], strip: LineStrip, scale: float
+) -> Tuple[NDArray[np.uint8], Point, int]:
+    """The part of the page under a strip, shrunk first where plain sampling would alias."""
+    height, width = page.shape
+    box = strip.box()
+    left, top = max(0, int(box.left)), max(0, int(box.top))
+    right = min(width, max(left + 1, int(np.ceil(box.right))))
+    bottom = min(height, max(top + 1, int(np.ceil(box.bottom))))
+    left, top = min(left, right - 1), min(top, bottom - 1)
+    region = page[top:bottom, left:right]
+    reduction = max(1, int(1.0 / scale + 0.25))
+    if reduction > 1:
+        region = np.asarray(Image.fromarray(region).reduce(reduction))
+    # What lies beyond the page's edge is read as the edge's own pixels.
+    pad = 2 + max(0, -int(np.floor(box.top)), int(np.ceil(box.bottom)) - height)
+    pad += max(0, -int(np.floor(box.left)), int(np.ceil(box.right)) - width)
+    pad = -(-pad // reduction)
+    region = np.pad(region, pad, mode="edge")
+    return region, (left - pad * reduction, top - pad * reduction), reduction
+
+
+_Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
+
+
+def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: int) -> _Mesh:
+    """Pillow's mesh: target rectangles and the source quadrilaterals that fill them."""
+    count = len(strip.tops) - 1
+    targets = [round(width * i / count) for i in range(count + 1)]
+    length = strip.right - strip.left
+
+    def source(column: int, y: float) -> Point:
+        x = strip.left + length * targets[column] / width
+        return (x - offset[0]) / reduction, (y - offset[1]) / reduction
+
+    mesh: _Mesh = []
+    for i in range(count):
+        if targets[i] == targets[i + 1]:
+            continue
+        corners = (
+            source(i, strip.tops[i]),
+            source(i, strip.bottoms[i]),
+            source(i + 1, strip.bottoms[i + 1]),
+            source(i + 1, strip.tops[i + 1]),
+        )
+        quad = tuple(coordinate for corner in corners for coordinate in corner)
+        mesh.append(((targets[i], 0, targets[i + 1], height), quad))
+    return mesh
+
+
+def _mask(
+    polygon: Polygon, shape: Tuple[int, ...], offset: Point, reduction: int, tolerance: float
+) -> Image.Image:
+    mask = Image.new("L", (shape[1], shape[0]))
+    points = [((x - offset[0]) / reduction, (y - offset[1]) / reduction) for x, y in polygon.points]
+    draw = ImageDraw.Draw(mask)
+    draw.polygon(points, fill=255)
+    draw.line([*points, points[0]], fill=255, width=1 + 2 * round(tolerance / reduction))
+    return mask

@@ -1,0 +1,1 @@
+"""What finds lines: pixel labels, line cores, seams, outlines, reading order."""

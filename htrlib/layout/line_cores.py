@@ -1,0 +1,338 @@
+"""Group the pixels that a labeler calls the cores of lines into lines with outlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import measure
+
+from htrlib.document.geometry import Box, Point, Polygon
+from htrlib.document.results import TextLine
+from htrlib.layout.pixel_labels import Labels
+from htrlib.layout.seams import Seams
+
+CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
+DESCENT = 0.42  # of a line's ascent
+THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
+LEAST_CONFIDENCE = 0.72  # the best on validation: below it, print is half taken for writing
+TOO_THICK = 1.8  # times the usual thickness: two lines that run together
+WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
+SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
+LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
+LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
+TAIL_LENGTH = 6.0  # times a core's thickness: what is shorter can be a loop below a line
+TAIL_DISTANCE = 0.65  # of the usual distance between lines: and is one where it stands closer
+OUTLINE_STEP = 2.0  # of a core's thickness, between points of an outline
+
+Floats = NDArray[np.float64]
+ToPage = Callable[[float, float], Point]
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """A part of a line: columns with the core's upper and lower edge, in labels.
+
+    Attributes:
+        columns: (N,) int64, rising, gaps allowed.
+        upper: (N,) float64.
+        lower: (N,) float64, exclusive: the baseline.
+        confidence: mean probability.
+    """
+
+    columns: NDArray[np.int64]
+    upper: Floats
+    lower: Floats
+    confidence: float
+
+    @property
+    def left(self) -> int:
+        return int(self.columns[0])
+
+    @property
+    def right(self) -> int:
+        return int(self.columns[-1]) + 1
+
+    @property
+    def thickness(self) -> float:
+        return float(np.median(self.lower - self.upper))
+
+    def joined(self, other: Core) -> Core:
+        """Both as one; the other lies to the right."""
+        sizes = len(self.columns), len(other.columns)
+        return Core(
+            np.concatenate((self.columns, other.columns)),
+            np.concatenate((self.upper, other.upper)),
+            np.concatenate((self.lower, other.lower)),
+            float(np.average((self.confidence, other.confidence), weights=sizes)),
+        )
+
+
+def core_thickness(probabilities: NDArray[np.float32]) -> float:
+    """The usual thickness of cores in labels; 0 where there are none."""
+    mask = probabilities > THRESHOLDS[0]
+    columns = mask.any(axis=0)
+    if not columns.any():
+        return 0.0
+    starts = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1]
+    return float(np.median(mask.sum(axis=0)[columns] / starts.sum(axis=0)[columns]))
+
+
+def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
+    """Lines in reading order, in page pixels."""
+    probabilities = labels.probabilities[0]
+    usual = core_thickness(probabilities)
+    if usual == 0.0:
+        return ()
+    parts = _cores(probabilities, usual)
+    parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
+    if not parts:
+        return ()
+    slope = common_slope(parts)
+    rows = link(parts, usual, slope)
+    rows = [
+        row
+        for row in rows
+        if row.right - row.left >= 2 * SHORTEST * usual and row.confidence >= LEAST_CONFIDENCE
+    ]
+    rows = _without_tails(rows, usual, slope)
+    return outlined_lines(rows, slope, labels.ink, labels.to_page)
+
+
+def outlined_lines(
+    rows: Sequence[Core], slope: float, ink: NDArray[np.uint8], to_page: ToPage
+) -> Tuple[TextLine, ...]:
+    """Find how far each line reaches up and down.
+
+    Args:
+        rows: the lines' cores, in any order.
+        slope: common to all lines, pixels down for each pixel right.
+        ink: (H, W) uint8 in the cores' coordinates, 0 is paper.
+        to_page: from the cores' coordinates to page pixels.
+    Returns:
+        lines in reading order, in page pixels.
+    """
+    if not rows:
+        return ()
+    rows = _reading_order(rows, slope)
+    usual_thickness = float(np.median([row.thickness for row in rows]))
+    outlines = [_Outline.of(row, usual_thickness, slope, ink.shape[1]) for row in rows]
+    seams = Seams(
+        ink,
+        [(o.base - o.thickness, o.base) for o in outlines],
+        [(row.left, row.right) for row in rows],
+    )
+    return tuple(
+        _text_line(row, outline, seams.limits(index), to_page)
+        for index, (row, outline) in enumerate(zip(rows, outlines))
+    )
+
+
+def _cores(
+    probabilities: NDArray[np.float32], usual: float, thresholds: Sequence[float] = THRESHOLDS
+) -> List[Core]:
+    found: List[Core] = []
+    for part in measure.regionprops(measure.label(probabilities > thresholds[0])):
+        mask, (rows, columns) = part.image, part.slice
+        inside = mask.any(axis=0)
+        upper = mask.argmax(axis=0)[inside]
+        lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
+        if np.percentile(lower - upper, 80) > TOO_THICK * usual:
+            apart = _apart(mask, probabilities[part.slice], usual, thresholds)
+            if apart is not None:
+                found += [_shifted(core, columns.start, rows.start) for core in apart]
+                continue
+        found.append(
+            Core(
+                columns.start + np.flatnonzero(inside),
+                rows.start + upper.astype(np.float64),
+                rows.start + lower.astype(np.float64),
+                float(probabilities[part.slice][mask].mean()),
+            )
+        )
+    return found
+
+
+def _apart(
+    mask: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+    usual: float,
+    thresholds: Sequence[float],
+) -> Optional[List[Core]]:
+    """The cores that run together in a mask, or None where they cannot be told apart."""
+    tall = int(TOO_THICK * usual) + 1
+    bridges = ndimage.binary_opening(mask, np.ones((tall, 1)))
+    if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
+        return _cores(np.where(mask & ~bridges, probabilities, 0), usual, thresholds)
+    if len(thresholds) > 1:
+        return _cores(np.where(mask, probabilities, 0), usual, thresholds[1:])
+    return None
+
+
+def _shifted(core: Core, columns: int, rows: int) -> Core:
+    return Core(core.columns + columns, core.upper + rows, core.lower + rows, core.confidence)
+
+
+def common_slope(parts: Sequence[Core]) -> float:
+    """The common slope of the lines: the median of the parts', long ones counting for more."""
+    slopes, weights = [], []
+    for part in parts:
+        length = part.right - part.left
+        if length >= 6 * part.thickness:
+            slopes.append(float(np.polyfit(part.columns, (part.upper + part.lower) / 2, 1)[0]))
+            weights.append(length)
+    if not slopes:
+        return 0.0
+    order = np.argsort(slopes)
+    share = np.cumsum(np.array(weights)[order]) / sum(weights)
+    return float(np.array(slopes)[order][int(np.searchsorted(share, 0.5))])
+
+
+def _end_height(part: Core, right: bool, reach: float) -> float:
+    """The middle of a part near one of its ends."""
+    middle = (part.upper + part.lower) / 2
+    near = part.columns >= part.right - reach if right else part.columns < part.left + reach
+    return float(middle[near].mean())
+
+
+def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Join parts of one line.
+
+    Args:
+        parts: in any order; the result does not depend on it.
+        usual: thickness of a core.
+        slope: common to all lines, pixels down for each pixel right.
+    """
+    parts = sorted(parts, key=lambda part: (part.left, part.right, part.upper[0], part.lower[0]))
+    reach = 4 * usual
+    lefts, rights = (np.array([getattr(p, side) for p in parts]) for side in ("left", "right"))
+    starts = np.array([_end_height(part, False, reach) for part in parts])
+    ends = np.array([_end_height(part, True, reach) for part in parts])
+    gaps = lefts - rights[:, np.newaxis]
+    steps = np.abs(starts - ends[:, np.newaxis] - slope * (gaps + reach))
+    fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
+    # Where both overlap, one must still go on from the other, or two parts would follow each other.
+    fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
+    costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
+    return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]
+
+
+def chains(costs: Floats) -> List[List[int]]:
+    """Chain what follows each other: the best pairs first, each end once.
+
+    Args:
+        costs: (N, N) of letting the second follow the first, without cycles; infinite: it cannot.
+    Returns:
+        all N indices, each in one chain.
+    """
+    first, second = np.nonzero(np.isfinite(costs))
+    following: Dict[int, int] = {}
+    preceding: Dict[int, int] = {}
+    for at in np.lexsort((second, first, costs[first, second])):
+        i, j = int(first[at]), int(second[at])
+        if i not in following and j not in preceding:
+            following[i], preceding[j] = j, i
+    found = []
+    for start in range(len(costs)):
+        if start not in preceding:
+            chain = [start]
+            while chain[-1] in following:
+                chain.append(following[chain[-1]])
+            found.append(chain)
+    return found
+
+
+def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
+    """Leave out short rows between lines: descenders and flourishes that look like text."""
+    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
+
+    def distances(index: int) -> List[float]:
+        row = rows[index]
+        return [
+            abs(heights[index] - heights[i])
+            for i, other in enumerate(rows)
+            if i != index
+            and not short[i]
+            and min(row.right, other.right) > max(row.left, other.left)
+        ]
+
+    nearest = [min(distances(i), default=np.inf) for i in range(len(rows))]
+    usual_distance = np.median([d for d, s in zip(nearest, short) if not s and d < np.inf] or [0.0])
+    return [
+        row
+        for row, distance, is_short in zip(rows, nearest, short)
+        if not (is_short and distance < TAIL_DISTANCE * usual_distance)
+    ]
+
+
+def _reading_order(rows: Sequence[Core], slope: float) -> List[Core]:
+    """Top to bottom along the common slope; what stands at one height, left to right."""
+    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    order = sorted(range(len(rows)), key=heights.__getitem__)
+    ordered: List[Core] = []
+    level: List[int] = []
+    for index in order:
+        if level and heights[index] - heights[level[0]] > 0.8 * rows[level[0]].thickness:
+            ordered += [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
+            level = []
+        level.append(index)
+    return ordered + [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Outline:
+    """A line's baseline over all columns of the labels, and the thickness of its core."""
+
+    base: Floats
+    thickness: float
+
+    @classmethod
+    def of(cls, row: Core, usual: float, slope: float, width: int) -> _Outline:
+        # A short row's own thickness and slope are noise; they lean on the page's.
+        length = (row.right - row.left) / usual
+        trust = min(1.0, length / 12)
+        thickness = trust * float(np.clip(row.thickness, 0.6 * usual, 1.7 * usual))
+        thickness += (1 - trust) * usual
+        knots = max(2, round(length / 6))
+        edges = np.linspace(row.left, row.right, knots + 1)
+        bins = np.clip(np.searchsorted(edges, row.columns, "right") - 1, 0, knots - 1)
+        known = [k for k in range(knots) if (bins == k).any()]
+        xs = np.array([row.columns[bins == k].mean() for k in known])
+        ys = np.array([np.median(row.lower[bins == k]) for k in known])
+        all_columns = np.arange(width)
+        base = np.interp(all_columns, xs, ys)
+        base += slope * np.minimum(all_columns - xs[0], 0)
+        base += slope * np.maximum(all_columns - xs[-1], 0)
+        return cls(base, thickness)
+
+
+def _text_line(
+    row: Core, outline: _Outline, limits: Tuple[Floats, Floats], to_page: ToPage
+) -> TextLine:
+    ascent = outline.thickness / CORE
+    ceiling, floor = limits
+    left = max(0.0, row.left - 0.2 * ascent)
+    right = min(float(len(outline.base)), row.right + 0.2 * ascent)
+    count = max(2, 1 + round((right - left) / (OUTLINE_STEP * outline.thickness)))
+    xs = np.linspace(left, right, count)
+    columns = np.clip(xs, 0, len(outline.base) - 1)
+    at = np.arange(len(outline.base))
+    base = np.interp(columns, at, outline.base)
+    # A seam is followed exactly between the points: a loop that crosses the middle is thin.
+    dense = np.clip(np.arange(np.floor(left), np.ceil(right)), 0, len(outline.base) - 1).astype(int)
+    tops = np.maximum(outline.base[dense] - ascent, ceiling[dense])
+    bottoms = np.minimum(outline.base[dense] + DESCENT * ascent, floor[dense])
+    tops = np.minimum(tops, outline.base[dense] - 0.5 * outline.thickness)
+    bottoms = np.maximum(bottoms, outline.base[dense] + 0.5)
+    picked = slice(None, None, 2)
+    page_x = np.clip(dense + 0.5, left, right)
+    upper = [to_page(x, y) for x, y in zip(page_x[picked], tops[picked])]
+    lower = [to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
+    polygon = Polygon((*upper, *reversed(lower)))
+    baseline = tuple(to_page(x, y) for x, y in zip(xs, base))
+    return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence)

@@ -1,0 +1,87 @@
+"""Ask a page labeler about a region of a page; paragraphs and lines both do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.bundle import Bundle
+from htrlib.document.geometry import Box, Point
+from htrlib.engines.mxnet.runner import run
+from htrlib.images.regions import Region, cut_region, page_ink
+
+SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
+LARGEST_SCALE = 2.0  # small scans are enlarged no further
+
+BundleLike = Union[str, Bundle, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a labeler says of a region.
+
+    Attributes:
+        probabilities: (L, h, w) float32, one channel a label, at half the region's resolution.
+        ink: (h, w) uint8 at the same resolution, 0 is paper.
+        region: the region and its place on the page.
+    """
+
+    probabilities: NDArray[np.float32]
+    ink: NDArray[np.uint8]
+    region: Region
+
+    @property
+    def stride(self) -> float:
+        """Page pixels for each label."""
+        return 2.0 / self.region.scale
+
+    def to_page(self, x: float, y: float) -> Point:
+        """The page coordinates of a point among the labels."""
+        return self.region.to_page(2.0 * x, 2.0 * y)
+
+
+def scale_for(box: Box, area: float) -> float:
+    """The scale that gives a box at most that many pixels, within `LARGEST_SCALE`.
+
+    The shorter side counts as `SIDE_MULTIPLE` pixels at least, to which it is padded: a picture as
+    thin as a thread would become a thousand times as large.
+    """
+    thread = area / (SIDE_MULTIPLE * max(box.width, box.height))
+    return min(math.sqrt(area / box.area), thread, LARGEST_SCALE)
+
+
+def network_input(ink: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(1, 1, H, W) ink between 0 and 1, padded with paper on the right and below."""
+    height, width = ink.shape
+    padded = np.pad(ink, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE)))
+    return (padded / np.float32(255.0))[np.newaxis, np.newaxis]
+
+
+def label_region(
+    page: NDArray[np.uint8],
+    box: Box,
+    scale: float,
+    bundle: Bundle,
+    network: str,
+    device: Optional[str],
+) -> Labels:
+    """Label the part of a page in a box, at a scale.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        network: the labeler's name in the bundle.
+    """
+    region = cut_region(page, box, scale)
+    ink = page_ink(region.gray)
+    height, width = ink.shape
+    logits = run(bundle.network(network, device), network_input(ink))
+    rows, columns = -(-height // 2), -(-width // 2)
+    probabilities = 1.0 / (1.0 + np.exp(-logits[0, :, :rows, :columns]))
+    even = np.pad(ink, ((0, height % 2), (0, width % 2)))
+    rows_of_two = np.maximum(even[::2], even[1::2])
+    halved = np.maximum(rows_of_two[:, ::2], rows_of_two[:, 1::2])
+    return Labels(probabilities, halved, region)

@@ -1,0 +1,222 @@
+"""Lines out of words: a detector finds the words of a region, which are then linked to lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from htrlib.bundle import Bundle
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.engines.mxnet.runner import run_all
+from htrlib.engines.mxnet.ssd import SsdConfig, anchor_boxes, decode_boxes
+from htrlib.images.regions import Region, cut_region, page_ink
+from htrlib.layout.line_cores import CORE, Core, chains, outlined_lines
+from htrlib.layout.pixel_labels import network_input, scale_for
+
+NETWORK = "line-segmentation-ssd"
+REGION_AREA = 600_000.0  # pixels of the region that the network sees at first
+BEST_HEIGHT = 24.0  # pixels: of a word, where the network is most at home
+FINE_HEIGHT = (15.0, 42.0)  # pixels: words outside call for a second look at another scale
+CONFIDENT = 0.25  # probability from which a box is a word
+SAME_WORD = 0.4  # intersection over union of two boxes of one word
+INSIDE = 0.7  # share of a box's area inside a better one: it is a part of that word
+BUSY = 0.5  # of the most strokes that a row of a word crosses: rows of its core cross as many
+LOW = 0.5  # of the median height: lower boxes are dashes and dots, which have no core
+SAME_HEIGHT = 0.45  # share of the lower of two words' heights that they have in common in a line
+LONGEST_GAP = 3.0  # of a word's height, between words of one line
+NEIGHBORS = 5  # words of a row, of which each foot is checked
+INKED = 90  # of 255: darker is a stroke
+
+Boxes = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedWords:
+    """The words of a region.
+
+    Attributes:
+        boxes: (N, 4) float32 left, top, right, bottom in pixels of the picture, best first.
+        scores: (N,) float32 probabilities.
+        ink: (H, W) uint8, 0 is paper: the picture.
+        region: the region and its place on the page.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    ink: NDArray[np.uint8]
+    region: Region
+
+    @property
+    def height(self) -> float:
+        """The median height of a word in pixels of the picture; 0 where there is none."""
+        return float(np.median(self.boxes[:, 3] - self.boxes[:, 1])) if len(self.boxes) else 0.0
+
+
+def lines_from_words(
+    page: NDArray[np.uint8], region: Box, bundle: Bundle, device: Optional[str]
+) -> Tuple[TextLine, ...]:
+    """The lines of a region of a page, in reading order.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        region: where the handwriting is.
+        device: as for `segment_lines`.
+    Returns:
+        lines with box, polygon and baseline in page pixels.
+    """
+    scale = scale_for(region, REGION_AREA)
+    words = detect_words(page, region, scale, bundle, device)
+    if not FINE_HEIGHT[0] <= words.height <= FINE_HEIGHT[1]:
+        # Where nothing was found, the writing may have been too large.
+        better = scale * BEST_HEIGHT / words.height if words.height else scale / 3
+        better = min(better, scale_for(region, 4 * REGION_AREA))
+        words = detect_words(page, region, better, bundle, device)
+    return group_words(words)
+
+
+def detect_words(
+    page: NDArray[np.uint8], box: Box, scale: float, bundle: Bundle, device: Optional[str]
+) -> DetectedWords:
+    """Find the words in a box of a page, seen at a scale."""
+    region = cut_region(page, box, scale)
+    ink = page_ink(region.gray)
+    pixels = network_input(ink)
+    logits, offsets = run_all(bundle.network(NETWORK, device), pixels)
+    config = SsdConfig.from_dict(bundle.network_config(NETWORK))
+    scores = expit(logits[0, :, 1] - logits[0, :, 0])  # softmax of two classes
+    likely = np.flatnonzero(scores >= CONFIDENT)
+    boxes = decode_boxes(offsets[0, likely], anchor_boxes(config, *pixels.shape[2:])[likely])
+    boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))
+    whole = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= 2
+    boxes, scores = boxes[whole], scores[likely][whole]
+    kept = suppress(boxes, scores)
+    return DetectedWords(boxes[kept], scores[kept], ink, region)
+
+
+def suppress(boxes: Boxes, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Non-maximum suppression: the best box of each word.
+
+    Boxes that lie mostly inside a better one go too; a part of a word is no word.
+
+    Args:
+        boxes: (N, 4) left, top, right, bottom.
+        scores: (N,) higher is better.
+    Returns:
+        indices of the boxes that stay, best first; their order is the same whatever the input's.
+    """
+    left, top, right, bottom = boxes.T
+    areas = (right - left) * (bottom - top)
+    waiting = np.lexsort((bottom, right, top, left, -scores))
+    kept: List[int] = []
+    while len(waiting):
+        best, others = waiting[0], waiting[1:]
+        kept.append(int(best))
+        width = np.minimum(right[others], right[best]) - np.maximum(left[others], left[best])
+        height = np.minimum(bottom[others], bottom[best]) - np.maximum(top[others], top[best])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        same = shared > SAME_WORD * (areas[others] + areas[best] - shared)
+        waiting = others[~same & (shared <= INSIDE * areas[others])]
+    return np.array(kept, dtype=np.int64)
+
+
+def group_words(words: DetectedWords) -> Tuple[TextLine, ...]:
+    """Link words to lines, in reading order; the order of the words does not matter."""
+    if len(words.boxes) == 0:
+        return ()
+    order = np.lexsort((words.scores, *words.boxes.T[::-1]))
+    boxes, scores = words.boxes[order].astype(np.float64), words.scores[order]
+    # Words alone are too short to show their slope; chains of them do.
+    level = [_foot(words.ink, box, 0.0) for box in boxes]
+    slope = _slope(boxes, np.array(level), _rows(boxes, 0.0))
+    feet = np.array([_foot(words.ink, box, slope) for box in boxes])
+    heights = boxes[:, 3] - boxes[:, 1]
+    low = heights < LOW * np.median(heights)
+    cores = []
+    for row in _rows(boxes, slope):
+        if low[row].all():
+            continue  # a dash or a speck
+        middles = boxes[row, 0::2].mean(axis=1)
+        level_feet = _steadied(feet[row] - slope * middles, low[row], heights[row])
+        parts = zip(boxes[row], level_feet + slope * middles, scores[row])
+        cores.append(reduce(Core.joined, (_core(*part, slope) for part in parts)))
+    return outlined_lines(cores, slope, words.ink, words.region.to_page)
+
+
+def _rows(boxes: Floats, slope: float) -> List[List[int]]:
+    """Chains of words that follow each other at one height."""
+    left, top, right, bottom = boxes.T
+    rise = slope * (left + right) / 2
+    top, bottom = top - rise, bottom - rise
+    heights = bottom - top
+    usual = np.median(heights)
+    gaps = left - right[:, np.newaxis]
+    shared = np.minimum(bottom, bottom[:, np.newaxis]) - np.maximum(top, top[:, np.newaxis])
+    share = shared / np.minimum(heights, heights[:, np.newaxis])
+    fits = (share >= SAME_HEIGHT) & (-0.5 * usual <= gaps) & (gaps <= LONGEST_GAP * usual)
+    # Where both overlap, one must still go on from the other, or two words would follow each other.
+    fits &= (left > left[:, np.newaxis]) & (right > right[:, np.newaxis])
+    return chains(np.where(fits, np.maximum(gaps, 0) + 2 * usual * (1 - share), np.inf))
+
+
+def _slope(boxes: Floats, feet: Floats, rows: List[List[int]]) -> float:
+    """The median slope between two words of a row, distant ones counting for more.
+
+    After P. K. Sen, 1968, "Estimates of the Regression Coefficient Based on Kendall's Tau".
+    """
+    usual = np.median(boxes[:, 3] - boxes[:, 1])
+    runs, rises = [np.zeros(0)], [np.zeros(0)]
+    for row in rows:
+        first, second = np.triu_indices(len(row), 1)
+        middles, heights = boxes[row, 0::2].mean(axis=1), feet[row]
+        runs.append(middles[second] - middles[first])
+        rises.append(heights[second] - heights[first])
+    run, rise = np.concatenate(runs), np.concatenate(rises)
+    long = run >= 3 * usual
+    if not long.any():
+        return 0.0
+    slopes, weights = rise[long] / run[long], run[long]
+    order = np.argsort(slopes)
+    share = np.cumsum(weights[order]) / weights.sum()
+    return float(slopes[order][np.searchsorted(share, 0.5)])
+
+
+def _steadied(feet: Floats, low: NDArray[np.bool_], heights: Floats) -> Floats:
+    """Feet of a row, none far from its neighbors': a descender may pass for the foot of a word."""
+    known = np.flatnonzero(~low)
+    steady = np.empty_like(feet)
+    for at, foot in enumerate(feet):
+        near = known[np.argsort(np.abs(known - at), kind="stable")[:NEIGHBORS]]
+        usual = np.sort(feet[near])[(len(near) - 1) // 2]  # of two, the upper one
+        slack = 0.0 if low[at] else 0.1 * heights[at]
+        steady[at] = np.clip(foot, usual - slack, usual + slack)
+    return steady
+
+
+def _core(box: Floats, foot: float, score: float, slope: float) -> Core:
+    left, top, right, _ = box
+    columns = np.arange(int(left), max(int(np.ceil(right)), int(left) + 1))
+    lower = foot + slope * (columns - (left + right) / 2)
+    top += abs(slope) * (right - left) / 2  # a sloped word is lower than its box
+    return Core(columns, lower - CORE * max(foot - top, 1.0), lower, float(score))
+
+
+def _foot(ink: NDArray[np.uint8], box: Floats, slope: float) -> float:
+    """The height of a word's baseline at its middle: below it, rows cross few strokes."""
+    left, top, right, bottom = box
+    columns = np.arange(int(left), min(max(int(np.ceil(right)), int(left) + 1), ink.shape[1]))
+    excess = min(abs(slope) * (right - left) / 2, 0.3 * (bottom - top))
+    rows = np.arange(int(top + excess), max(int(np.ceil(bottom - excess)), int(top + excess) + 1))
+    rise = slope * (columns - (left + right) / 2)
+    at = np.clip(np.rint(rows[:, np.newaxis] + rise).astype(np.int64), 0, len(ink) - 1)
+    inked = ink[at, columns] > INKED
+    strokes = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1) + inked[:, 0]
+    smooth = np.convolve(np.pad(strokes, 1), np.ones(3) / 3, mode="valid")
+    busy = np.flatnonzero(smooth >= BUSY * smooth.max())
+    return float(rows[busy[-1]] + 1)

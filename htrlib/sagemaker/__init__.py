@@ -1,0 +1,1 @@
+"""All that knows the folders and files of a SageMaker container."""

@@ -1,0 +1,328 @@
+"""The container's `train`: what SageMaker's files say, made into one training.
+
+`python -m htrlib.sagemaker.training_job [--root DIRECTORY]`. Below the root, `/opt/ml`::
+
+    input/config/hyperparameters.json    texts by name: task, format, init, options of TrainerConfig
+    input/config/inputdataconfig.json    the channels
+    input/config/resourceconfig.json     the hosts
+    input/data/CHANNEL/                  train, validation, images, init
+    checkpoints/                         a training that lies there goes on
+    model/                               the bundle that comes of it
+    output/failure                       why nothing came of it
+
+Files that are missing say nothing, so that the same works at home with a folder of data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
+
+from htrlib.archives import unpack
+from htrlib.bundle import CHECKSUMS, check_replaceable, load_bundle
+from htrlib.data.finding import find
+from htrlib.errors import ConfigError, HtrError
+
+if TYPE_CHECKING:
+    from htrlib.training.request import TrainingJob
+    from htrlib.training.trainer import Trainer
+
+ROOT = Path("/opt/ml")
+CHANNELS = ("train", "validation", "images", "init")
+OTHER_NAMES = {"training": "train"}  # SageMaker's own tools call it so where none is given
+ARCHIVE = "model.tar.gz"  # what a training job leaves, and another one may begin with
+WHOLE = ("line-recognition", "line-segmentation", "paragraph")  # what reading a page takes
+OPTION = "option."  # before the name of an option of the data's format
+OF_OTHERS = ("sagemaker_", "_")  # how hyperparameters begin that SageMaker's tools add
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_JOB_NAME = "TRAINING_JOB_NAME"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where SageMaker puts things, and looks for them."""
+
+    root: Path = ROOT
+
+    @property
+    def config(self) -> Path:
+        return self.root / "input" / "config"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "input" / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    @property
+    def failure(self) -> Path:
+        return self.root / "output" / "failure"
+
+
+class _StoppedError(BaseException):
+    """SIGTERM or Ctrl-C came when no step was under way; not to be caught as an error."""
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Train, and return the exit status: 0, or 1 with the reason in `output/failure`."""
+    parser = argparse.ArgumentParser(prog="train", description="Train as SageMaker's files say.")
+    parser.add_argument("--root", type=Path, default=ROOT, help="in place of %(default)s")
+    folders = Folders(parser.parse_args(arguments).root)
+    before = {number: signal.signal(number, _stop) for number in SIGNALS}
+    try:
+        folders.failure.unlink(missing_ok=True)  # an earlier training's
+        run(folders)
+        return 0
+    except (_StoppedError, KeyboardInterrupt):
+        _say("stopped when no step was under way; the same goes on from the last checkpoint")
+        return 0
+    except (HtrError, OSError) as error:
+        _fail(folders, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        _fail(folders, f"an error of htrlib itself, {type(error).__name__}: {error}; see the log")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 1
+
+
+def run(folders: Folders) -> None:
+    """Train as the files say, and leave a bundle.
+
+    SIGTERM ends it after the step under way; the best that there is becomes the bundle, and the
+    training goes on where the checkpoints are there again.
+
+    Raises:
+        ConfigError: a hyperparameter or a channel cannot work.
+        DatasetError: there is nothing to learn from.
+        BundleError: the bundle to start from is damaged, or lacks a network.
+        TrainingError: as for `Trainer.fit`.
+    """
+    with tempfile.TemporaryDirectory(prefix="htrlib-") as scratch:
+        job = read_job(folders, Path(scratch))
+        check_replaceable(folders.model)
+        _check_whole(job)
+        # Here, since it takes seconds, and a mistake is told before.
+        from htrlib.training import distributed
+        from htrlib.training.request import prepare
+
+        trainer, train, validation = prepare(job, pictures=Path(scratch))
+        with distributed.joined(folders.config / distributed.RESOURCES.name) as machines:
+            result = trainer.fit(train, validation)
+            if machines.rank == 0:
+                _leave_bundle(trainer, folders.model, Path(scratch), result.reason)
+
+
+def read_job(folders: Folders, scratch: Path) -> TrainingJob:
+    """The training that the files speak of.
+
+    Args:
+        scratch: where an archived bundle is unpacked.
+    Raises:
+        ConfigError: a hyperparameter, a channel or a file cannot work.
+        BundleError: the channel `init` holds no bundle.
+    """
+    from htrlib.training.request import DEFAULT_INIT, TrainingJob
+
+    values = _hyperparameters(folders.config / "hyperparameters.json")
+    channels = _channels(folders)
+    if "train" not in channels:
+        raise ConfigError(
+            f"the channel train, with the data to learn from, is missing; there are "
+            f"{', '.join(sorted(channels)) or 'none'} in {folders.data}"
+        )
+    format = values.pop("format", None)
+    train = find(channels["train"], format)
+    validation = find(channels["validation"], format) if "validation" in channels else ()
+    init = values.pop("init", DEFAULT_INIT)
+    options = {
+        name[len(OPTION) :]: values.pop(name) for name in list(values) if name.startswith(OPTION)
+    }
+    return TrainingJob(
+        task=values.pop("task", "line-recognition"),
+        train=train,
+        directory=folders.checkpoints,
+        validation=validation,
+        init=str(_bundle(channels["init"], scratch)) if "init" in channels else init,
+        share=_fraction(values.pop("share", "0.9")),
+        by=values.pop("by", "page"),
+        images=_images(channels, train),
+        split=values.pop("split", None),
+        validation_images=_images(channels, validation),
+        validation_split=values.pop("validation_split", None),
+        options=options,
+        device=values.pop("device", None),
+        settings=values,
+    )
+
+
+def _hyperparameters(path: Path) -> Dict[str, str]:
+    """Those meant for us; SageMaker's Python library writes texts as JSON, with quotation marks."""
+    values: Dict[str, str] = {}
+    for name, value in _read(path).items():
+        if not isinstance(value, str):
+            raise ConfigError(f"{path}: the hyperparameter {name} is a text, found {value!r}")
+        if name.startswith(OF_OTHERS):
+            continue
+        if value.startswith('"'):
+            with contextlib.suppress(ValueError):
+                value = str(json.loads(value))
+        values[name if name.startswith(OPTION) else name.replace("-", "_")] = value
+    return values
+
+
+def _channels(folders: Folders) -> Dict[str, Path]:
+    """The folder of each channel."""
+    described = _read(folders.config / "inputdataconfig.json")
+    for name, channel in described.items():
+        _check_channel(name, channel)
+    there = {path.name for path in folders.data.glob("*") if path.is_dir()}
+    channels = {}
+    for name in sorted({*described, *there}):
+        known = OTHER_NAMES.get(name, name)
+        if known not in CHANNELS:
+            raise ConfigError(
+                f"no channel {name!r} is known; there are {', '.join(CHANNELS)}: rename it"
+            )
+        if name not in there:
+            raise ConfigError(f"the channel {name} has no folder {folders.data / name}")
+        channels[known] = folders.data / name
+    return channels
+
+
+def _check_channel(name: str, channel: Any) -> None:
+    mode = channel.get("TrainingInputMode", "File") if isinstance(channel, dict) else None
+    if mode not in ("File", "FastFile"):
+        raise ConfigError(f"the channel {name} has the input mode {mode}; File or FastFile works")
+    if channel.get("S3DistributionType", "FullyReplicated") != "FullyReplicated":
+        raise ConfigError(
+            f"the channel {name} is {channel['S3DistributionType']}; each host needs all of the "
+            "data: FullyReplicated"
+        )
+
+
+def _images(channels: Mapping[str, Path], sources: Sequence[Any]) -> Optional[str]:
+    """The folder of the pictures: their channel, or for manifests, which name S3, their own."""
+    if "images" in channels:
+        return str(channels["images"])
+    manifests = [path for format, path in sources if format == "ground_truth"]
+    return str(Path(manifests[0]).parent) if manifests else None
+
+
+def _bundle(folder: Path, scratch: Path) -> Path:
+    """The bundle in a channel: at its top, or in the archive that a training job has left."""
+    archive = folder / ARCHIVE
+    if (folder / CHECKSUMS).is_file() or not archive.is_file():
+        return folder
+    unpacked = unpack(archive, scratch / "init")
+    found = next(unpacked.rglob(CHECKSUMS), None)  # it may lie in a folder of its own in there
+    return unpacked if found is None else found.parent
+
+
+def _check_whole(job: TrainingJob) -> None:
+    """Whether the result will read pages.
+
+    Raises:
+        ConfigError: it would lack a network.
+    """
+    from htrlib.training.request import FROM_SCRATCH
+
+    if job.init == FROM_SCRATCH:
+        raise ConfigError(
+            "from init=none comes a network alone, which serves nobody; start from a bundle, with "
+            "charset=data if it should write other characters only"
+        )
+    bundle = load_bundle(job.init)
+    missing = set(WHOLE) - {job.task, *bundle.config["networks"]}
+    if missing:
+        raise ConfigError(
+            f"the bundle to start from, {bundle.label}, lacks {', '.join(sorted(missing))}: what "
+            "comes of it would not read pages; start from a whole one"
+        )
+
+
+def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> None:
+    """Write the bundle; in haste where SIGTERM came, since SIGKILL follows two minutes later."""
+    name = os.environ.get(_JOB_NAME, "model")
+    fresh = scratch / "bundle"
+    try:
+        trainer.save(fresh, name=name, refit=reason != "interrupted")
+    except _StoppedError:
+        reason = "interrupted"
+        trainer.save(fresh, name=name, refit=False)
+    for number in SIGNALS:  # what is left takes a moment
+        signal.signal(number, signal.SIG_IGN)
+    model.mkdir(parents=True, exist_ok=True)
+    for old in model.iterdir():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)  # a model's code
+        else:
+            old.unlink()
+    # One by one, since SageMaker's folder may be a mount and cannot be renamed; the checksums last,
+    # so that what is there is whole or no bundle.
+    for path in sorted(fresh.iterdir(), key=lambda path: path.name == CHECKSUMS):
+        shutil.copyfile(path, model / path.name)
+    _say(f"{model}: {name}, ended by {reason}")
+
+
+def _read(path: Path) -> Dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ConfigError(f"{path} is no JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path} holds no JSON object")
+    return value
+
+
+def _fraction(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"share is a number between 0 and 1, found {text!r}") from None
+
+
+def _stop(number: int, frame: object) -> None:
+    raise _StoppedError
+
+
+def _fail(folders: Folders, reason: str) -> None:
+    """Leave the reason where SageMaker looks for it; the first 1,024 characters are shown."""
+    sys.stderr.write(f"train: {reason}\n")  # which escapes what is no text
+    with contextlib.suppress(OSError):  # standard error has it too
+        folders.failure.parent.mkdir(parents=True, exist_ok=True)
+        folders.failure.write_text(reason, encoding="utf-8", errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run_and_exit() -> None:
+    """The program: `main`, and the end of the process."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # at a usual exit, MXNet would wait for machines that an error keeps away
+
+
+if __name__ == "__main__":
+    run_and_exit()

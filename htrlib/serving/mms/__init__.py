@@ -1,0 +1,1 @@
+"""Everything that exists because of Multi Model Server."""

@@ -1,0 +1,191 @@
+"""How Multi Model Server is started: Java, its arguments, its files and where it listens.
+
+Nothing of the toolkit's own start is used: it wants root, writes to /etc and installs what a model
+asks for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Dict, List, Mapping, Tuple
+
+from htrlib.errors import ConfigError
+from htrlib.serving.config import MEGABYTE, ServingConfig
+
+_SURPLUS = MEGABYTE  # of the model server's limits over ours: ours are always met first
+
+# Ends Java if this process dies without a word. Set by the child itself: code between fork and exec
+# is not safe in a process that has threads.
+_LAUNCH = (
+    "import ctypes, os, signal, sys\n"
+    "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])\n"
+)
+
+_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="error">
+  <Appenders>
+    <Console name="own" target="SYSTEM_ERR"><PatternLayout pattern="model server: %m%n"/></Console>
+    <Console name="workers" target="SYSTEM_ERR"><PatternLayout pattern="%m%n"/>
+      <RegexFilter regex="(attach|terminate)IOStreams.*" onMatch="DENY" onMismatch="NEUTRAL"/>
+    </Console>
+  </Appenders>
+  <Loggers>
+    <Logger name="com.amazonaws.ml.mms.wlm.WorkerLifeCycle" level="warn" additivity="false">
+      <AppenderRef ref="workers"/>
+    </Logger>
+    <Root level="error"><AppenderRef ref="own"/></Root>
+  </Loggers>
+</Configuration>
+"""
+
+# Where systems keep native libraries for Java, and the one that Unix sockets need. Unless it is
+# there, Java unpacks it into the temporary directory.
+_LIBRARIES = Path("/usr/lib/jni")
+_EPOLL = f"libnetty_transport_native_epoll_{platform.machine().replace('aarch64', 'aarch_64')}.so"
+
+_LONGEST_SOCKET = 100  # bytes of its path
+
+# Variables that the model server or Java would heed before its configuration
+_NOT_PASSED_ON = ("MMS_", "MODEL_SERVER_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TEMP")
+
+
+def choose_sockets(directory: Path) -> Tuple[Path, Path]:
+    """Where the model server listens for requests and for management: Unix sockets, which nobody
+    reaches but who may enter the directory.
+
+    Raises:
+        ConfigError: there cannot be sockets in the directory.
+    """
+    paths = directory / "inference", directory / "management"
+    if len(os.fsencode(paths[1])) > _LONGEST_SOCKET:
+        raise ConfigError(
+            f"{directory} is too long a path for Unix sockets; set TMPDIR to a shorter one"
+        )
+    library = _LIBRARIES / _EPOLL
+    if os.statvfs(directory).f_flag & os.ST_NOEXEC and not library.is_file():
+        raise ConfigError(
+            f"{directory} is mounted noexec, so Java cannot load its library for Unix sockets from "
+            f"there; mount it exec, set TMPDIR, or unpack {_EPOLL} of the model server's jar to "
+            f"{library}"
+        )
+    return paths
+
+
+def find_java(environment: Mapping[str, str]) -> str:
+    """The `java` of JAVA_HOME or of the path.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    home = environment.get("JAVA_HOME")
+    found = shutil.which(str(Path(home, "bin", "java"))) if home else None
+    found = found or shutil.which("java", path=environment.get("PATH"))
+    if found is None:
+        raise ConfigError(
+            "serving needs Java, and there is no `java` on the path nor in JAVA_HOME; install it, "
+            "on Debian with: apt-get install default-jre-headless"
+        )
+    return found
+
+
+def model_server_home() -> Path:
+    """The directory that holds the package of Multi Model Server.
+
+    Raises:
+        ConfigError: it is not installed, or sagemaker-inference is not.
+    """
+    for name in ("mms", "sagemaker_inference"):
+        if importlib.util.find_spec(name) is None:
+            raise ConfigError(
+                f"serving needs the package {name}; install what it needs: pip install "
+                "'htrlib[serve]'"
+            )
+    spec = importlib.util.find_spec("mms")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]).parent
+
+
+def command(config: ServingConfig, directory: Path) -> List[str]:
+    """What starts the model server."""
+    home = model_server_home()
+    # A request is held a few times on its way: as it comes, whole, and as the worker gets it.
+    slots = config.workers * config.batch_size + 1
+    heap = 96 + 4 * slots * config.max_request_bytes // MEGABYTE
+    return [
+        *(sys.executable, "-I", "-c", _LAUNCH),
+        find_java(os.environ),
+        f"-Xmx{heap}m",
+        *("-Xms16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+        *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
+        "-XX:+ExitOnOutOfMemoryError",  # what is left of it after that cannot be trusted
+        "-Dio.netty.allocator.type=unpooled",
+        "-Dio.netty.noPreferDirect=true",
+        f"-Djava.io.tmpdir={directory}",
+        f"-Djava.library.path={_LIBRARIES}",
+        f"-Dmodel_server_home={home}",
+        f"-Dlog4j.configurationFile=file://{directory / 'log4j2.xml'}",
+        *("-cp", str(home / "mms" / "frontend" / "*")),
+        "com.amazonaws.ml.mms.ModelServer",
+        *("--python", sys.executable),
+        *("-f", str(directory / "config.properties")),
+    ]
+
+
+def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
+    """The variables that it and its workers see."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_NOT_PASSED_ON[0]) and name not in _NOT_PASSED_ON
+    }
+    variables["OMP_NUM_THREADS"] = str(config.threads)
+    variables["LOG_LOCATION"] = variables["METRICS_LOCATION"] = str(directory)
+    variables["TMPDIR"] = str(directory)
+    variables["PYTHONDONTWRITEBYTECODE"] = "1"
+    variables.setdefault("MALLOC_ARENA_MAX", "1")  # each more keeps some 20 MB a worker
+    package = Path(__file__).resolve().parents[3]
+    if package.name not in ("site-packages", "dist-packages"):
+        there = variables.get("PYTHONPATH")
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(package), there)))
+    return variables
+
+
+def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[Path, Path]) -> None:
+    """Write the files that it reads."""
+    settings = {
+        "inference_address": f"unix:{sockets[0]}",
+        "management_address": f"unix:{sockets[1]}",
+        "use_native_io": "true",
+        "model_store": directory / "models",
+        "decode_input_request": "false",
+        "max_request_size": config.max_request_bytes + _SURPLUS,
+        "max_response_size": config.max_answer_bytes + _SURPLUS,
+        "default_response_timeout_seconds": response_seconds(config),
+        "unregister_model_timeout": 10,
+        "job_queue_size": 2 * config.workers * config.batch_size + 8,
+        "number_of_netty_threads": 1,
+        "netty_client_threads": 1,
+        "metric_time_interval": 10**9,  # seconds: its metrics go to a log that nobody reads
+    }
+    (directory / "models").mkdir(exist_ok=True)
+    rows = "".join(f"{name}={value}\n" for name, value in settings.items())
+    _write_new(directory / "config.properties", rows)
+    _write_new(directory / "log4j2.xml", _LOGGING)
+
+
+def response_seconds(config: ServingConfig) -> int:
+    """When the model server gives a worker up: so late that the gateway and the worker itself have
+    always ended the request before."""
+    return int(config.request_seconds) + 30
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Write a file unless it says that already: a restart must not need space."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.write_text(content, encoding="utf-8")

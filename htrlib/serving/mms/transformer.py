@@ -1,0 +1,339 @@
+"""What a worker does with a batch of requests: SageMaker's inference toolkit, taught batches.
+
+The toolkit's own `Transformer` reads the first request of a batch alone, sends tracebacks to
+clients and unpickles arrays. Of it stay the hooks: with `allow_code` a model's `inference.py` may
+replace `model_fn`, `input_fn`, `predict_fn`, `output_fn` or `transform_fn`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from sagemaker_inference.transformer import Transformer
+
+from htrlib.bundle import Bundle, load_bundle
+from htrlib.document.geometry import Box
+from htrlib.document.results import DocumentResult, PageResult, TextLine
+from htrlib.engines.memory import return_free_memory, return_memory
+from htrlib.errors import ConfigError, ImageError
+from htrlib.language import NGramModel
+from htrlib.language.scoring import Scorer
+from htrlib.reading.pages import Reading, read_pages
+from htrlib.serving.answers import write_answer
+from htrlib.serving.bodies import Body, BodyLimits, read_body
+from htrlib.serving.mms.stub import WorkerSettings
+from htrlib.serving.protocol import (
+    ANSWERED,
+    CUSTOM_ATTRIBUTES,
+    DEADLINE,
+    JSON,
+    THOROUGH,
+    Answer,
+    Options,
+    RefusedError,
+    answer_of,
+    content_type_of,
+    error_body,
+    header,
+    options_of,
+)
+from htrlib.stages import decoding, lines, recognition
+
+_logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2.0  # after its deadline a worker is ended by the kernel, wherever it is
+FEWER_KEPT = 1 << 13  # contexts and states of language models: 40 MB less for each worker
+IDLE_SECONDS = 0.5  # after which a worker gives back what it kept for the next batch
+MOST_FAILURES = 3  # batches that fail, before a worker has to show that it is not the cause
+CODE = "code"
+
+
+@dataclass
+class Request:
+    """One request of a batch on its way to its answer."""
+
+    headers: Mapping[str, str]
+    content: bytes
+    options: Options = field(default_factory=Options)
+    answer: Answer = field(default_factory=lambda: Answer(JSON))
+    body: Optional[Body] = None
+    results: List[PageResult] = field(default_factory=list)
+    milliseconds: Dict[str, float] = field(default_factory=dict)
+    refusal: Optional[RefusedError] = None
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def deadline(self) -> float:
+        return float(header(self.headers, DEADLINE) or "inf")
+
+    @property
+    def status(self) -> HTTPStatus:
+        return HTTPStatus.OK if self.refusal is None else self.refusal.status
+
+    @property
+    def result(self) -> Any:
+        return self.results[0] if len(self.results) == 1 else DocumentResult(tuple(self.results))
+
+    def fail(self, error: BaseException) -> None:
+        """Turn what went wrong into the answer; what is not the client's fault goes to the log."""
+        if isinstance(error, RefusedError):
+            self.refusal = error
+        elif isinstance(error, (ImageError, ConfigError)):
+            self.refusal = RefusedError(HTTPStatus.BAD_REQUEST, str(error))
+        elif isinstance(error, MemoryError):
+            self.refusal = RefusedError(
+                HTTPStatus.INSUFFICIENT_STORAGE, "the server has not enough memory for this"
+            )
+        else:
+            _logger.error("a request failed", exc_info=error)
+            self.refusal = RefusedError(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "reading failed; the server's log says why"
+            )
+
+
+class BundleInferenceHandler(DefaultInferenceHandler):
+    """The toolkit's hooks, as a bundle fills them."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.limits = BodyLimits(settings.max_pixels, settings.max_request_bytes, settings.allow_s3)
+
+    def default_model_fn(self, model_dir: str, context: Any = None) -> Bundle:
+        """Load a bundle and read an empty and a written page with it, so that all is built."""
+        bundle = load_bundle(model_dir)
+        return_memory()
+        NGramModel.contexts_kept = Scorer.states_kept = FEWER_KEPT
+        warm_up(bundle)
+        # What lies still now is shared by the workers, which are forked after this: neither does
+        # the collector touch it then, nor do they fill its gaps.
+        gc.collect()
+        gc.freeze()
+        return_free_memory()
+        return bundle
+
+    def default_input_fn(self, input_data: bytes, content_type: str, context: Any = None) -> Body:
+        """The pages of a body."""
+        return read_body(content_type, bytes(input_data), self.limits)
+
+    def default_predict_fn(self, data: Body, model: Bundle, context: Any = None) -> Any:
+        """The result of pages, read with the default options."""
+        results = []
+        for page in data.pages:
+            reading = Reading(page, Options())
+            read_pages([reading], model)
+            if reading.error is not None:
+                raise reading.error
+            results.append(reading.result)
+        return results[0] if len(results) == 1 else DocumentResult(tuple(results))  # type: ignore[arg-type]
+
+    def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
+        """The body of an answer and its content type."""
+        answer = answer_of(accept, self.settings.default_accept)
+        return write_answer(prediction, answer, load_bundle(self.settings.bundle), {})
+
+
+class BatchTransformer(Transformer):
+    """A transformer that answers every request of a batch by itself."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        super().__init__(BundleInferenceHandler(settings))
+        self.settings = settings
+        self._initialized = False
+        self.custom = False  # whether the model's own code reads
+        self._idle = threading.Timer(0.0, return_free_memory)
+        self._failures = 0  # batches with an answer of 500 since it last proved to be fit
+
+    def validate_and_initialize(self, model_dir: str = "", context: Any = None) -> None:
+        """Load the bundle, and its code where that is allowed.
+
+        Raises:
+            BundleError: as for `load_bundle` and `Bundle.network`.
+        """
+        if self._initialized:
+            return
+        bundle = load_bundle(self.settings.bundle)
+        code = bundle.directory / CODE
+        if code.is_dir() and self.settings.allow_code:
+            sys.path.insert(0, str(code))
+            super().validate_and_initialize(str(bundle.directory), context)
+            self.custom = (code / "inference.py").is_file()
+            return
+        if code.is_dir():
+            _logger.warning("%s is not run; HTRLIB_ALLOW_CODE=1 would run it", code)
+        self._model = self._default_inference_handler.default_model_fn(str(bundle.directory))
+        self._initialized = True
+
+    def transform(self, data: Sequence[Mapping[str, Any]], context: Any) -> List[bytes]:
+        """Answer a batch; statuses and content types go into the context."""
+        requests = [
+            Request(context.get_all_request_header(index), bytes(entry.get("body") or b""))
+            for index, entry in enumerate(data)
+        ]
+        self._idle.cancel()
+        with _time_limit(requests):
+            if self._failures >= MOST_FAILURES and not self.custom:
+                self._prove_fit()
+            for request in requests:
+                _guarded(request, self._open)
+            if self.custom:
+                for request in requests:
+                    _guarded(request, self._run_code)
+            else:
+                self._read(requests)
+            answers = [self._close(request, context, i) for i, request in enumerate(requests)]
+        self._failures += any(
+            request.status == HTTPStatus.INTERNAL_SERVER_ERROR for request in requests
+        )
+        self._idle = threading.Timer(IDLE_SECONDS, return_free_memory)
+        self._idle.daemon = True
+        self._idle.start()
+        return answers
+
+    def _prove_fit(self) -> None:
+        """Read a page that can be read, and end this process if it cannot: what it was given is
+        read by another worker then. Where others work, the supervisor would not notice."""
+        try:
+            warm_up(self._model)
+        except Exception:
+            _logger.exception("a worker that failed %d times reads nothing; it ends", MOST_FAILURES)
+            os._exit(1)
+        self._failures = 0
+
+    def _open(self, request: Request) -> None:
+        _check_deadline(request)
+        kind = content_type_of(header(request.headers, "Content-Type"))
+        request.answer = answer_of(header(request.headers, "Accept"), self.settings.default_accept)
+        request.options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
+        if not self.custom:
+            if header(request.headers, THOROUGH):
+                warm_up(self._model)
+            request.body = self._default_inference_handler.default_input_fn(request.content, kind)
+            if request.body.is_pixel_list and request.answer.form is None:
+                request.answer = Answer(request.answer.content_type, "aws")
+            request.content = b""
+
+    def _read(self, requests: Sequence[Request]) -> None:
+        """Read the requests' pages, the first of each together, then the second, ..."""
+        open_requests = [request for request in requests if request.refusal is None]
+        while open_requests:
+            readings: List[Tuple[Request, Reading]] = []
+            for request in open_requests:
+                _guarded(request, partial(_take_page, readings=readings))
+            read_pages([reading for _, reading in readings], self._model)
+            for request, reading in readings:
+                if reading.error is not None:
+                    request.fail(reading.error)
+                elif reading.result is not None:
+                    request.results.append(reading.result)
+                for stage, value in reading.milliseconds.items():
+                    request.milliseconds[stage] = request.milliseconds.get(stage, 0.0) + value
+            open_requests = [request for request, _ in readings if request.refusal is None]
+
+    def _run_code(self, request: Request) -> None:
+        content_type = content_type_of(header(request.headers, "Content-Type"))
+        accept = header(request.headers, "Accept") or self.settings.default_accept
+        outcome = self._run_handler_function(
+            self._transform_fn, self._model, request.content, content_type, accept
+        )
+        content, kind = outcome if isinstance(outcome, tuple) else (outcome, accept)
+        request.content = content.encode("utf-8") if isinstance(content, str) else bytes(content)
+        request.answer = Answer(kind)
+
+    def _close(self, request: Request, context: Any, index: int) -> bytes:
+        body, kind = b"", JSON
+        if request.refusal is None:
+            try:
+                body, kind = self._write(request)
+            except Exception as error:
+                request.fail(error)
+        status = request.status
+        if request.refusal is not None:
+            body, kind = error_body(status, request.refusal.message), JSON
+        context.set_response_header(index, ANSWERED, "1")
+        context.set_response_content_type(index, kind)
+        context.request_processor[index].report_status(int(status), status.phrase)
+        return body
+
+    def _write(self, request: Request) -> Tuple[bytes, str]:
+        if self.custom:
+            body, kind = request.content, request.answer.content_type
+        else:
+            request.milliseconds["total"] = 1000.0 * (time.perf_counter() - request.start)
+            body, kind = write_answer(
+                request.result, request.answer, self._model, request.milliseconds
+            )
+        if len(body) > self.settings.max_answer_bytes:
+            raise RefusedError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the answer has {len(body):,} bytes, at most {self.settings.max_answer_bytes:,} "
+                "are sent; ask for text/plain, or send fewer pages",
+            )
+        return body, kind
+
+
+def warm_up(bundle: Bundle) -> None:
+    """Run every network and the decoder once: what is built on first use is built then."""
+    page = np.full((96, 256), 255, dtype=np.uint8)
+    reading = Reading(page, Options())
+    read_pages([reading], bundle)
+    if reading.error is not None:
+        raise reading.error
+    box = Box(8, 8, 248, 88)
+    lines.segment_lines(page, box, bundle=bundle)
+    for said in recognition.recognize_lines(page, (TextLine(box),), bundle=bundle):
+        decoding.decode(said, bundle=bundle)
+
+
+def _take_page(request: Request, readings: List[Tuple[Request, Reading]]) -> None:
+    _check_deadline(request)
+    if request.body is None:
+        raise RuntimeError("the request was not opened")
+    start = time.perf_counter()
+    page = next(request.body.pages, None)
+    request.milliseconds["load"] = request.milliseconds.get("load", 0.0) + 1000.0 * (
+        time.perf_counter() - start
+    )
+    if page is not None:
+        readings.append((request, Reading(page, request.options)))
+
+
+def _guarded(request: Request, work: Any) -> None:
+    if request.refusal is None:
+        try:
+            work(request)
+        except Exception as error:
+            request.fail(error)
+
+
+def _check_deadline(request: Request) -> None:
+    if time.time() > request.deadline:
+        raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, "the request took too long")
+
+
+@contextlib.contextmanager
+def _time_limit(requests: Sequence[Request]) -> Iterator[None]:
+    """End this process some time after the last deadline, even in the middle of native code.
+
+    The model server would start another worker beside it and let it go on for ever.
+    """
+    last = max(request.deadline for request in requests)
+    seconds = min(max(last - time.time(), 0.0) + GRACE_SECONDS, 1e6)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)

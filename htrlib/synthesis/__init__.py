@@ -1,0 +1,1 @@
+"""Rendered pages and lines with exact ground truth."""

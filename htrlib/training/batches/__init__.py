@@ -1,0 +1,1 @@
+"""Labeled data to batches, made ahead by other processes."""

@@ -1,0 +1,117 @@
+"""Crops of pages with the labels that the page labelers learn."""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.images.line_strips import line_extent
+from htrlib.images.regions import cut_region, page_ink
+
+CORE = 0.45  # of a line's ascent: the height of its core, from the baseline up
+LABEL_STRIDE = 2  # the labelers answer at half the resolution of their input
+Lines = Sequence[TextLine]
+
+
+def text_height(lines: Lines) -> float:
+    """The median height of lines with polygons and baselines, in page pixels; 0 without any."""
+    heights = []
+    for line in lines:
+        if line.polygon is not None and line.baseline is not None:
+            extent = line_extent(line.polygon, line.baseline)
+            heights.append(extent.ascent + extent.descent)
+    return float(np.median(heights)) if heights else 0.0
+
+
+def draw_labels(
+    lines: Lines,
+    origin: Tuple[float, float],
+    scale: float,
+    size: Tuple[int, int],
+) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Cores and areas of lines.
+
+    Args:
+        lines: with polygons and baselines; without them, the middle of the box is the core.
+        origin: page coordinates of the picture's left top corner.
+        scale: of the picture the labels belong to.
+        size: width and height of that picture.
+    Returns:
+        two (H, W) uint8 arrays, 255 in a line's core (x-height) and in its polygon.
+    """
+    cores, areas = Image.new("L", size), Image.new("L", size)
+    draw_core, draw_area = ImageDraw.Draw(cores), ImageDraw.Draw(areas)
+
+    def at(x: float, y: float) -> Tuple[float, float]:
+        return (x - origin[0]) * scale, (y - origin[1]) * scale
+
+    for line in lines:
+        if line.polygon is None or line.baseline is None:
+            box = line.box
+            draw_area.rectangle([at(box.left, box.top), at(box.right, box.bottom)], fill=255)
+            third = box.height / 3
+            draw_core.rectangle(
+                [at(box.left, box.top + third), at(box.right, box.bottom - third)], fill=255
+            )
+            continue
+        draw_area.polygon([at(x, y) for x, y in line.polygon.points], fill=255)
+        extent = line_extent(line.polygon, line.baseline)
+        step = max(1, len(extent.columns) // 40)
+        picked = [*range(0, len(extent.columns), step), len(extent.columns) - 1]
+        lower = [at(extent.columns[i], extent.base[i]) for i in picked]
+        rise = CORE * extent.ascent
+        upper = [at(extent.columns[i], extent.base[i] - rise) for i in reversed(picked)]
+        draw_core.polygon(lower + upper, fill=255)
+    return np.asarray(cores), np.asarray(areas)
+
+
+def label_crop(
+    page: NDArray[np.uint8], lines: Lines, scale: float, side: int, rng: np.random.Generator
+) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A random square of a page, slightly turned, with its labels.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        lines: all handwritten lines of the page.
+        scale: pixels of the crop for each page pixel.
+        side: of the crop.
+    Returns:
+        (side, side) uint8 ink, 0 is paper; (2, side / 2, side / 2) uint8 labels 0 or 1: cores and
+        areas of lines.
+    """
+    height, width = page.shape
+    reach = side / scale
+    # One crop in three falls anywhere, the others around a line: most of many pages is empty.
+    if lines and rng.random() < 0.67:
+        box = lines[int(rng.integers(len(lines)))].box
+        x = rng.uniform(box.left, box.right) - rng.uniform(0.1, 0.9) * reach
+        y = rng.uniform(box.top, box.bottom) - rng.uniform(0.1, 0.9) * reach
+    else:
+        x, y = (rng.uniform(min(0, n - reach), max(1, n - reach)) for n in (width, height))
+    x = float(np.clip(x, -0.2 * reach, max(1.0, width - 0.6 * reach)))
+    y = float(np.clip(y, -0.2 * reach, max(1.0, height - 0.6 * reach)))
+    region = cut_region(page, Box(x, y, x + reach, y + reach), scale)
+    size = (region.gray.shape[1], region.gray.shape[0])
+    cores, areas = draw_labels(lines, (region.left, region.top), scale, size)
+    ink = Image.fromarray(page_ink(region.gray))
+    turn = float(rng.normal(0, 2.0))
+    pictures = [
+        picture.rotate(turn, Image.Resampling.BILINEAR)
+        for picture in (ink, Image.fromarray(cores), Image.fromarray(areas))
+    ]
+    canvas = [np.zeros((side, side), np.uint8) for _ in pictures]
+    left = int(rng.integers(0, side - size[0] + 1)) if size[0] < side else 0
+    top = int(rng.integers(0, side - size[1] + 1)) if size[1] < side else 0
+    for target, picture in zip(canvas, pictures):
+        part = np.asarray(picture)[:side, :side]
+        target[top : top + part.shape[0], left : left + part.shape[1]] = part
+    shades = np.clip(canvas[0] * np.exp(rng.uniform(-0.5, 0.3)), 0, 255)
+    if rng.random() < 0.5:
+        shades = np.clip(shades + rng.uniform(0, 20) * rng.standard_normal(shades.shape), 0, 255)
+    labels = np.stack([c[::LABEL_STRIDE, ::LABEL_STRIDE] > 127 for c in canvas[1:]])
+    return shades.astype(np.uint8), labels.astype(np.uint8)

@@ -1,0 +1,236 @@
+"""Batches of lines for the recognizer: which lines, changed how, at which width.
+
+Every batch is a pure function of (seed, epoch, number in the epoch), so that a resumed run sees the
+batches that it would have seen, whatever process makes them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from htrlib.images.line_strips import MARGIN
+from htrlib.training.batches.augmentation import LineAugmentation
+from htrlib.training.batches.picture_file import Pictures
+from htrlib.training.cache import masked
+
+Arrays = Dict[str, NDArray[Any]]
+Labels = Tuple[int, ...]
+
+ATTEMPTS = 4  # to change a line so that it keeps frames enough for its text
+BUCKETS = 12  # widths that occur: each costs seconds to plan, and memory
+WIDTH_STEP = 64  # pixels between widths
+MASKED_SHARE = 0.6  # of changed lines are shown without what lies outside their polygon
+MOST_ROWS = 64  # lines of a batch
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a batch is made of.
+
+    Attributes:
+        epoch: whose batch it is.
+        width: of its pictures in pixels.
+        rows: index of each line, and the number of the attempt to change it; -1 leaves it as it is.
+    """
+
+    epoch: int
+    width: int
+    rows: Tuple[Tuple[int, int], ...]
+
+    def share(self, rank: int, workers: int) -> BatchPlan:
+        """What one of several machines does of it."""
+        return replace(self, rows=self.rows[rank::workers])
+
+
+@dataclass(frozen=True)
+class LineBatches:
+    """Plans and makes batches.
+
+    Attributes:
+        pictures: as :func:`htrlib.training.cache.cut_lines` gives them.
+        labels: of each picture's text.
+        margin: of the pictures above and below, in line heights.
+        height: of the network's input.
+        frame_width: input columns for each frame of the network.
+        max_width: of the network's input.
+        columns: input columns of a batch, for each device.
+        augmentation: or None.
+        seed: of everything random here.
+        devices: that share a batch.
+    """
+
+    pictures: Pictures
+    labels: Tuple[Labels, ...]
+    margin: float
+    height: int
+    frame_width: int
+    max_width: int
+    columns: int
+    augmentation: Optional[LineAugmentation]
+    seed: int
+    devices: int = 1
+
+    def plan(self, epoch: int, lines: Sequence[int], widths: Sequence[int]) -> List[BatchPlan]:
+        """The batches of an epoch.
+
+        Each line is taken once. What does not fill a batch goes to the next width; the widest
+        batch is filled up with lines of the epoch's start.
+
+        Args:
+            lines: indices of the lines to take.
+            widths: of batches, ascending, the last as wide as the widest line.
+        """
+        rng = np.random.default_rng((self.seed, epoch))
+        drawn = [(line, *self._draw(epoch, line, widths[-1])) for line in rng.permutation(lines)]
+        plans: List[BatchPlan] = []
+        rest: List[Tuple[int, int]] = []
+        floor = 0
+        for width in widths:
+            rows = rest + [(int(n), attempt) for n, attempt, w in drawn if floor < w <= width]
+            floor, size = width, self.rows_of(width)
+            whole = len(rows) - len(rows) % size
+            plans += [
+                BatchPlan(epoch, width, tuple(rows[at : at + size])) for at in range(0, whole, size)
+            ]
+            rest = rows[whole:]
+        if rest:
+            missing = min(self.rows_of(widths[-1]), len(drawn)) - len(rest)
+            rest += [(int(n), attempt) for n, attempt, _ in drawn[:missing]]
+            plans.append(BatchPlan(epoch, widths[-1], tuple(rest)))
+        return [plans[number] for number in rng.permutation(len(plans))]
+
+    def rows_of(self, width: int) -> int:
+        """Lines of a batch of that width."""
+        return self.devices * min(MOST_ROWS, max(1, self.columns // width))
+
+    def widths(self, lines: Sequence[int]) -> Tuple[int, ...]:
+        """A few widths for batches of these lines: those that pad them the least."""
+        drawn = [self._draw(0, line, self.max_width)[1] for line in lines]
+        steps = np.bincount([-(-width // WIDTH_STEP) for width in drawn])
+        if self.augmentation is not None:  # other epochs draw wider ones
+            longest = max(self.plain_width(line) for line in lines)
+            longest = min(self.max_width, int(1.25 * longest))
+            steps = np.append(steps, [0] * max(0, -(-longest // WIDTH_STEP) + 1 - len(steps)))
+        return tuple(WIDTH_STEP * step for step in fewest_padding(steps.tolist(), BUCKETS))
+
+    def make(self, plan: BatchPlan) -> Arrays:
+        """A batch.
+
+        Returns:
+            ink (N, 1, H, W) uint8; frames (N,), labels (N, W / frame width) padded with -1, and
+            lengths (N,) float32, as MXNet's CTC loss takes them; columns (1,), those not padded.
+        """
+        most = -(-plan.width // self.frame_width)
+        count = len(plan.rows)
+        ink = np.zeros((count, 1, self.height, plan.width), np.uint8)
+        labels = np.full((count, most), -1, np.float32)
+        widths = np.empty(count, np.int64)
+        for row, (line, attempt) in enumerate(plan.rows):
+            picture = self.picture(line, plan.epoch, attempt)
+            widths[row] = picture.shape[1]
+            ink[row, 0, :, : widths[row]] = picture
+            labels[row, : len(self.labels[line])] = self.labels[line]
+        return {
+            "ink": ink,
+            "frames": (-(-widths // self.frame_width)).astype(np.float32),
+            "labels": labels,
+            "lengths": np.array([len(self.labels[line]) for line, _ in plan.rows], np.float32),
+            "columns": np.array([widths.sum()], np.float32),
+        }
+
+    def picture(self, line: int, epoch: int, attempt: int) -> NDArray[np.uint8]:
+        """(H, W) uint8 ink of a line, changed, or as recognition sees it if the attempt is -1."""
+        ink = self.pictures[line]
+        if attempt < 0 or self.augmentation is None:
+            return as_recognized(ink, self.margin, self.height)
+        rng = self._generator(epoch, line, attempt)
+        changed = masked(ink) if _coin(rng) < MASKED_SHARE else ink
+        return self.augmentation(changed, self.height, self.margin, rng)
+
+    def plain_width(self, line: int) -> int:
+        """The width of a line as recognition sees it."""
+        return recognized_width(self.pictures.shapes[line], self.margin, self.height)
+
+    def frames_needed(self, line: int) -> int:
+        """The fewest frames that CTC can write a line's labels on."""
+        labels = self.labels[line]
+        return len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
+
+    def fits(self, line: int, width: int) -> bool:
+        """Whether a line can be trained on at a width."""
+        return math.ceil(width / self.frame_width) >= self.frames_needed(line)
+
+    def _draw(self, epoch: int, line: int, widest: int) -> Tuple[int, int]:
+        """The attempt that changes a line well, and the width that it gives."""
+        if self.augmentation is not None:
+            shape = self.pictures.shapes[line]
+            for attempt in range(ATTEMPTS):
+                rng = self._generator(epoch, line, attempt)
+                _coin(rng)
+                width = self.augmentation.width(shape, self.height, self.margin, rng)
+                if width <= widest and self.fits(line, width):
+                    return attempt, width
+        return -1, self.plain_width(line)
+
+    def _generator(self, epoch: int, line: int, attempt: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, epoch, int(line), attempt))
+
+
+def as_recognized(ink: NDArray[np.uint8], margin: float, height: int) -> NDArray[np.uint8]:
+    """A cut line as recognition sees it: masked, with the margin that it keeps."""
+    rows = _trim(len(ink), margin)
+    size = (recognized_width(ink.shape, margin, height), height)
+    cut = Image.fromarray(masked(ink[rows : len(ink) - rows]))
+    return np.asarray(cut.resize(size, Image.Resampling.BILINEAR))
+
+
+def recognized_width(shape: Tuple[int, ...], margin: float, height: int) -> int:
+    """The width of a cut line of that shape as recognition sees it."""
+    return max(8, round(shape[1] * height / (shape[0] - 2 * _trim(shape[0], margin))))
+
+
+def _trim(rows: int, margin: float) -> int:
+    """Rows above and below that recognition does not see."""
+    return round((margin - MARGIN) * rows / (1 + 2 * margin))
+
+
+def _coin(rng: np.random.Generator) -> float:
+    return float(rng.random())
+
+
+def fewest_padding(counts: Sequence[int], most: int) -> Tuple[int, ...]:
+    """The steps, at most that many, to which lines are padded with the least padding in all.
+
+    Args:
+        counts: how many lines are as many steps wide as the position says.
+        most: of the steps chosen; the last of `counts` is always among them.
+
+    >>> fewest_padding([0, 5, 0, 5, 1], 2)
+    (1, 4)
+    >>> fewest_padding([0, 5, 0, 50, 1], 2)
+    (3, 4)
+    """
+    last = len(counts) - 1
+    above = np.cumsum(counts)
+    # best[step]: the fewest steps of columns, all lines up to that step in chosen ones, and these
+    best: List[Tuple[float, Tuple[int, ...]]] = [
+        (float(step * above[step]), (step,)) for step in range(last + 1)
+    ]
+    for _ in range(most - 1):
+        best = [
+            min(
+                [best[step]]
+                + [
+                    (best[low][0] + float(step * (above[step] - above[low])), (*best[low][1], step))
+                    for low in range(1, step)
+                ]
+            )
+            for step in range(last + 1)
+        ]
+    return best[last][1]

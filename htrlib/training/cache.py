@@ -1,0 +1,185 @@
+"""From labeled data to pictures in a file: pages are opened once, what is wrong is counted."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from htrlib.data.samples import LineSample, PageSample, Picture, Problem
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.errors import DatasetError, HtrError
+from htrlib.images.line_strips import cut_line, line_strip
+from htrlib.images.loading import resize
+from htrlib.training.batches.picture_file import Pictures, PictureWriter, open_pictures
+
+Cut = Tuple[NDArray[np.uint8], Any]
+Made = Tuple[List[Cut], List[Problem]]
+
+LARGEST_PAGE = 4_000_000  # pixels that are kept of a page
+OUTSIDE = np.uint8(1)  # the bit of a line's pixels that is set outside its polygon
+FORM = 2  # grows when other pixels are kept, so that files of an older form are made anew
+
+
+def cut_lines(
+    lines: Sequence[LineSample], path: Path, height: int, margin: float, *, marked: bool
+) -> Pictures:
+    """Cut lines out of their pages.
+
+    Args:
+        lines: those of one page should stand together.
+        path: the file to write, or to find as an earlier call has left it.
+        height: of the pictures, the margin above and below included.
+        margin: in line heights.
+        marked: keep the ink outside a line's polygon, with a mark; otherwise, lines are cut as
+            recognition cuts them.
+    Returns:
+        The pictures, noted with the index of the line, and as problems the lines that could not be
+        cut.
+    Raises:
+        DatasetError: no line could be cut.
+    """
+
+    groups = [list(group) for _, group in groupby(enumerate(lines), key=lambda pair: pair[1].image)]
+    cut = functools.partial(_cut_group, height=height, margin=margin, marked=marked)
+    facts = (
+        FORM,
+        height,
+        margin,
+        marked,
+        [(_identity(s.image), s.source, s.text, repr(s.line)) for s in lines],
+    )
+    return _collect(path, facts, groups, cut, "cutting lines")
+
+
+def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
+    """Keep pages, shrunk to `LARGEST_PAGE` pixels.
+
+    Returns:
+        The pictures, noted with (index of the page, scale), and as problems the pages that could
+        not be kept.
+    Raises:
+        DatasetError: no page could be kept.
+    """
+
+    def keep(numbered: Tuple[int, PageSample]) -> Made:
+        index, page = numbered
+        try:
+            image = page.load_image()
+        except (HtrError, OSError) as error:
+            return [], [Problem("unreadable image", page.source, str(error), skipped="page")]
+        if image.shape != (page.size.height, page.size.width):
+            detail = f"expected {page.size}, found {image.shape[1]} x {image.shape[0]}"
+            reason = "image of another size than annotated"
+            return [], [Problem(reason, page.source, detail, skipped="page")]
+        scale = min(1.0, (LARGEST_PAGE / image.size) ** 0.5)
+        return [(_shrunk(image, scale), (index, scale))], []
+
+    facts = (
+        FORM,
+        LARGEST_PAGE,
+        [(_identity(page.image), page.source, page.size, repr(page.lines)) for page in pages],
+    )
+    return _collect(path, facts, list(enumerate(pages)), keep, "opening pages")
+
+
+def _cut_group(
+    group: Sequence[Tuple[int, LineSample]], height: int, margin: float, marked: bool
+) -> Made:
+    """The pictures of lines of one page."""
+    cuts: List[Cut] = []
+    problems: List[Problem] = []
+    try:
+        page = group[0][1].load_image()
+    except (HtrError, OSError) as error:
+        return [], [
+            Problem("unreadable image", line.source, str(error), skipped="line")
+            for _, line in group
+        ]
+    for index, line in group:
+        try:
+            cuts.append((_line_picture(page, line.line, height, margin, marked), index))
+        except Exception as error:  # one odd line of thousands stops nothing
+            problems.append(
+                Problem("line that cannot be cut", line.source, str(error), skipped="line")
+            )
+    return cuts, problems
+
+
+def _line_picture(
+    page: NDArray[np.uint8], line: Optional[TextLine], height: int, margin: float, marked: bool
+) -> NDArray[np.uint8]:
+    """(height, W) uint8 ink; the lowest bit marks what lies outside the line's polygon."""
+    whole = Box(0, 0, page.shape[1], page.shape[0])
+    if line is None:  # the picture is the line
+        line = TextLine(whole)
+    if not line.box.intersection_area(whole):
+        raise DatasetError(f"its box {line.box.as_tuple()} lies outside the picture")
+    strip = line_strip(line, margin)
+    inside = cut_line(page, strip, height, line.polygon)
+    if not marked:
+        return inside
+    ink = inside if line.polygon is None else cut_line(page, strip, height)
+    picture: NDArray[np.uint8] = (ink & ~OUTSIDE) | ((inside == 0) & (ink > 0))
+    return picture
+
+
+def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The ink inside the polygon alone."""
+    kept: NDArray[np.uint8] = ink * (OUTSIDE - (ink & OUTSIDE))
+    return kept
+
+
+def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1.0:
+        return image
+    return resize(image, round(image.shape[1] * scale), round(image.shape[0] * scale))
+
+
+def _identity(image: Picture) -> Tuple[str, ...]:
+    """What tells one picture from another without opening it."""
+    if not isinstance(image, Path):
+        return ("function",)
+    try:
+        return (str(image), str(image.stat().st_mtime_ns))
+    except OSError:
+        return (str(image), "missing")
+
+
+def _collect(
+    path: Path, facts: Any, items: Sequence[Any], make: Callable[[Any], Made], what: str
+) -> Pictures:
+    """The pictures that `make` gives of items, from the file if it was made of the same."""
+    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
+    found = open_pictures(path, fingerprint)
+    if found is None:
+        with PictureWriter(path, fingerprint) as writer:
+            for cuts, problems in tqdm(
+                _in_threads(make, items), what, len(items), leave=False, disable=None
+            ):
+                for picture, note in cuts:
+                    writer.add(picture, note)
+                writer.problems += problems
+        found = open_pictures(path, fingerprint)
+    if found is None or not len(found):
+        problems = () if found is None else found.problems
+        first = f"; the first problem: {problems[0]}" if problems else ""
+        raise DatasetError(f"{what}: none of {len(items)} could be used{first}")
+    return found
+
+
+def _in_threads(make: Callable[[Any], Made], items: Sequence[Any]) -> Iterator[Made]:
+    """In order; threads, since much of the work is done with Python's lock released."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(items), 4 * threads):  # results do not pile up in memory
+            yield from pool.map(make, items[start : start + 4 * threads])

@@ -1,0 +1,1 @@
+"""What differs between the networks that are trained."""

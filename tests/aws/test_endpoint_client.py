@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import Dict
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from htrlib.aws import client as client_module
+from htrlib.aws.endpoint_client import EndpointClient
+from htrlib.document.geometry import Size
+from htrlib.document.results import DocumentResult, PageResult
+from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, ImageError
+from htrlib.formats.json_format import to_json
+from tests.aws.front import CUT, Answer
+from tests.formats.results import page
+
+INVOCATIONS = "/endpoints/hands/invocations"
+PAGE = page(["one ſine", '"two"'])
+RESULT = to_json(PAGE).encode()
+
+
+@pytest.fixture(params=["endpoint", "url"])
+def client(request, front):
+    """An endpoint of SageMaker, and a server here: both are asked the same."""
+    if request.param == "endpoint":
+        return EndpointClient("hands")
+    return EndpointClient(url=front.url)
+
+
+@pytest.fixture
+def served(front):
+    """Answers every request to a model; gives the list of those that came."""
+    came = []
+
+    def serve(status=200, body=RESULT):
+        def rule(request):
+            if request.method != "POST":
+                return None
+            came.append(request)
+            if status >= 400 and request.path.startswith("/endpoints"):
+                return model_error(status, body)
+            return Answer(body, status, {"Content-Type": "application/json"})
+
+        front.rules[:] = [rule]
+        return came
+
+    return serve
+
+
+def model_error(status, body):
+    """What SageMaker makes of an answer of the container that is none."""
+    error = {"OriginalStatusCode": status, "OriginalMessage": body.decode(), "Message": "..."}
+    headers = {"x-amzn-ErrorType": "ModelError", "Content-Type": "application/json"}
+    return Answer(json.dumps(error).encode(), 424, headers)
+
+
+def refused(message: str, status: int) -> bytes:
+    return json.dumps({"code": status, "type": "Bad Request", "message": message}).encode()
+
+
+def header(request, name) -> str:
+    headers: Dict[str, str] = {key.lower(): value for key, value in request.headers.items()}
+    return headers.get(name.lower(), "")
+
+
+def png(page, form="PNG", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(page).save(file, form, **options)
+    return file.getvalue()
+
+
+def test_the_result_is_the_one_that_the_library_gives(client, served, tmp_path):
+    came = served()
+    path = tmp_path / "page.png"
+    path.write_bytes(png(np.full((30, 40), 200, np.uint8)))
+    assert client.transcribe(path) == PAGE
+    assert client.transcribe(str(path)) == PAGE
+    assert client.transcribe(path.read_bytes()) == PAGE
+    assert [request.body for request in came] == [path.read_bytes()] * 3
+    assert header(came[0], "Content-Type") == "image/png"
+    assert header(came[0], "Accept") == "application/json"
+    assert not header(came[0], "X-Amzn-SageMaker-Custom-Attributes")
+
+
+def test_a_document_comes_back_as_one(client, served):
+    document = DocumentResult((PageResult(Size(1, 2)), PageResult(Size(3, 4))))
+    served(body=to_json(document).encode())
+    first, second = (Image.new("L", (5, 5), shade) for shade in (0, 255))
+    file = io.BytesIO()
+    first.save(file, "TIFF", save_all=True, append_images=[second])
+    assert client.transcribe(file.getvalue()) == document
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [("JPEG", "image/jpeg"), ("TIFF", "image/tiff"), ("WEBP", "image/png"), ("BMP", "image/png")],
+)
+def test_pictures_are_sent_as_they_are_or_as_png(client, served, form, kind):
+    came = served()
+    client.transcribe(png(np.full((30, 40), 200, np.uint8), form))
+    assert header(came[0], "Content-Type") == kind
+
+
+def test_an_array_is_sent_as_png(client, served):
+    came = served()
+    blank = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    client.transcribe(blank)
+    with Image.open(io.BytesIO(came[0].body)) as picture:
+        assert np.array_equal(np.asarray(picture), blank)
+
+
+def test_options_travel_as_custom_attributes(client, served):
+    from htrlib.serving.protocol import Options, options_of
+
+    came = served()
+    blank = np.zeros((3, 4), np.uint8)
+    client.transcribe(blank, beam_width=7, stage="lines", language_model=False)
+    text = header(came[0], "X-Amzn-SageMaker-Custom-Attributes")
+    assert options_of(text) == Options(stage="lines", beam_width=7, language_model=False)
+
+
+def test_one_of_many_models_is_asked(front, served):
+    came = served()
+    blank = np.zeros((3, 4), np.uint8)
+    EndpointClient("hands").transcribe(blank, target_model="anna.tar.gz")
+    assert header(came[0], "X-Amzn-SageMaker-Target-Model") == "anna.tar.gz"
+    EndpointClient(url=front.url + "/").transcribe(blank, target_model="anna/1")
+    assert came[1].path == "/models/anna%2F1/invoke"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error"),
+    [
+        (400, "the picture is damaged or cut off", ImageError),
+        (413, "a page has at most 80,000,000 pixels", ImageError),
+        (415, "Content-Type is one of image/png", ImageError),
+        (400, "X-Amzn-SageMaker-Custom-Attributes: beam_width is 1 to 200", ConfigError),
+        (404, "the model anna is not loaded", AwsNotFoundError),
+        (500, "an error inside", AwsError),
+        (503, "the queue is full", AwsError),
+    ],
+)
+def test_what_the_container_refuses_is_told_in_its_words(client, served, status, message, error):
+    served(status, refused(message, status))
+    with pytest.raises(error, match=f"answered {status}: {message}"):
+        client.transcribe(np.zeros((3, 4), np.uint8))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b'{"message": null}'])
+def test_an_error_without_json_is_told_too(client, served, body):
+    served(500, body)
+    with pytest.raises(AwsError, match="answered 500"):
+        client.transcribe(np.zeros((3, 4), np.uint8))
+
+
+@pytest.mark.parametrize("body", [b"{}", b"no json", b"[1]", b'{"schema_version": 99}', b"\xff"])
+def test_an_answer_that_is_no_result_is_told(client, served, body):
+    served(body=body)
+    with pytest.raises(AwsError, match="the answer is no result of htrlib"):
+        client.transcribe(np.zeros((3, 4), np.uint8))
+
+
+def test_a_server_that_does_not_answer_is_told(client, front):
+    front.rules.append(lambda request: CUT)
+    with pytest.raises(AwsError, match=r"does not answer|got no answer"):
+        client.transcribe(np.zeros((3, 4), np.uint8))
+
+
+def test_an_endpoint_that_is_not_there_is_told(front):
+    message = b'{"Message": "Endpoint hands of account 123456789012 not found."}'
+    headers = {"x-amzn-ErrorType": "ValidationError", "Content-Type": "application/json"}
+    front.rules.append(lambda request: Answer(message, 400, headers))
+    with pytest.raises(AwsNotFoundError, match="hands is not there"):
+        EndpointClient("hands").transcribe(np.zeros((3, 4), np.uint8))
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
+def test_a_picture_that_is_too_large_is_sent_smaller_and_that_is_told(
+    front, served, monkeypatch, caplog, form
+):
+    came = served()
+    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 60_000)
+    noise = np.random.default_rng(1).integers(100, 140, (300, 400)).astype(np.uint8)
+    with caplog.at_level(logging.WARNING):
+        EndpointClient("hands").transcribe(png(noise, form))
+    assert "is sent as JPEG" in caplog.text
+    assert header(came[0], "Content-Type") == "image/jpeg"
+    assert len(came[0].body) <= 60_000
+    with Image.open(io.BytesIO(came[0].body)) as picture:
+        assert picture.size == (400, 300)
+
+
+def test_what_is_too_large_as_jpeg_too_is_refused(front, served, monkeypatch):
+    came = served()
+    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 1000)
+    noise = np.random.default_rng(1).integers(0, 256, (300, 400)).astype(np.uint8)
+    with pytest.raises(ImageError, match=r"400 x 300 pixels has .* bytes even as JPEG"):
+        EndpointClient("hands").transcribe(noise)
+    assert not came
+
+
+def test_a_document_that_is_too_large_is_refused(front, served, monkeypatch):
+    came = served()
+    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 100)
+    file = io.BytesIO()
+    Image.new("L", (50, 50)).save(
+        file, "TIFF", save_all=True, append_images=[Image.new("L", (50, 50))]
+    )
+    with pytest.raises(ImageError, match=r"in several pages, .* send its pages one by one"):
+        EndpointClient("hands").transcribe(file.getvalue())
+    assert not came
+
+
+def test_what_is_no_picture_is_refused_here(client, served, tmp_path):
+    came = served()
+    with pytest.raises(ImageError):
+        client.transcribe(b"no picture")
+    with pytest.raises(ImageError, match=r"nothing\.png cannot be read"):
+        client.transcribe(tmp_path / "nothing.png")
+    with pytest.raises(ImageError):
+        client.transcribe(np.zeros((3, 4), np.float32))
+    assert not came
+
+
+def test_an_endpoint_or_a_url_is_named_and_not_both(front):
+    with pytest.raises(ConfigError, match="one of them"):
+        EndpointClient()
+    with pytest.raises(ConfigError, match="one of them"):
+        EndpointClient("hands", url=front.url)
+    with pytest.raises(ConfigError, match="begins with http"):
+        EndpointClient(url="file:///etc/passwd")

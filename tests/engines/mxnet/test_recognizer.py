@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from htrlib.engines.mxnet import building, runner
+from htrlib.engines.mxnet.recognizer import RecognizerConfig
+
+CONFIG = RecognizerConfig(num_classes=7, stem=4, blocks=((6, (2, 2)), (8, (2, 1))), hidden=5)
+
+
+def test_a_config_survives_its_dictionary() -> None:
+    assert RecognizerConfig.from_dict(asdict(CONFIG)) == CONFIG
+
+
+@pytest.mark.parametrize("width", [8, 31, 64])
+def test_frames_are_the_columns_over_the_frame_width_rounded_up(width: int) -> None:
+    block = building.build("line-recognition", asdict(CONFIG))
+    block.initialize()
+    logits = runner.run(block, np.zeros((2, 1, 32, width), np.float32))
+    assert logits.shape == (2, -(-width // CONFIG.frame_width), 7)

@@ -1,0 +1,594 @@
+"""Every picture reads correctly, or raises an ImageError that says why."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, PngImagePlugin
+
+from htrlib import imaging
+from htrlib.document.geometry import Size
+from htrlib.errors import ImageError
+from htrlib.images.loading import (
+    check_page,
+    image_size,
+    iter_pages,
+    load_image,
+    load_pages,
+    pad,
+    resize,
+)
+
+NEARLY_LOSSLESS: Dict[str, Dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
+
+
+def marked_page() -> NDArray[np.uint8]:
+    """24 x 40, no two corners alike: black top left, gray top right, white below."""
+    page = np.full((24, 40), 255, dtype=np.uint8)
+    page[:8, :8] = 0
+    page[:8, 20:] = 100
+    return page
+
+
+def encoded(picture: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG whose pixels are missing, so that only one who reads its size first says so."""
+    file = io.BytesIO(b"\x89PNG\r\n\x1a\n")
+    file.seek(0, io.SEEK_END)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    PngImagePlugin.putchunk(file, b"IHDR", header)
+    PngImagePlugin.putchunk(file, b"IDAT", b"")
+    return file.getvalue()
+
+
+def tiff_of_12_bits() -> bytes:
+    """Two pixels, 0xFFF and 0x800, packed into three bytes."""
+    pixels = bytes([0xFF, 0xF8, 0x00])
+    values = [(256, 2), (257, 1), (258, 12), (259, 1), (262, 1), (273, 0), (277, 1), (278, 1)]
+    values.append((279, len(pixels)))
+    start = 8 + 2 + 12 * len(values) + 4
+    entries = b"".join(
+        struct.pack("<HHIHH", tag, 3, 1, start if tag == 273 else value, 0) for tag, value in values
+    )
+    return b"II*\0" + struct.pack("<IH", 8, len(values)) + entries + bytes(4) + pixels
+
+
+class TestSources:
+    def test_path_str_bytes_file_and_picture_give_the_same_page(self, tmp_path: Path) -> None:
+        page = marked_page()
+        path = tmp_path / "page.png"
+        path.write_bytes(encoded(Image.fromarray(page)))
+        with path.open("rb") as file, Image.open(path) as picture:
+            sources: List[Any] = [path, str(path), path.read_bytes(), file, picture]
+            sources += [bytearray(path.read_bytes()), Image.fromarray(page)]
+            for source in sources:
+                read = load_image(source)
+                np.testing.assert_array_equal(read, page)
+                assert read.dtype == np.uint8
+                assert read.flags.c_contiguous
+                assert read.flags.writeable
+            assert not file.closed
+
+    def test_a_file_is_read_from_its_start(self) -> None:
+        file = io.BytesIO(encoded(Image.fromarray(marked_page())))
+        file.seek(11)
+        np.testing.assert_array_equal(load_image(file), marked_page())
+
+    def test_a_stream_that_cannot_seek_is_read(self) -> None:
+        reading, writing = os.pipe()
+        with open(reading, "rb") as stream:  # noqa: PTH123
+            with open(writing, "wb") as sink:  # noqa: PTH123
+                sink.write(encoded(Image.fromarray(marked_page())))
+            np.testing.assert_array_equal(load_image(stream), marked_page())
+
+    def test_non_ascii_file_names(self, tmp_path: Path) -> None:
+        for name in ("lettre à Zoë 手紙.png", os.fsdecode(b"caf\xe9.png")):
+            path = tmp_path / name
+            path.write_bytes(encoded(Image.fromarray(marked_page())))
+            np.testing.assert_array_equal(load_image(path), marked_page())
+            path.write_bytes(b"")
+            with pytest.raises(ImageError) as caught:
+                load_image(path)
+            str(caught.value).encode("utf-8")  # can be printed
+
+    def test_a_picture_is_left_as_it_is(self) -> None:
+        picture = Image.fromarray(marked_page()).convert("RGBA")
+        picture.putalpha(128)
+        before = picture.tobytes()
+        load_image(picture)
+        assert (picture.mode, picture.tobytes()) == ("RGBA", before)
+
+    def test_the_page_does_not_share_memory_with_the_picture(self) -> None:
+        picture = Image.fromarray(marked_page())
+        load_image(picture)[:] = 7
+        np.testing.assert_array_equal(np.asarray(picture), marked_page())
+
+    @pytest.mark.parametrize("source", [None, 3, marked_page(), ["page.png"]])
+    def test_other_types_are_refused(self, source: Any) -> None:
+        with pytest.raises(ImageError, match=f"found <{type(source).__name__}>"):
+            load_image(source)
+
+    def test_a_text_file_object_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "page.png"
+        path.write_bytes(b"")
+        with path.open(encoding="utf-8") as file, pytest.raises(ImageError, match="mode 'rb'"):
+            load_image(file)  # type: ignore[arg-type]
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        "image_format", ["PNG", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "JPEG", "WEBP"]
+    )
+    def test_each_format_reads(self, image_format: str) -> None:
+        options = NEARLY_LOSSLESS.get(image_format, {})
+        page = load_image(encoded(Image.fromarray(marked_page()), image_format, **options))
+        np.testing.assert_allclose(page.astype(int), marked_page(), atol=6)
+
+    def test_color_becomes_luminance(self) -> None:
+        colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90]]], dtype=np.uint8)
+        expected = [[76, 150, 29, 90]]  # ITU-R 601
+        picture = Image.fromarray(colors)
+        np.testing.assert_allclose(load_image(picture), expected, atol=1)
+        large = picture.resize((64, 16), Image.Resampling.NEAREST)
+        jpeg = load_image(encoded(large, "JPEG", quality=95, subsampling=0))
+        np.testing.assert_allclose(jpeg[8, 8::16].astype(int), expected[0], atol=4)
+
+    def test_one_bit(self) -> None:
+        picture = Image.fromarray(marked_page() > 128)
+        expected = np.where(marked_page() > 128, 255, 0)
+        for image_format in ("PNG", "TIFF", "BMP", "PPM"):
+            np.testing.assert_array_equal(load_image(encoded(picture, image_format)), expected)
+        fax = encoded(picture, "TIFF", compression="group4")
+        np.testing.assert_array_equal(load_image(fax), expected)
+
+    def test_palette(self) -> None:
+        picture = Image.new("P", (3, 1))
+        picture.putpalette([255, 255, 255, 0, 0, 0, 200, 200, 200])
+        picture.putdata([0, 1, 2])
+        for image_format in ("PNG", "GIF", "TIFF", "BMP"):
+            page = load_image(encoded(picture, image_format))
+            np.testing.assert_array_equal(page, [[255, 0, 200]])
+
+    @pytest.mark.parametrize("transparency", [1, bytes([255, 0, 255])])
+    def test_transparent_palette_entries_are_paper(self, transparency: object) -> None:
+        picture = Image.new("P", (3, 1))
+        picture.putpalette([255, 255, 255, 0, 0, 0, 40, 40, 40])
+        picture.putdata([0, 1, 2])
+        page = load_image(encoded(picture, transparency=transparency))
+        np.testing.assert_array_equal(page, [[255, 255, 40]])
+
+    @pytest.mark.parametrize(
+        ("mode", "color"), [("L", 0), ("RGB", (0, 0, 0))], ids=["gray", "color"]
+    )
+    def test_a_transparent_color_is_paper(self, mode: str, color: Any) -> None:
+        picture = Image.new(mode, (2, 1), color)
+        picture.putpixel((1, 0), 60 if mode == "L" else (60, 60, 60))
+        np.testing.assert_array_equal(load_image(encoded(picture, transparency=color)), [[255, 60]])
+
+    @pytest.mark.parametrize("mode", ["LA", "RGBA"])
+    def test_alpha_is_laid_on_white(self, mode: str) -> None:
+        gray = Image.fromarray(np.array([[0, 0, 0, 100]], dtype=np.uint8))
+        picture = gray.convert(mode)
+        picture.putalpha(Image.fromarray(np.array([[0, 255, 128, 255]], dtype=np.uint8)))
+        np.testing.assert_array_equal(load_image(encoded(picture)), [[255, 0, 127, 100]])
+
+    @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+    def test_cmyk(self, image_format: str) -> None:
+        """Full ink is dark, though JPEG files hold it inverted by Adobe's custom."""
+        inks = Image.new("CMYK", (32, 16))
+        inks.paste((0, 0, 0, 255), (16, 0, 32, 16))
+        page = load_image(encoded(inks, image_format))
+        assert page[8, 4] >= 250
+        assert page[8, 28] <= 5
+
+    def test_a_programmable_format_is_not_opened(self, tmp_path: Path) -> None:
+        """Pillow hands EPS to Ghostscript, which runs it."""
+        eps = encoded(Image.fromarray(marked_page()), "EPS")
+        with pytest.raises(ImageError, match="is not a picture"):
+            load_image(eps)
+
+
+class TestDepth:
+    SIXTEEN_BITS = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
+    EIGHT_BITS = ((0, 1, 128, 255),)
+
+    def test_16_bits_pgm(self) -> None:
+        pgm = b"P5 4 1 65535\n" + self.SIXTEEN_BITS.astype(">u2").tobytes()
+        np.testing.assert_array_equal(load_image(pgm), self.EIGHT_BITS)
+
+    @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "JPEG2000"])
+    def test_16_bits(self, image_format: str) -> None:
+        page = load_image(encoded(Image.fromarray(self.SIXTEEN_BITS), image_format))
+        np.testing.assert_array_equal(page, self.EIGHT_BITS)
+
+    def test_16_bits_big_endian(self) -> None:
+        big = Image.fromarray(self.SIXTEEN_BITS.astype(">u2"))
+        assert big.mode == "I;16B"
+        np.testing.assert_array_equal(load_image(big), self.EIGHT_BITS)
+        np.testing.assert_array_equal(load_image(encoded(big, "TIFF")), self.EIGHT_BITS)
+
+    def test_a_dark_picture_of_16_bits_stays_dark(self) -> None:
+        dark = Image.fromarray(np.full((2, 2), 2570, dtype=np.uint16))
+        np.testing.assert_array_equal(load_image(encoded(dark)), np.full((2, 2), 10))
+
+    def test_16_bits_with_white_zero(self) -> None:
+        tiff = encoded(Image.fromarray(self.SIXTEEN_BITS), "TIFF", tiffinfo={262: 0})
+        np.testing.assert_array_equal(load_image(tiff), [[255, 254, 127, 0]])
+
+    def test_12_bits(self) -> None:
+        np.testing.assert_array_equal(load_image(tiff_of_12_bits()), [[255, 128]])
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            np.array([[0, 1, 128, 255]], dtype=np.int32),
+            np.array([[0, 257, 32896, 65535]], dtype=np.int32),
+            np.array([[-5, 2**23, 2**30, 2**31 - 1]], dtype=np.int32),
+            np.array([[0, 1 / 255, 128 / 255, 1]], dtype=np.float32),
+            np.array([[0, 1, 128, 255]], dtype=np.float32),
+            np.array([[0, 257, 32896, 65535]], dtype=np.float32),
+        ],
+        ids=["8 in 32", "16 in 32", "32", "float to 1", "float to 255", "float to 65535"],
+    )
+    def test_32_bits(self, values: NDArray[Any]) -> None:
+        for source in (Image.fromarray(values), encoded(Image.fromarray(values), "TIFF")):
+            np.testing.assert_array_equal(load_image(source), self.EIGHT_BITS)
+
+    def test_more_rows_than_one_band(self) -> None:
+        rows = np.arange(1000, dtype=np.uint16)[:, None] * np.full((1, 3), 65, dtype=np.uint16)
+        expected = np.rint(rows / 257)
+        np.testing.assert_array_equal(load_image(Image.fromarray(rows)), expected)
+
+    @pytest.mark.parametrize("odd", [np.nan, np.inf])
+    def test_pixels_that_are_no_numbers_are_refused(self, odd: float) -> None:
+        picture = Image.fromarray(np.array([[0.5, odd]], dtype=np.float32))
+        with pytest.raises(ImageError, match="not finite"):
+            load_image(picture)
+
+
+class TestOrientation:
+    # How a picture is stored that each orientation turns upright (EXIF 2.3, tag 0x0112).
+    STORED = (
+        (1, lambda page: page),
+        (2, np.fliplr),
+        (3, lambda page: np.rot90(page, 2)),
+        (4, np.flipud),
+        (5, np.transpose),
+        (6, lambda page: np.rot90(page, 1)),
+        (7, lambda page: np.rot90(np.transpose(page), 2)),
+        (8, lambda page: np.rot90(page, -1)),
+    )
+
+    @pytest.mark.parametrize(("orientation", "stored"), STORED)
+    @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF", "WEBP"])
+    def test_every_orientation_is_set_upright(
+        self, orientation: int, stored: Any, image_format: str
+    ) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture = Image.fromarray(np.ascontiguousarray(stored(marked_page())))
+        options = NEARLY_LOSSLESS.get(image_format, {})
+        page = load_image(encoded(picture, image_format, exif=exif, **options))
+        assert page.flags.c_contiguous
+        np.testing.assert_allclose(page.astype(int), marked_page(), atol=6)
+
+    @pytest.mark.parametrize("orientation", [0, 9, 255])
+    def test_an_unknown_orientation_is_upright(self, orientation: int) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        page = load_image(encoded(Image.fromarray(marked_page()), exif=exif))
+        np.testing.assert_array_equal(page, marked_page())
+
+    def test_damaged_exif_is_upright(self) -> None:
+        for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0MM"):
+            png = encoded(Image.fromarray(marked_page()), exif=exif)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data
+                np.testing.assert_array_equal(load_image(png), marked_page())
+
+
+class TestSeveralPages:
+    def pages(self) -> Tuple[NDArray[np.uint8], ...]:
+        return tuple(np.full((4 + n, 6), 80 * n, dtype=np.uint8) for n in range(3))
+
+    def tiff(self, **options: Any) -> bytes:
+        first, *others = (Image.fromarray(page) for page in self.pages())
+        return encoded(first, "TIFF", save_all=True, append_images=others, **options)
+
+    @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+    def test_a_tiff_gives_all_its_pages(self, tmp_path: Path, compression: Any) -> None:
+        path = tmp_path / "pages.tif"
+        path.write_bytes(self.tiff(compression=compression))
+        for source in (path, path.read_bytes()):
+            pages = load_pages(source)
+            assert [page.shape for page in pages] == [(4, 6), (5, 6), (6, 6)]
+            for page, expected in zip(pages, self.pages()):
+                np.testing.assert_array_equal(page, expected)
+            np.testing.assert_array_equal(load_image(source), self.pages()[0])
+
+    def test_a_thumbnail_is_not_a_page(self) -> None:
+        tiff = self.tiff(tiffinfo={254: 0})
+        entry = struct.pack("<HHII", 254, 4, 1, 0)
+        assert tiff.count(entry) == 3
+        start, end = tiff.rindex(entry), tiff.rindex(entry) + len(entry)
+        tiff = tiff[:start] + struct.pack("<HHII", 254, 4, 1, 1) + tiff[end:]
+        assert [page.shape for page in load_pages(tiff)] == [(4, 6), (5, 6)]
+
+    @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+    def test_an_animation_gives_its_first_frame(self, image_format: str) -> None:
+        frames = [Image.new("L", (6, 4), gray) for gray in (30, 140, 250)]
+        options = NEARLY_LOSSLESS.get(image_format, {})
+        animation = encoded(
+            frames[0], image_format, save_all=True, append_images=frames[1:], **options
+        )
+        with Image.open(io.BytesIO(animation)) as picture:
+            assert getattr(picture, "n_frames", 1) == 3
+        pages = load_pages(animation)
+        assert len(pages) == 1
+        np.testing.assert_array_equal(pages[0], np.full((4, 6), 30))
+        np.testing.assert_array_equal(load_image(animation), pages[0])
+
+    def test_pages_come_one_by_one(self) -> None:
+        """The second page of this file is cut off; the first is read all the same."""
+        tiff = self.tiff()
+        with Image.open(io.BytesIO(tiff)) as picture:
+            picture.seek(1)
+            cut = picture.tag_v2[273][0] + 3  # type: ignore[attr-defined]
+        pages = iter_pages(tiff[:cut])
+        np.testing.assert_array_equal(next(pages), self.pages()[0])
+        with pytest.raises(ImageError, match="damaged"):
+            next(pages)
+
+    def test_too_many_pixels_in_all_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(imaging, "MAX_DOCUMENT_PIXELS", 60)
+        with pytest.raises(ImageError, match="iter_pages"):
+            load_pages(self.tiff())
+        assert len(list(iter_pages(self.tiff()))) == 3
+
+
+class TestBadFiles:
+    def test_truncated_where_another_library_told_pillow_to_bear_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        whole = encoded(Image.fromarray(np.eye(64, dtype=np.uint8) * 255), "PNG")
+        with pytest.raises(ImageError, match="damaged"):
+            load_image(whole[: len(whole) * 2 // 3])
+
+    def test_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ImageError, match=r"none\.png.*No such file"):
+            load_image(tmp_path / "none.png")
+
+    def test_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(ImageError, match="is a directory"):
+            load_image(tmp_path)
+
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.png")
+        with pytest.raises(ImageError, match="not a regular file"):
+            load_image(tmp_path / "pipe.png")
+
+    @pytest.mark.parametrize("name", ["a\0b.png", "a" * 5000 + ".png", "page.png/page.png"])
+    def test_impossible_names(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "page.png").write_bytes(b"")
+        with pytest.raises(ImageError, match="cannot be opened"):
+            load_image(tmp_path / name)
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "is empty"),
+            (b"Dear Sir, I am in receipt of yours", "is not a picture .* starts with b'Dear Sir"),
+            (b"P", "is not a picture|damaged"),
+            (b"%PDF-1.7\n", "PDF.*pdftoppm"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        ],
+        ids=["empty", "text", "one byte", "pdf", "heic"],
+    )
+    def test_no_picture(self, tmp_path: Path, content: bytes, reason: str) -> None:
+        path = tmp_path / "page.png"
+        path.write_bytes(content)
+        for load in (load_image, load_pages):
+            with pytest.raises(ImageError, match=f"page.png.*{reason}"):
+                load(path)
+
+    @pytest.mark.parametrize(
+        "image_format", ["PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000"]
+    )
+    def test_truncated(self, image_format: str) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+        whole = encoded(Image.fromarray(noise), image_format)
+        for length in (4, 16, 30, len(whole) // 2, len(whole) * 9 // 10):
+            with pytest.raises(ImageError):
+                load_image(whole[:length])
+
+    @given(st.data())
+    def test_damaged_bytes_read_or_raise_image_error(self, data: st.DataObject) -> None:
+        image_format = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF", "GIF", "BMP", "PPM"]))
+        content = bytearray(encoded(Image.fromarray(marked_page()), image_format))
+        for _ in range(data.draw(st.integers(1, 4))):
+            place = data.draw(st.integers(0, len(content) - 1))
+            content[place] = data.draw(st.integers(0, 255))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of damaged metadata
+            try:
+                page = load_image(bytes(content))
+            except ImageError:
+                return
+        assert page.ndim == 2
+        assert page.dtype == np.uint8
+
+    @pytest.mark.parametrize("side", [20_000, 12_000, 9_000])
+    def test_too_large_is_said_before_decoding(self, side: int) -> None:
+        """And without Pillow's warning of decompression bombs, which would be an error here."""
+        with pytest.raises(ImageError, match=r"at most 80,000,000 pixels, found \d+,000 x"):
+            load_image(png_header(side, side))
+
+    def test_too_large_jpeg(self) -> None:
+        jpeg = encoded(Image.fromarray(marked_page()), "JPEG")
+        size = struct.pack(">HH", 24, 40)
+        assert jpeg.count(size) == 1
+        with pytest.raises(ImageError, match="found 20,000 x 20,000"):
+            load_image(jpeg.replace(size, struct.pack(">HH", 20_000, 20_000)))
+
+    def test_too_large_for_pillow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Some of its readers refuse a picture before they say its size."""
+
+        def refuse(*_: object) -> None:
+            raise Image.DecompressionBombError
+
+        monkeypatch.setitem(Image.OPEN, "PNG", (refuse, lambda start: True))
+        with pytest.raises(ImageError, match="at most 80,000,000 pixels, found far more"):
+            load_image(encoded(Image.fromarray(marked_page())))
+
+    def test_too_large_picture(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(imaging, "MAX_PIXELS", 24 * 40 - 1)
+        with pytest.raises(ImageError, match="at most 959 pixels, found 40 x 24"):
+            load_image(Image.fromarray(marked_page()))
+        monkeypatch.setattr(imaging, "MAX_PIXELS", 24 * 40)
+        load_image(Image.fromarray(marked_page()))
+
+    def test_one_pixel(self) -> None:
+        np.testing.assert_array_equal(load_image(encoded(Image.new("L", (1, 1), 9))), [[9]])
+
+    def test_no_pixels(self) -> None:
+        with pytest.raises(ImageError, match="no pixels"):
+            load_image(Image.new("L", (0, 5)))
+
+    @pytest.mark.parametrize("gray", [0, 255])
+    def test_blank_and_black(self, gray: int) -> None:
+        picture = Image.new("L", (50, 30), gray)
+        np.testing.assert_array_equal(load_image(encoded(picture)), np.full((30, 50), gray))
+
+
+class TestCheckPage:
+    def test_a_page_passes_as_it_is(self) -> None:
+        page = marked_page()
+        assert check_page(page) is page
+        assert check_page(page[::2, 3:9]).shape == (12, 6)
+
+    @pytest.mark.parametrize(
+        ("image", "message"),
+        [
+            (None, "found NoneType: htrlib.load_image"),
+            ([[0, 255]], "found list"),
+            (Image.new("L", (2, 2)), "found Image"),
+            (np.zeros(4, np.uint8), r"found shape \(4,\)"),
+            (np.zeros((4, 4, 3), np.uint8), r"found shape \(4, 4, 3\): make it gray"),
+            (np.zeros((4, 4, 1), np.uint8), r"take image\[:, :, 0\]"),
+            (np.zeros((2, 4, 4, 3), np.uint8), "one page at a time"),
+            (np.zeros((4, 4), bool), r"found bool: use image \* np.uint8\(255\)"),
+            (np.zeros((4, 4)), r"found float64: use \(image \* 255\)"),
+            (np.zeros((4, 4), np.uint16), "found uint16: use .* 257"),
+            (np.zeros((4, 4), np.int64), r"found int64: use image.astype"),
+            (np.zeros((0, 4), np.uint8), "no pixels"),
+            (np.zeros((4, 0), np.uint8), "no pixels"),
+        ],
+    )
+    def test_anything_else_says_what_to_do(self, image: object, message: str) -> None:
+        with pytest.raises(ImageError, match=message):
+            check_page(image)
+
+    def test_the_advice_works(self) -> None:
+        """Each conversion of a message gives the page."""
+        page = np.array([[0, 255], [255, 0]], dtype=np.uint8)
+        np.testing.assert_array_equal((page > 0) * np.uint8(255), page)
+        np.testing.assert_array_equal((page / 255.0 * 255).round().astype(np.uint8), page)
+        np.testing.assert_array_equal((page.astype(np.uint16) * 257 // 257).astype(np.uint8), page)
+        for image in (page > 0, page / 255.0, page.astype(np.uint16) * 257):
+            with pytest.raises(ImageError):
+                check_page(image)
+
+    def test_too_large(self) -> None:
+        page = np.broadcast_to(np.uint8(255), (20_000, 20_000))  # one byte of memory
+        with pytest.raises(ImageError, match="found 20,000 x 20,000"):
+            check_page(page)
+
+
+class TestResize:
+    @given(
+        st.tuples(st.integers(1, 40), st.integers(1, 40)),
+        st.tuples(st.integers(1, 90), st.integers(1, 90)),
+        st.integers(0, 255),
+    )
+    def test_one_gray_stays_that_gray(
+        self, shape: Tuple[int, int], wanted: Tuple[int, int], gray: int
+    ) -> None:
+        resized = resize(np.full(shape, gray, dtype=np.uint8), wanted[1], wanted[0])
+        np.testing.assert_array_equal(resized, np.full(wanted, gray))
+
+    def test_the_same_size_changes_nothing(self) -> None:
+        np.testing.assert_array_equal(resize(marked_page(), 40, 24), marked_page())
+
+    @pytest.mark.parametrize("factor", [1.3, 2.0, 3.7, 5.0, 12.0])
+    def test_a_thin_stroke_keeps_its_ink_wherever_it_is(self, factor: float) -> None:
+        for column in range(60, 90):
+            page = np.full((12, 240), 255, dtype=np.uint8)
+            page[:, column : column + 2] = 0
+            resized = resize(page, round(240 / factor), 12)
+            ink = (255.0 - resized[6]).sum() * factor / 255.0
+            assert ink == pytest.approx(2.0, rel=0.12)
+
+    def test_views_are_resized_too(self) -> None:
+        page = marked_page()
+        np.testing.assert_array_equal(resize(page.T, 12, 20), resize(page.T.copy(), 12, 20))
+
+    def test_bad_arguments(self) -> None:
+        with pytest.raises(ImageError, match="found float64"):
+            resize(np.zeros((3, 3)), 2, 2)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="positive"):
+            resize(marked_page(), 0, 2)
+
+
+class TestPad:
+    def test_the_image_lies_top_left(self) -> None:
+        padded = pad(marked_page(), Size(50, 30), 7)
+        assert padded.shape == (30, 50)
+        np.testing.assert_array_equal(padded[:24, :40], marked_page())
+        assert (padded[24:] == 7).all()
+        assert (padded[:, 40:] == 7).all()
+
+    @pytest.mark.parametrize("size", [Size(39, 24), Size(40, 23)])
+    def test_what_does_not_fit_is_refused(self, size: Size) -> None:
+        with pytest.raises(ImageError, match="40 x 24 does not fit"):
+            pad(marked_page(), size)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_size_is_that_of_the_loaded_image(tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.new("L", (30, 10)).save(path, exif=exif)
+    height, width = load_image(path).shape
+    assert image_size(path) == Size(width, height)
+
+
+def test_size_is_told_where_exif_data_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (30, 10)).save(path, exif=b"Exif\0\0garbage!")
+    assert load_image(path).shape == (10, 30)
+    assert image_size(path) == Size(30, 10)
+
+
+def test_the_size_of_too_large_a_picture_is_refused_as_the_picture_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("1", (20_000, 10_000)).save(path)
+    with pytest.raises(ImageError, match="at most 80,000,000 pixels, found 20,000 x 10,000"):
+        image_size(path)

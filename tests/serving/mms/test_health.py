@@ -1,0 +1,88 @@
+"""What ping is told of answers and tiny pages."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import pytest
+
+from htrlib.serving import health
+from htrlib.serving.mms.health import Health
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(health, "time", clock)
+    return clock
+
+
+def seen(clock: Clock, seconds: float, status: int, every: float) -> List[Tuple[float, bool]]:
+    """When ping fails while requests get a status, and tiny pages are read as they are due."""
+    looked = Health()
+    start, asked, told = clock.now, clock.now, []
+    while clock.now < start + seconds:
+        if clock.now >= asked:
+            looked.request_answered(status)
+            asked += every
+        if looked.probe_is_due(busy=True):
+            looked.tiny_page_read()
+        told.append((clock.now - start, looked.failing))
+        clock.now += 0.25
+    return told
+
+
+def test_ping_fails_within_ten_seconds_of_requests_that_fail(clock: Clock) -> None:
+    for every in (0.25, 1.0, 3.0):
+        told = seen(clock, 60.0, 500, every)
+        assert all(failing for since, failing in told if since > 10.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "every"), [(500, 100.0), (504, 1.0), (507, 1.0), (502, 1.0), (400, 1.0), (200, 1.0)]
+)
+def test_ping_does_not_fail_over_pages_that_are_at_fault(
+    clock: Clock, status: int, every: float
+) -> None:
+    assert not any(failing for _, failing in seen(clock, 60.0, status, every))
+
+
+def test_refusals_do_not_hide_that_pages_are_not_read(clock: Clock) -> None:
+    looked = Health()
+    for _ in range(10):
+        looked.request_answered(500)
+        looked.request_answered(400)
+        clock.now += 1.0
+    assert looked.failing
+
+
+@pytest.mark.parametrize("status", [400, 500, 502, 504, 507])
+def test_no_error_of_a_worker_puts_off_the_tiny_page(clock: Clock, status: int) -> None:
+    looked = Health()
+    for _ in range(20):
+        assert not looked.failing
+        clock.now += 0.25
+        looked.request_answered(status)
+    assert looked.probe_is_due(busy=True)
+    looked.tiny_page_failed()
+    assert looked.failing
+
+
+def test_a_busy_server_whose_pages_are_read_is_not_probed(clock: Clock) -> None:
+    looked = Health()
+    clock.now += 30.0
+    assert looked.probe_is_due(busy=False)
+    assert not looked.probe_is_due(busy=True)
+    looked.request_answered(500)
+    assert looked.probe_is_due(busy=True)
+    looked.request_answered(200)
+    assert not looked.failing
+    assert not looked.probe_is_due(busy=False)
