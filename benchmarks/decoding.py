@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import htrlib
 from htrlib import data
-from htrlib.decoding.options import DecodingOptions, bundled_options
+from htrlib.decoding.decoding_options import DecodingOptions, bundled_options
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.language import NGramModel

@@ -8,8 +8,8 @@
     *.lm              a language model, where there is one
     checksums.json    file name -> SHA-256
 
-``docs/data-formats.md`` has the keys. Nothing in a bundle is code, and nothing is unpickled. Only
-`Bundle.network` needs MXNet.
+``docs/data-formats.md`` has the keys. Nothing in a bundle is code, and nothing is unpickled.
+`Bundle.engine` runs the networks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
+from htrlib.engines.choice import make_engine
+from htrlib.engines.port import Engine, EngineLike
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
 
 FORMAT_VERSION = 1
@@ -58,7 +61,10 @@ class Bundle:
     config: Mapping[str, Any]
     charset: Charset
     _files: Mapping[str, str] = field(repr=False)
-    _networks: Dict[Tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
+    _engines: Dict[Tuple[Optional[str], Optional[str]], Engine] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -129,32 +135,25 @@ class Bundle:
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path}: these are not a network's parameters ({error})") from error
 
-    def network(self, name: str, device: Optional[str] = None) -> Any:
-        """A network with its parameters, ready for `htrlib.engines.mxnet.runner.run`.
-
-        It is built once for each device and kept.
+    def engine(self, engine: EngineLike = None, device: Optional[str] = None) -> Engine:
+        """What runs the bundle's networks; it is made once for each name and device, and kept.
 
         Args:
-            name: "paragraph", "line-segmentation", "line-segmentation-ssd", "line-recognition".
+            engine: "mxnet", ...; None is what HTRLIB_ENGINE says, or else the fastest that is
+                there. An engine is given back as it is.
             device: "cpu", "gpu", "gpu:N"; None is the first GPU, or the CPU where there is none.
         Raises:
-            BundleMismatchError: the bundle has no such network, or parameters of another shape.
-            DeviceError: the device is not there.
+            ConfigError: there is no engine of that name.
+            DeviceError: the device, or the engine's framework, is not there.
         """
-        from htrlib.engines.mxnet import (
-            building,  # here, since the rest of a bundle does not need MXNet
-            runner,
-        )
-
-        key = (name, str(runner.context(device)))
-        with runner.lock:
-            if key not in self._networks:
-                block = building.build(name, self.network_config(name))
-                runner.set_parameters(block, self.parameters(name), device)
-                block = building.for_inference(block)
-                block.hybridize()
-                self._networks[key] = block
-            return self._networks[key]
+        if engine is not None and not isinstance(engine, str):
+            return engine
+        key = engine, device
+        with self._lock:
+            if key not in self._engines:
+                made = make_engine(self, engine, device)
+                self._engines[key] = self._engines.setdefault((made.name, made.device), made)
+            return self._engines[key]
 
 
 _loaded: Dict[Path, Tuple[bytes, Bundle]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.engines.mxnet.ssd import STDS
+from htrlib.engines.word_anchors import STDS
 
 
 def encode_boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:

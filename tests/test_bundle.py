@@ -50,7 +50,7 @@ def test_what_was_written_is_read(tiny_bundle: Path) -> None:
 
 def test_a_network_gives_the_output_of_the_one_that_was_written(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle)
-    block = bundle.network("line-recognition", "cpu")
+    block = bundle.engine("mxnet", "cpu").network("line-recognition")
     again = bundle.parameters("line-recognition")
     for name, array in runner.get_parameters(block).items():
         np.testing.assert_array_equal(array, again[name])
@@ -59,7 +59,9 @@ def test_a_network_gives_the_output_of_the_one_that_was_written(tiny_bundle: Pat
 
 def test_a_network_is_built_once(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle)
-    assert bundle.network("line-recognition") is bundle.network("line-recognition", "cpu")
+    assert bundle.engine("mxnet").network("line-recognition") is bundle.engine(
+        "mxnet", "cpu"
+    ).network("line-recognition")
 
 
 def test_half_precision_parameters_load_as_single(tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_parameters_of_another_shape_are_found(tiny_bundle: Path) -> None:
         tiny_bundle, "config.json", lambda c: c["networks"]["line-recognition"].update(hidden=5)
     )
     with pytest.raises(BundleMismatchError, match="shape"):
-        load_bundle(tiny_bundle).network("line-recognition")
+        load_bundle(tiny_bundle).engine("mxnet").network("line-recognition")
 
 
 def test_parameters_of_another_network_are_found(tiny_bundle: Path) -> None:
@@ -222,12 +224,12 @@ def test_parameters_of_another_network_are_found(tiny_bundle: Path) -> None:
         lambda c: c["networks"]["line-recognition"]["blocks"].append([3, [1, 1]]),
     )
     with pytest.raises(BundleMismatchError, match="missing"):
-        load_bundle(tiny_bundle).network("line-recognition")
+        load_bundle(tiny_bundle).engine("mxnet").network("line-recognition")
 
 
 def test_a_network_that_is_not_there_is_named(tiny_bundle: Path) -> None:
     with pytest.raises(BundleMismatchError, match="paragraph"):
-        load_bundle(tiny_bundle).network("paragraph")
+        load_bundle(tiny_bundle).engine("mxnet").network("paragraph")
 
 
 def test_pickled_parameters_are_refused(tmp_path: Path) -> None:
@@ -240,12 +242,12 @@ def test_pickled_parameters_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", ["tpu", "gpu:", "gpu:-1", "CPU", ""])
 def test_a_device_that_is_none_is_refused(tiny_bundle: Path, device: str) -> None:
     with pytest.raises(DeviceError, match="'gpu:N'"):
-        load_bundle(tiny_bundle).network("line-recognition", device)
+        load_bundle(tiny_bundle).engine("mxnet", device).network("line-recognition")
 
 
 def test_a_gpu_that_is_not_there_is_one_line(tiny_bundle: Path) -> None:
     with pytest.raises(DeviceError, match="gpu:99") as caught:
-        load_bundle(tiny_bundle).network("line-recognition", "gpu:99")
+        load_bundle(tiny_bundle).engine("mxnet", "gpu:99").network("line-recognition")
     assert "\n" not in str(caught.value)
 
 
@@ -260,5 +262,7 @@ def test_config_charset_and_files_need_no_mxnet(tiny_bundle: Path) -> None:
 def test_a_copied_bundle_is_the_same_bundle(tiny_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_bundle, tmp_path / "copy")
     copied: Bundle = load_bundle(tmp_path / "copy")
-    first = runner.run(load_bundle(tiny_bundle).network("line-recognition"), LINES)
-    np.testing.assert_array_equal(runner.run(copied.network("line-recognition"), LINES), first)
+    first = runner.run(load_bundle(tiny_bundle).engine("mxnet").network("line-recognition"), LINES)
+    np.testing.assert_array_equal(
+        runner.run(copied.engine("mxnet").network("line-recognition"), LINES), first
+    )

@@ -36,7 +36,7 @@ from htrlib.decoding.calibration import (
     fit_calibration,
     reliability,
 )
-from htrlib.decoding.options import bundled_options
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.document.results import LogProbs
 from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page

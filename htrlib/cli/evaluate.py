@@ -127,7 +127,7 @@ def run(config: EvaluateConfig) -> int:
     Raises:
         ConfigError: the worst lines would go into a folder that is not there.
         ConfigError, DatasetError: as for `htrlib.cli.datasets.load` and `evaluate_pages`.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
         OSError: the worst lines cannot be written.
     """
     from htrlib.reading.pipeline import Pipeline  # here, for `htr --help` does without MXNet

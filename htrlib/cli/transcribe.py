@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from htrlib.bundle import Bundle, load_bundle
-from htrlib.document.results import DocumentResult, LogProbs, PageResult, Transcription
+from htrlib.cli.reading_options import add_reading_options, reading_options
+from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.json_format import to_json
 from htrlib.formats.overlay import draw_overlay
 from htrlib.formats.text import to_text
 from htrlib.images.loading import iter_pages, load_image
+from htrlib.reading.options import ReadingOptions
 
 Result = Union[PageResult, DocumentResult]
 
@@ -54,9 +54,8 @@ class TranscribeConfig:
         overlay: also draw pictures, into `output` or else into the current directory.
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
-        decoder: "beam" or "greedy".
-        beam_width: how many readings beam search follows.
-        language_model: "bundled", "none", or the path of a model.
+        engine: what runs the networks, or None for the fastest there is.
+        reading: how pages are read.
         jobs: how many pictures are read at once, or None: one a core.
     """
 
@@ -66,9 +65,8 @@ class TranscribeConfig:
     overlay: bool = False
     bundle: Optional[str] = None
     device: Optional[str] = None
-    decoder: str = "beam"
-    beam_width: int = 25
-    language_model: str = "bundled"
+    engine: Optional[str] = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     jobs: Optional[int] = None
 
 
@@ -94,27 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"also draw NAME{_OVERLAY}: the page with its lines and what they say",
     )
-    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
-    parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
-    parser.add_argument(
-        "--decoder",
-        choices=("beam", "greedy"),
-        default="beam",
-        help="beam search with the language model, or the best path (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--beam-width",
-        type=int,
-        default=25,
-        metavar="N",
-        help="readings that beam search follows (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--language-model",
-        default="bundled",
-        metavar="PATH|none",
-        help="a model of `htr lm build`, or none (default: the bundle's)",
-    )
+    add_reading_options(parser)
     parser.add_argument(
         "--jobs",
         type=int,
@@ -126,20 +104,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
-    options = {field.name: getattr(parsed, field.name) for field in fields(TranscribeConfig)}
-    return run(TranscribeConfig(**{**options, "paths": tuple(parsed.paths)}))
-
-
-def _decoder(config: TranscribeConfig, bundle: Bundle) -> Callable[[LogProbs], Transcription]:
-    from htrlib.stages.decoding import decode  # here, for `htr --help` does without NumPy
-
-    model = None if config.language_model == "none" else config.language_model
-    return partial(
-        decode,
-        bundle=bundle,
-        method=config.decoder,
-        beam_width=config.beam_width,
-        language_model=model,
+    return run(
+        TranscribeConfig(
+            paths=tuple(parsed.paths),
+            format=parsed.format,
+            output=parsed.output,
+            overlay=parsed.overlay,
+            bundle=parsed.bundle,
+            device=parsed.device,
+            engine=parsed.engine,
+            reading=reading_options(parsed),
+            jobs=parsed.jobs,
+        )
     )
 
 
@@ -148,7 +124,7 @@ def run(config: TranscribeConfig) -> int:
 
     Raises:
         ConfigError: two inputs would write the same file.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
     from htrlib.reading.parallel import (  # here, for `htr --help` does without MXNet
@@ -159,10 +135,14 @@ def run(config: TranscribeConfig) -> int:
 
     parse_device(config.device)
     inputs = [picture for path in config.paths for picture in _pictures(path)]
-    jobs = processes(config.jobs, len(inputs), config.device)
+    jobs = processes(config.jobs, len(inputs), config.bundle, config.engine, config.device)
     _check_names(inputs, config)
-    bundle = load_bundle(config.bundle)
-    pipeline = Pipeline(bundle=bundle, device=config.device, decode=_decoder(config, bundle))
+    pipeline = Pipeline(
+        bundle=config.bundle,
+        engine=config.engine,
+        device=config.device,
+        options=config.reading,
+    )
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     failed = False

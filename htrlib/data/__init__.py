@@ -55,7 +55,7 @@ FORMATS: Registry[Callable[..., Dataset]] = Registry(
 WRITERS: Registry[Callable[[Dataset, Path], Tuple[Problem, ...]]] = Registry(
     "htrlib.dataset_writers",
     {
-        "ground_truth": "htrlib.data.ground_truth:write_ground_truth",
+        "ground_truth": "htrlib.data.ground_truth_writing:write_ground_truth",
         "lines": "htrlib.data.lines_folder:write_lines_folder",
         "page_xml": "htrlib.formats.page_xml:write_page_xml",
     },

@@ -6,7 +6,6 @@ import json
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -20,16 +19,13 @@ from htrlib.data.manifest import (
     locate,
     read_rows,
 )
-from htrlib.data.pictures import file_stems, place_picture
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
     LabeledWord,
-    PageSample,
-    Problem,
     clean_text,
 )
-from htrlib.document.geometry import Box, Point, Size, union_of
+from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.results import TextLine
 from htrlib.errors import AnnotationError
 
@@ -364,90 +360,3 @@ def _lines_of(lines: Sequence[Box], words: Sequence[Box]) -> List[LabeledLine]:
         LabeledLine("", TextLine(box), tuple(LabeledWord("", word) for word in inside))
         for box, inside in sorted(members, key=lambda member: member[0].top)
     ]
-
-
-def write_ground_truth(
-    dataset: Dataset,
-    path: Union[str, Path],
-    *,
-    attribute: str = "transcription",
-    prefix: Optional[str] = None,
-) -> Tuple[Problem, ...]:
-    """Write an output manifest as a custom job gives it, and the pictures in ``images`` beside it.
-
-    Each word is a text of its own where the words' boxes are known, otherwise each line.
-
-    Args:
-        dataset: its pages are written.
-        path: of the manifest.
-        attribute: the label attribute.
-        prefix: what ``source-ref`` begins with, "s3://bucket/folder/" for one; by default it is a
-            path beside the manifest.
-    Returns:
-        What was left out: single line pictures, lines without a place or a text. A manifest has no
-        baselines, tags, ids, and no outlines of lines whose words it has.
-    """
-    path = Path(path)
-    (path.parent / "images").mkdir(parents=True, exist_ok=True)
-    problems = [
-        Problem("a line picture is no page", sample.source, skipped="line")
-        for sample in dataset
-        if not isinstance(sample, PageSample)
-    ]
-    rows = []
-    for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
-        picture = place_picture(page.image, path.parent / "images", stem)
-        reference = f"images/{picture.name}" if prefix is None else f"{prefix}{picture.name}"
-        texts = []
-        for number, line in enumerate(page.lines, start=1):
-            if line.line is None or not line.text:
-                reason = "line without a place" if line.line is None else "line without text"
-                problems.append(Problem(reason, page.source, line.text or line.id, skipped="line"))
-            else:
-                texts += _texts(number, line, line.line)
-        rows.append(_manifest_row(page, attribute, reference, texts))
-    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return tuple(problems)
-
-
-def _texts(number: int, line: LabeledLine, place: TextLine) -> List[Dict[str, Any]]:
-    if line.text == " ".join(word.text for word in line.words):
-        pieces = [(word.text, _corners(word.box)) for word in line.words]
-    elif place.polygon is not None:
-        pieces = [(line.text, place.polygon.points)]
-    else:
-        pieces = [(line.text, _corners(place.box))]
-    return [
-        {
-            "text": text,
-            "line_num": number,
-            "type": "handwritten",
-            "bb": [{"x": x, "y": y} for x, y in points],
-            "confidence": place.confidence,
-        }
-        for text, points in pieces
-    ]
-
-
-def _corners(box: Box) -> Tuple[Point, ...]:
-    left, top, right, bottom = box.as_tuple()
-    return ((left, top), (right, top), (right, bottom), (left, bottom))
-
-
-def _manifest_row(
-    page: PageSample, attribute: str, reference: str, texts: List[Dict[str, Any]]
-) -> str:
-    row: Dict[str, Any] = {
-        "source-ref": reference,
-        attribute: {"texts": texts, "imageSource": {"s3Uri": reference}},
-        f"{attribute}-metadata": {
-            "type": "groundtruth/custom",
-            "job-name": "htrlib",
-            "human-annotated": "yes",
-            "creation-date": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
-        },
-    }
-    for key, value in (("writer", page.writer), ("split", page.split)):
-        if value is not None:
-            row[key] = value
-    return json.dumps(row, ensure_ascii=False)

@@ -24,6 +24,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.decoding.defaults import BEAM_WIDTH, PRUNING
 from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
@@ -122,8 +123,8 @@ class SearchResult:
 
 def beam_search(
     values: NDArray[np.floating[Any]],
-    beam_width: int = 25,
-    pruning: Optional[float] = -6.0,
+    beam_width: int = BEAM_WIDTH,
+    pruning: Optional[float] = PRUNING,
     scorer: Optional[Scorer] = None,
 ) -> SearchResult:
     """Search a line for its likeliest readings.

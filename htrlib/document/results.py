@@ -17,15 +17,28 @@ from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size
 
 SCHEMA_VERSION = 1
 
+HANDWRITTEN, TYPEWRITTEN, PRINTED = KINDS = ("handwritten", "typewritten", "printed")
+
 
 @dataclass(frozen=True)
 class TextLine:
-    """One line of handwriting on a page."""
+    """One line of text on a page.
+
+    Attributes:
+        box: of the line.
+        polygon: its outline, where it is known.
+        baseline: from left to right, where it is known.
+        confidence: probability that this is a line, between 0 and 1.
+        id: names the line within its page; empty until the page has been read.
+        kind: one of `KINDS`, or None where it is not known.
+    """
 
     box: Box
     polygon: Optional[Polygon] = None
     baseline: Optional[Tuple[Point, ...]] = None
     confidence: float = 1.0
+    id: str = ""
+    kind: Optional[str] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +114,16 @@ class LineResult:
     def text(self) -> str:
         return self.transcription.text
 
+    @property
+    def id(self) -> str:
+        """Names the line within its page."""
+        return self.line.id
+
+    @property
+    def kind(self) -> Optional[str]:
+        """One of `KINDS`, or None where it is not known."""
+        return self.line.kind
+
 
 @dataclass(frozen=True)
 class PageResult:
@@ -112,6 +135,7 @@ class PageResult:
         lines: in reading order.
         bundle: name and version of the bundle that read the page, where one did.
         source: file name of the page, where it came from a file.
+        warnings: what makes the result doubtful, one sentence each.
     """
 
     size: Size
@@ -119,6 +143,7 @@ class PageResult:
     lines: Tuple[LineResult, ...] = ()
     bundle: Optional[str] = None
     source: Optional[str] = None
+    warnings: Tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -136,6 +161,7 @@ class PageResult:
             "text": self.text,
             "paragraph": None if self.paragraph is None else list(self.paragraph.as_tuple()),
             "lines": [_line_to_dict(line) for line in self.lines],
+            "warnings": list(self.warnings),
         }
 
     @classmethod
@@ -158,6 +184,7 @@ class PageResult:
                 lines=tuple(_line_from_dict(line) for line in data["lines"]),
                 bundle=data.get("bundle"),
                 source=data.get("source"),
+                warnings=tuple(data.get("warnings", ())),
             )
         except KeyError as error:
             raise ValueError(f"a page result has the key {error}, this one has not") from None
@@ -209,6 +236,8 @@ def _points(value: Any) -> Tuple[Point, ...]:
 def _line_to_dict(result: LineResult) -> Dict[str, Any]:
     line, transcription = result.line, result.transcription
     return {
+        "id": line.id,
+        "kind": line.kind,
         "text": transcription.text,
         "confidence": transcription.confidence,
         "log_prob": transcription.log_prob,
@@ -232,6 +261,8 @@ def _line_from_dict(data: Dict[str, Any]) -> LineResult:
             polygon=None if polygon is None else Polygon(_points(polygon)),
             baseline=None if baseline is None else _points(baseline),
             confidence=float(data["line_confidence"]),
+            id=str(data.get("id", "")),
+            kind=data.get("kind"),
         ),
         Transcription(
             text=data["text"],

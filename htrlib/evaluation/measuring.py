@@ -151,7 +151,7 @@ def evaluate_lines(
         progress: is given the lines of each picture and passes them on, as `tqdm` does.
     Raises:
         DatasetError: there is no line that can be read.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
     pipeline, decoders = _defaults(pipeline, decoders)
     tally = _Tally(decoders)
@@ -202,7 +202,7 @@ def evaluate_pages(
         progress: is given the pages and passes them on, as `tqdm` does.
     Raises:
         DatasetError: there is no page that can be read.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
     pipeline, decoders = _defaults(pipeline, decoders)
     tally = _Tally(decoders)

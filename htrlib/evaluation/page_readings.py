@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
-from htrlib.decoding.options import bundled_options
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
@@ -86,6 +86,10 @@ def read_lines(
     said = pipeline.recognize_lines(page, lines) if lines else ()
     if len(said) != len(lines):
         raise ConfigError(f"{len(lines)} lines need as many LogProbs, found {len(said)}")
+    return _decoded(said, decoders)
+
+
+def _decoded(said: Sequence[LogProbs], decoders: Decoders) -> LineReadings:
     texts: Dict[str, Tuple[Transcription, ...]] = {
         name: tuple(map(decoder, said)) for name, decoder in decoders.items()
     }
@@ -112,7 +116,6 @@ def read_page(page: NDArray[np.uint8], pipeline: Pipeline, decoders: Decoders) -
         pipeline: finds and recognizes the lines; its own decoder is not used.
         decoders: read what was recognized.
     """
-    paragraph = pipeline.detect_paragraph(page)
-    lines = () if paragraph is None else tuple(pipeline.segment_lines(page, paragraph))
-    size = Size(page.shape[1], page.shape[0])
-    return PageReading(size, paragraph, lines, read_lines(page, lines, pipeline, decoders))
+    found = pipeline.recognize(page)
+    readings = _decoded(found.log_probs, decoders)
+    return PageReading(found.size, found.paragraph, found.lines, readings)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
 from htrlib.document.geometry import Box, Point
-from htrlib.engines.mxnet.runner import run
+from htrlib.engines.port import Engine
 from htrlib.images.regions import Region, cut_region, page_ink
 
 SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
@@ -54,20 +54,18 @@ def scale_for(box: Box, area: float) -> float:
     return min(math.sqrt(area / box.area), thread, LARGEST_SCALE)
 
 
-def network_input(ink: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(1, 1, H, W) ink between 0 and 1, padded with paper on the right and below."""
+def network_input(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) ink padded with paper on the right and below, to multiples of `SIDE_MULTIPLE`."""
     height, width = ink.shape
-    padded = np.pad(ink, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE)))
-    return (padded / np.float32(255.0))[np.newaxis, np.newaxis]
+    return np.pad(ink, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE)))
 
 
 def label_region(
     page: NDArray[np.uint8],
     box: Box,
     scale: float,
-    bundle: Bundle,
+    engine: Engine,
     network: str,
-    device: Optional[str],
 ) -> Labels:
     """Label the part of a page in a box, at a scale.
 
@@ -78,9 +76,9 @@ def label_region(
     region = cut_region(page, box, scale)
     ink = page_ink(region.gray)
     height, width = ink.shape
-    logits = run(bundle.network(network, device), network_input(ink))
+    logits = engine.label_pixels(network, network_input(ink))
     rows, columns = -(-height // 2), -(-width // 2)
-    probabilities = 1.0 / (1.0 + np.exp(-logits[0, :, :rows, :columns]))
+    probabilities = 1.0 / (1.0 + np.exp(-logits[:, :rows, :columns]))
     even = np.pad(ink, ((0, height % 2), (0, width % 2)))
     rows_of_two = np.maximum(even[::2], even[1::2])
     halved = np.maximum(rows_of_two[:, ::2], rows_of_two[:, 1::2])

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from htrlib.bundle import Bundle
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
-from htrlib.engines.mxnet.runner import run_all
-from htrlib.engines.mxnet.ssd import SsdConfig, anchor_boxes, decode_boxes
+from htrlib.engines.port import Engine
+from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes
 from htrlib.images.regions import Region, cut_region, page_ink
 from htrlib.layout.line_cores import CORE, Core, chains, outlined_lines
 from htrlib.layout.pixel_labels import network_input, scale_for
 
-NETWORK = "line-segmentation-ssd"
 REGION_AREA = 600_000.0  # pixels of the region that the network sees at first
 BEST_HEIGHT = 24.0  # pixels: of a word, where the network is most at home
 FINE_HEIGHT = (15.0, 42.0)  # pixels: words outside call for a second look at another scale
@@ -60,39 +58,38 @@ class DetectedWords:
 
 
 def lines_from_words(
-    page: NDArray[np.uint8], region: Box, bundle: Bundle, device: Optional[str]
+    page: NDArray[np.uint8], region: Box, engine: Engine, config: SsdConfig
 ) -> Tuple[TextLine, ...]:
     """The lines of a region of a page, in reading order.
 
     Args:
         page: (H, W) uint8, 0 is black.
         region: where the handwriting is.
-        device: as for `segment_lines`.
+        config: of the word detector.
     Returns:
         lines with box, polygon and baseline in page pixels.
     """
     scale = scale_for(region, REGION_AREA)
-    words = detect_words(page, region, scale, bundle, device)
+    words = detect_words(page, region, scale, engine, config)
     if not FINE_HEIGHT[0] <= words.height <= FINE_HEIGHT[1]:
         # Where nothing was found, the writing may have been too large.
         better = scale * BEST_HEIGHT / words.height if words.height else scale / 3
         better = min(better, scale_for(region, 4 * REGION_AREA))
-        words = detect_words(page, region, better, bundle, device)
+        words = detect_words(page, region, better, engine, config)
     return group_words(words)
 
 
 def detect_words(
-    page: NDArray[np.uint8], box: Box, scale: float, bundle: Bundle, device: Optional[str]
+    page: NDArray[np.uint8], box: Box, scale: float, engine: Engine, config: SsdConfig
 ) -> DetectedWords:
     """Find the words in a box of a page, seen at a scale."""
     region = cut_region(page, box, scale)
     ink = page_ink(region.gray)
     pixels = network_input(ink)
-    logits, offsets = run_all(bundle.network(NETWORK, device), pixels)
-    config = SsdConfig.from_dict(bundle.network_config(NETWORK))
-    scores = expit(logits[0, :, 1] - logits[0, :, 0])  # softmax of two classes
+    logits, offsets = engine.find_words(pixels)
+    scores = expit(logits[:, 1] - logits[:, 0])  # softmax of two classes
     likely = np.flatnonzero(scores >= CONFIDENT)
-    boxes = decode_boxes(offsets[0, likely], anchor_boxes(config, *pixels.shape[2:])[likely])
+    boxes = decode_boxes(offsets[likely], anchor_boxes(config, *pixels.shape)[likely])
     boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))
     whole = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= 2
     boxes, scores = boxes[whole], scores[likely][whole]

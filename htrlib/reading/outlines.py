@@ -45,7 +45,7 @@ def outline_lines(
         as many lines, in the same order, with the confidence that they came with.
     Raises:
         ImageError: the page is no (H, W) uint8 array, or it is empty.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
     height, width = check_page(page).shape
     bare = [index for index, line in enumerate(lines) if line.polygon is None]

@@ -1,4 +1,4 @@
-"""Pages of concurrent requests to results: the stages of the pipeline, with options for each page.
+"""Pages through the four stages: several at once, each with options of its own.
 
 Lines of all pages are recognized together. What is read of a page does not depend on its company,
 and what fails on one page fails for this one alone.
@@ -7,21 +7,31 @@ and what fails on one page fails for this one alone.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from htrlib.bundle import Bundle
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
-from htrlib.images.loading import check_page
-from htrlib.serving.protocol import Options
-from htrlib.stages import decoding, lines, paragraph, recognition
+from htrlib.errors import ConfigError
+from htrlib.images.loading import Page, check_page
+from htrlib.reading.options import PARAGRAPH, TEXT, ReadingOptions
 
-Page = NDArray[np.uint8]
 Value = TypeVar("Value")
+
+
+class Stages(Protocol):
+    """The four stages, as a pipeline has them."""
+
+    def detect_paragraph(self, page: Page) -> Optional[Box]: ...
+
+    def segment_lines(self, page: Page, paragraph: Box) -> Sequence[TextLine]: ...
+
+    def recognize_pages(
+        self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
+    ) -> Sequence[Sequence[LogProbs]]: ...
+
+    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription: ...
 
 
 @dataclass
@@ -29,98 +39,120 @@ class Reading:
     """A page on its way through the stages.
 
     Attributes:
-        page: (H, W) uint8.
+        page: (H, W) uint8, 0 is black.
         options: how it is read.
-        result: when it is done.
+        source: the name that the result carries.
+        paragraph: where the handwriting is, once that is known.
+        lines: in reading order, once they are known.
+        log_probs: what the recognizer says of each line, once it has.
+        result: when all is done.
         error: what stopped it.
         milliseconds: by stage; recognition's is that of all pages together.
     """
 
     page: Page
-    options: Options
+    options: ReadingOptions = field(default_factory=ReadingOptions)
+    source: Optional[str] = None
+    paragraph: Optional[Box] = None
+    lines: Tuple[TextLine, ...] = ()
+    log_probs: Tuple[LogProbs, ...] = ()
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
     milliseconds: Dict[str, float] = field(default_factory=dict)
-    paragraph: Optional[Box] = None
-    lines: Tuple[TextLine, ...] = ()
+
+    @property
+    def size(self) -> Size:
+        """Of the page."""
+        return Size(self.page.shape[1], self.page.shape[0])
 
     def timed(self, stage: str, work: Callable[[], Value]) -> Value:
+        """What the work gives; the time that it took is noted."""
         start = time.perf_counter()
         value = work()
         self.milliseconds[stage] = 1000.0 * (time.perf_counter() - start)
         return value
 
+    def attempt(self, work: Callable[[Reading], None]) -> None:
+        """Do the work, unless an error stopped the page before; note one that stops it now."""
+        if self.error is None:
+            try:
+                work(self)
+            except Exception as error:
+                self.error = error
 
-def read_pages(readings: Sequence[Reading], bundle: Bundle) -> None:
-    """Read pages; each `Reading` has its `result` or its `error` then."""
+
+def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str] = None) -> None:
+    """Read pages; each `Reading` has its `result` or its `error` then.
+
+    Args:
+        label: of the bundle, which the results carry.
+    """
+    recognize_pages(readings, stages)
     for reading in readings:
-        _guarded(reading, lambda reading=reading: _find_lines(reading, bundle))  # type: ignore[misc]
+        reading.attempt(partial(_decode, stages=stages, label=label))
+
+
+def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
+    """The first three stages: each `Reading` has its lines and what is said of them, or an error.
+
+    Pages whose last stage comes earlier are taken no further than that.
+    """
+    for reading in readings:
+        reading.attempt(partial(_find_lines, stages=stages))
     wanted = [
-        reading for reading in readings if reading.error is None and reading.options.stage == "text"
+        reading for reading in readings if reading.error is None and reading.options.stage == TEXT
     ]
-    for reading, said in zip(wanted, _recognize(wanted, bundle)):
-        _guarded(reading, lambda r=reading, s=said: _decode(r, s, bundle))  # type: ignore[misc]
-    for reading in readings:
-        if reading.error is None and reading.result is None:
-            empty = Transcription("", 0.0, 0.0)
-            _finish(reading, tuple(LineResult(line, empty) for line in reading.lines), bundle)
+    _recognize([reading for reading in wanted if reading.lines], stages)
 
 
-def _guarded(reading: Reading, work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Exception as error:
-        reading.error = error
-
-
-def _find_lines(reading: Reading, bundle: Bundle) -> None:
+def _find_lines(reading: Reading, stages: Stages) -> None:
     page = check_page(reading.page)
-    reading.paragraph = found = reading.timed(
-        "paragraph", lambda: paragraph.detect_paragraph(page, bundle=bundle)
-    )
-    if found is not None and reading.options.stage != "paragraph":
-        reading.lines = reading.timed(
-            "lines", lambda: lines.segment_lines(page, found, bundle=bundle)
-        )
+    found = reading.timed(PARAGRAPH, lambda: stages.detect_paragraph(page))
+    reading.paragraph = found
+    if found is not None and reading.options.stage != PARAGRAPH:
+        reading.lines = tuple(reading.timed("lines", lambda: stages.segment_lines(page, found)))
 
 
-def _recognize(readings: Sequence[Reading], bundle: Bundle) -> List[Tuple[LogProbs, ...]]:
+def _recognize(readings: List[Reading], stages: Stages) -> None:
     """What is said of each page's lines; nothing of a page on which it fails."""
     if not readings:
-        return []
+        return
     start = time.perf_counter()
     try:
-        said = list(
-            recognition.recognize_pages(
-                [reading.page for reading in readings],
-                [reading.lines for reading in readings],
-                bundle=bundle,
-            )
+        said = stages.recognize_pages(
+            [reading.page for reading in readings], [reading.lines for reading in readings]
         )
     except Exception as error:
-        if len(readings) > 1:  # whose fault it is shows when each is read alone
-            return [said for reading in readings for said in _recognize([reading], bundle)]
-        readings[0].error = error
-        return [()]
-    for reading in readings:
-        reading.milliseconds["recognition"] = 1000.0 * (time.perf_counter() - start)
-    return said
-
-
-def _decode(reading: Reading, said: Sequence[LogProbs], bundle: Bundle) -> None:
-    if reading.error is not None:
+        if len(readings) == 1:
+            readings[0].error = error
+            return
+        for reading in readings:  # whose fault it is shows when each is read alone
+            _recognize([reading], stages)
         return
-    model = "bundled" if reading.options.language_model else None
+    for reading, log_probs in zip(readings, said):
+        reading.log_probs = tuple(log_probs)
+        reading.milliseconds["recognition"] = 1000.0 * (time.perf_counter() - start)
 
-    def decode(line: LogProbs) -> Transcription:
-        return decoding.decode(
-            line, bundle=bundle, beam_width=reading.options.beam_width, language_model=model
+
+def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
+    options = reading.options
+    if options.stage != TEXT:
+        texts = [Transcription("", 0.0, 0.0) for _ in reading.lines]
+    elif len(reading.log_probs) != len(reading.lines):
+        raise ConfigError(
+            f"{len(reading.lines)} lines need as many LogProbs, found {len(reading.log_probs)}"
         )
+    else:
+        texts = reading.timed(
+            "decoding", lambda: [stages.decode_line(said, options) for said in reading.log_probs]
+        )
+    lines = tuple(map(LineResult, _named(reading.lines), texts))
+    reading.result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
 
-    texts = reading.timed("decoding", lambda: [decode(line) for line in said])
-    _finish(reading, tuple(map(LineResult, reading.lines, texts)), bundle)
 
-
-def _finish(reading: Reading, results: Tuple[LineResult, ...], bundle: Bundle) -> None:
-    height, width = reading.page.shape
-    reading.result = PageResult(Size(width, height), reading.paragraph, results, bundle.label)
+def _named(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
+    """Lines with an id each; those that have one keep it."""
+    return tuple(
+        line if line.id else replace(line, id=f"line-{number}")
+        for number, line in enumerate(lines, start=1)
+    )

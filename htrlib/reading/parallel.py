@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Iterator, Optional, Sequence, Tuple, Union
 
+from htrlib.bundle import load_bundle
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.memory import return_memory
 from htrlib.errors import ConfigError, HtrError, ImageError
@@ -27,12 +28,18 @@ Outcome = Tuple[Path, Union[Result, ImageError]]
 _pipeline: Optional[Pipeline] = None
 
 
-def processes(wanted: Optional[int], files: int, device: Optional[str]) -> int:
+def processes(
+    wanted: Optional[int],
+    files: int,
+    bundle: Optional[str] = None,
+    engine: Optional[str] = None,
+    device: Optional[str] = None,
+) -> int:
     """How many processes read: those wanted, or one a core; a GPU is not shared between them.
 
     Raises:
         ConfigError: less than one is wanted.
-        DeviceError: as for `htrlib.engines.mxnet.runner.context`.
+        DeviceError: as for `Bundle.engine`.
     """
     if wanted is not None and wanted < 1:
         raise ConfigError(f"--jobs {wanted}: at least one process reads")
@@ -40,9 +47,7 @@ def processes(wanted: Optional[int], files: int, device: Optional[str]) -> int:
     if jobs > 1:
         # Each has a core of its own. MXNet reads this when it is imported.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from htrlib.engines.mxnet.runner import context
-
-    return jobs if context(device).device_type == "cpu" else 1
+    return jobs if load_bundle(bundle).engine(engine, device).device == "cpu" else 1
 
 
 def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator[Outcome]:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle, load_bundle
-from htrlib.document.geometry import Box, Size
-from htrlib.document.results import (
-    DocumentResult,
-    LineResult,
-    LogProbs,
-    PageResult,
-    TextLine,
-    Transcription,
-)
+from htrlib.document.geometry import Box
+from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
+from htrlib.engines.port import EngineLike
 from htrlib.errors import ConfigError
-from htrlib.images.loading import Source, check_page, iter_pages
+from htrlib.images.loading import Page, Source, iter_pages
+from htrlib.reading.options import ReadingOptions
+from htrlib.reading.pages import Reading, read_pages, recognize_pages
 from htrlib.stages import decoding, lines, paragraph, recognition
 
-Page = NDArray[np.uint8]
+Lines = Sequence[TextLine]
+Detector = Callable[[Page], Optional[Box]]
+Segmenter = Callable[[Page, Box], Lines]
+Recognizer = Callable[[Page, Lines], Sequence[LogProbs]]
+PagesRecognizer = Callable[[Sequence[Page], Sequence[Lines]], Sequence[Sequence[LogProbs]]]
 
 
 class Pipeline:
@@ -37,87 +36,146 @@ class Pipeline:
         recognize_lines: `f(page, lines)` -> the same for all lines at once, instead of it.
         decode: `f(log_probs)` -> the text of one line.
         bundle: name, path or bundle of the stages that are not replaced; see `load_bundle`.
+        engine: what runs its networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N" for them; None is the first GPU, or else the CPU.
+        options: how pages are read, where a call does not say otherwise.
     Raises:
-        ConfigError: both `recognize_line` and `recognize_lines` are given.
+        ConfigError: both `recognize_line` and `recognize_lines` are given, or a stage that is no
+            callable.
         BundleError: as for `load_bundle`.
     """
 
     def __init__(
         self,
-        detect_paragraph: Optional[Callable[[Page], Optional[Box]]] = None,
-        segment_lines: Optional[Callable[[Page, Box], Sequence[TextLine]]] = None,
+        detect_paragraph: Optional[Detector] = None,
+        segment_lines: Optional[Segmenter] = None,
         recognize_line: Optional[Callable[[Page, TextLine], LogProbs]] = None,
-        recognize_lines: Optional[Callable[[Page, Sequence[TextLine]], Sequence[LogProbs]]] = None,
+        recognize_lines: Optional[Recognizer] = None,
         decode: Optional[Callable[[LogProbs], Transcription]] = None,
         *,
         bundle: Union[str, Path, Bundle, None] = None,
+        engine: EngineLike = None,
         device: Optional[str] = None,
+        options: Optional[ReadingOptions] = None,
     ) -> None:
+        given = {
+            "detect_paragraph": detect_paragraph,
+            "segment_lines": segment_lines,
+            "recognize_line": recognize_line,
+            "recognize_lines": recognize_lines,
+            "decode": decode,
+        }
+        for name, stage in given.items():
+            if stage is not None and not callable(stage):
+                raise ConfigError(f"{name} is a function, found {stage!r}")
         if recognize_line and recognize_lines:
             raise ConfigError("recognize_line and recognize_lines do the same; give one of them")
         if recognize_line:
             recognize_lines = partial(_one_by_one, recognize_line)
         replaced = detect_paragraph, segment_lines, recognize_lines, decode
         self.bundle = None if all(replaced) else load_bundle(bundle)
-        self.detect_paragraph = detect_paragraph or partial(
-            paragraph.detect_paragraph, bundle=self.bundle, device=device
+        self.options = options or ReadingOptions()
+        networks: Dict[str, Any] = {"bundle": self.bundle, "engine": engine, "device": device}
+        self.detect_paragraph: Detector = detect_paragraph or partial(
+            paragraph.detect_paragraph, **networks
         )
-        self.segment_lines = segment_lines or partial(
-            lines.segment_lines, bundle=self.bundle, device=device
+        self.segment_lines: Segmenter = segment_lines or partial(lines.segment_lines, **networks)
+        self.recognize_lines: Recognizer = recognize_lines or partial(
+            recognition.recognize_lines, **networks
         )
-        self.recognize_lines = recognize_lines or partial(
-            recognition.recognize_lines, bundle=self.bundle, device=device
+        self._recognize_pages: Optional[PagesRecognizer] = (
+            None if recognize_lines else partial(recognition.recognize_pages, **networks)
         )
-        self.decode = decode or partial(decoding.decode, bundle=self.bundle)
+        self._decode = decode
 
-    def transcribe(self, source: Union[Source, Page]) -> Union[PageResult, DocumentResult]:
+    def transcribe(
+        self, source: Union[Source, Page], options: Optional[ReadingOptions] = None
+    ) -> Union[PageResult, DocumentResult]:
         """Read a picture: a file, its bytes, or an array that is a page already.
 
         Returns:
             a `DocumentResult` where the file holds several pages, or else a `PageResult`.
         Raises:
             ImageError: it is no picture that can be read.
-            BundleMismatchError, DeviceError: as for `Bundle.network`.
+            BundleMismatchError, DeviceError: as for `Bundle.engine`.
         """
         if isinstance(source, np.ndarray):
-            return self.transcribe_page(source)
+            return self.transcribe_page(source, options=options)
         name = os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else None
-        pages = tuple(self.transcribe_page(page, name) for page in iter_pages(source))
+        pages = tuple(self.transcribe_page(page, name, options) for page in iter_pages(source))
         return pages[0] if len(pages) == 1 else DocumentResult(pages, name)
 
-    def transcribe_page(self, page: Page, source: Optional[str] = None) -> PageResult:
+    def transcribe_page(
+        self, page: Page, source: Optional[str] = None, options: Optional[ReadingOptions] = None
+    ) -> PageResult:
         """Read one page.
 
         Args:
             page: (H, W) uint8, 0 is black.
             source: the name that the result carries.
         """
-        size = Size(check_page(page).shape[1], page.shape[0])
-        label = None if self.bundle is None else self.bundle.label
-        paragraph = self.detect_paragraph(page)
-        if paragraph is None:
-            return PageResult(size, bundle=label, source=source)
-        lines = self.segment_lines(page, paragraph)
-        log_probs = self.recognize_lines(page, lines)
-        if len(log_probs) != len(lines):
-            raise ConfigError(f"{len(lines)} lines need as many LogProbs, found {len(log_probs)}")
-        results = tuple(LineResult(line, self.decode(said)) for line, said in zip(lines, log_probs))
-        return PageResult(size, paragraph, results, label, source)
+        reading = Reading(page, options or self.options, source)
+        self.read([reading])
+        if reading.error is not None:
+            raise reading.error
+        if reading.result is None:
+            raise RuntimeError("a page that was read has a result or an error")
+        return reading.result
+
+    def read(self, readings: Sequence[Reading]) -> None:
+        """Read several pages, each with its own options; see `htrlib.reading.pages.read_pages`."""
+        read_pages(readings, self, None if self.bundle is None else self.bundle.label)
+
+    def recognize(self, page: Page) -> Reading:
+        """The first three stages alone: a page's lines, and what the recognizer says of them."""
+        reading = Reading(page, self.options)
+        recognize_pages([reading], self)
+        if reading.error is not None:
+            raise reading.error
+        return reading
+
+    def recognize_pages(
+        self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
+    ) -> Sequence[Sequence[LogProbs]]:
+        """The third stage, for the lines of several pages together."""
+        if self._recognize_pages is not None:
+            return self._recognize_pages(pages, lines)
+        return [self.recognize_lines(page, found) for page, found in zip(pages, lines)]
+
+    def decode(self, log_probs: LogProbs) -> Transcription:
+        """The fourth stage, with the pipeline's own options."""
+        return self.decode_line(log_probs, self.options)
+
+    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription:
+        """The fourth stage; options do not concern a decoder that was given."""
+        if self._decode is not None:
+            return self._decode(log_probs)
+        return decoding.decode(
+            log_probs,
+            bundle=self.bundle,
+            method=options.decoder,
+            beam_width=options.beam_width,
+            language_model=options.language_model,
+            characters=options.characters,
+            n_best=1 + options.alternatives,
+        )
 
 
 def transcribe(
     source: Union[Source, Page],
     *,
     bundle: Union[str, Path, Bundle, None] = None,
+    engine: EngineLike = None,
     device: Optional[str] = None,
+    options: Optional[ReadingOptions] = None,
 ) -> Union[PageResult, DocumentResult]:
     """Read a picture with the stages as they are: `Pipeline(bundle=..., device=...).transcribe`.
 
     >>> import htrlib
     >>> print(htrlib.transcribe("letter.png").text)  # doctest: +SKIP
     """
-    return Pipeline(bundle=bundle, device=device).transcribe(source)
+    pipeline = Pipeline(bundle=bundle, engine=engine, device=device, options=options)
+    return pipeline.transcribe(source)
 
 
 def _one_by_one(

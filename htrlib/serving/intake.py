@@ -22,6 +22,7 @@ from htrlib.serving.protocol import (
     CUSTOM_ATTRIBUTES,
     RefusedError,
     answer_of,
+    attributes_of,
     content_type_of,
     header,
     options_of,
@@ -141,7 +142,11 @@ class Intake:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
             )
-        return {"Content-Type": kind, "Accept": answer.header, CUSTOM_ATTRIBUTES: options.header}
+        return {
+            "Content-Type": kind,
+            "Accept": answer.header,
+            CUSTOM_ATTRIBUTES: attributes_of(options),
+        }
 
     async def _receive(self, request: web.BaseRequest, hold: _Hold) -> bytes:
         if self._sending >= _MOST_SENDING:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from htrlib.reading.options import BUNDLED, STAGES, ReadingOptions
+
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
 PICTURES = ("image/png", "image/jpeg", "image/tiff")
 CONTENT_TYPES = (*PICTURES, JSON, NPY)
 
-STAGES = ("paragraph", "lines", "text")
 MAX_BEAM_WIDTH = 200
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -23,7 +24,7 @@ ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from
 DEADLINE = "X-Htrlib-Deadline"  # seconds since the epoch, set by the gateway
 THOROUGH = "X-Htrlib-Thorough"  # set by the supervisor: run every network, whatever is on the page
 
-_BOOLEANS = {"on": True, "off": False}
+_LANGUAGE_MODELS = {"on": BUNDLED, "off": None}
 
 
 class RefusedError(Exception):
@@ -38,27 +39,6 @@ class RefusedError(Exception):
         self.status = status
         self.message = message
         super().__init__(message)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How one request is read.
-
-    Attributes:
-        stage: the last stage that runs: "paragraph", "lines" or "text".
-        beam_width: how many readings beam search follows.
-        language_model: whether the bundle's language model is used.
-    """
-
-    stage: str = "text"
-    beam_width: int = 25
-    language_model: bool = True
-
-    @property
-    def header(self) -> str:
-        """The custom attributes that ask for them."""
-        model = "on" if self.language_model else "off"
-        return f"stage={self.stage}; beam_width={self.beam_width}; language_model={model}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +105,13 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
     return best[1]
 
 
-def options_of(attributes: Optional[str]) -> Options:
+def attributes_of(options: ReadingOptions) -> str:
+    """The custom attributes that ask for options."""
+    model = "on" if options.language_model == BUNDLED else "off"
+    return f"stage={options.stage}; beam_width={options.beam_width}; language_model={model}"
+
+
+def options_of(attributes: Optional[str]) -> ReadingOptions:
     """The options in the custom attributes of a request: `beam_width=25; stage=lines`.
 
     Raises:
@@ -139,7 +125,7 @@ def options_of(attributes: Optional[str]) -> Options:
         if name in found:
             raise _bad_option(f"{name} is given twice")
         found[name] = _option(name, value)
-    return Options(**found)
+    return ReadingOptions(**found)
 
 
 def header(headers: Mapping[str, str], name: str) -> Optional[str]:
@@ -154,8 +140,8 @@ def _option(name: str, value: str) -> Any:
             return value
         raise _bad_option(f"stage is one of {', '.join(STAGES)}, found {_shown(value)}")
     if name == "language_model":
-        if value in _BOOLEANS:
-            return _BOOLEANS[value]
+        if value in _LANGUAGE_MODELS:
+            return _LANGUAGE_MODELS[value]
         raise _bad_option(f"language_model is on or off, found {_shown(value)}")
     if name == "beam_width":
         # isdecimal alone would take the digits of other scripts

@@ -16,13 +16,13 @@ from htrlib.decoding.alignment import align
 from htrlib.decoding.beam_search import Hypothesis, beam_search
 from htrlib.decoding.best_path import best_path
 from htrlib.decoding.calibration import word_evidence
-from htrlib.decoding.input_checks import as_log_probs
-from htrlib.decoding.options import (
-    PRUNING,
+from htrlib.decoding.decoding_options import (
     DecodingOptions,
     bundled_options,
     cached_model,
 )
+from htrlib.decoding.defaults import BEAM_WIDTH, PRUNING
+from htrlib.decoding.input_checks import as_log_probs
 from htrlib.decoding.spans import (
     Span,
     character_extents,
@@ -48,7 +48,7 @@ def decode(
     *,
     charset: Optional[Charset] = None,
     method: str = "beam",
-    beam_width: int = 25,
+    beam_width: int = BEAM_WIDTH,
     language_model: Union[NGramModel, str, Path, None] = "bundled",
     lm_weight: Optional[float] = None,
     insertion_bonus: Optional[float] = None,

@@ -7,15 +7,17 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.bundle import Bundle, load_bundle
+from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
+from htrlib.engines.port import LINES, WORDS, Engine, EngineLike
+from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 from htrlib.images.loading import check_page
 from htrlib.layout.line_cores import core_thickness, lines_from_labels
 from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
+from htrlib.layout.word_lines import lines_from_words
 
-NETWORK = "line-segmentation"
 METHODS = ("labels", "ssd")
 REGION_AREA = 600_000.0  # pixels of the paragraph that the network sees at first
 EXPANSION = 0.03  # of the paragraph's sides: its box may cut ascenders and first letters
@@ -32,6 +34,7 @@ def segment_lines(
     *,
     method: str = "labels",
     bundle: BundleLike = None,
+    engine: EngineLike = None,
     device: Optional[str] = None,
 ) -> Tuple[TextLine, ...]:
     """Find the lines of a paragraph.
@@ -42,13 +45,14 @@ def segment_lines(
         method: "labels" groups the pixels that a network calls the cores of lines; "ssd" groups
             the boxes of a word detector.
         bundle: name, path or bundle; see `load_bundle`.
+        engine: what runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
     Returns:
         lines with box, polygon and baseline in page pixels, in reading order.
     Raises:
         ConfigError: there is no such method.
         ImageError: the page is no (H, W) uint8 array, or it is empty.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
     check_page(page)
     if method not in METHODS:
@@ -58,26 +62,23 @@ def segment_lines(
     loaded = load_bundle(bundle)
     region = paragraph.expanded(EXPANSION * paragraph.width, EXPANSION * paragraph.height)
     if method == "ssd":
-        from htrlib.layout.word_lines import lines_from_words
+        config = SsdConfig.from_dict(loaded.network_config(WORDS))
+        return lines_from_words(page, region, loaded.engine(engine, device), config)
+    return _label_lines(page, region, loaded.engine(engine, device))
 
-        return lines_from_words(page, region, loaded, device)
-    return _label_lines(page, region, loaded, device)
 
-
-def _label_lines(
-    page: NDArray[np.uint8], region: Box, bundle: Bundle, device: Optional[str]
-) -> Tuple[TextLine, ...]:
+def _label_lines(page: NDArray[np.uint8], region: Box, engine: Engine) -> Tuple[TextLine, ...]:
     scale = scale_for(region, REGION_AREA)
-    labels = label_region(page, region, scale, bundle, NETWORK, device)
+    labels = label_region(page, region, scale, engine, LINES)
     thickness = core_thickness(labels.probabilities[0])
     if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
         better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
-        labels = label_region(page, region, better, bundle, NETWORK, device)
+        labels = label_region(page, region, better, engine, LINES)
     lines = lines_from_labels(labels)
     if len(lines) > FEW_LINES:
         return lines
     # A few words that fill the region may be larger than all that the network knows.
-    smaller = label_region(page, region, scale / LARGE_WRITING, bundle, NETWORK, device)
+    smaller = label_region(page, region, scale / LARGE_WRITING, engine, LINES)
     larger_lines = lines_from_labels(smaller)
     return larger_lines if _covered(larger_lines) > FAR_MORE * _covered(lines) else lines
 

@@ -10,10 +10,10 @@ from skimage import measure
 
 from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box, Size, union_of
+from htrlib.engines.port import PARAGRAPHS, EngineLike
 from htrlib.images.loading import check_page
 from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
 
-NETWORK = "paragraph"
 PAGE_AREA = 400_000.0  # pixels of the page that the network sees
 THRESHOLD = 0.5
 LEAST_CONFIDENCE = 0.68  # the mean over a part: below it is print that looks like writing
@@ -22,7 +22,11 @@ SMALLEST_AREA = 40  # labels: less is no handwriting at all
 
 
 def detect_paragraph(
-    page: NDArray[np.uint8], *, bundle: BundleLike = None, device: Optional[str] = None
+    page: NDArray[np.uint8],
+    *,
+    bundle: BundleLike = None,
+    engine: EngineLike = None,
+    device: Optional[str] = None,
 ) -> Optional[Box]:
     """Find the handwriting on a page.
 
@@ -31,18 +35,18 @@ def detect_paragraph(
     Args:
         page: (H, W) uint8, 0 is black.
         bundle: name, path or bundle; see `load_bundle`.
+        engine: what runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
     Returns:
         the box of all handwriting, in page pixels, or None where there is none.
     Raises:
         ImageError: this is no (H, W) uint8 array, or it is empty.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
     height, width = check_page(page).shape
     whole = Box(0, 0, width, height)
-    labels = label_region(
-        page, whole, scale_for(whole, PAGE_AREA), load_bundle(bundle), NETWORK, device
-    )
+    runs = load_bundle(bundle).engine(engine, device)
+    labels = label_region(page, whole, scale_for(whole, PAGE_AREA), runs, PARAGRAPHS)
     written = labels.probabilities[0]
     parts = [
         part

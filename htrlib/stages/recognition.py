@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import load_bundle
 from htrlib.document.results import LogProbs, TextLine
-from htrlib.engines.mxnet.line_reading import read_lines
-from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.engines.port import RECOGNIZER, EngineLike
 from htrlib.images.line_strips import cut_line, line_strip
 from htrlib.images.loading import check_page
 from htrlib.layout.pixel_labels import BundleLike
 
-NETWORK = "line-recognition"
 Piece = NDArray[np.uint8]
+Logits = NDArray[np.float32]
 
 
 def recognize_line(
@@ -24,10 +23,11 @@ def recognize_line(
     line: TextLine,
     *,
     bundle: BundleLike = None,
+    engine: EngineLike = None,
     device: Optional[str] = None,
 ) -> LogProbs:
     """Recognize one line of a page; see `recognize_lines`."""
-    (result,) = recognize_lines(page, (line,), bundle=bundle, device=device)
+    (result,) = recognize_lines(page, (line,), bundle=bundle, engine=engine, device=device)
     return result
 
 
@@ -36,6 +36,7 @@ def recognize_lines(
     lines: Sequence[TextLine],
     *,
     bundle: BundleLike = None,
+    engine: EngineLike = None,
     device: Optional[str] = None,
 ) -> Tuple[LogProbs, ...]:
     """Recognize lines of a page together, each as if it were alone.
@@ -47,14 +48,15 @@ def recognize_lines(
         page: (H, W) uint8, 0 is black.
         lines: where the lines lie.
         bundle: name, path or bundle; see `load_bundle`.
+        engine: what runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
     Returns:
         for each line (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
     Raises:
         ImageError: the page is no (H, W) uint8 array, or it is empty.
-        BundleError, DeviceError: as for `Bundle.network`.
+        BundleError, DeviceError: as for `Bundle.engine`.
     """
-    return recognize_pages((page,), (lines,), bundle=bundle, device=device)[0]
+    return recognize_pages((page,), (lines,), bundle=bundle, engine=engine, device=device)[0]
 
 
 def recognize_pages(
@@ -62,6 +64,7 @@ def recognize_pages(
     lines: Sequence[Sequence[TextLine]],
     *,
     bundle: BundleLike = None,
+    engine: EngineLike = None,
     device: Optional[str] = None,
 ) -> Tuple[Tuple[LogProbs, ...], ...]:
     """Recognize the lines of several pages together; see `recognize_lines`.
@@ -73,7 +76,7 @@ def recognize_pages(
     for page in pages:
         check_page(page)
     loaded = load_bundle(bundle)
-    config = loaded.network_config(NETWORK)
+    config = loaded.network_config(RECOGNIZER)
     height, max_width = int(config["height"]), int(config["max_width"])
     strips = [[line_strip(line) for line in page_lines] for page_lines in lines]
     inks = [
@@ -81,7 +84,7 @@ def recognize_pages(
         for page, page_lines, page_strips in zip(pages, lines, strips)
         for line, strip in zip(page_lines, page_strips)
     ]
-    said = iter(log_probs_of(loaded.network(NETWORK, device), inks, max_width))
+    said = iter(log_probs_of(loaded.engine(engine, device).read_lines, inks, max_width))
     return tuple(
         tuple(LogProbs(next(said), loaded.charset, strip) for strip in page_strips)
         for page_strips in strips
@@ -89,19 +92,19 @@ def recognize_pages(
 
 
 def log_probs_of(
-    network: LineRecognizer, inks: Sequence[Piece], max_width: int
+    read_lines: Callable[[Sequence[Piece]], Sequence[Logits]], inks: Sequence[Piece], max_width: int
 ) -> Tuple[NDArray[np.float32], ...]:
     """What a network says of lines that are cut out, those that are too wide piece by piece.
 
     Args:
-        network: with parameters, all on one device.
+        read_lines: gives the logits of lines, as `Engine.read_lines` does.
         inks: (H, W) uint8 each, as `cut_line` gives them.
         max_width: of a piece.
     Returns:
         for each line (T, C) float32 natural-log probabilities.
     """
     cuts = [_pieces(ink, max_width) for ink in inks]
-    logits = iter(read_lines(network, [piece for cut in cuts for piece in cut]))
+    logits = iter(read_lines([piece for cut in cuts for piece in cut]))
     return tuple(_log_softmax(np.concatenate([next(logits) for _ in cut])) for cut in cuts)
 
 

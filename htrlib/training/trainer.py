@@ -12,7 +12,7 @@ import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
-from htrlib.decoding.options import DecodingOptions, bundled_options
+from htrlib.decoding.decoding_options import DecodingOptions, bundled_options
 from htrlib.engines.memory import keep_memory
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.runner import context
@@ -27,8 +27,8 @@ from htrlib.training.language import learn_language
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
 from htrlib.training.loop import Run
+from htrlib.training.tasks.line_recognition import LineRecognitionTask
 from htrlib.training.tasks.pixel_labeling import LineSegmentationTask, ParagraphTask
-from htrlib.training.tasks.recognition import LineRecognitionTask
 from htrlib.training.tasks.task import Parameters, Task
 from htrlib.training.tasks.word_detection import WordDetectionTask
 

@@ -17,7 +17,7 @@ from htrlib.decoding.calibration import (
     fit_line_exponent,
     words_right,
 )
-from htrlib.decoding.options import DecodingOptions
+from htrlib.decoding.decoding_options import DecodingOptions
 from htrlib.document.results import LogProbs
 from htrlib.errors import ConfigError, UnknownCharacterError
 from htrlib.metrics import ErrorRate

@@ -114,13 +114,14 @@ def test_an_array_is_sent_as_png(client, served):
 
 
 def test_options_travel_as_custom_attributes(client, served):
-    from htrlib.serving.protocol import Options, options_of
+    from htrlib.reading.options import ReadingOptions
+    from htrlib.serving.protocol import options_of
 
     came = served()
     blank = np.zeros((3, 4), np.uint8)
     client.transcribe(blank, beam_width=7, stage="lines", language_model=False)
     text = header(came[0], "X-Amzn-SageMaker-Custom-Attributes")
-    assert options_of(text) == Options(stage="lines", beam_width=7, language_model=False)
+    assert options_of(text) == ReadingOptions(stage="lines", beam_width=7, language_model=None)
 
 
 def test_one_of_many_models_is_asked(front, served):

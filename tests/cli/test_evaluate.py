@@ -25,17 +25,24 @@ def htr(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     values = np.full((3, len(charset) + 1), -20.0, np.float32)
     values[np.arange(3), np.arange(3)] = 0.0
 
-    def segment(page: Any, box: Box, *, bundle: Any, device: Any) -> Any:
+    def segment(page: Any, box: Box, **networks: Any) -> Any:
         return (TextLine(Box(10, 10, 180, 30)),)
 
     monkeypatch.setattr(
-        paragraph, "detect_paragraph", lambda page, *, bundle, device: Box(10, 10, 180, 70)
+        paragraph, "detect_paragraph", lambda page, **networks: Box(10, 10, 180, 70)
     )
     monkeypatch.setattr(lines, "segment_lines", segment)
     monkeypatch.setattr(
         recognition,
         "recognize_lines",
-        lambda page, found, *, bundle, device: [LogProbs(values, charset) for _ in found],
+        lambda page, found, **networks: [LogProbs(values, charset) for _ in found],
+    )
+    monkeypatch.setattr(
+        recognition,
+        "recognize_pages",
+        lambda pages, lines, **networks: [
+            [LogProbs(values, charset) for _ in found] for found in lines
+        ],
     )
     return lambda *arguments: main(["evaluate", "--bundle", str(tiny_bundle), *map(str, arguments)])
 

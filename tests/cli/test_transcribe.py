@@ -29,15 +29,18 @@ def htr(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`htr transcribe` with stages that read a page of height H as `H-1` and `H-2`."""
     charset = Charset.from_text("a")
 
-    def detect(page: Any, *, bundle: Any, device: Any) -> Any:
+    def detect(page: Any, **networks: Any) -> Any:
         return None if page.min() == 255 else Box(0, 0, page.shape[1], page.shape[0])
 
-    def segment(page: Any, box: Box, *, bundle: Any, device: Any) -> Any:
+    def segment(page: Any, box: Box, **networks: Any) -> Any:
         middle = box.bottom / 2
         return (TextLine(Box(0, 0, 9, middle)), TextLine(Box(0, middle, 9, box.bottom)))
 
-    def recognize(page: Any, found: Any, *, bundle: Any, device: Any) -> Any:
-        return [LogProbs(np.full((1, 2), len(page), np.float32), charset) for _ in found]
+    def recognize(pages: Any, found: Any, **networks: Any) -> Any:
+        return [
+            [LogProbs(np.full((1, 2), len(page), np.float32), charset) for _ in lines]
+            for page, lines in zip(pages, found)
+        ]
 
     numbers = iter(range(1000))
 
@@ -48,7 +51,7 @@ def htr(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr(paragraph, "detect_paragraph", detect)
     monkeypatch.setattr(lines, "segment_lines", segment)
-    monkeypatch.setattr(recognition, "recognize_lines", recognize)
+    monkeypatch.setattr(recognition, "recognize_pages", recognize)
     monkeypatch.setattr(decoding, "decode", read)
     monkeypatch.chdir(tiny_bundle.parent)
     return lambda *arguments: main(
@@ -302,6 +305,6 @@ def test_a_reading_process_that_dies_is_one_plain_line(
         assert os.getpid() != parent
         os._exit(9)
 
-    monkeypatch.setattr(recognition, "recognize_lines", die)
+    monkeypatch.setattr(recognition, "recognize_pages", die)
     assert htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--jobs", 2) == 2
     assert "fewer --jobs" in capsys.readouterr().err

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.data import page_xml
 from htrlib.data.flat_outlines import unflattened
 from htrlib.document.geometry import Polygon, Size
 from htrlib.document.results import TextLine
+from htrlib.formats import page_xml
 
 SIZE = Size(400, 400)
 

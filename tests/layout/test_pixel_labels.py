@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -8,34 +7,31 @@ import pytest
 from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
-from htrlib.layout.pixel_labels import label_region, network_input, scale_for
-from htrlib.stages import labeling
+from htrlib.layout.pixel_labels import LARGEST_SCALE, label_region, network_input, scale_for
 
 PAGE = np.full((300, 400), 240, np.uint8)
 PAGE[100:110, 200:240] = 10
 
 
+class InkEngine:
+    """Answers the ink itself, at half the resolution, and keeps what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: List[NDArray[np.uint8]] = []
+
+    def label_pixels(self, _: str, ink: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.seen.append(ink)
+        return ink[np.newaxis, ::2, ::2] * np.float32(20 / 255) - 10
+
+
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> List[NDArray[np.float32]]:
-    """What a network sees that answers the ink itself, at half the resolution."""
-    inputs: List[NDArray[np.float32]] = []
-
-    def answer(_: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        inputs.append(pixels)
-        return 20 * pixels[:, :, ::2, ::2] - 10
-
-    monkeypatch.setattr(labeling, "run", answer)
-    return inputs
-
-
-BUNDLE: Any = SimpleNamespace(network=lambda *_: None)
+def engine() -> Any:
+    return InkEngine()
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.73, 1.0, 1.6])
-def test_labels_know_where_they_are_on_the_page(
-    seen: List[NDArray[np.float32]], scale: float
-) -> None:
-    labels = label_region(PAGE, Box(57, 31, 390, 299), scale, BUNDLE, "any", None)
+def test_labels_know_where_they_are_on_the_page(engine: Any, scale: float) -> None:
+    labels = label_region(PAGE, Box(57, 31, 390, 299), scale, engine, "any")
     rows, columns = np.nonzero(labels.probabilities[0] > 0.5)
     left, top = labels.to_page(columns.min(), rows.min())
     right, bottom = labels.to_page(columns.max() + 1, rows.max() + 1)
@@ -45,16 +41,16 @@ def test_labels_know_where_they_are_on_the_page(
 
 
 def test_ink_and_probabilities_have_one_size_without_the_padding(
-    seen: List[NDArray[np.float32]],
+    engine: Any,
 ) -> None:
-    labels = label_region(PAGE, Box(0, 0, 333, 201), 1.0, BUNDLE, "any", None)
+    labels = label_region(PAGE, Box(0, 0, 333, 201), 1.0, engine, "any")
     assert labels.ink.shape == labels.probabilities.shape[1:] == (101, 167)
 
 
-def test_halving_keeps_thin_strokes(seen: List[NDArray[np.float32]]) -> None:
+def test_halving_keeps_thin_strokes(engine: Any) -> None:
     page = np.full((64, 64), 240, np.uint8)
     page[:, 31] = 10
-    labels = label_region(page, Box(0, 0, 64, 64), 1.0, BUNDLE, "any", None)
+    labels = label_region(page, Box(0, 0, 64, 64), 1.0, engine, "any")
     assert (labels.ink[:, 15] > 200).all()
 
 
@@ -62,23 +58,23 @@ def test_sides_are_padded_so_that_few_shapes_occur() -> None:
     shapes = {
         network_input(np.full((height, 130), 255, np.uint8)).shape for height in range(129, 193)
     }
-    assert shapes == {(1, 1, 192, 192)}
+    assert shapes == {(192, 192)}
     pixels = network_input(np.full((65, 130), 255, np.uint8))
-    assert pixels[0, 0, :65, :130].min() == 1
-    assert pixels.sum() == 65 * 130
+    assert pixels[:65, :130].min() == 255
+    assert pixels.sum() == 255 * 65 * 130
 
 
 def test_a_region_that_reaches_over_the_page_is_cut_to_it(
-    seen: List[NDArray[np.float32]],
+    engine: Any,
 ) -> None:
-    labels = label_region(PAGE, Box(-50, -20, 500, 900), 1.0, BUNDLE, "any", None)
+    labels = label_region(PAGE, Box(-50, -20, 500, 900), 1.0, engine, "any")
     assert labels.ink.shape == (150, 200)
     assert labels.to_page(0, 0) == (0, 0)
 
 
 def test_a_box_is_scaled_to_an_area_but_not_enlarged_beyond_reason() -> None:
     assert scale_for(Box(0, 0, 2000, 1000), 500_000) == pytest.approx(0.5)
-    assert scale_for(Box(0, 0, 100, 10), 500_000) == labeling.LARGEST_SCALE
+    assert scale_for(Box(0, 0, 100, 10), 500_000) == LARGEST_SCALE
 
 
 @pytest.mark.parametrize("sides", [(1700, 2200), (1500, 60), (2, 200_000), (200_000, 2), (1, 1)])

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
-from htrlib.engines.mxnet.ssd import SsdConfig, anchor_boxes
+from htrlib.engines.word_anchors import SsdConfig, anchor_boxes
 from htrlib.images.regions import Region
+from htrlib.layout import word_lines
 from htrlib.layout.word_lines import DetectedWords, group_words, lines_from_words, suppress
-from htrlib.stages import words
 from tests.ssd_coding import encode_boxes
 
 ASCENT, X_HEIGHT, DESCENT = 20, 10, 9
@@ -240,10 +240,10 @@ class FakeDetector:
     def cut(self, page: Any, box: Box, scale: float) -> Region:
         self.seen.append(scale)
         self.scale = scale
-        return words_cut_region(page, box, scale)
+        return word_lines_cut_region(page, box, scale)
 
-    def answer(self, _: Any, pixels: NDArray[np.float32]) -> Tuple[Any, Any]:
-        anchors = anchor_boxes(self.config, *pixels.shape[2:])
+    def find_words(self, ink: NDArray[np.uint8]) -> Tuple[Any, Any]:
+        anchors = anchor_boxes(self.config, *ink.shape)
         logits = np.tile(np.array([4.0, -4.0], np.float32), (len(anchors), 1))
         offsets = np.zeros((len(anchors), 4), np.float32)
         for box in self.boxes:
@@ -255,10 +255,10 @@ class FakeDetector:
             target = np.array([scaled.as_tuple()], np.float32)
             offsets[at] = encode_boxes(target, anchors[at : at + 1])
             logits[at] = -4.0, 4.0
-        return logits[np.newaxis], offsets[np.newaxis]
+        return logits, offsets
 
 
-words_cut_region = words.cut_region
+word_lines_cut_region = word_lines.cut_region
 
 
 def read(
@@ -267,10 +267,9 @@ def read(
     page = 255 - np.kron(sheet.ink, np.ones((enlarge, enlarge), np.uint8))
     boxes = [Box(*box).scaled(enlarge, enlarge) for box in sheet.boxes]
     detector = FakeDetector(boxes, largest)
-    monkeypatch.setattr(words, "run_all", detector.answer)
-    monkeypatch.setattr(words, "cut_region", detector.cut)
+    monkeypatch.setattr(word_lines, "cut_region", detector.cut)
     region = Box(0, 0, page.shape[1], page.shape[0])
-    return detector, lines_from_words(page.astype(np.uint8), region, detector.bundle, None)
+    return detector, lines_from_words(page.astype(np.uint8), region, detector, detector.config)
 
 
 def test_words_of_a_usual_size_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import pytest
 from htrlib.document.geometry import Box, Polygon
 from htrlib.document.results import TextLine
 from htrlib.errors import ImageError
+from htrlib.reading import outlines
 from htrlib.reading.outlines import outline_lines
-from htrlib.stages import outlines
 
 PAGE = np.full((300, 400), 255, np.uint8)
 

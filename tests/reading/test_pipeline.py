@@ -43,6 +43,10 @@ def recognize_all(page: Any, found: Sequence[TextLine]) -> Tuple[LogProbs, ...]:
     return tuple(recognize(page, line) for line in found)
 
 
+def recognize_each(pages: Any, found: Any) -> List[Tuple[LogProbs, ...]]:
+    return list(map(recognize_all, pages, found))
+
+
 def read(log_probs: LogProbs) -> Transcription:
     return Transcription(CHARSET.decode([int(log_probs.values[0].argmax())]), 0.0, 1.0)
 
@@ -61,7 +65,8 @@ def test_the_stages_run_in_a_row() -> None:
     assert result.text == "a\nb"
     assert result.size == Size(100, 60)
     assert result.paragraph == PARAGRAPH
-    assert tuple(line.line for line in result.lines) == LINES
+    assert tuple(line.line.box for line in result.lines) == tuple(line.box for line in LINES)
+    assert [line.id for line in result.lines] == ["line-1", "line-2"]
     assert (result.bundle, result.source) == (None, None)
 
 
@@ -98,12 +103,15 @@ def test_each_stage_can_be_replaced_beside_the_others(
     """The built-in stages are stood in for here; they get the bundle and the device by name."""
     seen: List[Tuple[Any, Any]] = []
 
-    def built_in(stage: Any, *given: Any, bundle: Any, device: Any = "left out") -> Any:
+    def built_in(
+        stage: Any, *given: Any, bundle: Any, device: Any = "left out", **options: Any
+    ) -> Any:
         seen.append((bundle.name, device))
         return stage(*given)
 
     monkeypatch.setattr(paragraph, "detect_paragraph", partial(built_in, detect))
     monkeypatch.setattr(lines, "segment_lines", partial(built_in, segment))
+    monkeypatch.setattr(recognition, "recognize_pages", partial(built_in, recognize_each))
     monkeypatch.setattr(recognition, "recognize_lines", partial(built_in, recognize_all))
     monkeypatch.setattr(decoding, "decode", partial(built_in, read))
     mine: List[str] = []
@@ -165,7 +173,7 @@ def test_a_pipeline_travels_to_another_process() -> None:
 @pytest.fixture
 def written_page(default_bundle: str) -> Any:
     """A page that the bundle which ships reads."""
-    samples = sorted(Path(__file__).parents[1].joinpath("examples", "data").glob("*.png"))
+    samples = sorted(Path(__file__).parents[2].joinpath("examples", "data").glob("*.png"))
     if not samples:
         pytest.skip("examples/data has no sample page yet")
     return htrlib.load_image(samples[0])

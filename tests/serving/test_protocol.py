@@ -6,11 +6,12 @@ from typing import Optional
 
 import pytest
 
+from htrlib.reading.options import ReadingOptions
 from htrlib.serving.protocol import (
     Answer,
-    Options,
     RefusedError,
     answer_of,
+    attributes_of,
     content_type_of,
     error_body,
     options_of,
@@ -60,14 +61,14 @@ def test_parameters_of_a_content_type_do_not_count() -> None:
 
 
 def test_options() -> None:
-    assert options_of(None) == options_of(" ; ") == Options()
-    expected = Options(stage="lines", beam_width=7, language_model=False)
+    assert options_of(None) == options_of(" ; ") == ReadingOptions()
+    expected = ReadingOptions(stage="lines", beam_width=7, language_model=None)
     assert options_of("beam_width = 7;stage=lines; language_model=off;") == expected
 
 
 def test_what_the_gateway_passes_on_means_the_same() -> None:
-    for options in (Options(), Options("lines", 7, False)):
-        assert options_of(options.header) == options
+    for options in (ReadingOptions(), ReadingOptions("lines", "beam", 7, None)):
+        assert options_of(attributes_of(options)) == options
     for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT)):
         assert answer_of(answer.header) == answer
 

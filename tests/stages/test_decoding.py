@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from htrlib.bundle import write_bundle
 from htrlib.decoding.alignment import log_probability
 from htrlib.decoding.beam_search import beam_search
-from htrlib.decoding.options import DecodingOptions
+from htrlib.decoding.decoding_options import DecodingOptions
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, LineStrip
 from htrlib.document.results import LogProbs

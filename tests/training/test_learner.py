@@ -13,7 +13,7 @@ from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig, ResidualBlock
 from htrlib.training.config import TrainerConfig
 from htrlib.training.learner import Learner
-from htrlib.training.tasks.recognition import _CtcLoss
+from htrlib.training.tasks.line_recognition import _CtcLoss
 
 CONFIG = TrainerConfig(freeze_batch_statistics=True)
 SHAPE = RecognizerConfig(6, stem=8, blocks=((16, (2, 2)), (24, (2, 1))), hidden=12, dropout=0.0)

@@ -12,7 +12,7 @@ import htrlib
 from htrlib import Trainer, TrainerConfig
 from htrlib.bundle import load_bundle
 from htrlib.data import Dataset, LineSample
-from htrlib.decoding.options import bundled_options
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.engines.mxnet.framework import mx
 from htrlib.errors import ConfigError, DatasetError, NonFiniteLossError, TrainingError
 from htrlib.training import distributed
@@ -20,7 +20,7 @@ from htrlib.training.batches.augmentation import LineAugmentation
 from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
 from htrlib.training.distributed import Machines
 from htrlib.training.learner import Learner
-from htrlib.training.tasks.recognition import LineRecognitionTask
+from htrlib.training.tasks.line_recognition import LineRecognitionTask
 
 QUICK = TrainerConfig(
     epochs=1, batch_columns=1600, workers=0, augmentation=None, warmup=2, weight_decay=0.0

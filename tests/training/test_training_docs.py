@@ -9,7 +9,7 @@ from PIL import Image
 
 from htrlib import TrainerConfig
 from htrlib.bundle import load_bundle
-from htrlib.decoding.options import bundled_options
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.training import trainer
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "training.md"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from htrlib.decoding.best_path import best_path
-from htrlib.decoding.options import DecodingOptions
+from htrlib.decoding.decoding_options import DecodingOptions
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.training import tuning

@@ -7,7 +7,8 @@ from typing import Any, Callable, Dict, Mapping
 from htrlib.engines.mxnet.folding import FoldedLabeler
 from htrlib.engines.mxnet.labeler import LabelerConfig, PageLabeler
 from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig
-from htrlib.engines.mxnet.ssd import SsdConfig, WordDetector
+from htrlib.engines.mxnet.ssd import WordDetector
+from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 
 

@@ -31,7 +31,9 @@ from htrlib.engines.memory import return_free_memory, return_memory
 from htrlib.errors import ConfigError, ImageError
 from htrlib.language import NGramModel
 from htrlib.language.scoring import Scorer
-from htrlib.reading.pages import Reading, read_pages
+from htrlib.reading.options import ReadingOptions
+from htrlib.reading.pages import Reading
+from htrlib.reading.pipeline import Pipeline
 from htrlib.serving.answers import write_answer
 from htrlib.serving.bodies import Body, BodyLimits, read_body
 from htrlib.serving.mms.stub import WorkerSettings
@@ -42,7 +44,6 @@ from htrlib.serving.protocol import (
     JSON,
     THOROUGH,
     Answer,
-    Options,
     RefusedError,
     answer_of,
     content_type_of,
@@ -67,7 +68,7 @@ class Request:
 
     headers: Mapping[str, str]
     content: bytes
-    options: Options = field(default_factory=Options)
+    options: ReadingOptions = field(default_factory=ReadingOptions)
     answer: Answer = field(default_factory=lambda: Answer(JSON))
     body: Optional[Body] = None
     results: List[PageResult] = field(default_factory=list)
@@ -130,14 +131,10 @@ class BundleInferenceHandler(DefaultInferenceHandler):
 
     def default_predict_fn(self, data: Body, model: Bundle, context: Any = None) -> Any:
         """The result of pages, read with the default options."""
-        results = []
+        pipeline, results = Pipeline(bundle=model), []
         for page in data.pages:
-            reading = Reading(page, Options())
-            read_pages([reading], model)
-            if reading.error is not None:
-                raise reading.error
-            results.append(reading.result)
-        return results[0] if len(results) == 1 else DocumentResult(tuple(results))  # type: ignore[arg-type]
+            results.append(pipeline.transcribe_page(page))
+        return results[0] if len(results) == 1 else DocumentResult(tuple(results))
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """The body of an answer and its content type."""
@@ -160,7 +157,7 @@ class BatchTransformer(Transformer):
         """Load the bundle, and its code where that is allowed.
 
         Raises:
-            BundleError: as for `load_bundle` and `Bundle.network`.
+            BundleError: as for `load_bundle` and `Bundle.engine`.
         """
         if self._initialized:
             return
@@ -232,7 +229,7 @@ class BatchTransformer(Transformer):
             readings: List[Tuple[Request, Reading]] = []
             for request in open_requests:
                 _guarded(request, partial(_take_page, readings=readings))
-            read_pages([reading for _, reading in readings], self._model)
+            Pipeline(bundle=self._model).read([reading for _, reading in readings])
             for request, reading in readings:
                 if reading.error is not None:
                     request.fail(reading.error)
@@ -287,10 +284,7 @@ class BatchTransformer(Transformer):
 def warm_up(bundle: Bundle) -> None:
     """Run every network and the decoder once: what is built on first use is built then."""
     page = np.full((96, 256), 255, dtype=np.uint8)
-    reading = Reading(page, Options())
-    read_pages([reading], bundle)
-    if reading.error is not None:
-        raise reading.error
+    Pipeline(bundle=bundle).transcribe_page(page)
     box = Box(8, 8, 248, 88)
     lines.segment_lines(page, box, bundle=bundle)
     for said in recognition.recognize_lines(page, (TextLine(box),), bundle=bundle):

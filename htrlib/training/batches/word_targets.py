@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.ssd import STDS, STRIDES, SsdConfig
+from htrlib.engines.word_anchors import STDS, STRIDES, SsdConfig
 from htrlib.errors import TrainingError
 from htrlib.images.regions import cut_region, page_ink
 

@@ -14,7 +14,8 @@ from htrlib.data.samples import PageSample
 from htrlib.document.geometry import Box
 from htrlib.engines.mxnet.framework import gluon, mx
 from htrlib.engines.mxnet.runner import lock, run_all
-from htrlib.engines.mxnet.ssd import SsdConfig, WordDetector, anchor_boxes, decode_boxes
+from htrlib.engines.mxnet.ssd import WordDetector
+from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes
 from htrlib.layout.word_lines import CONFIDENT, suppress
 from htrlib.metrics import DetectionF1
 from htrlib.training.batches.label_maps import text_height

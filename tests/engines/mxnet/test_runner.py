@@ -21,7 +21,7 @@ ARRAYS = [
 
 @pytest.fixture
 def block(tiny_bundle: Path) -> Any:
-    return load_bundle(tiny_bundle).network("line-recognition", "cpu")
+    return load_bundle(tiny_bundle).engine("mxnet", "cpu").network("line-recognition")
 
 
 def exit_status(pid: int) -> int:

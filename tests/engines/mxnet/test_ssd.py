@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from htrlib.engines.mxnet import building, runner
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.ssd import STDS, SsdConfig, anchor_boxes, decode_boxes
+from htrlib.engines.word_anchors import STDS, SsdConfig, anchor_boxes, decode_boxes
 from htrlib.errors import ConfigError, TrainingError
 from htrlib.training.batches.word_targets import anchors_of, import_gluoncv
 from tests.ssd_coding import encode_boxes

@@ -7,9 +7,9 @@ import pytest
 
 from htrlib.document.geometry import Box
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.ssd import STDS, SsdConfig, anchor_boxes, decode_boxes
+from htrlib.engines.word_anchors import STDS, SsdConfig, anchor_boxes, decode_boxes
 from htrlib.errors import TrainingError
-from htrlib.training import ssd_targets
+from htrlib.training.batches import word_targets
 from htrlib.training.batches.word_targets import WordTargets, loss_weight, multi_box_loss, word_crop
 
 CONFIG = SsdConfig()
@@ -34,7 +34,7 @@ def test_each_word_has_anchors_whose_targets_decode_to_it(targets: WordTargets) 
 
 
 def test_anchors_far_from_words_change_no_target(targets: WordTargets) -> None:
-    _, generator, _ = ssd_targets.import_gluoncv()
+    _, generator, _ = word_targets.import_gluoncv()
     whole = generator(iou_thresh=0.5, negative_mining_ratio=-1, stds=STDS)
     anchors = mx.nd.array(anchor_boxes(CONFIG, SIDE, SIDE)[np.newaxis])
     theirs, their_offsets, _ = whole(
@@ -71,7 +71,7 @@ def test_without_gluoncv_the_error_says_what_to_install(monkeypatch: pytest.Monk
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "gluoncv", None)
     with pytest.raises(TrainingError, match=r"htrlib\[train\]"):
-        ssd_targets.import_gluoncv()
+        word_targets.import_gluoncv()
 
 
 def test_the_boxes_of_a_crop_lie_on_its_ink() -> None:

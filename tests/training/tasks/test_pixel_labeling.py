@@ -13,7 +13,7 @@ from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.runner import get_parameters
 from htrlib.errors import ConfigError, DatasetError
-from htrlib.training import page_batches
+from htrlib.training.batches import pages as page_batches
 from htrlib.training.tasks.pixel_labeling import LineSegmentationTask, ParagraphTask
 
 LABELER = {"num_labels": 2, "channels": [4, 6]}

@@ -14,10 +14,10 @@ from htrlib.document.charset import Charset
 from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.runner import get_parameters
-from htrlib.engines.mxnet.ssd import SsdConfig
+from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import DatasetError, TrainingError
-from htrlib.training import detection
 from htrlib.training.batches.word_targets import import_gluoncv
+from htrlib.training.tasks import word_detection
 from htrlib.training.tasks.word_detection import WordDetectionTask
 
 TASK = "line-segmentation-ssd"
@@ -55,8 +55,8 @@ def make_page(name="page"):
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
     """One with a tiny detector."""
-    monkeypatch.setattr(detection, "SIDE", 96)
-    monkeypatch.setattr(detection, "HEIGHTS", (20.0, 26.0))
+    monkeypatch.setattr(word_detection, "SIDE", 96)
+    monkeypatch.setattr(word_detection, "HEIGHTS", (20.0, 26.0))
     return write(tmp_path / "bundle", TASK, DETECTOR)
 
 

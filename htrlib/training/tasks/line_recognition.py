@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -14,6 +15,7 @@ from htrlib.decoding.best_path import best_path
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.engines.mxnet.framework import gluon
+from htrlib.engines.mxnet.line_reading import read_lines
 from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig
 from htrlib.errors import DatasetError
 from htrlib.images.line_strips import MARGIN
@@ -200,7 +202,7 @@ class LineRecognitionTask(Task):
         for start in range(0, len(chosen), READ_TOGETHER):
             members = chosen[start : start + READ_TOGETHER]
             inks = [pictures[index] for index in members]
-            said = log_probs_of(reader, inks, int(self.numbers()["max_width"]))
+            said = log_probs_of(partial(read_lines, reader), inks, int(self.numbers()["max_width"]))
             for index, values in zip(members, said):
                 yield LogProbs(values, charset), self._texts[index]
 

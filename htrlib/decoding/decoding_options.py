@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 
 from htrlib.decoding.calibration import UNCALIBRATED, Calibration
+from htrlib.decoding.defaults import BEAM_WIDTH, METHODS, PRUNING
 from htrlib.errors import BundleNotFoundError, ConfigError
 from htrlib.language.files import load_model
 from htrlib.language.lexicon import Lexicon
@@ -17,8 +18,6 @@ from htrlib.language.ngram import NGramModel
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
 
-METHODS = ("beam", "greedy")
-PRUNING = -6.0
 LM_WEIGHT = 0.5
 INSERTION_BONUS = 1.2
 
@@ -43,7 +42,7 @@ class DecodingOptions:
     """
 
     method: str = "beam"
-    beam_width: int = 25
+    beam_width: int = BEAM_WIDTH
     language_model: Optional[NGramModel] = None
     lm_weight: float = LM_WEIGHT
     insertion_bonus: float = INSERTION_BONUS

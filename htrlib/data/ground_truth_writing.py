@@ -1,0 +1,105 @@
+"""Write an output manifest of a custom Ground Truth job."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from htrlib.data.pictures import file_stems, place_picture
+from htrlib.data.samples import (
+    Dataset,
+    LabeledLine,
+    PageSample,
+    Problem,
+)
+from htrlib.document.geometry import Box, Point
+from htrlib.document.results import TextLine
+
+
+def write_ground_truth(
+    dataset: Dataset,
+    path: Union[str, Path],
+    *,
+    attribute: str = "transcription",
+    prefix: Optional[str] = None,
+) -> Tuple[Problem, ...]:
+    """Write an output manifest as a custom job gives it, and the pictures in ``images`` beside it.
+
+    Each word is a text of its own where the words' boxes are known, otherwise each line.
+
+    Args:
+        dataset: its pages are written.
+        path: of the manifest.
+        attribute: the label attribute.
+        prefix: what ``source-ref`` begins with, "s3://bucket/folder/" for one; by default it is a
+            path beside the manifest.
+    Returns:
+        What was left out: single line pictures, lines without a place or a text. A manifest has no
+        baselines, tags, ids, and no outlines of lines whose words it has.
+    """
+    path = Path(path)
+    (path.parent / "images").mkdir(parents=True, exist_ok=True)
+    problems = [
+        Problem("a line picture is no page", sample.source, skipped="line")
+        for sample in dataset
+        if not isinstance(sample, PageSample)
+    ]
+    rows = []
+    for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
+        picture = place_picture(page.image, path.parent / "images", stem)
+        reference = f"images/{picture.name}" if prefix is None else f"{prefix}{picture.name}"
+        texts = []
+        for number, line in enumerate(page.lines, start=1):
+            if line.line is None or not line.text:
+                reason = "line without a place" if line.line is None else "line without text"
+                problems.append(Problem(reason, page.source, line.text or line.id, skipped="line"))
+            else:
+                texts += _texts(number, line, line.line)
+        rows.append(_manifest_row(page, attribute, reference, texts))
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return tuple(problems)
+
+
+def _texts(number: int, line: LabeledLine, place: TextLine) -> List[Dict[str, Any]]:
+    if line.text == " ".join(word.text for word in line.words):
+        pieces = [(word.text, _corners(word.box)) for word in line.words]
+    elif place.polygon is not None:
+        pieces = [(line.text, place.polygon.points)]
+    else:
+        pieces = [(line.text, _corners(place.box))]
+    return [
+        {
+            "text": text,
+            "line_num": number,
+            "type": "handwritten",
+            "bb": [{"x": x, "y": y} for x, y in points],
+            "confidence": place.confidence,
+        }
+        for text, points in pieces
+    ]
+
+
+def _corners(box: Box) -> Tuple[Point, ...]:
+    left, top, right, bottom = box.as_tuple()
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _manifest_row(
+    page: PageSample, attribute: str, reference: str, texts: List[Dict[str, Any]]
+) -> str:
+    row: Dict[str, Any] = {
+        "source-ref": reference,
+        attribute: {"texts": texts, "imageSource": {"s3Uri": reference}},
+        f"{attribute}-metadata": {
+            "type": "groundtruth/custom",
+            "job-name": "htrlib",
+            "human-annotated": "yes",
+            "creation-date": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        },
+    }
+    for key, value in (("writer", page.writer), ("split", page.split)):
+        if value is not None:
+            row[key] = value
+    return json.dumps(row, ensure_ascii=False)

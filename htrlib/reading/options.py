@@ -1,0 +1,55 @@
+"""How pages are read: the one place where the defaults stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
+from htrlib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from htrlib.language.ngram import NGramModel
+
+PARAGRAPH, LINES, TEXT = STAGES = ("paragraph", "lines", "text")
+BUNDLED = "bundled"
+
+LanguageModelLike = Union["NGramModel", str, Path, None]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a page is read.
+
+    Attributes:
+        stage: the last stage that runs: "paragraph", "lines" or "text".
+        decoder: "beam", or "greedy": the best path, without a language model.
+        beam_width: how many readings beam search follows.
+        language_model: "bundled", a model or the path of one, or None for none.
+        characters: give the characters of each line with their places and confidences too.
+        alternatives: how many further readings of each line to give.
+    Raises:
+        ConfigError: a value is none of these.
+    """
+
+    stage: str = TEXT
+    decoder: str = "beam"
+    beam_width: int = BEAM_WIDTH
+    language_model: LanguageModelLike = BUNDLED
+    characters: bool = False
+    alternatives: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("stage", self.stage, STAGES),
+            ("decoder", self.decoder, METHODS),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name} is one of {', '.join(known)}, found {value!r}")
+        for name, number, least in (
+            ("beam_width", self.beam_width, 1),
+            ("alternatives", self.alternatives, 0),
+        ):
+            if number < least:
+                raise ConfigError(f"{name} is at least {least}, found {number}")
