@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
-from htrlib._version import __version__
+from htrlib._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle, load_bundle
@@ -99,7 +99,6 @@ __all__ = [
     "Transcription",
     "UnknownCharacterError",
     "Word",
-    "__version__",
     "decode",
     "detect_paragraph",
     "load_bundle",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
 from htrlib.document.charset import Charset
@@ -48,3 +50,25 @@ def default_bundle() -> str:
     if not (BUNDLED / DEFAULT / CONFIG).is_file():
         pytest.skip(f"the bundle {DEFAULT!r} is not in the tree yet")
     return DEFAULT
+
+
+@pytest.fixture()
+def make_picture(tmp_path: Path) -> Callable[..., Path]:
+    """Makes blank pictures in the test's folder."""
+
+    def make(name: str, width: int = 200, height: int = 100) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (width, height), 255).save(path)
+        return path
+
+    return make
+
+
+@pytest.fixture()
+def shared_data() -> Path:
+    """The folder of real data, which is not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}")
+    return folder

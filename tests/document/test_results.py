@@ -116,7 +116,10 @@ def test_a_missing_key_is_named(key: str) -> None:
         PageResult.from_dict(data)
 
 
-@pytest.mark.parametrize("key", list(page("one").to_dict()["lines"][0]))
+LATER_KEYS = {"id", "kind"}  # results of earlier versions lack them
+
+
+@pytest.mark.parametrize("key", sorted({*page("one").to_dict()["lines"][0]} - LATER_KEYS))
 def test_a_missing_key_of_a_line_is_named(key: str) -> None:
     data = page("one").to_dict()
     del data["lines"][0][key]

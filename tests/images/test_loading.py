@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
 
-from htrlib import imaging
 from htrlib.document.geometry import Size
 from htrlib.errors import ImageError
+from htrlib.images import loading
 from htrlib.images.loading import (
     check_page,
     image_size,
@@ -355,7 +355,7 @@ class TestSeveralPages:
             next(pages)
 
     def test_too_many_pixels_in_all_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(imaging, "MAX_DOCUMENT_PIXELS", 60)
+        monkeypatch.setattr(loading, "MAX_DOCUMENT_PIXELS", 60)
         with pytest.raises(ImageError, match="iter_pages"):
             load_pages(self.tiff())
         assert len(list(iter_pages(self.tiff()))) == 3
@@ -457,10 +457,10 @@ class TestBadFiles:
             load_image(encoded(Image.fromarray(marked_page())))
 
     def test_too_large_picture(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(imaging, "MAX_PIXELS", 24 * 40 - 1)
+        monkeypatch.setattr(loading, "MAX_PIXELS", 24 * 40 - 1)
         with pytest.raises(ImageError, match="at most 959 pixels, found 40 x 24"):
             load_image(Image.fromarray(marked_page()))
-        monkeypatch.setattr(imaging, "MAX_PIXELS", 24 * 40)
+        monkeypatch.setattr(loading, "MAX_PIXELS", 24 * 40)
         load_image(Image.fromarray(marked_page()))
 
     def test_one_pixel(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.estimation import estimate
-from htrlib.language.files import load_model
+from htrlib.language.files import load_model, save_model
 from htrlib.language.mixing import best_share, mix
 from htrlib.language.ngram import NGramModel
 
@@ -46,7 +46,7 @@ def test_rounded_scores_shut_nothing_out_that_did_not_follow_before(tmp_path: Pa
     rng = np.random.default_rng(1)
     words = ["".join(rng.choice(list("abcdefgh"), rng.integers(1, 7))) for _ in range(300)]
     text = " ".join(words[int(300 * rng.random() ** 3)] for _ in range(6000))
-    estimate([text], order=5).save(tmp_path / "rounded.lm")
+    save_model(estimate([text], order=5), tmp_path / "rounded.lm")
     rounded = load_model(tmp_path / "rounded.lm")
     assert any(len(level) > 256 for level in rounded.levels), "nothing was rounded"
     mixed = mix(estimate(SEA, order=5), rounded, 0.02)

@@ -32,7 +32,7 @@ def test_a_model_read_back_and_written_again_is_the_same_file(
     model: NGramModel, tmp_path: Path
 ) -> None:
     save_model(model, tmp_path / "a.lm")
-    load_model(tmp_path / "a.lm").save(tmp_path / "b.lm")
+    save_model(load_model(tmp_path / "a.lm"), tmp_path / "b.lm")
     assert (tmp_path / "a.lm").read_bytes() == (tmp_path / "b.lm").read_bytes()
 
 
