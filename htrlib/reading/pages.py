@@ -102,7 +102,7 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
     wanted = [
         reading for reading in readings if reading.error is None and reading.options.stage == TEXT
     ]
-    _recognize([reading for reading in wanted if reading.lines], stages)
+    _recognize(wanted, stages)
 
 
 def _find_lines(reading: Reading, stages: Stages) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.aws import client as client_module
+from htrlib.aws import endpoint_client as client_module
 from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult

@@ -6,7 +6,7 @@ from typing import List, Tuple
 
 import pytest
 
-from htrlib.serving import health
+from htrlib.serving.mms import health
 from htrlib.serving.mms.health import Health
 
 

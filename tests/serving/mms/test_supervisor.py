@@ -14,9 +14,9 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from htrlib.serving import health
-from htrlib.serving import supervisor as supervising
 from htrlib.serving.config import ServingConfig
+from htrlib.serving.mms import health
+from htrlib.serving.mms import supervisor as supervising
 from htrlib.serving.mms.model_server import ModelServer, ModelServerError, Response
 from htrlib.serving.mms.supervisor import READY, RECOVERING, Model, Supervisor
 from htrlib.serving.protocol import RefusedError

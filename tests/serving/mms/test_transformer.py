@@ -132,7 +132,7 @@ class Ended(BaseException):
 def test_a_worker_that_can_read_no_page_of_its_own_either_ends(
     transformer: Any, pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from htrlib.serving import transformer as module
+    from htrlib.serving.mms import transformer as module
     from htrlib.stages import recognition
 
     def end(status: int) -> None:
@@ -180,7 +180,7 @@ def test_a_model_s_code_is_passed_over_unless_it_is_allowed(
 def test_a_worker_without_work_gives_memory_back(
     transformer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from htrlib.serving import transformer as module
+    from htrlib.serving.mms import transformer as module
 
     given_back = threading.Event()
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
