@@ -10,6 +10,8 @@ from typing import Callable, Iterator
 
 import pytest
 
+from tests.training.conftest import launch  # noqa: F401
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "sagemaker"
 
 
