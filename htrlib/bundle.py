@@ -5,6 +5,7 @@
     config.json       name, version, format_version, the numbers of each network and of decoding
     charset.json      {"symbols": [...]}
     NETWORK.npz       the parameters of each network, by structural name
+    NETWORK.int8.onnx networks in 8-bit integers for ONNX Runtime, where `add_int8_graphs` made them
     *.lm              a language model, where there is one
     checksums.json    file name -> SHA-256
 
@@ -115,7 +116,19 @@ class Bundle:
     def extra_files(self) -> Tuple[str, ...]:
         """The files beside configuration, charset and networks: language models."""
         networks = {str(numbers["file"]) for numbers in self.config["networks"].values()}
-        return tuple(sorted(set(self._files) - networks - {CONFIG, CHARSET}))
+        known = networks.union(self._int8_graphs.values(), (CONFIG, CHARSET))
+        return tuple(sorted(set(self._files) - known))
+
+    @property
+    def _int8_graphs(self) -> Mapping[str, str]:
+        """Network -> file name."""
+        graphs: Mapping[str, str] = self.config.get("engines", {}).get("onnx", {})
+        return graphs
+
+    def int8_graph(self, network: str) -> Optional[Path]:
+        """The ONNX file of a network in 8-bit integers, or None where the bundle has none."""
+        name = self._int8_graphs.get(network)
+        return None if name is None else self.file(name)
 
     def parameters(self, name: str) -> Dict[str, NDArray[np.float32]]:
         """The parameters of a network by structural name, as float32 whatever they are stored as.
@@ -191,16 +204,18 @@ def write_bundle(
     charset: Charset,
     parameters: Mapping[str, Parameters],
     extra_files: Optional[Mapping[str, bytes]] = None,
+    int8_graphs: Optional[Mapping[str, bytes]] = None,
 ) -> None:
     """Write a bundle; one that is there already is replaced as a whole.
 
     Args:
         directory: where to; its parent exists.
-        config: name, version, the numbers of each network and of decoding; `format_version` and
-            the networks' `file` are filled in.
+        config: name, version, the numbers of each network and of decoding; `format_version`, the
+            networks' `file` and `engines` are filled in.
         charset: the symbols that the recognizer writes.
         parameters: network -> structural name -> array, stored in the type it has.
         extra_files: file name -> content, the language model for one.
+        int8_graphs: network -> content of its ONNX file, made from these parameters.
     Raises:
         BundleError: the directory is there and is no bundle.
         BundleMismatchError: `config` and `parameters` speak of different networks.
@@ -214,7 +229,14 @@ def write_bundle(
     networks = {
         name: {**numbers, "file": f"{name}.npz"} for name, numbers in config["networks"].items()
     }
-    whole_config = {**config, "format_version": FORMAT_VERSION, "networks": networks}
+    graphs = {f"{name}.int8.onnx": content for name, content in (int8_graphs or {}).items()}
+    engines = {"onnx": {name: f"{name}.int8.onnx" for name in int8_graphs or {}}}
+    whole_config = {
+        **config,
+        "format_version": FORMAT_VERSION,
+        "networks": networks,
+        "engines": engines,
+    }
     with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as scratch:
         fresh = Path(scratch, "new")
         fresh.mkdir()
@@ -222,13 +244,37 @@ def write_bundle(
         _write_json(fresh / CHARSET, {"symbols": list(charset.symbols)})
         for name, arrays in parameters.items():
             np.savez(fresh / f"{name}.npz", **dict(arrays))
-        for name, content in (extra_files or {}).items():
+        for name, content in {**(extra_files or {}), **graphs}.items():
             (fresh / name).write_bytes(content)
         sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
         _write_json(fresh / CHECKSUMS, sums)
         if directory.exists():
             directory.rename(Path(scratch, "old"))
         fresh.rename(directory)
+
+
+def add_int8_graphs(bundle: Bundle) -> Bundle:
+    """Write the int8 graphs of a bundle's networks into it, in the place of those it has.
+
+    It takes a quarter of a minute, and the package `onnx`.
+
+    Returns:
+        the bundle with its graphs.
+    Raises:
+        DeviceError: the package `onnx` or ONNX Runtime is not installed.
+    """
+    from htrlib.engines.onnx.quantization import quantized_graphs  # reading does without
+
+    networks = bundle.config["networks"]
+    write_bundle(
+        bundle.directory,
+        bundle.config,
+        bundle.charset,
+        {name: bundle.stored_parameters(name) for name in networks},
+        {name: bundle.file(name).read_bytes() for name in bundle.extra_files},
+        quantized_graphs(bundle, networks),
+    )
+    return load_bundle(bundle.directory)
 
 
 def check_replaceable(directory: Path) -> None:
@@ -268,6 +314,8 @@ def _load(directory: Path, checksums: bytes) -> Bundle:
     try:
         for network in (bundle.network_config(name) for name in config["networks"]):
             bundle.file(network["file"])
+        for name in bundle._int8_graphs.values():
+            bundle.file(name)
         classes = config["networks"].get("line-recognition", {}).get("num_classes")
     except (KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{directory / CONFIG} lacks or spoils {error}") from error

@@ -48,15 +48,15 @@ FORWARDED = {"training.sagemaker": "sagemaker"}
 
 # Rooms that may name a framework's engine; the others ask the bundle for one.
 ENGINE_USERS = {"bundle", "engines", "training"}
-FRAMEWORK_ROOMS = ("engines.mxnet",)
+FRAMEWORK_ROOMS = ("engines.mxnet", "engines.onnx")
 
 LONGEST_MODULE = 450  # lines
 
 # library -> the parts of htrlib that may import it
 CONFINED = {
     "mxnet": ("engines.mxnet",),
-    "onnx": (),
-    "onnxruntime": (),
+    "onnx": ("engines.onnx",),
+    "onnxruntime": ("engines.onnx",),
     "gluoncv": ("training",),
     "boto3": ("aws",),
     "botocore": ("aws",),

@@ -14,7 +14,11 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides how pages are read."""
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
-    parser.add_argument("--engine", help="what runs the networks (default: the fastest there is)")
+    parser.add_argument(
+        "--engine",
+        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
+        "fastest that is installed)",
+    )
     parser.add_argument(
         "--decoder",
         choices=METHODS,

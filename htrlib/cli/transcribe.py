@@ -97,8 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="pictures read at once, each by a process of half a gigabyte (default: one a core, "
-        "at most 8; on a GPU always one)",
+        help="pictures read at once, by threads or, with MXNet, by processes of half a gigabyte "
+        "each (default: one a core, at most 8)",
     )
     parser.set_defaults(run=_run_parsed)
 
@@ -127,28 +127,24 @@ def run(config: TranscribeConfig) -> int:
         BundleError, DeviceError: as for `Bundle.engine`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
-    from htrlib.reading.parallel import (  # here, for `htr --help` does without MXNet
-        processes,
-        read_files,
-    )
+    # here, for `htr --help` does without what reads pages
+    from htrlib.bundle import load_bundle
+    from htrlib.reading.parallel import jobs_at_once, read_files
     from htrlib.reading.pipeline import Pipeline
 
     parse_device(config.device)
     inputs = [picture for path in config.paths for picture in _pictures(path)]
-    jobs = processes(config.jobs, len(inputs), config.bundle, config.engine, config.device)
+    jobs = jobs_at_once(config.jobs, len(inputs))
     _check_names(inputs, config)
-    pipeline = Pipeline(
-        bundle=config.bundle,
-        engine=config.engine,
-        device=config.device,
-        options=config.reading,
-    )
+    bundle = load_bundle(config.bundle)
+    engine = bundle.engine(config.engine, config.device)
+    pipeline = Pipeline(bundle=bundle, engine=engine, options=config.reading)
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     failed = False
     # disable=None: no bar where standard error is no terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
-        outcomes = read_files(inputs, pipeline, jobs)
+        outcomes = read_files(inputs, pipeline, engine, jobs)
         for number, (path, result) in enumerate(outcomes):
             progress.update()
             if isinstance(result, ImageError):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import Optional
 
 from htrlib.engines.port import Engine, EngineFactory, Networks
-from htrlib.errors import ConfigError
+from htrlib.errors import ConfigError, DeviceError
 from htrlib.registry import Registry
 
 ENVIRONMENT_VARIABLE = "HTRLIB_ENGINE"
 
 ENGINES: Registry[EngineFactory] = Registry(
-    "htrlib.engines", {"mxnet": "htrlib.engines.mxnet.engine:MxnetEngine"}
+    "htrlib.engines",
+    {
+        "onnx": "htrlib.engines.onnx.engine:OnnxEngine",
+        "onnx-float32": "htrlib.engines.onnx.engine:float32_engine",
+        "onnx-float16": "htrlib.engines.onnx.engine:float16_engine",
+        "mxnet": "htrlib.engines.mxnet.engine:MxnetEngine",
+    },
 )
+
+FASTEST_FIRST = {"onnx": "onnxruntime", "mxnet": "mxnet"}
+"""The engines that are taken where none is named -> the package that they need."""
 
 
 def make_engine(networks: Networks, name: Optional[str], device: Optional[str]) -> Engine:
@@ -26,7 +36,21 @@ def make_engine(networks: Networks, name: Optional[str], device: Optional[str]) 
         ConfigError: there is no engine of that name.
         DeviceError: the device, or the engine's framework, is not there.
     """
-    wanted = name or os.environ.get(ENVIRONMENT_VARIABLE) or "mxnet"
+    wanted = name or os.environ.get(ENVIRONMENT_VARIABLE) or default_engine()
     if wanted not in ENGINES:
         raise ConfigError(f"no engine {wanted!r}; there are {', '.join(ENGINES)}")
     return ENGINES[wanted](networks, device)
+
+
+def default_engine() -> str:
+    """The name of the fastest engine whose package is installed.
+
+    Raises:
+        DeviceError: there is none.
+    """
+    for name, package in FASTEST_FIRST.items():
+        if importlib.util.find_spec(package) is not None:
+            return name
+    raise DeviceError(
+        "nothing is installed that runs networks; install it: pip install onnxruntime"
+    )

@@ -23,7 +23,7 @@ def return_free_memory() -> None:
 
     What comes next is slower by the pages that the system clears for it anew.
     """
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 
@@ -37,5 +37,5 @@ def keep_memory() -> None:
 
 
 def _set(option: int, value: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).mallopt(option, value)

@@ -33,6 +33,8 @@ class Networks(Protocol):
 
     def file(self, name: str) -> Path: ...
 
+    def int8_graph(self, network: str) -> Optional[Path]: ...
+
 
 class Engine(Protocol):
     """Runs the networks of one bundle on one device. Threads may share it.

@@ -1,26 +1,28 @@
-"""Read many files at once, one process a core.
+"""Read many files at once, one a core.
 
-MXNet reads one page at a time in a process, and its small networks gain little from a second
-thread; processes gain all of it. They are forked after MXNet is imported, so that they share it.
+ONNX Runtime computes without Python's lock, so its engines are shared by threads and lie in memory
+once. MXNet reads one page at a time in a process: its processes are forked after it is imported, so
+that they share it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterator, Optional, Sequence, Tuple, Union
 
-from htrlib.bundle import load_bundle
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.memory import return_memory
+from htrlib.engines.port import Engine
 from htrlib.errors import ConfigError, HtrError, ImageError
 from htrlib.reading.pipeline import Pipeline
 
-MOST = 8  # processes, where none are asked for: each takes half a gigabyte
+MOST = 8  # files, where no number is asked for: a process takes half a gigabyte, a thread a tenth
 
 Result = Union[PageResult, DocumentResult]
 Outcome = Tuple[Path, Union[Result, ImageError]]
@@ -28,56 +30,70 @@ Outcome = Tuple[Path, Union[Result, ImageError]]
 _pipeline: Optional[Pipeline] = None
 
 
-def processes(
-    wanted: Optional[int],
-    files: int,
-    bundle: Optional[str] = None,
-    engine: Optional[str] = None,
-    device: Optional[str] = None,
-) -> int:
-    """How many processes read: those wanted, or one a core; a GPU is not shared between them.
+def jobs_at_once(wanted: Optional[int], files: int) -> int:
+    """How many files are read at once: as many as wanted, or one a core.
 
     Raises:
         ConfigError: less than one is wanted.
-        DeviceError: as for `Bundle.engine`.
     """
     if wanted is not None and wanted < 1:
-        raise ConfigError(f"--jobs {wanted}: at least one process reads")
-    jobs = min(wanted or min(len(os.sched_getaffinity(0)), MOST), files)
+        raise ConfigError(f"--jobs {wanted}: at least one file is read at a time")
+    jobs = max(1, min(wanted or min(_cores(), MOST), files))
     if jobs > 1:
         # Each has a core of its own. MXNet reads this when it is imported.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return jobs if load_bundle(bundle).engine(engine, device).device == "cpu" else 1
+    return jobs
 
 
-def read_files(paths: Sequence[Path], pipeline: Pipeline, jobs: int) -> Iterator[Outcome]:
-    """Read files in that many processes; what they say comes in the order of `paths`.
+def read_files(
+    paths: Sequence[Path], pipeline: Pipeline, engine: Engine, jobs: int
+) -> Iterator[Outcome]:
+    """Read files, several at once; what they say comes in the order of `paths`.
 
     Args:
         paths: pictures.
         pipeline: what reads them.
-        jobs: processes, as `processes` says; 1 reads in this one.
+        engine: what runs its networks.
+        jobs: files that are read at once; with an engine that wants processes, one on a GPU and
+            where the system cannot fork.
     Returns:
         each path with its result, or with the error that says why it cannot be read.
     Raises:
         HtrError: a process died, or as for `Pipeline.transcribe` but for `ImageError`.
     """
-    if jobs < 2:
-        for path in paths:
-            yield _read(path, pipeline)
-        return
+    threads = engine.parallel == "threads"
+    forks = engine.device == "cpu" and "fork" in get_all_start_methods()
     return_memory()
-    executor = ProcessPoolExecutor(
-        jobs, get_context("fork"), initializer=_remember, initargs=(pipeline,)
-    )
+    if jobs == 1 or not (threads or forks):
+        yield from (_read(path, pipeline) for path in paths)
+    elif threads:
+        yield from _mapped(ThreadPoolExecutor(jobs), partial(_read, pipeline=pipeline), paths)
+    else:
+        executor = ProcessPoolExecutor(
+            jobs, get_context("fork"), initializer=_remember, initargs=(pipeline,)
+        )
+        try:
+            yield from _mapped(executor, _read_remembered, paths)
+        except BrokenProcessPool as error:
+            raise HtrError(
+                "a reading process died, most likely for want of memory; read with fewer --jobs"
+            ) from error
+
+
+def _cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _mapped(
+    executor: Executor, read: Callable[[Path], Outcome], paths: Sequence[Path]
+) -> Iterator[Outcome]:
     try:
-        yield from executor.map(_read_remembered, paths)
-    except BrokenProcessPool as error:
-        raise HtrError(
-            "a reading process died, most likely for want of memory; read with fewer --jobs"
-        ) from error
+        yield from executor.map(read, paths)
     finally:
-        executor.shutdown(wait=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _remember(pipeline: Pipeline) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -267,11 +268,12 @@ def test_a_sample_page_is_read_from_the_shell(default_bundle: str) -> None:
     assert done.stdout.decode("utf-8").strip()
 
 
+@pytest.mark.parametrize("engine", ["onnx", "mxnet"])
 def test_files_read_at_once_come_in_the_order_they_were_named(
-    htr: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    htr: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
 ) -> None:
     files = [draw(tmp_path / f"{height}.png", height) for height in (30, 60, 40, 50)]
-    assert htr(*files, "--jobs", 3) == 0
+    assert htr(*files, "--jobs", 3, "--engine", engine) == 0
     headings = [row for row in capsys.readouterr().out.splitlines() if row.startswith("==>")]
     assert headings == [f"==> {file} <==" for file in files]
 
@@ -281,6 +283,23 @@ def test_fewer_than_one_job_is_refused(
 ) -> None:
     assert htr(draw(tmp_path / "a.png"), "--jobs", 0) == 2
     assert "--jobs 0" in capsys.readouterr().err
+
+
+def test_threads_share_an_engine_in_one_process(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detect = paragraph.detect_paragraph
+    together, engines = threading.Barrier(2, timeout=60), []
+
+    def meet(*arguments: Any, **options: Any) -> Any:
+        together.wait()  # both are read at once, or neither
+        engines.append(options["engine"])
+        return detect(*arguments, **options)
+
+    monkeypatch.setattr(paragraph, "detect_paragraph", meet)
+    files = draw(tmp_path / "a.png"), draw(tmp_path / "b.png")
+    assert htr(*files, "--jobs", 2, "--engine", "onnx") == 0
+    assert len(engines) == 2 and engines[0] is engines[1]
 
 
 def test_reading_processes_leave_control_c_to_the_first(
@@ -293,7 +312,8 @@ def test_reading_processes_leave_control_c_to_the_first(
         return detect(*arguments, **options)
 
     monkeypatch.setattr(paragraph, "detect_paragraph", check)
-    assert htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--jobs", 2) == 0
+    files = draw(tmp_path / "a.png"), draw(tmp_path / "b.png")
+    assert htr(*files, "--jobs", 2, "--engine", "mxnet") == 0
 
 
 def test_a_reading_process_that_dies_is_one_plain_line(
@@ -306,5 +326,6 @@ def test_a_reading_process_that_dies_is_one_plain_line(
         os._exit(9)
 
     monkeypatch.setattr(recognition, "recognize_pages", die)
-    assert htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--jobs", 2) == 2
+    files = draw(tmp_path / "a.png"), draw(tmp_path / "b.png")
+    assert htr(*files, "--jobs", 2, "--engine", "mxnet") == 2
     assert "fewer --jobs" in capsys.readouterr().err

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig, ResidualBlock
+from htrlib.engines.mxnet.recognizer import LineRecognizer, ResidualBlock
+from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.training.config import TrainerConfig
 from htrlib.training.learner import Learner
 from htrlib.training.tasks.line_recognition import _CtcLoss

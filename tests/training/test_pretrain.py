@@ -18,7 +18,7 @@ import htrlib
 from htrlib import data
 from htrlib.bundle import load_bundle
 from htrlib.data.synthetic_pages import sample_of
-from htrlib.engines.mxnet.labeler import LabelerConfig
+from htrlib.engines.network_shapes import LabelerConfig
 from htrlib.errors import TrainingError
 from htrlib.images.line_strips import line_strip
 from htrlib.language.files import load_model

@@ -130,8 +130,8 @@ def test_the_other_parts_of_the_bundle_are_copied(tmp_path, trained, trainer, li
     path, known, _ = trained
     from htrlib.bundle import write_bundle
     from htrlib.engines.mxnet.building import build
-    from htrlib.engines.mxnet.labeler import LabelerConfig
     from htrlib.engines.mxnet.runner import get_parameters
+    from htrlib.engines.network_shapes import LabelerConfig
 
     init = load_bundle(path)
     labeler = {"num_labels": 1, "channels": [2, 3]}

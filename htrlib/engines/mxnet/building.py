@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Mapping
 
 from htrlib.engines.mxnet.folding import FoldedLabeler
-from htrlib.engines.mxnet.labeler import LabelerConfig, PageLabeler
-from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig
+from htrlib.engines.mxnet.labeler import PageLabeler
+from htrlib.engines.mxnet.recognizer import LineRecognizer
 from htrlib.engines.mxnet.ssd import WordDetector
+from htrlib.engines.network_shapes import LabelerConfig, RecognizerConfig
 from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 

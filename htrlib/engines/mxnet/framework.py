@@ -19,13 +19,19 @@ os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 # MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
 vars(numpy).setdefault("bool", numpy.bool_)
 
+if int(numpy.__version__.split(".")[0]) >= 2:
+    raise DeviceError(
+        f"MXNet needs NumPy below 2, and {numpy.__version__} is installed: pip install 'numpy<2'"
+    )
+
 try:
     import mxnet as mx
     from mxnet import gluon
 except (ImportError, OSError) as error:  # OSError: a shared library that MXNet wants is missing
     raise DeviceError(
-        f"MXNet cannot be imported ({error}); it has builds for Linux only: on Windows use WSL2 or "
-        "Docker, on Linux install it with pip, and libgomp1 and libquadmath0 with the system"
+        f"MXNet, which trains networks, cannot be imported ({error}); it has builds for Linux on "
+        "x86-64 and Python 3.9 to 3.12 only: install it there with pip, and libgomp1 and "
+        "libquadmath0 with the system; elsewhere use Docker"
     ) from error
 
 __all__ = ["gluon", "mx"]

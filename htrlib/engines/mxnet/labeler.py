@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any
 
 from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.mxnet.layers import convolution, features_of, halvings
-
-
-@dataclass(frozen=True)
-class LabelerConfig:
-    """The shape of the network.
-
-    Attributes:
-        num_labels: output channels; labels do not exclude each other.
-        channels: of the features at 1/2, 1/4, 1/8, ... of the input's sides.
-    """
-
-    num_labels: int
-    channels: Tuple[int, ...] = (16, 32, 64, 96)
-
-    @classmethod
-    def from_dict(cls, config: Mapping[str, Any]) -> LabelerConfig:
-        """The shape as a bundle's configuration gives it."""
-        return cls(int(config["num_labels"]), tuple(int(c) for c in config["channels"]))
-
-    @property
-    def multiple(self) -> int:
-        """Both sides of the input are multiples of this."""
-        return int(2 ** len(self.channels))
+from htrlib.engines.network_shapes import LabelerConfig
 
 
 class PageLabeler(gluon.HybridBlock):

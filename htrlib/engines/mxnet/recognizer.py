@@ -2,66 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any
 
 from htrlib.engines.mxnet.framework import gluon
-
-Strides = Tuple[int, int]
-
-
-@dataclass(frozen=True)
-class RecognizerConfig:
-    """The shape of the network.
-
-    Attributes:
-        num_classes: symbols and the blank, which comes last.
-        stem: channels of the first convolution, which halves both sides.
-        blocks: channels and (vertical, horizontal) strides of the residual blocks.
-        hidden: cells of each LSTM in each direction.
-        dropout: share of features dropped in training, before each LSTM and the head.
-    """
-
-    num_classes: int
-    stem: int = 24
-    blocks: Tuple[Tuple[int, Strides], ...] = (
-        (40, (2, 2)),
-        (80, (2, 1)),
-        (128, (2, 1)),
-        (160, (2, 1)),
-        (160, (1, 1)),
-    )
-    hidden: int = 192
-    dropout: float = 0.1
-
-    @classmethod
-    def from_dict(cls, config: Mapping[str, Any]) -> RecognizerConfig:
-        """The shape as a bundle's configuration gives it."""
-        return cls(
-            num_classes=int(config["num_classes"]),
-            stem=int(config["stem"]),
-            blocks=tuple((int(c), (int(s[0]), int(s[1]))) for c, s in config["blocks"]),
-            hidden=int(config["hidden"]),
-            dropout=float(config["dropout"]),
-        )
-
-    @property
-    def frame_width(self) -> int:
-        """Input columns per frame."""
-        width = 2
-        for _, (_, horizontal) in self.blocks:
-            width *= horizontal
-        return width
-
-    @property
-    def reach(self) -> int:
-        """How far the convolutions look to each side, in input columns, in whole frames."""
-        reach, width = 1, 2
-        for _, (_, horizontal) in self.blocks:
-            reach += width
-            width *= horizontal
-            reach += width
-        return -(-reach // width) * width
+from htrlib.engines.network_shapes import RecognizerConfig, Strides
 
 
 class ResidualBlock(gluon.HybridBlock):

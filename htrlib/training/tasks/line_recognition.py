@@ -16,7 +16,8 @@ from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.mxnet.line_reading import read_lines
-from htrlib.engines.mxnet.recognizer import LineRecognizer, RecognizerConfig
+from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.errors import DatasetError
 from htrlib.images.line_strips import MARGIN
 from htrlib.metrics import ErrorRate, normalize

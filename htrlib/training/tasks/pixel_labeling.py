@@ -10,8 +10,9 @@ import numpy as np
 from htrlib.bundle import Bundle
 from htrlib.data.samples import PageSample
 from htrlib.engines.mxnet.framework import gluon
-from htrlib.engines.mxnet.labeler import LabelerConfig, PageLabeler
+from htrlib.engines.mxnet.labeler import PageLabeler
 from htrlib.engines.mxnet.runner import run
+from htrlib.engines.network_shapes import LabelerConfig
 from htrlib.stages.lines import REGION_AREA
 from htrlib.stages.paragraph import PAGE_AREA
 from htrlib.training.batches.pages import Counts, LabelBatches, scaled_line

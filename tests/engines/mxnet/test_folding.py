@@ -7,7 +7,7 @@ import pytest
 
 from htrlib.engines.mxnet import building, runner
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.labeler import LabelerConfig
+from htrlib.engines.network_shapes import LabelerConfig
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (32, 32)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from htrlib.engines.mxnet import building, runner
-from htrlib.engines.mxnet.recognizer import RecognizerConfig
+from htrlib.engines.network_shapes import RecognizerConfig
 
 CONFIG = RecognizerConfig(num_classes=7, stem=4, blocks=((6, (2, 2)), (8, (2, 1))), hidden=5)
 

@@ -1,0 +1,85 @@
+"""The shapes of the networks, as a bundle's configuration gives them; no framework is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping, Tuple
+
+Strides = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class RecognizerConfig:
+    """The shape of the line recognizer.
+
+    Attributes:
+        num_classes: symbols and the blank, which comes last.
+        stem: channels of the first convolution, which halves both sides.
+        blocks: channels and (vertical, horizontal) strides of the residual blocks.
+        hidden: cells of each LSTM in each direction.
+        dropout: share of features dropped in training, before each LSTM and the head.
+    """
+
+    num_classes: int
+    stem: int = 24
+    blocks: Tuple[Tuple[int, Strides], ...] = (
+        (40, (2, 2)),
+        (80, (2, 1)),
+        (128, (2, 1)),
+        (160, (2, 1)),
+        (160, (1, 1)),
+    )
+    hidden: int = 192
+    dropout: float = 0.1
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> RecognizerConfig:
+        """The shape as a bundle's configuration gives it."""
+        return cls(
+            num_classes=int(config["num_classes"]),
+            stem=int(config["stem"]),
+            blocks=tuple((int(c), (int(s[0]), int(s[1]))) for c, s in config["blocks"]),
+            hidden=int(config["hidden"]),
+            dropout=float(config["dropout"]),
+        )
+
+    @property
+    def frame_width(self) -> int:
+        """Input columns per frame."""
+        width = 2
+        for _, (_, horizontal) in self.blocks:
+            width *= horizontal
+        return width
+
+    @property
+    def reach(self) -> int:
+        """How far the convolutions look to each side, in input columns, in whole frames."""
+        reach, width = 1, 2
+        for _, (_, horizontal) in self.blocks:
+            reach += width
+            width *= horizontal
+            reach += width
+        return -(-reach // width) * width
+
+
+@dataclass(frozen=True)
+class LabelerConfig:
+    """The shape of a page labeler.
+
+    Attributes:
+        num_labels: output channels; labels do not exclude each other.
+        channels: of the features at 1/2, 1/4, 1/8, ... of the input's sides.
+    """
+
+    num_labels: int
+    channels: Tuple[int, ...] = (16, 32, 64, 96)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> LabelerConfig:
+        """The shape as a bundle's configuration gives it."""
+        return cls(int(config["num_labels"]), tuple(int(c) for c in config["channels"]))
+
+    @property
+    def multiple(self) -> int:
+        """Both sides of the input are multiples of this."""
+        return int(2 ** len(self.channels))

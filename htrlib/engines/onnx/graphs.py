@@ -1,0 +1,129 @@
+"""The networks of a bundle as ONNX graphs, made from their parameters.
+
+Batch norms are folded into the convolutions before them. All graphs take ink as uint8, 0 is paper,
+and give float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping
+
+import numpy as np
+
+from htrlib.engines.network_shapes import LabelerConfig, RecognizerConfig
+from htrlib.engines.onnx.layers import NetworkGraph, Parameters
+from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER, WORDS
+from htrlib.engines.word_anchors import CLASSES, SsdConfig
+
+HEAD_BIAS = "biased"
+"""The node of the recognizer's head that adds the bias; it is not quantized."""
+
+
+def build_graph(
+    network: str, config: Mapping[str, Any], parameters: Parameters, precision: str = "float32"
+) -> bytes:
+    """A network as the content of an ONNX file.
+
+    Args:
+        network: its name in the bundle's configuration.
+        config: what the configuration says of it.
+        parameters: structural name -> float32 array.
+        precision: "float32" or "float16".
+    Raises:
+        KeyError: a number or a parameter is missing.
+    """
+    builders: Dict[str, Callable[[Mapping[str, Any], Parameters, str], bytes]] = {
+        RECOGNIZER: _recognizer,
+        PARAGRAPHS: _labeler,
+        LINES: _labeler,
+        WORDS: _detector,
+    }
+    return builders[network](config, parameters, precision)
+
+
+def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+    """ink (N, 1, H, W) uint8, lengths (N,) int32 -> logits (T, N, C) float32.
+
+    Lines stand between as much paper as their convolutions reach, on both sides, and have each
+    their own length in frames: what comes after a line's end has no effect on it.
+    """
+    shape = RecognizerConfig.from_dict(config)
+    rows = int(config["height"])
+    graph = NetworkGraph("recognizer", parameters, precision)
+    x = graph.ink(("n", 1, rows, "w"))
+    lengths = graph.input("lengths", "int32", ("n",))
+    x = graph.convolution(x, *graph.folded("stem_conv", "stem_norm"), strides=(2, 2))
+    x = graph.node("Relu", x)
+    channels, rows = shape.stem, -(-rows // 2)
+    for number, (outputs, strides) in enumerate(shape.blocks):
+        x = _residual_block(graph, f"blocks.{number}", x, strides, channels != outputs)
+        channels, rows = outputs, -(-rows // strides[0])
+    x = graph.node("MaxPool", x, kernel_shape=(rows, 1))  # (N, C, 1, T)
+    paper = shape.reach // shape.frame_width
+    x = graph.node("Slice", x, *map(graph.numbers, (paper, -paper, 3)))  # of axis 3
+    x = graph.node("Squeeze", x, graph.numbers(2))
+    x = graph.node("Transpose", x, perm=(2, 0, 1))  # (T, N, C)
+    for name in ("rnn1", "rnn2"):
+        x = graph.bidirectional(name, x, lengths, shape.hidden)
+    x = graph.node("MatMul", x, graph.weights(parameters["head.weight"].T))
+    x = graph.node("Add", x, graph.weights(parameters["head.bias"]), output=HEAD_BIAS)
+    graph.result(x, "logits", ("t", "n", shape.num_classes))
+    return graph.model()
+
+
+def _residual_block(graph: NetworkGraph, name: str, x: str, strides: Any, widened: bool) -> str:
+    y = graph.convolution(x, *graph.folded(f"{name}.conv1", f"{name}.norm1"), strides=strides)
+    y = graph.node("Relu", y)
+    y = graph.convolution(y, *graph.folded(f"{name}.conv2", f"{name}.norm2"))
+    if widened or strides != (1, 1):
+        x = graph.convolution(x, *graph.folded(f"{name}.conv3", f"{name}.norm3"), strides=strides)
+    return graph.node("Relu", graph.node("Add", x, y))
+
+
+def _labeler(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+    """ink (N, 1, H, W) uint8 -> logits (N, num_labels, H / 2, W / 2) float32.
+
+    The last level, the largest, has the four pixels of each square of two by two as channels of
+    one until the labels are known; laying out 16 channels takes as long as computing them.
+    """
+    shape = LabelerConfig.from_dict(config)
+    graph = NetworkGraph("labeler", parameters, precision)
+    *features, x = graph.halvings(graph.ink(("n", 1, "h", "w")), len(shape.channels))
+    for number, dilation in enumerate((2, 4)):
+        x = graph.rectified(f"middle.{number}", x, dilation=dilation)
+    last = len(features) - 1
+    for number, skip in enumerate(reversed(features)):
+        raise_ = graph.raised if number < last else graph.raised_in_squares
+        x = raise_(f"up.{number}", x, skip)
+    head = np.kron(np.eye(4, dtype=np.float32), parameters["head.weight"][:, :, 0, 0])
+    x = graph.convolution(
+        x, head[:, :, np.newaxis, np.newaxis], np.tile(parameters["head.bias"], 4)
+    )
+    x = graph.node("DepthToSpace", x, blocksize=2)
+    graph.result(x, "logits", ("n", shape.num_labels, "rows", "columns"))
+    return graph.model()
+
+
+def _detector(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+    """ink (N, 1, H, W) uint8 -> logits (N, A, 2), offsets (N, A, 4) of A anchors, float32."""
+    shape = SsdConfig.from_dict(config)
+    graph = NetworkGraph("detector", parameters, precision)
+    features = graph.halvings(graph.ink(("n", 1, "h", "w")), len(shape.channels))
+    x = graph.rectified("middle", features[-1], dilation=2)
+    maps = [x]
+    for number, skip in enumerate(reversed(features[2:-1])):
+        x = graph.raised(f"up.{number}", x, skip)
+        maps.append(x)
+    for heads, name, values in (
+        ("class_heads", "logits", CLASSES),
+        ("box_heads", "offsets", 4),
+    ):
+        parts = []
+        for number, features_ in enumerate(maps):
+            weights = (parameters[f"{heads}.{number}.{kind}"] for kind in ("weight", "bias"))
+            part = graph.convolution(features_, *weights)
+            part = graph.node("Transpose", part, perm=(0, 2, 3, 1))
+            parts.append(graph.node("Reshape", part, graph.numbers(0, -1, values)))
+        # fine to coarse, as the anchors
+        graph.result(graph.node("Concat", *reversed(parts), axis=1), name, ("n", "anchors", values))
+    return graph.model()

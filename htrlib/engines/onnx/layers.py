@@ -1,0 +1,176 @@
+"""Layers of the networks as nodes of an ONNX graph, with parameters by structural name."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.engines.onnx.model_file import ELEMENT_TYPES, Graph
+
+EPSILON = 1e-5  # of Gluon's batch norms
+
+Array = NDArray[np.float32]
+Parameters = Mapping[str, Array]
+Shape = Tuple[Any, ...]
+
+
+class NetworkGraph(Graph):
+    """A graph of layers.
+
+    Args:
+        name: of the graph.
+        parameters: structural name -> array.
+        precision: "float32" or "float16", of what the graph holds and computes; its inputs and
+            outputs are the same in both.
+    """
+
+    def __init__(self, name: str, parameters: Parameters, precision: str = "float32") -> None:
+        super().__init__(name)
+        self.parameters = parameters
+        self._precision = precision
+
+    def weights(self, array: NDArray[Any]) -> str:
+        """A constant of the graph's precision."""
+        return self.constant(array.astype(self._precision))
+
+    def numbers(self, *numbers: int) -> str:
+        """A constant of whole numbers, which some operators want."""
+        return self.constant(np.array(numbers, np.int64))
+
+    def ink(self, shape: Shape) -> str:
+        """The input `ink`, uint8, as numbers from 0 for paper to 1 for the darkest ink."""
+        pixels = self.node(
+            "Cast", self.input("ink", "uint8", shape), to=ELEMENT_TYPES[self._precision]
+        )
+        return self.node("Mul", pixels, self.weights(np.array(1.0 / 255.0)))
+
+    def result(self, value: str, name: str, shape: Shape) -> None:
+        """Declare an output, given as float32."""
+        self.node("Cast", value, output=name, to=ELEMENT_TYPES["float32"])
+        self.output(name, "float32", shape)
+
+    def folded(self, conv: str, norm: str) -> Tuple[Array, Array]:
+        """Weight and bias of a convolution and the batch norm after it, as one convolution."""
+        get = self.parameters
+        factor = get[f"{norm}.gamma"] / np.sqrt(get[f"{norm}.running_var"] + np.float32(EPSILON))
+        weight = get[f"{conv}.weight"] * factor[:, np.newaxis, np.newaxis, np.newaxis]
+        return weight, get[f"{norm}.beta"] - get[f"{norm}.running_mean"] * factor
+
+    def convolution(
+        self,
+        x: str,
+        weight: Array,
+        *bias: Array,
+        strides: Tuple[int, int] = (1, 1),
+        dilation: int = 1,
+        pad: Optional[int] = None,
+    ) -> str:
+        """A convolution with square kernels that keeps or divides the sides of a map."""
+        pad = dilation * (weight.shape[2] // 2) if pad is None else pad
+        return self.node(
+            "Conv",
+            x,
+            *map(self.weights, (weight, *bias)),
+            kernel_shape=weight.shape[2:],
+            strides=strides,
+            pads=(pad,) * 4,
+            dilations=(dilation,) * 2,
+        )
+
+    def rectified(self, name: str, x: str, strides: int = 1, dilation: int = 1) -> str:
+        """A convolution of `engines.mxnet.layers.convolution`: batch norm and rectifier with it."""
+        weights = self.folded(f"{name}.0", f"{name}.1")
+        y = self.convolution(x, *weights, strides=(strides, strides), dilation=dilation)
+        return self.node("Relu", y)
+
+    def halvings(self, x: str, count: int) -> List[str]:
+        """What comes out of each of the steps that halve both sides."""
+        features = []
+        for depth in range(count):
+            x = self.rectified(f"down.{depth}.0", x, strides=2)
+            if depth > 0:
+                x = self.rectified(f"down.{depth}.1", x)
+            features.append(x)
+        return features
+
+    def raised(self, name: str, x: str, skip: str) -> str:
+        """A rectified convolution of an upsampled map beside one of twice its size."""
+        weight, bias, below = self.split(name)
+        upsampled = self.convolution(x, raising(weight[:, :below]))
+        upsampled = self.node("DepthToSpace", upsampled, blocksize=2)
+        skipped = self.convolution(skip, weight[:, below:], bias)
+        return self.node("Relu", self.node("Add", upsampled, skipped))
+
+    def raised_in_squares(self, name: str, x: str, skip: str) -> str:
+        """The same, with the four pixels of each square of two by two as channels of one."""
+        weight, bias, below = self.split(name)
+        upsampled = self.convolution(x, raising(weight[:, :below]))
+        squares = in_squares(weight[:, below:])
+        skipped = self.convolution(skip, squares, np.tile(bias, 4), strides=(2, 2), pad=1)
+        return self.node("Relu", self.node("Add", upsampled, skipped))
+
+    def split(self, name: str) -> Tuple[Array, Array, int]:
+        """Weight and bias of a convolution of two maps, and the channels of the first."""
+        weight, bias = self.folded(f"{name}.0", f"{name}.1")
+        return weight, bias, weight.shape[1] - weight.shape[0]  # the second has as many as come out
+
+    def bidirectional(self, name: str, x: str, lengths: str, hidden: int) -> str:
+        """A bidirectional LSTM of Gluon's, each line of its own length.
+
+        (T, N, C) -> (T, N, 2 x hidden).
+        """
+        cells = [f"{name}._unfused.0.{side}_cell" for side in "lr"]
+        get = self.parameters
+        i2h, h2h = (
+            np.stack([_gates(get[f"{cell}.{part}_weight"]) for cell in cells])
+            for part in ("i2h", "h2h")
+        )
+        biases = np.stack(
+            [
+                np.concatenate([_gates(get[f"{cell}.{part}_bias"]) for part in ("i2h", "h2h")])
+                for cell in cells
+            ]
+        )
+        y = self.node(
+            "LSTM",
+            x,
+            *map(self.weights, (i2h, h2h, biases)),
+            lengths,
+            hidden_size=hidden,
+            direction="bidirectional",
+        )  # (T, 2, N, hidden)
+        y = self.node("Transpose", y, perm=(0, 2, 1, 3))
+        return self.node("Reshape", y, self.numbers(0, 0, 2 * hidden))
+
+
+def raising(weight: Array) -> Array:
+    """The 3 x 3 convolution to four channels an output, one for each pixel of a square of two by
+    two, that does what upsampling and then a 3 x 3 convolution do.
+
+    It computes 36 products for each pixel of the small map, and upsampled features are not stored.
+    The pixel at (a, b) of a square sees, at a distance of (y, x), the map's pixel at
+    ((a + y) // 2, (b + x) // 2) from the square.
+    """
+    outputs, inputs = weight.shape[:2]
+    kernel = np.zeros((2, 2, outputs, inputs, 3, 3), np.float32)
+    for a, b in np.ndindex(2, 2):
+        for y, x in np.ndindex(3, 3):
+            kernel[a, b, :, :, (a + y - 1) // 2 + 1, (b + x - 1) // 2 + 1] += weight[:, :, y, x]
+    return kernel.reshape(4 * outputs, inputs, 3, 3)
+
+
+def in_squares(weight: Array) -> Array:
+    """A 3 x 3 convolution as one of 4 x 4 and stride 2 that gives the four pixels of a square."""
+    outputs, inputs = weight.shape[:2]
+    kernel = np.zeros((2, 2, outputs, inputs, 4, 4), np.float32)
+    for a, b in np.ndindex(2, 2):
+        kernel[a, b, :, :, a : a + 3, b : b + 3] = weight
+    return kernel.reshape(4 * outputs, inputs, 4, 4)
+
+
+def _gates(rows: Array) -> Array:
+    """From Gluon's order of the gates (input, forget, cell, output) to ONNX's (i, o, f, c)."""
+    i, f, c, o = np.split(rows, 4)
+    return np.concatenate((i, o, f, c))
