@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,12 @@ COLLECTIONS = {
     "copiste": "copiste/pages.json",
     "testaments": "testaments/pages.json",
 }
+ARCHIVES = (
+    *("inkbench", "cremma17", "cremma18", "cremma19", "cremma20", "fondue18", "htromance"),
+    *("timeus", "bronod", "peraire", "tqmodern", "lecrep"),
+)
+COLLECTIONS.update({name: f"archives/{name}/pages.json" for name in ARCHIVES})
+VALIDATED = ("csafe", "copiste", "inkbench", "cremma18", "cremma19", "fondue18", "htromance")
 WHOLE = ("csafe",)  # collections whose pages bear no writing but the labeled lines
 SPLITS = (
     ("csafe", "train"),
@@ -23,6 +30,8 @@ SPLITS = (
     ("copiste", "validation"),
     ("testaments", "train"),  # it has no validation
 )
+
+_ILLEGIBLE = re.compile(r"[<>]|\[\.*\]|@@|\?\?")  # on the picture stands what the text lacks
 
 
 def load_labeled(root: Path, collection: str, split: str) -> data.Dataset:
@@ -41,6 +50,8 @@ def load_labeled(root: Path, collection: str, split: str) -> data.Dataset:
 
 def usable(line: LabeledLine) -> bool:
     """Whether picture and text of a line agree."""
-    if line.line is None or not line.text or "<" in line.text or ">" in line.text:
-        return False  # a struck word is on the picture and not in the text
+    if line.line is None or not line.text or "unusable" in line.tags:
+        return False
+    if _ILLEGIBLE.search(line.text):
+        return False
     return line.line.box.height <= 1.5 * line.line.box.width  # else it is written up the page

@@ -12,10 +12,14 @@ import numpy as np
 
 ASCII = "".join(chr(code) for code in range(32, 127))
 LATIN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒŸßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿœ«»‘’“”–—…°€£§½¡¿·"
-CHARACTERS = ASCII + LATIN
+KIN = {"¼": "½", "¾": "½", "¢": "c", "©": "O", "•": "·", "†": "t", "º": "°"}
+"""Symbols that came later: a recognizer without them learns them from what looks like them."""
+CHARACTERS = ASCII + LATIN + "".join(KIN)
 LONGEST = 10  # words of a phrase
 
-_FOLDED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "ſ": "s", "\u00a0": " "})
+_FOLDED = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "ſ": "s", "─": "—", "\u00a0": " "}
+)
 
 
 def folded(text: str) -> str:
@@ -43,12 +47,12 @@ def mixed_words(english: Sequence[str], french: Sequence[str], count: int, seed:
     rng = np.random.default_rng(seed)
     words: List[str] = []
     while len(words) < count:
-        words += _phrase(english, french, rng).split()
+        words += phrase(english, french, rng).split()
     return words
 
 
-def _phrase(english: Sequence[str], french: Sequence[str], rng: np.random.Generator) -> str:
-    """1 to `LONGEST` words."""
+def phrase(english: Sequence[str], french: Sequence[str], rng: np.random.Generator) -> str:
+    """1 to `LONGEST` words, and what letters and forms hold besides."""
     count = int(rng.integers(1, LONGEST + 1))
     chance = rng.random()
     if chance < 0.12:

@@ -1,0 +1,76 @@
+"""Everything that draws lines for the recognizer besides the real ones, by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict, List, Mapping, Sequence
+
+import numpy as np
+from hand_source import HandSource
+from held_out import HELD_OUT_TEXTS, held_out
+from line_source import Drawing
+from line_store import CutLine
+from print_source import PrintSource
+from print_texts import PrintTexts
+from texts import CHARACTERS, folded, read_words
+
+from htrlib.data.handwriting import HandwritingFont, load_fonts
+
+NOT_FRENCH = ("csafe", "inkbench", "lecrep")  # the last is lists of names and dates
+KINDS = ("hand", "print", "type")
+
+
+def french_words(real: Mapping[str, Sequence[CutLine]]) -> List[str]:
+    """The words of French `train` lines in their order, without the consent that many copied."""
+    return [
+        word
+        for name, lines in real.items()
+        if name not in NOT_FRENCH and not name.endswith("-found")
+        for line in lines
+        if not line.consent
+        for word in line.text.split()
+    ]
+
+
+def transcript_words(path: Path) -> List[str]:
+    """The words of whole transcripts of a pages.json's `train` pages; none if it is absent."""
+    if not path.exists():
+        return []
+    pages = json.loads(path.read_text(encoding="utf-8")).values()
+    texts = (folded(page["transcript"]) for page in pages if page["split"] == "train")
+    return [word for text in texts for word in text.split() if set(word) <= set(CHARACTERS)]
+
+
+def drawings(
+    fonts: Path, texts: Path, french: Sequence[str], letters: Sequence[str], held: bool
+) -> Dict[str, Drawing]:
+    """What draws a line: handwriting, print and typescript.
+
+    Args:
+        fonts: folder of `hand`, `print` and `type`.
+        texts: folder of English books.
+        french: words of running text.
+        letters: English words of old letters.
+        held: draw with the fonts and from the books that nothing trains on.
+    """
+    books = sorted(texts.glob("*.txt"))
+    english = read_words([book for book in books if (book.stem in HELD_OUT_TEXTS) == held])
+    faces = {kind: _fonts(fonts / kind, held) for kind in KINDS}
+    printed = PrintTexts(english, french, letters)
+    return {
+        "hand": HandSource(faces["hand"], [*english, *letters], french),
+        "print": PrintSource(faces["print"], printed, typed=False),
+        "type": PrintSource(faces["type"], printed, typed=True),
+    }
+
+
+def drawn(drawing: Drawing, count: int, seed: int) -> List[CutLine]:
+    """Lines that stay the same from one run to the next."""
+    rng = np.random.default_rng(seed)
+    return [CutLine(ink | 1, text, "") for ink, text in (drawing(rng) for _ in range(count))]
+
+
+def _fonts(folder: Path, held: bool) -> List[HandwritingFont]:
+    found = load_fonts(folder, [c for c in CHARACTERS if c != " "])
+    return [font for font in found if held_out(font.path) == held]

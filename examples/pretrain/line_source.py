@@ -1,0 +1,118 @@
+"""Endless batches of lines for the recognizer: real ones, changed, and rendered ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+import numpy as np
+import torch
+from line_store import HEIGHT, SOURCE_MARGIN, CutLine
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from htrlib.charset import Charset
+from htrlib.data.augment import LineAugmentation
+from htrlib.line_image import MARGIN
+
+Ink = NDArray[np.uint8]
+Batch = Tuple[Tensor, Tensor, Tensor, Tensor]
+Drawing = Callable[[np.random.Generator], Tuple[Ink, str]]
+WIDTH_STEP = 128  # few widths: each new shape costs a second to plan
+FRAME = 4  # input columns a frame
+LARGEST_WIDTH = 2400
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What the lines are drawn from.
+
+    Attributes:
+        height: of the network's input.
+        shares: of the lines: `real`, and names of what draws others.
+        columns: input columns a batch.
+    """
+
+    height: int
+    shares: Mapping[str, float]
+    columns: int
+
+
+class LineSource(IterableDataset):  # type: ignore[type-arg]
+    """Batches of ink (N, 1, H, W) uint8, frames (N,), labels (sum,), label lengths (N,).
+
+    A line that CTC cannot align (fewer frames than labels and repeats) is drawn anew.
+    """
+
+    def __init__(
+        self,
+        real: Mapping[str, Sequence[CutLine]],
+        weights: Mapping[str, float],
+        drawings: Mapping[str, Drawing],
+        charset: Charset,
+        mixture: Mixture,
+        seed: int,
+    ) -> None:
+        self._real = list(real.values())
+        self._charset, self._mixture, self._seed = charset, mixture, seed
+        shares = np.array([weights[name] * len(lines) for name, lines in real.items()])
+        self._shares = shares / shares.sum() if len(shares) else shares
+        self._augment = LineAugmentation()
+        self._draw: Dict[str, Drawing] = {"real": self._real_line, **drawings}
+        self._names = list(mixture.shares)
+        odds = np.array([mixture.shares[name] for name in self._names])
+        self._odds = odds / odds.sum()
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng(self._seed)
+        waiting: Dict[int, List[Tuple[Ink, Tuple[int, ...]]]] = {}
+        while True:
+            sample = self.sample(rng)
+            width = -(-sample[0].shape[1] // WIDTH_STEP) * WIDTH_STEP
+            bucket = waiting.setdefault(width, [])
+            bucket.append(sample)
+            if len(bucket) == min(48, max(1, self._mixture.columns // width)):
+                yield collate(waiting.pop(width), width)
+
+    def sample(self, rng: np.random.Generator) -> Tuple[Ink, Tuple[int, ...]]:
+        """One changed line and its labels."""
+        while True:
+            name = self._names[int(rng.choice(len(self._names), p=self._odds))]
+            ink, text = self._draw[name](rng)
+            picture = self._augment(ink, self._mixture.height, SOURCE_MARGIN, rng)
+            if not text or self._charset.unknown(text):
+                continue
+            labels = self._charset.encode(text)
+            repeats = sum(a == b for a, b in zip(labels, labels[1:]))
+            frames = math.ceil(picture.shape[1] / FRAME)
+            if frames >= len(labels) + repeats and picture.shape[1] <= LARGEST_WIDTH:
+                return picture, labels
+
+    def _real_line(self, rng: np.random.Generator) -> Tuple[Ink, str]:
+        lines = self._real[int(rng.choice(len(self._shares), p=self._shares))]
+        line = lines[int(rng.integers(len(lines)))]
+        return (line.masked() if rng.random() < 0.6 else np.ascontiguousarray(line.ink)), line.text
+
+
+def collate(batch: Sequence[Tuple[Ink, Sequence[int]]], width: int) -> Batch:
+    ink = np.zeros((len(batch), 1, batch[0][0].shape[0], width), np.uint8)
+    for row, (picture, _) in enumerate(batch):
+        ink[row, 0, :, : picture.shape[1]] = picture
+    frames = [-(-picture.shape[1] // FRAME) for picture, _ in batch]
+    labels = [label for _, line in batch for label in line]
+    lengths = [len(line) for _, line in batch]
+    arrays: Tuple[Any, ...] = (torch.tensor(frames), torch.tensor(labels), torch.tensor(lengths))
+    return (torch.from_numpy(ink), *arrays)
+
+
+def as_recognized(line: CutLine, height: int) -> Ink:
+    """A cut line as recognition sees it: masked, with the margin that it keeps."""
+    line_height = HEIGHT / (1 + 2 * SOURCE_MARGIN)
+    trim = round((SOURCE_MARGIN - MARGIN) * line_height)
+    ink = line.masked()[trim : HEIGHT - trim]
+    width = max(8, round(ink.shape[1] * height / ink.shape[0]))
+    resized = Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)

@@ -1,0 +1,59 @@
+"""Cut lines on disk: one flat file of columns, mapped into memory, so that processes share it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEIGHT = 96
+SOURCE_MARGIN = 0.30  # of a line's height above and below: room for augmentation to move in
+
+
+class CutLine(NamedTuple):
+    """A line as ink.
+
+    Attributes:
+        ink: (HEIGHT, W) uint8, 0 is paper; the lowest bit is set inside the line's polygon.
+        text: its transcript, folded.
+        page: file name of its page.
+        consent: it is part of the consent that many volunteers copied.
+    """
+
+    ink: NDArray[np.uint8]
+    text: str
+    page: str
+    consent: bool = False
+
+    def masked(self) -> NDArray[np.uint8]:
+        """The ink inside the polygon alone."""
+        return np.where(self.ink & 1, self.ink, 0).astype(np.uint8)
+
+
+def save(path: Path, lines: Iterable[CutLine]) -> int:
+    """Write `path`.bin and `path`.json, in this order; returns the number of lines."""
+    index: List[Dict[str, Any]] = []
+    end = 0
+    with path.with_suffix(".bin").open("wb") as file:
+        for line in lines:
+            file.write(np.ascontiguousarray(line.ink.T).tobytes())
+            end += line.ink.shape[1]
+            index.append({**line._asdict(), "ink": end})
+    path.with_suffix(".json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+    return len(index)
+
+
+def load(path: Path) -> List[CutLine]:
+    """The lines that `save` wrote; their ink is read from disk when it is used."""
+    index = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    if not index:
+        return []
+    columns = np.memmap(path.with_suffix(".bin"), np.uint8, "r").reshape(-1, HEIGHT)
+    lines, start = [], 0
+    for row in index:
+        lines.append(CutLine(**{**row, "ink": columns[start : row["ink"]].T}))
+        start = row["ink"]
+    return lines

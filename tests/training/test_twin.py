@@ -1,0 +1,155 @@
+"""The recognizer's twin in PyTorch: `train_twin.py` of `examples/pretrain` and what it uses."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import htrlib
+from htrlib.bundle import load_bundle, write_bundle
+from htrlib.charset import Charset
+from htrlib.document import TextLine
+from htrlib.geometry import Box
+from htrlib.line_image import cut_line, line_strip
+
+torch = pytest.importorskip("torch", reason="the twin is a PyTorch network")
+
+PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a script by its name."""
+    monkeypatch.syspath_prepend(str(PRETRAIN))
+    return importlib.import_module
+
+
+@pytest.fixture
+def twin(script):
+    return script("twin")
+
+
+@pytest.fixture
+def training(script, tmp_path):
+    """A training of fresh weights whose time is half over."""
+    module = script("twin_training")
+    charset = Charset(tuple(script("texts").CHARACTERS))
+    torch.manual_seed(1)
+    made = module.Training(tmp_path, charset, module.Schedule(end=0.0), rank=0)
+    made.schedule = module.Schedule(end=2 * made.now - made.progress.started + 100)
+    return made
+
+
+def test_weights_return_from_a_bundle_as_they_went(twin):
+    first, second = (twin.TwinRecognizer(twin.RecognizerConfig(9)) for _ in range(2))
+    parameters = twin.parameters_for_bundle(first.state_dict())
+    returned = twin.state_from_bundle(second, parameters)
+    for name, value in first.state_dict().items():
+        if not name.startswith("extra_head"):
+            assert torch.equal(returned[name], value), name
+    assert not any(name.startswith("extra_head") for name in parameters)
+
+
+@pytest.mark.skipif(find_spec("mxnet") is None, reason="the library's network needs MXNet")
+def test_the_twin_reads_as_the_library_does_with_the_same_weights(twin, script, training, tmp_path):
+    training.save()
+    base = tmp_path / "base"
+    numbers = load_bundle("english").network_config("line-recognition")
+    old = load_bundle("english")
+    write_bundle(
+        base,
+        {"name": "b", "version": "0", "decoding": {}, "networks": {"line-recognition": numbers}},
+        old.charset,
+        {"line-recognition": old.parameters("line-recognition")},
+    )
+    last = tmp_path / "last.pt"
+    script("twin_bundle").main([str(base), str(tmp_path / "new"), str(last), "--version=2"])
+    bundle = load_bundle(tmp_path / "new")
+    assert bundle.charset == training.charset
+    page = np.full((80, 400), 255, np.uint8)
+    page[30:34, 40:300:7] = 0
+    line = TextLine(Box(30, 20, 320, 60))
+    said = htrlib.recognize_line(page, line, bundle=bundle).values
+    ink = cut_line(page, line_strip(line), 64)
+    model = training.average.eval()
+    with torch.no_grad():
+        logits, _ = model(torch.from_numpy(ink[None, None] / np.float32(255)))
+    ours = torch.log_softmax(logits[0], -1).numpy()
+    np.testing.assert_allclose(said, ours[: len(said)], atol=0.02)  # weights are float16 there
+
+
+def test_a_grown_charset_leaves_what_was_known_as_it_was(script, training):
+    grown = script("twin_training").grown
+    old = Charset(("c", "½", "·"))
+    new = Charset((*old.symbols, "¢", "¼"))
+    weight = np.arange(8, dtype=np.float32).reshape(4, 2)
+    bias = np.arange(4, dtype=np.float32)
+    made = grown({"head.weight": weight, "head.bias": bias}, old, new)
+    np.testing.assert_array_equal(made["head.weight"][[0, 1, 2, 5]], weight)
+    np.testing.assert_array_equal(made["head.weight"][[3, 4]], weight[:2])
+    np.testing.assert_array_equal(made["head.bias"][[0, 1, 2, 5]], bias)
+    assert (made["head.bias"][3:5] < bias[:2]).all()
+    with pytest.raises(ValueError, match="must begin with the old one"):
+        grown({"head.weight": weight, "head.bias": bias}, old, Charset(("½", "c", "·")))
+
+
+def test_the_learning_rate_warms_up_stays_and_falls(script):
+    schedule = script("twin_training").Schedule(end=0.0, peak=1.0, flat=0.4)
+    assert schedule.rate(0.0, 0) < 0.01
+    assert schedule.rate(0.1, 1000) == schedule.rate(0.4, 1000) == 1.0
+    falling = [schedule.rate(done, 1000) for done in (0.4, 0.6, 0.8, 1.0, 1.2)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[-1] == falling[-2] == pytest.approx(0.01)
+
+
+def test_a_resumed_training_has_all_that_was_saved(script, training, tmp_path):
+    with torch.no_grad():
+        training.average.head.bias.add_(1.0)
+    training.progress.step = 7
+    training.save()
+    module = script("twin_training")
+    again = module.Training(tmp_path, training.charset, training.schedule, rank=0)
+    assert again.resume()
+    assert again.progress == training.progress
+    assert torch.equal(again.average.head.bias, training.average.head.bias)
+    assert not torch.equal(again.average.head.bias, again.model.head.bias)
+
+
+def test_the_mean_of_states_is_that_of_their_weights(twin):
+    first, second = {"a": torch.tensor([1.0])}, {"a": torch.tensor([4.0])}
+    assert twin.mean_state([first, second])["a"].item() == 2.5
+
+
+def test_the_whole_command_learns_from_cut_lines_and_goes_on(script, tmp_path, monkeypatch):
+    pytest.importorskip("wordfreq", reason="texts of print are drawn from its word lists")
+    train_twin, store = script("train_twin"), script("line_store")
+    rng = np.random.default_rng(0)
+    lines = [
+        store.CutLine(rng.integers(0, 256, (96, 200)).astype(np.uint8), "a red door", "p")
+        for _ in range(8)
+    ]
+    (tmp_path / "lines").mkdir()
+    for split in ("train", "validation"):
+        store.save(tmp_path / "lines" / f"copiste_{split}", lines)
+    monkeypatch.setattr(
+        train_twin,
+        "drawings",
+        lambda *_, held: {"hand": lambda rng: (np.asarray(lines[0].ink), "a red door")},
+    )
+    monkeypatch.setattr(train_twin, "VALIDATED", 2)
+    mixture = tmp_path / "mixture.json"
+    mixture.write_text(json.dumps({"shares": {"real": 1, "hand": 1}, "columns": 512}))
+    monkeypatch.setattr(train_twin, "seconds_of", lambda _: train_twin.time.time() + 2)
+    command = [f"--lines={tmp_path / 'lines'}", "--fonts=f", "--texts=t", "--until=00:00"]
+    command += [f"--mixture={mixture}", f"--out={tmp_path / 'out'}"]
+    for _ in range(2):
+        train_twin.main(command)
+    rows = [json.loads(row) for row in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    ends = [row["step"] for row in rows if "copiste" in row]
+    assert len(ends) >= 2
+    assert ends[-1] > ends[0] > 0
