@@ -1,7 +1,7 @@
 """Build a character language model from books as Project Gutenberg and NLTK distribute them.
 
     python examples/pretrain/build_language_model.py TEXT_FOLDER english-french.lm \
-        --transcripts copiste/pages.json testaments/pages.json
+        --transcripts copiste/pages.json testaments/pages.json --languages it es de nl
 
 The books that `held_out.py` names are left out, and the model's bits per character on these are
 printed.
@@ -10,17 +10,19 @@ printed.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import re
 import sys
 from pathlib import Path
-from typing import Iterable, Iterator, Optional, Sequence
+from typing import Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 from held_out import HELD_OUT_TEXTS
 from texts import folded
 
 from htrlib import data
+from htrlib.data.samples import PageSample
 from htrlib.language import NGramModel
 from htrlib.language.estimation import estimate
 from htrlib.language.files import load_model
@@ -28,6 +30,7 @@ from htrlib.language.text import read_paragraphs
 
 ORDER = 6
 MIN_COUNTS = (20, 1)  # of characters, and of all longer n-grams
+WORDS = 25_000  # of a language of which there is no running text
 CAPITALS = 5  # of so many paragraphs one is repeated in capitals: so are forms filled in
 
 _AFTER_BOOK = re.compile(
@@ -51,18 +54,36 @@ def book_paragraphs(path: Path) -> Iterator[str]:
 
 
 def transcribed_paragraphs(path: Path) -> Iterator[str]:
-    """The `train` pages of a pages.json, each as one paragraph.
+    """The `train` pages of a pages.json, each as one paragraph: its transcript, or else its lines.
 
-    Left out are the consent that many volunteers copied, titles, and lines with struck words.
+    Left out are the consent that many volunteers copied, titles, and lines with struck or illegible
+    words.
     """
+    stated = json.loads(path.read_text(encoding="utf-8"))
     for page in data.load("pages_json", path, split="train").pages:
-        lines = [
-            folded(line.text)
-            for line in page.lines
-            if "consent" not in line.tags and not re.search(r"[<>]|wikitexte", line.text)
-        ]
-        if any(lines):
-            yield " ".join(line for line in lines if line)
+        whole = stated[page.source].get("transcript")
+        lines = whole.splitlines() if whole else _clean_lines(page)
+        paragraph = " ".join(text for text in map(folded, lines) if text)
+        if paragraph:
+            yield paragraph
+
+
+def _clean_lines(page: PageSample) -> List[str]:
+    return [
+        line.text
+        for line in page.lines
+        if not {"consent", "unusable"} & set(line.tags)
+        and not re.search(r"[<>]|wikitexte|\[\.*\]", line.text)
+    ]
+
+
+def word_paragraphs(language: str) -> Iterator[str]:
+    """Frequent words of a language (`wordfreq`) in random order: how its words are spelled."""
+    from print_texts import salad
+
+    rng = np.random.default_rng(0)
+    for _ in range(WORDS // 50):
+        yield " ".join(salad(language, rng, 50))
 
 
 def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
@@ -72,12 +93,17 @@ def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
 
 
 def run(
-    texts: Sequence[Path], output: Path, order: int = ORDER, transcripts: Sequence[Path] = ()
+    texts: Sequence[Path],
+    output: Path,
+    order: int = ORDER,
+    transcripts: Sequence[Path] = (),
+    languages: Sequence[str] = (),
 ) -> float:
     """Build the model, and return its bits per character on the held-out books."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
+    rest += [p for language in languages for p in word_paragraphs(language)]
     rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
     estimate(rest, order, MIN_COUNTS).save(output)
     return bits_per_character(load_model(output), held_out)
@@ -91,9 +117,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--transcripts", type=Path, nargs="*", default=(), help="pages.json: their train pages too"
     )
+    parser.add_argument(
+        "--languages", nargs="*", default=(), help="codes: their frequent words too"
+    )
     args = parser.parse_args(argv)
     texts = sorted(args.folder.glob("*.txt"))
-    bits = run(texts, args.output, args.order, args.transcripts)
+    bits = run(texts, args.output, args.order, args.transcripts, args.languages)
     print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
     return 0
 

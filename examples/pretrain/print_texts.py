@@ -31,6 +31,25 @@ def word_list(language: str) -> Tuple[List[str], NDArray[np.float64]]:
     return words, np.cumsum(odds / odds.sum())
 
 
+def salad(language: str, rng: np.random.Generator, count: int) -> List[str]:
+    """Words of a language by their frequency, with the punctuation of running text."""
+    words, odds = word_list(language)
+    drawn = np.searchsorted(odds, rng.random(count)).clip(0, len(words) - 1)
+    picked = [words[index] for index in drawn]
+    capital = rng.random() < 0.5
+    for index, word in enumerate(picked):
+        if capital or (language == "de" and rng.random() < 0.3) or rng.random() < 0.04:
+            word = word.capitalize()
+        mark = ""
+        if rng.random() < 0.17:
+            mark = str(rng.choice(list(",,,,,...;:!?")))
+        elif rng.random() < 0.02:
+            word, mark = f'"{word}', '"'
+        capital = mark in (".", "!", "?") and mark != ""
+        picked[index] = word + mark
+    return picked
+
+
 class PrintTexts:
     """Draws the text of one line at a time; quotation marks are straight."""
 
@@ -39,9 +58,6 @@ class PrintTexts:
     ) -> None:
         """Each argument is the words of running text in order; `letters` are old English ones."""
         self._running = ((english, 0.5), (french, 0.22), (letters, 0.12))
-        self._lists: Dict[str, Tuple[List[str], NDArray[np.float64]]] = {
-            language: word_list(language) for language in LANGUAGES
-        }
 
     def line(self, rng: np.random.Generator, longest: int) -> str:
         """A line of 1 to `longest` words."""
@@ -70,26 +86,7 @@ class PrintTexts:
             if chance < 0 and len(words) > count:
                 start = int(rng.integers(0, len(words) - count))
                 return list(words[start : start + count])
-        return self._salad(rng, count)
-
-    def _salad(self, rng: np.random.Generator, count: int) -> List[str]:
-        """Words of one language by their frequency, with the punctuation of running text."""
-        language = LANGUAGES[int(rng.integers(len(LANGUAGES)))]
-        words, odds = self._lists[language]
-        drawn = np.searchsorted(odds, rng.random(count)).clip(0, len(words) - 1)
-        picked = [words[index] for index in drawn]
-        capital = rng.random() < 0.5
-        for index, word in enumerate(picked):
-            if capital or (language == "de" and rng.random() < 0.3) or rng.random() < 0.04:
-                word = word.capitalize()
-            mark = ""
-            if rng.random() < 0.17:
-                mark = str(rng.choice(list(",,,,,...;:!?")))
-            elif rng.random() < 0.02:
-                word, mark = f'"{word}', '"'
-            capital = mark in (".", "!", "?") and mark != ""
-            picked[index] = word + mark
-        return picked
+        return salad(LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng, count)
 
     def _oddity(self, rng: np.random.Generator) -> str:
         """A number, date, amount, address, heading, table cell, abbreviation or name."""
