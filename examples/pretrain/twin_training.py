@@ -170,7 +170,7 @@ class Training:
 
     def _follow(self) -> None:
         """Let the average follow the model; it is what is kept."""
-        keep = min(0.999, (self.progress.step + 1) / (self.progress.step + 20))
+        keep = min(0.999, (self.progress.step + 1) / (self.progress.step + 8))
         with torch.no_grad():
             for mean, value in zip(
                 self.average.state_dict().values(), self.model.state_dict().values()
