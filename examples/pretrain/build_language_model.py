@@ -25,7 +25,7 @@ from htrlib import data
 from htrlib.data.samples import PageSample
 from htrlib.language import NGramModel
 from htrlib.language.estimation import estimate
-from htrlib.language.files import load_model
+from htrlib.language.files import load_model, save_model
 from htrlib.language.text import read_paragraphs
 
 ORDER = 6
@@ -105,7 +105,7 @@ def run(
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
     rest += [p for language in languages for p in word_paragraphs(language)]
     rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
-    estimate(rest, order, MIN_COUNTS).save(output)
+    save_model(estimate(rest, order, MIN_COUNTS), output)
     return bits_per_character(load_model(output), held_out)
 
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.data.samples import PageSample
-from htrlib.document import TextLine
-from htrlib.line_image import cut_line, line_strip
+from htrlib.document.results import TextLine
+from htrlib.images.line_strips import cut_line, line_strip
 
 
 def marked_ink(page: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from print_source import PrintSource
 from print_texts import PrintTexts
 from texts import CHARACTERS, folded, read_words
 
-from htrlib.data.handwriting import HandwritingFont, load_fonts
+from htrlib.synthesis.handwriting import HandwritingFont, load_fonts
 
 NOT_FRENCH = ("csafe", "inkbench", "lecrep")  # the last is lists of names and dates
 KINDS = ("hand", "print", "type")

@@ -9,7 +9,7 @@ from line_store import HEIGHT, SOURCE_MARGIN
 from numpy.typing import NDArray
 from texts import phrase
 
-from htrlib.data.handwriting import HandwritingFont, draw_line
+from htrlib.synthesis.handwriting import HandwritingFont, draw_line
 
 Ink = NDArray[np.uint8]
 

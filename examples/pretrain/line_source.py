@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from htrlib.charset import Charset
-from htrlib.data.augment import LineAugmentation
-from htrlib.line_image import MARGIN
+from htrlib.document.charset import Charset
+from htrlib.images.line_strips import MARGIN
+from htrlib.training.batches.augmentation import LineAugmentation
 
 Ink = NDArray[np.uint8]
 Batch = Tuple[Tensor, Tensor, Tensor, Tensor]

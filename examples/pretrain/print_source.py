@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from print_wear import Floats, wear
 
-from htrlib.data.handwriting import HandwritingFont
+from htrlib.synthesis.handwriting import HandwritingFont
 
 Ink = NDArray[np.uint8]
 SMALLEST, LARGEST = 7.0, 26.0  # pixels of the letter x

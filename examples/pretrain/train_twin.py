@@ -30,7 +30,7 @@ from texts import CHARACTERS
 from torch.utils.data import DataLoader
 from twin_training import HEIGHT, Schedule, Training, read
 
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about

@@ -16,7 +16,7 @@ import torch
 from twin import mean_state, parameters_for_bundle
 
 from htrlib.bundle import load_bundle, write_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 
 RECOGNIZER = "line-recognition"
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from twin import RecognizerConfig, TwinRecognizer, state_from_bundle
 
 from htrlib.bundle import load_bundle
-from htrlib.charset import Charset
+from htrlib.document.charset import Charset
 
 HEIGHT = 64  # of the network's input
 EXTRA_HEAD = 0.1  # weight of the second CTC head

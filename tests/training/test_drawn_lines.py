@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htrlib.data.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.data.samples import LabeledLine
-from htrlib.document import TextLine
-from htrlib.geometry import Box
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 

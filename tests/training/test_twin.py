@@ -12,10 +12,10 @@ import pytest
 
 import htrlib
 from htrlib.bundle import load_bundle, write_bundle
-from htrlib.charset import Charset
-from htrlib.document import TextLine
-from htrlib.geometry import Box
-from htrlib.line_image import cut_line, line_strip
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.images.line_strips import cut_line, line_strip
 
 torch = pytest.importorskip("torch", reason="the twin is a PyTorch network")
 
