@@ -147,7 +147,7 @@ def join(resources: Path = RESOURCES) -> Machines:
     return _cluster() if os.environ.get("DMLC_ROLE") == "worker" else Machines()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _cluster() -> Cluster:
     """A process can join a cluster once."""
     return Cluster()

@@ -214,7 +214,7 @@ def _freeze(block: Any) -> None:
         block._kwargs["use_global_stats"] = True
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _thread(process: int, index: int) -> ThreadPoolExecutor:
     """The thread that hands a device of this process its work.
 

@@ -85,9 +85,10 @@ class Run:
             "epochs", "minutes", "patience" or "interrupted".
         """
         started = self.progress.step
-        with self._interruptions(), Loader(
-            self._task.source, self._config.processes
-        ) as self._loader:
+        with (
+            self._interruptions(),
+            Loader(self._task.source, self._config.processes) as self._loader,
+        ):
             while not self._over():
                 self._epoch()
                 if not self._stop:

@@ -6,7 +6,7 @@ import copy
 import itertools
 import json
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple
 
@@ -42,7 +42,7 @@ SWITCHES: Dict[str, Tuple[str, ...]] = {
 GONE = object()  # AWS::NoValue
 
 
-@lru_cache(maxsize=None)
+@cache
 def read() -> Template:
     decode = pytest.importorskip(
         "cfnlint.decode", reason="cfn-lint is not installed: pip install -e '.[test]'"

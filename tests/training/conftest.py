@@ -32,7 +32,7 @@ TINY: Dict[str, Any] = {
 }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _drawn(text: str, seed: int) -> NDArray[np.uint8]:
     """(H, W) uint8 page with one written line."""
     fonts = load_fonts(BUNDLED_FONTS, "acdektnor")

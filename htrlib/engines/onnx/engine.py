@@ -8,7 +8,7 @@ need not hold the same numbers twice and every bundle can be read.
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from functools import cache
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -191,7 +191,7 @@ def _choose_device(device: Optional[str]) -> Tuple[str, List[Provider]]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _computes_on_gpu(number: int) -> bool:
     """Whether ONNX Runtime can start a session on a GPU; its list names builds, not machines."""
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
