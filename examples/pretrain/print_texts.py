@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
@@ -23,7 +23,7 @@ _ROMAN = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def word_list(language: str) -> Tuple[List[str], NDArray[np.float64]]:
     """Frequent words of a language (`wordfreq`), and the cumulative odds of drawing them."""
     words = [word for word in top_n_list(language, COMMON) if word.isalpha()]
