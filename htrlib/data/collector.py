@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
-from htrlib.data.flat_outlines import unflattened
+from htrlib.data.flat_outlines import band, from_baselines, unflattened
+from htrlib.data.label_text import clean_text, invisible_characters
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -15,7 +17,6 @@ from htrlib.data.samples import (
     PageSample,
     Problem,
     Sample,
-    clean_text,
 )
 from htrlib.document.geometry import Box, Point, Polygon, Size, union_of
 from htrlib.document.results import TextLine
@@ -39,7 +40,9 @@ class Collector:
         self._samples: List[Sample] = []
         self._problems: List[Problem] = []
         self._sources: Set[str] = set()
-        self._lines_outside = 0  # of the page whose picture was asked for last
+        # Of the page whose picture was asked for last:
+        self._lines_outside = self._lines_lost = 0
+        self._bare: List[TextLine] = []  # have a baseline and no height of their own
 
     def note(self, reason: str, source: str, detail: str = "", *, skipped: str = "") -> None:
         """Remember a problem; `skipped` is "page" or "line" where that much is left out."""
@@ -53,7 +56,8 @@ class Collector:
             source: the sample's name; used twice is a problem.
             stated: the size that the annotation says.
         """
-        self._lines_outside = 0
+        self._lines_outside = self._lines_lost = 0
+        self._bare = []
         if source in self._sources:
             self.note("duplicate id", source, str(path), skipped="page")
             return None
@@ -90,10 +94,18 @@ class Collector:
             source: what messages call the line.
             box: left, top, right, bottom; by default those of the polygon.
             polygon: outline; fewer than three points count as none.
-            baseline: left to right; fewer than two points count as none.
+            baseline: left to right; fewer than two points count as none. A line that has nothing
+                else takes the usual height of the page's lines.
         """
+        polygon = self._finite(source, polygon)
+        baseline = self._finite(source, baseline)
         if box is None and len(polygon) >= 2:
             box = bounds(polygon)
+        base = self._baseline(size, source, baseline) if len(baseline) >= 2 else None
+        if box is None and base is not None and len({x for x, _ in base}) > 1:
+            self.note("baseline without an outline", source)
+            self._bare.append(TextLine(Box.around(band(base, 1.0, 1.0, size)), baseline=base))
+            return self._bare[-1]
         if box is None:
             self.note("text without a box", source)
             return None
@@ -104,8 +116,36 @@ class Collector:
         return TextLine(
             box=checked,
             polygon=self._outline(size, source, polygon) if len(polygon) >= 3 else None,
-            baseline=_on_page(baseline, size) if len(baseline) >= 2 else None,
+            baseline=base,
         )
+
+    def points(self, source: str, read: Callable[[], List[Point]]) -> List[Point]:
+        """What a function reads; nothing, and noted, where that is no list of points."""
+        try:
+            return read()
+        except ValueError as error:
+            self.note("coordinates that cannot be read", source, str(error))
+            return []
+
+    def _baseline(
+        self, size: Size, source: str, points: Sequence[Point]
+    ) -> Optional[Tuple[Point, ...]]:
+        """The baseline, cut at the page's edge; None, and noted, if all of it lies outside."""
+        kept = _on_page(points, size)
+        moved = [max(abs(x - a), abs(y - b)) for (x, y), (a, b) in zip(points, kept)]
+        if min(moved) > TOLERANCE:
+            self.note("baseline outside the page", source, f"it starts at {points[0]}")
+            return None
+        if max(moved) > TOLERANCE:
+            self.note("baseline cut at the page's edge", source)
+        return kept
+
+    def _finite(self, source: str, points: Sequence[Point]) -> Sequence[Point]:
+        """The points; none, and noted, if one is no place."""
+        odd = [point for point in points if not all(map(math.isfinite, point))]
+        if odd:
+            self.note("coordinates that cannot be read", source, f"found {odd[0]}")
+        return () if odd else points
 
     def _outline(self, size: Size, source: str, polygon: Sequence[Point]) -> Optional[Polygon]:
         """The part of a polygon on the page; None, and noted, if it has no area."""
@@ -149,13 +189,22 @@ class Collector:
         id: object = "",
     ) -> Optional[LabeledLine]:
         """A labeled line; None if it has neither text nor place. Without text it is noted."""
-        cleaned = clean_text(text)
+        cleaned = self.clean(text, source)
         if not cleaned:
             self.note("line without text", source, skipped="" if line else "line")
             if line is None:
+                self._lines_lost += 1
                 return None
         named = tuple(str(tag) for tag in tags if tag is not None)
-        return LabeledLine(cleaned, line, tuple(words), named, _name(id) or "")
+        cleaned_words = tuple(replace(word, text=clean_text(word.text)) for word in words)
+        return LabeledLine(cleaned, line, cleaned_words, named, _name(id) or "")
+
+    def clean(self, text: str, source: str) -> str:
+        """The text as it is learned; what cannot be seen is dropped, and noted."""
+        invisible = invisible_characters(text)
+        if invisible:
+            self.note("invisible characters", source, ", ".join(invisible))
+        return clean_text(text)
 
     def add_page(
         self,
@@ -171,7 +220,8 @@ class Collector:
         """Add a page; None among the lines is left out, lines of the same id after the first too.
 
         The paragraph is the box around all lines, unless one is given. A page with many lines
-        outside its picture is left out: it was annotated on another one.
+        outside its picture is left out: it was annotated on another one. So is one that had lines
+        and lost them all: it is no page without writing.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()
@@ -187,6 +237,10 @@ class Collector:
             detail = f"{self._lines_outside} of {len(kept)} lines lie outside the page"
             self.note("lines of another picture", source, detail, skipped="page")
             return
+        if self._lines_lost and not kept:
+            detail = f"{self._lines_lost} lines, none with a text or a place"
+            self.note("page whose lines cannot be used", source, detail, skipped="page")
+            return
         kept = self._with_outlines(kept, size, source)
         boxes = [line.line.box for line in kept if line.line is not None]
         if paragraph is None and boxes:
@@ -197,8 +251,13 @@ class Collector:
     def _with_outlines(
         self, lines: Sequence[LabeledLine], size: Size, source: str
     ) -> List[LabeledLine]:
-        """The lines of a page, those with a flat outline mended, and noted."""
-        mended = unflattened([line.line for line in lines], size)
+        """The lines of a page, those without an outline or with a flat one mended, and noted."""
+        places = [line.line for line in lines]
+        bare = [place in self._bare for place in places]
+        if any(bare):
+            places = from_baselines(places, bare, size)
+            lines = [replace(line, line=place) for line, place in zip(lines, places)]
+        mended = unflattened(places, size)
         for index in mended:
             detail = "takes the usual height of the page's lines"
             self.note("flat outline", f"{source}#{lines[index].id or index}", detail)
@@ -219,7 +278,7 @@ class Collector:
         tags: Iterable[str] = (),
     ) -> None:
         """Add the picture of a single line, unless it has no text."""
-        cleaned = clean_text(text)
+        cleaned = self.clean(text, source)
         if not cleaned:
             self.note("line without text", source, skipped="line")
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from htrlib.data.collector import Collector
+from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset
 from htrlib.errors import AnnotationError
 
@@ -88,7 +89,7 @@ def _check_header(path: Path, header: List[str]) -> None:
 
 def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
     for _, row in rows:
-        image = folder / row["image"]
+        image = spelled(row["image"], folder) or folder / row["image"]
         source = row.get("id") or row["image"]
         if collector.picture(image, source) is not None:
             collector.add_line(
@@ -106,7 +107,8 @@ def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) 
     for row in rows:
         pages.setdefault(row[1]["image"], []).append(row)
     for name, lines in pages.items():
-        size = collector.picture(folder / name, name)
+        image = spelled(name, folder) or folder / name
+        size = collector.picture(image, name)
         if size is None:
             continue
         labeled = []
@@ -116,7 +118,7 @@ def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) 
             labeled.append(collector.line(cells["text"], source, place, id=cells.get("id", "")))
         first = lines[0][1]
         collector.add_page(
-            folder / name,
+            image,
             size,
             name,
             labeled,

@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from htrlib.data import FORMATS
 from htrlib.data.csv_manifest import REQUIRED
 from htrlib.data.lines_folder import text_of
-from htrlib.data.pictures import SUFFIXES
+from htrlib.data.pictures import SUFFIXES, is_left_by_system
 from htrlib.data.xml import parse
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
 
@@ -38,7 +38,11 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
         raise ConfigError(f"no data format {format!r}; there are {', '.join(FORMATS)}")
     if format is not None and format not in _FILES.values():
         return ((format, str(folder)),)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not is_left_by_system(path.relative_to(folder))
+    )
     files.sort(key=_depth)
     for _, level in itertools.groupby(files, key=_depth):
         found = _by_format(level)

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.consolidation import MarkedText, consolidate
+from htrlib.data.label_text import clean_text
 from htrlib.data.manifest import (
     Images,
     is_verification,
@@ -23,7 +24,6 @@ from htrlib.data.samples import (
     Dataset,
     LabeledLine,
     LabeledWord,
-    clean_text,
 )
 from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.results import TextLine

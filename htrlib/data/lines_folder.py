@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from htrlib.data.collector import Collector
-from htrlib.data.pictures import SUFFIXES, file_stems, place_picture, safe_name
+from htrlib.data.pictures import (
+    SUFFIXES,
+    file_stems,
+    is_left_by_system,
+    place_picture,
+    safe_name,
+)
 from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
 from htrlib.document.results import TextLine
-from htrlib.errors import AnnotationError
 
 TEXT_SUFFIXES = (".gt.txt", ".txt")
 PAPER_PERCENTILE = 80  # of a line's pixels: most of them are paper
@@ -30,13 +35,12 @@ def load(path: Union[str, Path]) -> Dataset:
     Args:
         path: the folder.
     Raises:
-        AnnotationError: a text is not UTF-8.
         DatasetError: no line can be used.
     """
     path = Path(path)
     collector = Collector()
     used = set()
-    for image in sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES):
+    for image in sorted(_pictures(path)):
         source = image.relative_to(path).as_posix()
         text = text_of(image)
         if text is None:
@@ -44,12 +48,25 @@ def load(path: Union[str, Path]) -> Dataset:
             collector.note("image without text", source, detail, skipped="line")
             continue
         used.add(text)
-        if collector.picture(image, source) is not None:
-            page = None if image.parent == path else image.parent.relative_to(path).as_posix()
-            collector.add_line(image, _read(text), source, page=page)
+        if collector.picture(image, source) is None:
+            continue
+        try:
+            said = text.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            detail = f"{text.name}: {error}; it should be UTF-8"
+            collector.note("text that cannot be read", source, detail, skipped="line")
+            continue
+        page = None if image.parent == path else image.parent.relative_to(path).as_posix()
+        collector.add_line(image, said, source, page=page)
     for text in sorted(set(path.rglob("*.gt.txt")) - used):
         collector.note("missing image", text.relative_to(path).as_posix(), skipped="line")
     return collector.dataset(path)
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in SUFFIXES and not is_left_by_system(file.relative_to(folder)):
+            yield file
 
 
 def text_of(image: Path) -> Optional[Path]:
@@ -62,13 +79,6 @@ def text_of(image: Path) -> Optional[Path]:
             if text.is_file():
                 return text
     return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"not UTF-8: {error}; convert it, with iconv for one", path) from None
 
 
 def write_lines_folder(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:

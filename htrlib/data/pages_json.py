@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 from htrlib.data.collector import Collector, points_of
+from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset, LabeledLine
 from htrlib.document.geometry import Size
 from htrlib.errors import AnnotationError
@@ -43,7 +44,8 @@ def load(
         if split is not None and page.get("split") != split:
             continue
         try:
-            _add_page(collector, Path(images) / name, name, page)
+            image = spelled(name, Path(images)) or Path(images) / name
+            _add_page(collector, image, name, page)
         except (KeyError, TypeError, ValueError) as error:
             raise AnnotationError(
                 f"page {name!r} is not of the form that docs/training-data.md shows: {error!r}",

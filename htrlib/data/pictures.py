@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Iterable, List, Optional, Sequence, Set
+from urllib.parse import unquote
 
 from PIL import Image
 
 from htrlib.data.samples import Picture, Sample
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".jp2")
+
+
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints", ".Trashes", ".git")
 
 
 def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path]:
@@ -28,12 +33,53 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
     candidates = [relative.name]
     if not relative.is_absolute() and ".." not in relative.parts:
         candidates.insert(0, str(relative))
-    candidates += [stem + suffix for suffix in SUFFIXES]
+    candidates += [stem + suffix for suffix in SUFFIXES if stem]
     for folder in folders:
         for candidate in candidates:
-            if candidate and (folder / candidate).is_file():
-                return folder / candidate
+            found = spelled(candidate, folder)
+            if found is not None:
+                return found
     return None
+
+
+def spelled(name: str, folder: Path) -> Optional[Path]:
+    """The file of a name, which may be spelled as another system does; None where there is none.
+
+    Composed and decomposed accents are the same (macOS gives the latter), `%20` is a space, and
+    `\\` parts folders; the case of the suffix does not count.
+    """
+    if not name or "\0" in name:
+        return None
+    texts = [name.replace("\\", "/")]
+    decoded = unquote(texts[0])
+    if decoded.count("/") == texts[0].count("/") and ".." not in decoded.split("/"):
+        texts.append(decoded)  # which leads nowhere that the name does not
+    spellings = dict.fromkeys(
+        unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD")
+    )
+    for spelling in (name, texts[0], *spellings):
+        path = PurePosixPath(spelling)
+        for suffix in dict.fromkeys((path.suffix, path.suffix.lower(), path.suffix.upper())):
+            found = folder / f"{spelling[: len(spelling) - len(path.suffix)]}{suffix}"
+            if _is_file(found):
+                return found
+    return None
+
+
+def is_left_by_system(path: Path) -> bool:
+    """Whether a file was put there by a system for its own use, as macOS `._page.png`.
+
+    Args:
+        path: below the folder that is read.
+    """
+    return path.name.startswith("._") or any(part in _SYSTEM_FOLDERS for part in path.parts)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system has, for one
+        return False
 
 
 def place_picture(image: Picture, folder: Path, stem: str) -> Path:

@@ -7,7 +7,6 @@ asked for its own with ``sample.load_image()``.
 from __future__ import annotations
 
 import random
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import (
     List,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Union,
     overload,
@@ -290,7 +290,8 @@ class Dataset(Sequence[Sample]):
     ) -> Dataset:
         """All samples, without the lines for which `keep` is false.
 
-        Pages stay, with fewer lines. Each line left out is a problem of the result, with `reason`.
+        Pages stay, with fewer lines, unless they lose all: these are no pages without writing. What
+        is left out is a problem of the result, each line with `reason`.
         """
         samples: List[Sample] = []
         problems = list(self.problems)
@@ -307,6 +308,10 @@ class Dataset(Sequence[Sample]):
                     lines.append(line)
                 else:
                     problems.append(Problem(reason, sample.source, line.text, skipped="line"))
+            if sample.lines and not lines:
+                lost = "page that lost all its lines"
+                problems.append(Problem(lost, sample.source, reason, skipped="page"))
+                continue
             samples.append(replace(sample, lines=tuple(lines)))
         return Dataset(tuple(samples), tuple(problems))
 
@@ -320,32 +325,19 @@ class Dataset(Sequence[Sample]):
         """Two datasets at random, about `fraction` of the samples in the first.
 
         Args:
-            fraction: between 0 and 1.
+            fraction: between 0 and 1; each dataset has one page, or writer, at least.
             by: "page" keeps the lines of a page together, "writer" the pages of a writer.
             seed: the same seed gives the same datasets.
         Returns:
             Both in the order of this dataset; the problems go with the first.
         Raises:
             ConfigError: `fraction` or `by` is none of these.
-            DatasetError: a sample has no writer, or one side would be empty.
+            DatasetError: a sample has no writer, or all are of one page or writer.
         """
         if not 0 < fraction < 1:
             raise ConfigError(f"a fraction lies between 0 and 1, found {fraction}")
         keys = [self._group(sample, by) for sample in self.samples]
-        groups = sorted(set(keys))
-        random.Random(seed).shuffle(groups)
-        sizes, wanted = Counter(keys), fraction * len(keys)
-        first, taken = set(), 0
-        for group in groups:
-            # A group goes where it leaves the total nearer to what is wanted.
-            if abs(taken + sizes[group] - wanted) <= abs(taken - wanted):
-                first.add(group)
-                taken += sizes[group]
-        if not 0 < taken < len(keys):
-            raise DatasetError(
-                f"{len(groups)} groups by {by} cannot be split at {fraction}: one side is empty; "
-                "give more data or another fraction"
-            )
+        first = _groups_of_first(Counter(keys), fraction, by, seed)
         inside = tuple(s for s, key in zip(self.samples, keys) if key in first)
         outside = tuple(s for s, key in zip(self.samples, keys) if key not in first)
         return Dataset(inside, self.problems), Dataset(outside)
@@ -380,19 +372,35 @@ class Dataset(Sequence[Sample]):
         return sample.writer
 
 
-def clean_text(text: str) -> str:
-    """Unicode form NFC, white space folded to single spaces, what XML cannot hold dropped.
+def _groups_of_first(sizes: Counter[str], fraction: float, by: str, seed: int) -> Set[str]:
+    """The groups of samples that make the first dataset of a split.
 
-    >>> clean_text("  a\\n\\tb\\x00 ")
-    'a b'
+    Args:
+        sizes: group -> how many samples it has.
+    Raises:
+        DatasetError: there is one group.
     """
-    kept = "".join(c for c in text if c.isspace() or _is_character(c))
-    return unicodedata.normalize("NFC", " ".join(kept.split()))
-
-
-def _is_character(symbol: str) -> bool:
-    """Whether it is neither a control character nor half a surrogate pair nor a noncharacter."""
-    return unicodedata.category(symbol) not in ("Cc", "Cs") and symbol not in "\ufffe\uffff"
+    groups = sorted(sizes)
+    if len(groups) < 2:
+        one = f"all of one {by} ({groups[0]})" if groups else "none"
+        raise DatasetError(
+            f"a split keeps the samples of a {by} together, and these are {one}; give data of "
+            f"another {by}, or validation data of its own"
+        )
+    random.Random(seed).shuffle(groups)
+    first, taken = set(), 0
+    wanted = fraction * sum(sizes.values())
+    for group in groups:
+        # A group goes where it leaves the total nearer to what is wanted.
+        if abs(taken + sizes[group] - wanted) <= abs(taken - wanted):
+            first.add(group)
+            taken += sizes[group]
+    smallest = min(groups, key=sizes.__getitem__)  # ties: the first of the shuffled
+    if not first:
+        first.add(smallest)
+    elif len(first) == len(groups):
+        first.remove(smallest)
+    return first
 
 
 def concatenate(datasets: Iterable[Dataset]) -> Dataset:

@@ -9,6 +9,7 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.data.label_text import clean_text
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -16,7 +17,6 @@ from htrlib.data.samples import (
     PageSample,
     Picture,
     Problem,
-    clean_text,
 )
 from htrlib.document.geometry import Size
 from htrlib.errors import AnnotationError, ConfigError, DatasetError

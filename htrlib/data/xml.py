@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 from xml.etree.ElementTree import Element, ParseError
@@ -9,8 +11,12 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
 
+from htrlib.data.pictures import is_left_by_system
 from htrlib.document.geometry import Point
 from htrlib.errors import AnnotationError, DatasetError
+
+_AROUND_COMMA = re.compile(r"\s*,\s*")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def parse(path: Path) -> Element:
@@ -37,12 +43,18 @@ def parse(path: Path) -> Element:
 def annotation_files(path: Path) -> Tuple[Path, Sequence[Path]]:
     """The folder that sources are named from, and the XML files.
 
+    What systems leave in folders for themselves, as macOS `._page.xml`, is passed over.
+
     Raises:
         DatasetError: there is none.
     """
     if path.is_file():
         return path.parent, [path]
-    files = sorted(path.rglob("*.xml"))
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() == ".xml" and not is_left_by_system(file.relative_to(path))
+    )
     if not files:
         raise DatasetError(f"{path}: expected an XML file, or a folder with some; found none")
     return path, files
@@ -58,13 +70,35 @@ def with_parent(root: Element) -> Iterator[Tuple[Element, Element]]:
 def parse_points(text: str) -> List[Point]:
     """The points of "x,y x,y ..." (PAGE) or "x y x y ..." (ALTO).
 
+    Raises:
+        ValueError: it is neither. Decimal commas are not guessed: "20,5,4,25" may mean several
+            things.
+
     >>> parse_points("1,2 3,4") == parse_points("1 2 3 4")
     True
     """
-    numbers = [float(number) for number in text.replace(",", " ").split()]
-    if len(numbers) % 2:
-        raise ValueError(f"points are pairs of x and y, found {len(numbers)} numbers in {text!r}")
-    return list(zip(numbers[::2], numbers[1::2]))
+    pieces = _AROUND_COMMA.sub(",", text.strip()).split()
+    pairs = [piece.split(",") for piece in pieces]
+    if all(len(pair) == 1 for pair in pairs):  # no comma anywhere
+        pairs = [pieces[index : index + 2] for index in range(0, len(pieces), 2)]
+    if not all(len(pair) == 2 for pair in pairs):
+        raise ValueError(f"{_shortened(text)} is no list of points, which is x,y x,y ...")
+    return [(parse_number(x), parse_number(y)) for x, y in pairs]
+
+
+def parse_number(text: str) -> float:
+    """A finite number with a decimal point, if any.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _NUMBER.fullmatch(text.strip()) or not math.isfinite(float(text)):
+        raise ValueError(f"{_shortened(text)} is no number of pixels")
+    return float(text)
+
+
+def _shortened(text: str) -> str:
+    return f'"{text}"' if len(text) <= 40 else f'"{text[:40]} ..."'
 
 
 def attributes(element: Element) -> Dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
-from htrlib.data.xml import parse_points
+from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
 from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
 
@@ -32,6 +32,11 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
         DatasetError: no page can be used.
     """
     return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+
+
+Edges = Tuple[float, float, float, float]
+
+_SOFT_HYPHEN = "\u00ad"
 
 
 class _PageReader:
@@ -94,27 +99,31 @@ class _PageReader:
     def _line(self, size: Size, block: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("ID", "")
         source = f"{self.source}#{name}"
-        text = _text(row)
         polygon = row.find("Shape/Polygon")
-        points = [] if polygon is None else self._points(polygon.get("POINTS", ""))
-        box = self._box(row)
+        outline = "" if polygon is None else polygon.get("POINTS", "")
+        points = self.collector.points(source, lambda: self._points(outline))
+        box = self._box(source, row)
+        if box is None and not points:
+            box = self._box_of_strings(source, row)
+        baseline = row.get("BASELINE", "")
         place = self.collector.text_line(
             size,
             source,
             box=box,
             polygon=() if box is not None and is_rectangle(points) else points,
-            baseline=self._baseline(row.get("BASELINE", ""), box),
+            baseline=self.collector.points(source, lambda: self._baseline(baseline, box)),
         )
         references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
         tags = dict.fromkeys(self.labels[key] for key in references if self.labels.get(key))
         words = self._words(size, source, row)
+        text = _text(row)
         return self.collector.line(text, source, place, words=words, tags=tags, id=name)
 
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         """The strings that are single words: some writers put a whole line into one."""
         words = []
         for string in row.findall("String"):
-            text, edges = string.get("CONTENT", "").strip(), self._box(string)
+            text, edges = string.get("CONTENT", "").strip(), self._box(source, string)
             if not text or " " in text or edges is None:
                 continue
             box = self.collector.box(size, source, edges)
@@ -122,26 +131,43 @@ class _PageReader:
                 words.append(LabeledWord(text, box))
         return words
 
-    def _box(self, element: Element) -> Optional[Tuple[float, float, float, float]]:
+    def _box(self, source: str, element: Element) -> Optional[Edges]:
         """Left, top, right and bottom in pixels, or None where one is not said."""
-        values = [element.get(key) for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
-        if None in values:
+        values = [element.get(key, "") for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
+        if not all(values):
             return None
-        left, top, width, height = (float(value or 0) for value in values)
+        corners = self.collector.points(source, lambda: [_pair(values[:2]), _pair(values[2:])])
+        if not corners:
+            return None
+        (left, top), (width, height) = corners
         x, y = self.scale
         return (left * x, top * y, (left + width) * x, (top + height) * y)
 
-    def _baseline(self, text: str, box: Optional[Tuple[float, float, float, float]]) -> List[Point]:
+    def _box_of_strings(self, source: str, row: Element) -> Optional[Edges]:
+        """The box around the strings of a line that has none; None unless all have one."""
+        boxes = [self._box(source, string) for string in row.findall("String")]
+        known = [box for box in boxes if box is not None]
+        if not known or len(known) < len(boxes):
+            return None
+        lefts, tops, rights, bottoms = zip(*known)
+        return (min(lefts), min(tops), max(rights), max(bottoms))
+
+    def _baseline(self, text: str, box: Optional[Edges]) -> List[Point]:
         """The points of a BASELINE; up to version 3 it is a single height."""
         if len(text.replace(",", " ").split()) != 1:
             return self._points(text)
         if box is None:
             return []
-        height = float(text) * self.scale[1]
+        height = parse_number(text) * self.scale[1]
         return [(box[0], height), (box[2], height)]
 
     def _points(self, text: str) -> List[Point]:
         return [(x * self.scale[0], y * self.scale[1]) for x, y in parse_points(text)]
+
+
+def _pair(texts: Sequence[str]) -> Point:
+    first, second = map(parse_number, texts)
+    return (first, second)
 
 
 def _text(row: Element) -> str:
@@ -152,7 +178,8 @@ def _text(row: Element) -> str:
         if element.tag == "SP":
             parts.append(" ")
         elif element.tag == "HYP":
-            parts.append(element.get("CONTENT", "-"))
+            # A soft hyphen is an invisible one; here it was seen at the line's end.
+            parts.append(element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-"))
         elif element.tag == "String":
             parts.append(("" if spaced or not parts else " ") + element.get("CONTENT", ""))
     return "".join(parts)

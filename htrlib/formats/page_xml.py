@@ -1,7 +1,8 @@
-"""PAGE XML, versions 2013 to 2019, as Transkribus, eScriptorium, OCR-D and others write it."""
+"""PAGE XML, versions 2010 to 2019, as Transkribus, eScriptorium, OCR-D and others write it."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from datetime import datetime, timezone
@@ -10,6 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 from htrlib.data.collector import Collector, bounds, is_rectangle
+from htrlib.data.label_text import clean_text
 from htrlib.data.pictures import file_stems, find_picture, place_picture
 from htrlib.data.samples import (
     Dataset,
@@ -17,9 +19,8 @@ from htrlib.data.samples import (
     LabeledWord,
     PageSample,
     Problem,
-    clean_text,
 )
-from htrlib.data.xml import parse_points
+from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Box, Point, Size
 from htrlib.document.results import TextLine
 from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
@@ -28,6 +29,7 @@ NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
 
+_REGIONS = ("TextRegion", "TableCell")
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*index:\s*(\d+)")
 _CUSTOM_SYNTAX = re.compile(r"[{};]")
 _STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
@@ -67,16 +69,16 @@ class _PageReader:
         stem, folders = self.file.path.stem, self.file.folders
         name = self.page.get("imageFilename", "")
         picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
-        stated = Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
-        size = self.collector.picture(picture, self.source, stated)
+        size = self.collector.picture(picture, self.source, self._stated())
         if size is None:
             return
         lines: List[Optional[LabeledLine]] = []
         for region in self._regions():
             rows = region.findall("TextLine")
-            text = clean_text(_text(region) or "")
-            if not rows and text:
-                source = f"{self.source}#{region.get('id')}"
+            source = f"{self.source}#{region.get('id')}"
+            text = _text(region) or ""
+            if region.find(".//TextLine") is None and clean_text(text):
+                text = self.collector.clean(text, source)
                 self.collector.note("text of a region without lines", source, text)
                 lines.append(LabeledLine(text))  # the page has more writing than its lines
             lines += [self._line(size, region, row) for row in _in_order(rows)]
@@ -89,15 +91,35 @@ class _PageReader:
             split=self.metadata.get("split"),
         )
 
+    def _stated(self) -> Optional[Size]:
+        """The size of the page, where the file says it: 0 says nothing."""
+        width, height = (int(self.page.attrib[f"image{side}"]) for side in ("Width", "Height"))
+        return Size(width, height) if width > 0 and height > 0 else None
+
     def _regions(self) -> List[Element]:
-        """The text regions in reading order, those it leaves out at the end."""
-        regions = list(self.page.iter("TextRegion"))
+        """All that holds lines or a text in reading order, what that leaves out at the end.
+
+        These are text regions, the cells of tables, and what else has lines: files of many
+        programs nest them in other ways than the schema says. Nested ones are where the outer one
+        is, unless the order names them.
+        """
         order = self.page.find("ReadingOrder")
         ranks: Dict[str, int] = {}
         if order is not None:
             for reference in _references(order):
                 ranks.setdefault(reference, len(ranks))
-        return sorted(regions, key=lambda region: ranks.get(region.get("id", ""), len(ranks)))
+        found: List[Tuple[int, Element]] = []
+
+        def visit(element: Element, rank: int) -> None:
+            rank = ranks.get(element.get("id", ""), rank)
+            if element.tag in _REGIONS or element.find("TextLine") is not None:
+                found.append((rank, element))
+            for child in element:
+                if child.tag not in ("TextLine", "ReadingOrder"):
+                    visit(child, rank)
+
+        visit(self.page, len(ranks))
+        return [element for _, element in sorted(found, key=lambda pair: pair[0])]
 
     def _line(self, size: Size, region: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("id", "")
@@ -108,14 +130,14 @@ class _PageReader:
         if (row.get("production") or region.get("production")) == "printed":
             self.collector.note("printed text", source, text, skipped="line")
             return None
-        outline = _points(row, "Coords")
+        outline = self.collector.points(source, lambda: _points(row, "Coords"))
         rectangular = is_rectangle(outline)
         place = self.collector.text_line(
             size,
             source,
             box=bounds(outline) if rectangular else None,
             polygon=() if rectangular else outline,
-            baseline=_points(row, "Baseline"),
+            baseline=self.collector.points(source, lambda: _points(row, "Baseline")),
         )
         tags = [region.get("type", ""), *_STRUCTURE.findall(row.get("custom", ""))]
         return self.collector.line(
@@ -130,7 +152,8 @@ class _PageReader:
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         words = []
         for word in row.findall("Word"):
-            outline, text = _points(word, "Coords"), (_text(word) or "").strip()
+            text = clean_text(_text(word) or "")
+            outline = self.collector.points(source, functools.partial(_points, word, "Coords"))
             if not outline or not text:
                 continue
             box = self.collector.box(size, source, bounds(outline))
@@ -165,8 +188,14 @@ def _text(element: Element) -> Optional[str]:
 
 
 def _points(element: Element, name: str) -> List[Point]:
+    """The points of a child: in its attribute, or until 2010 each an element of its own."""
     child = element.find(name)
-    return [] if child is None else parse_points(child.get("points", ""))
+    if child is None:
+        return []
+    own = [(point.get("x", ""), point.get("y", "")) for point in child.findall("Point")]
+    if own and not child.get("points"):
+        return [(parse_number(x), parse_number(y)) for x, y in own]
+    return parse_points(child.get("points", ""))
 
 
 def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:

@@ -54,7 +54,8 @@ def load_xml_pages(
         read: adds the page of a file to the collector; a KeyError or ValueError says that the file
             is malformed.
     Raises:
-        AnnotationError: a file is not well-formed, or not of this form.
+        AnnotationError: the one file is not well-formed, or not of this form; such files of a
+            folder are reported, and the others read.
         DatasetError: no page can be used.
     """
     path = Path(path)
@@ -63,21 +64,56 @@ def load_xml_pages(
     for file in files:
         source = file.relative_to(base).with_suffix("").as_posix()
         folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
-        root = parse(file)
-        pages = root.findall(form.page) if root.tag == form.root else []
-        if not pages:
-            if path.is_file():
-                raise AnnotationError(f"expected {form.root} with a Page, found {root.tag}", file)
-            collector.note(f"not {form.name}", source, f"found {root.tag}", skipped="page")
-            continue
-        if len(pages) > 1:
-            detail = f"found {len(pages)}; split the file, one page and one image each"
-            collector.note("not one page in a file", source, detail, skipped="page")
-            continue
         try:
-            read(collector, XmlFile(file, source, folders, root, pages[0]))
-        except (KeyError, ValueError) as error:
-            raise AnnotationError(
-                f"not the {form.name} that this library knows: {error}", file
-            ) from error
+            found = _open(collector, file, source, folders, form, alone=path.is_file())
+            if found is not None:
+                _read(read, collector, found, form)
+        except AnnotationError as error:
+            if path.is_file():
+                raise
+            collector.note("file that cannot be read", source, str(error), skipped="page")
     return collector.dataset(path)
+
+
+def _open(
+    collector: Collector,
+    file: Path,
+    source: str,
+    folders: Sequence[Path],
+    form: XmlForm,
+    *,
+    alone: bool,
+) -> Optional[XmlFile]:
+    """The file with its root and its page; None, and noted, if it is none of the format.
+
+    Raises:
+        AnnotationError: it is not well-formed; or it is none of the format, and no folder's.
+    """
+    root = parse(file)
+    pages = root.findall(form.page) if root.tag == form.root else []
+    if not pages:
+        if alone:
+            raise AnnotationError(f"expected {form.root} with a Page, found {root.tag}", file)
+        collector.note(f"not {form.name}", source, f"found {root.tag}", skipped="page")
+        return None
+    if len(pages) > 1:
+        detail = f"found {len(pages)}; split the file, one page and one image each"
+        collector.note("not one page in a file", source, detail, skipped="page")
+        return None
+    return XmlFile(file, source, folders, root, pages[0])
+
+
+def _read(
+    read: Callable[[Collector, XmlFile], None], collector: Collector, file: XmlFile, form: XmlForm
+) -> None:
+    """Add the page of a file.
+
+    Raises:
+        AnnotationError: the file is malformed.
+    """
+    try:
+        read(collector, file)
+    except (KeyError, ValueError) as error:
+        raise AnnotationError(
+            f"not the {form.name} that this library knows: {error}", file.path
+        ) from error

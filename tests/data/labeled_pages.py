@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from htrlib.data import LabeledLine, LabeledWord, PageSample
 from htrlib.data.flat_outlines import FEWEST_OUTLINES
-from htrlib.data.samples import clean_text
+from htrlib.data.label_text import clean_text
 from htrlib.document.geometry import Box, Polygon, Size, union_of
 from htrlib.document.results import TextLine
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.data.flat_outlines import unflattened
-from htrlib.document.geometry import Polygon, Size
+from htrlib.data.flat_outlines import from_baselines, unflattened
+from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine
 from htrlib.formats import page_xml
 
@@ -88,3 +88,26 @@ def test_adapters_mend_and_report_them(tmp_path: Path) -> None:
     assert dataset.problems[0].source == "a#l4"
     place = dataset.pages[0].lines[4].line
     assert place is not None and place.box.height > 45
+
+
+def bare(base: float) -> TextLine:
+    baseline = ((20.0, base), (380.0, base))
+    return TextLine(Box(20, base - 1, 380, base + 1), baseline=baseline)
+
+
+def test_a_baseline_alone_takes_the_height_of_the_other_lines() -> None:
+    known = TextLine(Box(20, 10, 380, 50))
+    first, second, third = from_baselines([known, bare(100), None], [False, True, False], SIZE)
+    assert (first, third) == (known, None)
+    assert second is not None and second.polygon is not None
+    assert second.box == Box(20, 70, 380, 110)
+
+
+def test_baselines_alone_are_as_high_as_they_are_apart() -> None:
+    lines = from_baselines([bare(100), bare(160), bare(220)], [True] * 3, SIZE)
+    assert [line.box.height for line in lines if line] == [60, 60, 60]
+
+
+def test_a_lone_baseline_takes_a_tenth_of_the_page() -> None:
+    (line,) = from_baselines([bare(200)], [True], SIZE)
+    assert line is not None and line.box.height == 40

@@ -13,7 +13,7 @@ from htrlib import data
 from htrlib.data import Dataset, LabeledLine, PageSample
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine
-from htrlib.errors import AnnotationError, DatasetError
+from htrlib.errors import DatasetError
 from tests.data.labeled_pages import pages
 
 
@@ -54,11 +54,16 @@ def test_pictures_and_texts_without_each_other_are_reported(tmp_path, make_pictu
     }
 
 
-def test_a_text_in_another_encoding_is_named(tmp_path, make_picture):
-    make_picture("a.png")
+def test_a_text_in_another_encoding_is_reported_and_the_others_are_read(tmp_path, make_picture):
+    for name in ("a.png", "b.png", "._b.png"):
+        make_picture(name)
     (tmp_path / "a.txt").write_bytes("é".encode("latin-1"))
-    with pytest.raises(AnnotationError, match=r"a\.txt.*not UTF-8"):
-        data.load("lines", tmp_path)
+    (tmp_path / "b.txt").write_text("good")
+    dataset = data.load("lines", tmp_path)
+    assert [line.text for line in dataset] == ["good"]
+    (problem,) = dataset.problems
+    assert (problem.reason, problem.source) == ("text that cannot be read", "a.png")
+    assert "it should be UTF-8" in problem.detail
 
 
 def test_an_empty_folder_is_an_error(tmp_path):

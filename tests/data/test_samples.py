@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htrlib.data import Dataset, LabeledLine, LineSample, PageSample, Problem
-from htrlib.data.samples import clean_text, concatenate
+from htrlib.data.label_text import clean_text
+from htrlib.data.samples import concatenate
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine
@@ -100,8 +101,24 @@ def test_split_refuses_what_it_does_not_know(fraction, by):
 def test_split_refuses_unknown_writers_and_a_single_group():
     with pytest.raises(DatasetError, match="a has no writer"):
         Dataset((line("a"), line("b"))).split(0.5, by="writer")
-    with pytest.raises(DatasetError, match="one side is empty"):
+    with pytest.raises(DatasetError, match=r"all of one page \(a\); give data"):
         Dataset((line("a"),)).split(0.5)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.9, 0.99])
+def test_of_few_pages_each_side_has_one(count, fraction):
+    dataset = Dataset(tuple(line(name) for name in "abcd"[:count]))
+    first, second = dataset.split(fraction)
+    assert first and second
+    assert sorted(sample.source for sample in first + second) == list("abcd"[:count])
+
+
+def test_a_page_that_loses_all_lines_is_no_page_without_writing():
+    empty = PageSample(Path("e"), Size(9, 9), "e")
+    kept = Dataset((page("p", "é"), page("q", "a"), empty)).within(Charset.from_text("ab"))
+    assert [sample.source for sample in kept] == ["q", "e"]
+    assert kept.report().skipped["page that lost all its lines"] == 1
 
 
 def test_report_counts_texts_and_problems():

@@ -1,0 +1,55 @@
+"""Texts of labels: bring them to one form, and find the characters that no pen writes."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Tuple
+
+_VISIBLE_FORMATS = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+"""Of Unicode's format characters, the signs that enclose a number or an abbreviation."""
+
+_INVISIBLE_MARKS = frozenset(
+    (
+        *"\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0",  # joiners and fillers
+        *map(chr, range(0x180B, 0x1810)),  # Mongolian selectors
+        *map(chr, range(0xFE00, 0xFE10)),  # variation selectors
+        *map(chr, range(0xE0100, 0xE01F0)),
+    )
+)
+
+
+def clean_text(text: str) -> str:
+    """Unicode form NFC, white space folded to single spaces, what cannot be seen dropped.
+
+    >>> clean_text("  a\\n\\tb\\x00 so\\u00adft ")
+    'a b soft'
+    """
+    kept = "".join(c for c in text if c.isspace() or _is_character(c))
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
+def invisible_characters(text: str) -> Tuple[str, ...]:
+    """The names of the soft hyphens, zero-width characters and direction marks in a text.
+
+    >>> invisible_characters("so\\u00adft")
+    ('U+00AD SOFT HYPHEN',)
+    """
+    found = sorted({symbol for symbol in text if _is_invisible(symbol)})
+    return tuple(f"U+{ord(symbol):04X} {unicodedata.name(symbol, '')}".strip() for symbol in found)
+
+
+def _is_character(symbol: str) -> bool:
+    """Whether it is visible, and neither a control character, half a surrogate nor no character."""
+    return (
+        unicodedata.category(symbol) not in ("Cc", "Cs")
+        and symbol not in "\ufffe\uffff"
+        and not _is_invisible(symbol)
+    )
+
+
+def _is_invisible(symbol: str) -> bool:
+    return symbol in _INVISIBLE_MARKS or (
+        unicodedata.category(symbol) == "Cf" and symbol not in _VISIBLE_FORMATS
+    )
