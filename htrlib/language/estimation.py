@@ -168,7 +168,8 @@ def _discounts(counts: _Ints) -> Tuple[float, ...]:
         return FALLBACK_DISCOUNTS
     base = seen[1] / (seen[1] + 2 * seen[2])
     discounts = tuple(float(i - (i + 1) * base * seen[i + 1] / seen[i]) for i in (1, 2, 3))
-    sound = all(0 <= discount <= i for i, discount in enumerate(discounts, start=1))
+    # A discount of 0 would leave nothing to what was never seen.
+    sound = all(0 < discount <= i for i, discount in enumerate(discounts, start=1))
     return discounts if sound else FALLBACK_DISCOUNTS
 
 

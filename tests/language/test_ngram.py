@@ -5,7 +5,7 @@ from typing import List
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from htrlib.errors import ConfigError, LanguageModelError
@@ -34,6 +34,17 @@ def test_every_distribution_sums_to_one(
     model = estimate(texts, order, (1, 1, least))
     row = model.row(model.context(before))
     assert np.exp(row.astype(np.float64)).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@given(texts, st.integers(1, 3), st.text("ab cx", max_size=6))
+@settings(max_examples=100, deadline=None)
+@example(["a c", "bbb", "bcb", "bcacccab cbbbcb"], 2, "b")
+def test_nothing_is_impossible(texts: List[str], order: int, before: str) -> None:
+    order = min(order, 2 + min(len(text.strip()) for text in texts))
+    with np.errstate(all="raise"):
+        model = estimate(texts, order)
+    row = model.row(model.context(before))
+    assert np.isfinite(row).all()
 
 
 def test_a_bigram_model_agrees_with_the_formula_of_kneser_and_ney() -> None:
