@@ -52,7 +52,9 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownCharacterError,
     )
+    from htrlib.images.line_strips import cut_line, line_strip
     from htrlib.images.loading import load_image, load_pages
+    from htrlib.reading.options import ReadingOptions
     from htrlib.reading.outlines import outline_lines
     from htrlib.reading.pipeline import Pipeline, transcribe
     from htrlib.stages.decoding import decode
@@ -91,6 +93,7 @@ __all__ = [
     "PageResult",
     "Pipeline",
     "Polygon",
+    "ReadingOptions",
     "Size",
     "TextLine",
     "Trainer",
@@ -99,8 +102,10 @@ __all__ = [
     "Transcription",
     "UnknownCharacterError",
     "Word",
+    "cut_line",
     "decode",
     "detect_paragraph",
+    "line_strip",
     "load_bundle",
     "load_image",
     "load_pages",
@@ -124,7 +129,9 @@ _MODULES = {
         "Word",
     ),
     "document.geometry": ("Box", "LineStrip", "Polygon", "Size"),
+    "images.line_strips": ("cut_line", "line_strip"),
     "images.loading": ("load_image", "load_pages"),
+    "reading.options": ("ReadingOptions",),
     "reading.pipeline": ("Pipeline", "transcribe"),
     "stages.decoding": ("decode",),
     "stages.lines": ("segment_lines",),

@@ -50,6 +50,11 @@ FORWARDED = {"training.sagemaker": "sagemaker"}
 ENGINE_USERS = {"bundle", "engines", "training"}
 FRAMEWORK_ROOMS = ("engines.mxnet", "engines.onnx")
 
+# Rooms that compose the stages. Other modules may use one stage, never several.
+COMPOSERS = ("reading",)
+# Training prepares pages at the sizes that the two stages of finding see.
+USERS_OF_SEVERAL_STAGES = {"training.tasks.pixel_labeling"}
+
 LONGEST_MODULE = 450  # lines
 
 # library -> the parts of htrlib that may import it
@@ -163,6 +168,16 @@ def shared_names(graph: Mapping[str, Set[str]]) -> List[str]:
     ]
 
 
+def composers(graph: Mapping[str, Set[str]]) -> Set[str]:
+    """The modules outside `COMPOSERS` and the stages that import several stages."""
+    return {
+        name
+        for name, targets in graph.items()
+        if sum(target.startswith("stages.") for target in targets) > 1
+        and name.split(".")[0] not in (*COMPOSERS, "stages")
+    }
+
+
 GRAPH = {name: imported_modules(name) for name in MODULES}
 
 
@@ -170,6 +185,7 @@ def test_every_room_has_a_layer_and_every_layer_s_room_is_there() -> None:
     rooms = {name.split(".")[0] for name in MODULES}
     assert rooms == set(RANKS), "give it a layer here and in docs/architecture.md, or take it out"
     listed = [*FRAMEWORK_ROOMS, *FORWARDED, *FORWARDED.values(), *ENGINE_USERS]
+    listed += [*COMPOSERS, *USERS_OF_SEVERAL_STAGES]
     listed += [place for places in CONFINED.values() for place in places]
     assert not [name for name in listed if name not in MODULES]
 
@@ -187,6 +203,11 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_neighboring_rooms_have_no_modules_of_one_name() -> None:
     assert not shared_names(GRAPH)
     assert shared_names({"a.x": {"b.y"}, "b.y": set(), "b.x": set()})
+
+
+def test_only_reading_composes_the_stages() -> None:
+    assert composers(GRAPH) == USERS_OF_SEVERAL_STAGES
+    assert composers({"cli.x": {"stages.lines", "stages.decoding"}}) == {"cli.x"}
 
 
 def test_modules_are_short_enough_to_read() -> None:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import datasets
+from htrlib.cli.reading_options import add_model_options, import_recognizer
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError
 from htrlib.evaluation.measuring import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
@@ -42,6 +43,8 @@ class EvaluateConfig:
         worst: an HTML file for the worst lines.
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
+        engine: what runs the networks, or None for the fastest there is.
+        recognizer: `module:function` that recognizes lines, or None for the bundle's.
         seed: of the intervals.
     """
 
@@ -54,6 +57,8 @@ class EvaluateConfig:
     worst: Optional[Path] = None
     bundle: Optional[str] = None
     device: Optional[str] = None
+    engine: Optional[str] = None
+    recognizer: Optional[str] = None
     seed: int = 1
 
 
@@ -87,8 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=LINES,
         help="read the lines where the data says that they lie",
     )
-    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
-    parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
+    add_model_options(parser)
     parser.add_argument(
         "--format", choices=sorted(_FORMATS), default="text", help="(default: %(default)s)"
     )
@@ -116,6 +120,8 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
             worst=parsed.worst,
             bundle=parsed.bundle,
             device=parsed.device,
+            engine=parsed.engine,
+            recognizer=parsed.recognizer,
             seed=parsed.seed,
         )
     )
@@ -135,7 +141,12 @@ def run(config: EvaluateConfig) -> int:
     parse_device(config.device)
     if config.worst is not None:
         _check_writable(config.worst)  # now, and not after all pages are read
-    pipeline = Pipeline(bundle=load_bundle(config.bundle), device=config.device)
+    pipeline = Pipeline(
+        recognize_lines=import_recognizer(config.recognizer),
+        bundle=load_bundle(config.bundle),
+        engine=config.engine,
+        device=config.device,
+    )
     format, path = config.data
     dataset = datasets.load(
         format, path, images=config.images, split=config.split, options=config.options

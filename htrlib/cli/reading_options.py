@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.reading.options import BUNDLED, ReadingOptions
 
+if TYPE_CHECKING:
+    from htrlib.reading.pipeline import Recognizer
+
 NONE = "none"
 
 
-def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides how pages are read."""
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the model and what runs it."""
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
     parser.add_argument(
@@ -19,6 +25,16 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
         "fastest that is installed)",
     )
+    parser.add_argument(
+        "--recognizer",
+        metavar="MODULE:FUNCTION",
+        help="recognize lines with a Python function instead (docs/extending.md)",
+    )
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide how pages are read."""
+    add_model_options(parser)
     parser.add_argument(
         "--decoder",
         choices=METHODS,
@@ -38,6 +54,19 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         metavar=f"PATH|{NONE}",
         help="a model of `htr lm build`, or none (default: the bundle's)",
     )
+
+
+def import_recognizer(place: Optional[str]) -> Optional[Recognizer]:
+    """The recognizer that --recognizer names; the current folder is searched for its module too.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    from htrlib.reading.own_recognizer import load_recognizer  # here: it takes half a second
+
+    if place is not None:
+        sys.path.insert(0, str(Path.cwd()))
+    return load_recognizer(place)
 
 
 def reading_options(parsed: argparse.Namespace) -> ReadingOptions:

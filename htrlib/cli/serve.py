@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes that read (default: one a CPU)"
     )
+    parser.add_argument(
+        "--recognizer",
+        metavar="MODULE:FUNCTION",
+        help="recognize lines with a Python function instead of the model's (docs/extending.md)",
+    )
     parser.set_defaults(run=run_parsed)
 
 
@@ -34,6 +39,9 @@ def run_parsed(parsed: argparse.Namespace) -> int:
     from htrlib.serving.config import configure
     from htrlib.serving.server import serve
 
+    if parsed.recognizer is not None:  # the workers look for its module where this was started
+        there = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), there)))
     return serve(
         configure(
             os.environ,
@@ -42,5 +50,6 @@ def run_parsed(parsed: argparse.Namespace) -> int:
             host=parsed.host,
             port=parsed.port,
             workers=parsed.workers,
+            recognizer=parsed.recognizer,
         )
     )

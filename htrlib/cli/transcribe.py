@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from htrlib.cli.reading_options import add_reading_options, reading_options
+from htrlib.cli.reading_options import add_reading_options, import_recognizer, reading_options
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
@@ -55,6 +55,7 @@ class TranscribeConfig:
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
         engine: what runs the networks, or None for the fastest there is.
+        recognizer: `module:function` that recognizes lines, or None for the bundle's.
         reading: how pages are read.
         jobs: how many pictures are read at once, or None: one a core.
     """
@@ -66,6 +67,7 @@ class TranscribeConfig:
     bundle: Optional[str] = None
     device: Optional[str] = None
     engine: Optional[str] = None
+    recognizer: Optional[str] = None
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     jobs: Optional[int] = None
 
@@ -113,6 +115,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
             bundle=parsed.bundle,
             device=parsed.device,
             engine=parsed.engine,
+            recognizer=parsed.recognizer,
             reading=reading_options(parsed),
             jobs=parsed.jobs,
         )
@@ -138,7 +141,12 @@ def run(config: TranscribeConfig) -> int:
     _check_names(inputs, config)
     bundle = load_bundle(config.bundle)
     engine = bundle.engine(config.engine, config.device)
-    pipeline = Pipeline(bundle=bundle, engine=engine, options=config.reading)
+    pipeline = Pipeline(
+        recognize_lines=import_recognizer(config.recognizer),
+        bundle=bundle,
+        engine=engine,
+        options=config.reading,
+    )
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     failed = False

@@ -47,6 +47,7 @@ class ServingConfig:
         default_accept: content type of answers where a client accepts all.
         allow_code: run a model's own `code/`.
         allow_s3: read `s3_uri`.
+        recognizer: `module:function` that recognizes lines, or None for the model's.
     """
 
     bundle: str = DEFAULT
@@ -68,6 +69,7 @@ class ServingConfig:
     default_accept: str = JSON
     allow_code: bool = False
     allow_s3: bool = False
+    recognizer: Optional[str] = None
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
@@ -113,6 +115,12 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     }
     if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         fields["models"] = MODELS
+    fields["recognizer"] = environment.get("HTRLIB_RECOGNIZER") or None
+    if fields["recognizer"] and not fields["allow_code"]:
+        raise ConfigError(
+            "HTRLIB_RECOGNIZER names code that would run in the server; allow that with "
+            "HTRLIB_ALLOW_CODE=1, or name it with `htr serve --recognizer`"
+        )
     fields.update({name: value for name, value in given.items() if value is not None})
     if fields.get("models") is not None and fields.get("bundle") is not None:
         raise ConfigError(

@@ -29,6 +29,14 @@ def test_sagemaker_s_environment_is_heeded() -> None:
     assert (made.allow_s3, made.allow_code) == (True, False)
 
 
+def test_a_recognizer_s_code_runs_where_that_is_allowed_or_it_is_an_argument() -> None:
+    named = {"HTRLIB_RECOGNIZER": "strokes:recognize_lines"}
+    with pytest.raises(ConfigError, match="HTRLIB_ALLOW_CODE=1"):
+        configure(named)
+    assert configure({**named, "HTRLIB_ALLOW_CODE": "1"}).recognizer == "strokes:recognize_lines"
+    assert configure({}, recognizer="a:b").recognizer == "a:b"
+
+
 def test_arguments_win_and_the_machine_fills_in() -> None:
     made = configure({"SAGEMAKER_BIND_TO_PORT": "9000"}, port=9001, workers=None)
     cpus = available_cpus()

@@ -145,6 +145,7 @@ class ModelServer:
                 default_accept=config.default_accept,
                 allow_code=config.allow_code,
                 allow_s3=config.allow_s3,
+                recognizer=config.recognizer,
             )
         )
         wanted = {

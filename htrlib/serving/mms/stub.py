@@ -31,6 +31,7 @@ class WorkerSettings:
         default_accept: content type of answers where a client accepts all.
         allow_code: run the `inference.py` of the bundle's `code/`.
         allow_s3: read `s3_uri`.
+        recognizer: `module:function` that recognizes lines, or None for the bundle's.
     """
 
     bundle: str
@@ -40,6 +41,7 @@ class WorkerSettings:
     default_accept: str = JSON
     allow_code: bool = False
     allow_s3: bool = False
+    recognizer: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from htrlib.errors import ConfigError, ImageError
 from htrlib.language import NGramModel
 from htrlib.language.scoring import Scorer
 from htrlib.reading.options import ReadingOptions
+from htrlib.reading.own_recognizer import load_recognizer
 from htrlib.reading.pages import Reading
 from htrlib.reading.pipeline import Pipeline
 from htrlib.serving.answers import write_answer
@@ -51,7 +52,6 @@ from htrlib.serving.protocol import (
     header,
     options_of,
 )
-from htrlib.stages import decoding, lines, recognition
 
 _logger = logging.getLogger(__name__)
 
@@ -111,13 +111,18 @@ class BundleInferenceHandler(DefaultInferenceHandler):
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.limits = BodyLimits(settings.max_pixels, settings.max_request_bytes, settings.allow_s3)
+        self._recognize_lines = load_recognizer(settings.recognizer)
+
+    def pipeline(self, bundle: Bundle) -> Pipeline:
+        """The pipeline that reads pages with a bundle."""
+        return Pipeline(recognize_lines=self._recognize_lines, bundle=bundle)
 
     def default_model_fn(self, model_dir: str, context: Any = None) -> Bundle:
         """Load a bundle and read an empty and a written page with it, so that all is built."""
         bundle = load_bundle(model_dir)
         return_memory()
         NGramModel.contexts_kept = Scorer.states_kept = FEWER_KEPT
-        warm_up(bundle)
+        warm_up(self.pipeline(bundle))
         # What lies still now is shared by the workers, which are forked after this: neither does
         # the collector touch it then, nor do they fill its gaps.
         gc.collect()
@@ -131,7 +136,7 @@ class BundleInferenceHandler(DefaultInferenceHandler):
 
     def default_predict_fn(self, data: Body, model: Bundle, context: Any = None) -> Any:
         """The result of pages, read with the default options."""
-        pipeline, results = Pipeline(bundle=model), []
+        pipeline, results = self.pipeline(model), []
         for page in data.pages:
             results.append(pipeline.transcribe_page(page))
         return results[0] if len(results) == 1 else DocumentResult(tuple(results))
@@ -171,6 +176,7 @@ class BatchTransformer(Transformer):
         if code.is_dir():
             _logger.warning("%s is not run; HTRLIB_ALLOW_CODE=1 would run it", code)
         self._model = self._default_inference_handler.default_model_fn(str(bundle.directory))
+        self._pipeline = self._default_inference_handler.pipeline(self._model)
         self._initialized = True
 
     def transform(self, data: Sequence[Mapping[str, Any]], context: Any) -> List[bytes]:
@@ -203,7 +209,7 @@ class BatchTransformer(Transformer):
         """Read a page that can be read, and end this process if it cannot: what it was given is
         read by another worker then. Where others work, the supervisor would not notice."""
         try:
-            warm_up(self._model)
+            warm_up(self._pipeline)
         except Exception:
             _logger.exception("a worker that failed %d times reads nothing; it ends", MOST_FAILURES)
             os._exit(1)
@@ -216,7 +222,7 @@ class BatchTransformer(Transformer):
         request.options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
         if not self.custom:
             if header(request.headers, THOROUGH):
-                warm_up(self._model)
+                warm_up(self._pipeline)
             request.body = self._default_inference_handler.default_input_fn(request.content, kind)
             if request.body.is_pixel_list and request.answer.form is None:
                 request.answer = Answer(request.answer.content_type, "aws")
@@ -229,7 +235,7 @@ class BatchTransformer(Transformer):
             readings: List[Tuple[Request, Reading]] = []
             for request in open_requests:
                 _guarded(request, partial(_take_page, readings=readings))
-            Pipeline(bundle=self._model).read([reading for _, reading in readings])
+            self._pipeline.read([reading for _, reading in readings])
             for request, reading in readings:
                 if reading.error is not None:
                     request.fail(reading.error)
@@ -281,14 +287,14 @@ class BatchTransformer(Transformer):
         return body, kind
 
 
-def warm_up(bundle: Bundle) -> None:
-    """Run every network and the decoder once: what is built on first use is built then."""
+def warm_up(pipeline: Pipeline) -> None:
+    """Run every network and the decoder once, so that nothing is left to build on first use."""
     page = np.full((96, 256), 255, dtype=np.uint8)
-    Pipeline(bundle=bundle).transcribe_page(page)
+    pipeline.transcribe_page(page)
     box = Box(8, 8, 248, 88)
-    lines.segment_lines(page, box, bundle=bundle)
-    for said in recognition.recognize_lines(page, (TextLine(box),), bundle=bundle):
-        decoding.decode(said, bundle=bundle)
+    pipeline.segment_lines(page, box)
+    for said in pipeline.recognize_lines(page, (TextLine(box),)):
+        pipeline.decode(said)
 
 
 def _take_page(request: Request, readings: List[Tuple[Request, Reading]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 import htrlib
+from htrlib.cli.main import main
 from htrlib.document.results import PageResult
 from htrlib.serving.mms.stub import WorkerSettings
 
@@ -88,6 +89,22 @@ def test_each_request_of_a_batch_has_its_own_answer(transformer: Any, pages: Pat
     assert json.loads(got[4][2])["lines"] == []
     first, second = json.loads(got[7][2])["pages"]
     assert (first["lines"], second["lines"]) == (expected.to_dict()["lines"], [])
+
+
+def test_the_worker_and_the_command_agree_to_the_last_digit(
+    transformer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = sorted((Path(__file__).parents[3] / "examples" / "data").glob("*.png"))
+    assert samples
+    got = answers(transformer, [(sample.read_bytes(), {}) for sample in samples])
+    for sample, (status, _, body) in zip(samples, got):
+        assert main(["transcribe", str(sample), "--format", "json"]) == 0
+        printed, answered = json.loads(capsys.readouterr().out), json.loads(body)
+        assert status == 200
+        assert (printed["paragraph"], printed["lines"]) == (
+            answered["paragraph"],
+            answered["lines"],
+        )
 
 
 def test_a_page_on_which_a_stage_fails_fails_alone(

@@ -1,0 +1,38 @@
+"""Load a user's own recognizer by the name of its module and of its function."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Optional
+
+from htrlib.errors import ConfigError
+from htrlib.reading.pipeline import Recognizer
+
+
+def load_recognizer(place: Optional[str]) -> Optional[Recognizer]:
+    """Import a recognizer; importing runs its module's code.
+
+    Args:
+        place: `module:function`. The function takes a page, (H, W) uint8, and its `TextLine`s, and
+            returns a `LogProbs` for each line, as `htrlib.recognize_lines` does. Several threads
+            may call it at once. None stands for the bundle's own recognizer.
+    Returns:
+        what `Pipeline` takes as `recognize_lines`.
+    Raises:
+        ConfigError: the module cannot be imported or does not define such a function.
+    """
+    if place is None:
+        return None
+    module, colon, name = place.partition(":")
+    if not (module and colon and name):
+        raise ConfigError(f"a recognizer is given as module:function, found {place!r}")
+    try:
+        found: Recognizer = getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever the user's module raises
+        raise ConfigError(
+            f"recognizer {place} cannot be imported: {type(error).__name__}: {error}; install its "
+            "module, or add its folder to PYTHONPATH"
+        ) from error
+    if not callable(found):
+        raise ConfigError(f"recognizer {place} is not a function, found {found!r}")
+    return found
