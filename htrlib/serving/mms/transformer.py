@@ -176,7 +176,6 @@ class BatchTransformer(Transformer):
         if code.is_dir():
             _logger.warning("%s is not run; HTRLIB_ALLOW_CODE=1 would run it", code)
         self._model = self._default_inference_handler.default_model_fn(str(bundle.directory))
-        self._pipeline = self._default_inference_handler.pipeline(self._model)
         self._initialized = True
 
     def transform(self, data: Sequence[Mapping[str, Any]], context: Any) -> List[bytes]:
@@ -205,11 +204,15 @@ class BatchTransformer(Transformer):
         self._idle.start()
         return answers
 
+    def _pipeline(self) -> Pipeline:
+        pipeline: Pipeline = self._default_inference_handler.pipeline(self._model)
+        return pipeline
+
     def _prove_fit(self) -> None:
         """Read a page that can be read, and end this process if it cannot: what it was given is
         read by another worker then. Where others work, the supervisor would not notice."""
         try:
-            warm_up(self._pipeline)
+            warm_up(self._pipeline())
         except Exception:
             _logger.exception("a worker that failed %d times reads nothing; it ends", MOST_FAILURES)
             os._exit(1)
@@ -222,7 +225,7 @@ class BatchTransformer(Transformer):
         request.options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
         if not self.custom:
             if header(request.headers, THOROUGH):
-                warm_up(self._pipeline)
+                warm_up(self._pipeline())
             request.body = self._default_inference_handler.default_input_fn(request.content, kind)
             if request.body.is_pixel_list and request.answer.form is None:
                 request.answer = Answer(request.answer.content_type, "aws")
@@ -235,7 +238,7 @@ class BatchTransformer(Transformer):
             readings: List[Tuple[Request, Reading]] = []
             for request in open_requests:
                 _guarded(request, partial(_take_page, readings=readings))
-            self._pipeline.read([reading for _, reading in readings])
+            self._pipeline().read([reading for _, reading in readings])
             for request, reading in readings:
                 if reading.error is not None:
                     request.fail(reading.error)
