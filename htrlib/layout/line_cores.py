@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -12,8 +12,10 @@ from scipy import ndimage
 from skimage import measure
 
 from htrlib.document.geometry import Box, Point, Polygon
-from htrlib.document.results import TextLine
+from htrlib.document.results import HANDWRITTEN, KINDS, TextLine
+from htrlib.layout.columns import NARROWEST, Spans, gutter_between
 from htrlib.layout.pixel_labels import Labels
+from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
 
 CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
@@ -22,7 +24,11 @@ THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher 
 LEAST_CONFIDENCE = 0.72  # the best on validation: below it, print is half taken for writing
 TOO_THICK = 1.8  # times the usual thickness: two lines that run together
 WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
-SHORTEST = 1.0  # of a core's thickness: shorter cores are specks
+SURE = 0.85  # short rows, a letter or a figure, are text from here on
+SPECK = 0.8  # of a core's thickness: a short row that is lower is no letter
+SMALLEST = 2  # labels
+SHORTEST = 0.5  # of a core's thickness: shorter cores are specks
+LONG = 2.0  # of a core's thickness: longer rows are text even if less sure
 LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
 LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
 TAIL_LENGTH = 6.0  # times a core's thickness: what is shorter can be a loop below a line
@@ -42,12 +48,15 @@ class Core:
         upper: (N,) float64.
         lower: (N,) float64, exclusive: the baseline.
         confidence: mean probability.
+        kinds: (K,) float64 mean probability of each of `KINDS`; empty where a network knows
+            handwriting alone.
     """
 
     columns: NDArray[np.int64]
     upper: Floats
     lower: Floats
     confidence: float
+    kinds: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def left(self) -> int:
@@ -69,6 +78,7 @@ class Core:
             np.concatenate((self.upper, other.upper)),
             np.concatenate((self.lower, other.lower)),
             float(np.average((self.confidence, other.confidence), weights=sizes)),
+            np.average((self.kinds, other.kinds), axis=0, weights=sizes),
         )
 
 
@@ -84,23 +94,28 @@ def core_thickness(probabilities: NDArray[np.float32]) -> float:
 
 def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     """Lines in reading order, in page pixels."""
-    probabilities = labels.probabilities[0]
-    usual = core_thickness(probabilities)
+    core = labels.probabilities[0]
+    usual = core_thickness(core)
     if usual == 0.0:
         return ()
-    parts = _cores(probabilities, usual)
+    parts = _cores(core, labels.kinds, usual)
     parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
     if not parts:
         return ()
     slope = common_slope(parts)
     rows = link(parts, usual, slope)
-    rows = [
-        row
-        for row in rows
-        if row.right - row.left >= 2 * SHORTEST * usual and row.confidence >= LEAST_CONFIDENCE
-    ]
+    rows = [row for row in rows if _is_text(row, usual)]
     rows = _without_tails(rows, usual, slope)
     return outlined_lines(rows, slope, labels.ink, labels.to_page)
+
+
+def _is_text(row: Core, usual: float) -> bool:
+    """Whether a row is long enough, for how sure it is, to be more than a speck."""
+    length = row.right - row.left
+    if length >= LONG * usual:
+        return row.confidence >= LEAST_CONFIDENCE
+    tall = row.thickness >= SPECK * usual and length >= SMALLEST
+    return tall and row.confidence >= SURE
 
 
 def outlined_lines(
@@ -118,7 +133,7 @@ def outlined_lines(
     """
     if not rows:
         return ()
-    rows = _reading_order(rows, slope)
+    rows = [rows[index] for index in reading_order(spans_of(rows, slope))]
     usual_thickness = float(np.median([row.thickness for row in rows]))
     outlines = [_Outline.of(row, usual_thickness, slope, ink.shape[1]) for row in rows]
     seams = Seams(
@@ -133,25 +148,30 @@ def outlined_lines(
 
 
 def _cores(
-    probabilities: NDArray[np.float32], usual: float, thresholds: Sequence[float] = THRESHOLDS
+    core: NDArray[np.float32],
+    kinds: NDArray[np.float32],
+    usual: float,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> List[Core]:
     found: List[Core] = []
-    for part in measure.regionprops(measure.label(probabilities > thresholds[0])):
+    for part in measure.regionprops(measure.label(core > thresholds[0])):
         mask, (rows, columns) = part.image, part.slice
         inside = mask.any(axis=0)
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
+        around = core[part.slice], kinds[(slice(None), *part.slice)]
         if np.percentile(lower - upper, 80) > TOO_THICK * usual:
-            apart = _apart(mask, probabilities[part.slice], usual, thresholds)
+            apart = _apart(mask, *around, usual, thresholds)
             if apart is not None:
-                found += [_shifted(core, columns.start, rows.start) for core in apart]
+                found += [_shifted(one, columns.start, rows.start) for one in apart]
                 continue
         found.append(
             Core(
                 columns.start + np.flatnonzero(inside),
                 rows.start + upper.astype(np.float64),
                 rows.start + lower.astype(np.float64),
-                float(probabilities[part.slice][mask].mean()),
+                float(around[0][mask].mean()),
+                around[1][:, mask].mean(axis=1).astype(np.float64),
             )
         )
     return found
@@ -159,7 +179,8 @@ def _cores(
 
 def _apart(
     mask: NDArray[np.bool_],
-    probabilities: NDArray[np.float32],
+    core: NDArray[np.float32],
+    kinds: NDArray[np.float32],
     usual: float,
     thresholds: Sequence[float],
 ) -> Optional[List[Core]]:
@@ -167,14 +188,16 @@ def _apart(
     tall = int(TOO_THICK * usual) + 1
     bridges = ndimage.binary_opening(mask, np.ones((tall, 1)))
     if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
-        return _cores(np.where(mask & ~bridges, probabilities, 0), usual, thresholds)
+        return _cores(np.where(mask & ~bridges, core, 0), kinds, usual, thresholds)
     if len(thresholds) > 1:
-        return _cores(np.where(mask, probabilities, 0), usual, thresholds[1:])
+        return _cores(np.where(mask, core, 0), kinds, usual, thresholds[1:])
     return None
 
 
 def _shifted(core: Core, columns: int, rows: int) -> Core:
-    return Core(core.columns + columns, core.upper + rows, core.lower + rows, core.confidence)
+    return replace(
+        core, columns=core.columns + columns, upper=core.upper + rows, lower=core.lower + rows
+    )
 
 
 def common_slope(parts: Sequence[Core]) -> float:
@@ -217,6 +240,9 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
     # Where both overlap, one must still go on from the other, or two parts would follow each other.
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
+    spans = replace(spans_of(parts, slope), thickness=usual)
+    for i, j in zip(*np.nonzero(fits & (gaps >= NARROWEST * usual))):
+        fits[i, j] = gutter_between(spans, int(i), int(j)) is None
     costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
     return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]
 
@@ -270,18 +296,16 @@ def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Cor
     ]
 
 
-def _reading_order(rows: Sequence[Core], slope: float) -> List[Core]:
-    """Top to bottom along the common slope; what stands at one height, left to right."""
-    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
-    order = sorted(range(len(rows)), key=heights.__getitem__)
-    ordered: List[Core] = []
-    level: List[int] = []
-    for index in order:
-        if level and heights[index] - heights[level[0]] > 0.8 * rows[level[0]].thickness:
-            ordered += [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
-            level = []
-        level.append(index)
-    return ordered + [rows[i] for i in sorted(level, key=lambda i: rows[i].left)]
+def spans_of(cores: Sequence[Core], slope: float) -> Spans:
+    """Where cores lie on the page once it is turned by the common slope."""
+    middles = [(core.upper + core.lower) / 2 for core in cores]
+    lean = np.array([slope * float(np.median(middle)) for middle in middles])
+    return Spans(
+        np.array([core.left for core in cores]) + lean,
+        np.array([core.right for core in cores]) + lean,
+        np.array([np.median(m - slope * core.columns) for m, core in zip(middles, cores)]),
+        float(np.median([core.thickness for core in cores])),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,4 +359,5 @@ def _text_line(
     lower = [to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
     polygon = Polygon((*upper, *reversed(lower)))
     baseline = tuple(to_page(x, y) for x, y in zip(xs, base))
-    return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence)
+    kind = KINDS[int(row.kinds.argmax())] if len(row.kinds) else HANDWRITTEN
+    return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence, kind=kind)

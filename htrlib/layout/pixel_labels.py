@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from htrlib.engines.port import Engine
 from htrlib.images.regions import Region, cut_region, page_ink
 
 SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
+PLACES = 2  # labels that say where lines are, cores and areas; those of kinds follow
 LARGEST_SCALE = 2.0  # small scans are enlarged no further
 
 BundleLike = Union[str, Bundle, None]
@@ -28,11 +29,21 @@ class Labels:
         probabilities: (L, h, w) float32, one channel a label, at half the region's resolution.
         ink: (h, w) uint8 at the same resolution, 0 is paper.
         region: the region and its place on the page.
+        kind_probabilities: (K, h, w) float32 of each of `KINDS`, where there is text; None where
+            the network does not tell them apart.
     """
 
     probabilities: NDArray[np.float32]
     ink: NDArray[np.uint8]
     region: Region
+    kind_probabilities: Optional[NDArray[np.float32]] = None
+
+    @property
+    def kinds(self) -> NDArray[np.float32]:
+        """`kind_probabilities`, with no channel where there are none."""
+        if self.kind_probabilities is not None:
+            return self.kind_probabilities
+        return np.zeros((0, *self.probabilities.shape[1:]), np.float32)
 
     @property
     def stride(self) -> float:
@@ -78,8 +89,17 @@ def label_region(
     height, width = ink.shape
     logits = engine.label_pixels(network, network_input(ink))
     rows, columns = -(-height // 2), -(-width // 2)
-    probabilities = 1.0 / (1.0 + np.exp(-logits[:, :rows, :columns]))
+    logits = logits[:, :rows, :columns]
+    probabilities = 1.0 / (1.0 + np.exp(-logits[:PLACES]))
+    kinds = _shares(logits[PLACES:]) if len(logits) > PLACES else None
     even = np.pad(ink, ((0, height % 2), (0, width % 2)))
     rows_of_two = np.maximum(even[::2], even[1::2])
     halved = np.maximum(rows_of_two[:, ::2], rows_of_two[:, 1::2])
-    return Labels(probabilities, halved, region)
+    return Labels(probabilities, halved, region, kinds)
+
+
+def _shares(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of channels that exclude each other."""
+    powers = np.exp(logits - logits.max(axis=0))
+    shares: NDArray[np.float32] = powers / powers.sum(axis=0)
+    return shares

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Collection, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box
-from htrlib.document.results import TextLine
+from htrlib.document.results import KINDS, TextLine
 from htrlib.engines.port import LINES, WORDS, Engine, EngineLike
 from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
@@ -33,6 +33,7 @@ def segment_lines(
     paragraph: Optional[Box],
     *,
     method: str = "labels",
+    kinds: Optional[Collection[str]] = None,
     bundle: BundleLike = None,
     engine: EngineLike = None,
     device: Optional[str] = None,
@@ -43,20 +44,24 @@ def segment_lines(
         page: (H, W) uint8, 0 is black.
         paragraph: where the handwriting is; None, no handwriting, has no lines.
         method: "labels" groups the pixels that a network calls the cores of lines; "ssd" groups
-            the boxes of a word detector.
+            the boxes of a word detector, which are those of handwriting.
+        kinds: of the lines that are wanted, of `htrlib.KINDS`; None are all.
         bundle: name, path or bundle; see `load_bundle`.
         engine: what runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
     Returns:
         lines with box, polygon and baseline in page pixels, in reading order.
     Raises:
-        ConfigError: there is no such method.
+        ConfigError: there is no such method or kind.
         ImageError: the page is no (H, W) uint8 array, or it is empty.
         BundleError, DeviceError: as for `Bundle.engine`.
     """
     check_page(page)
     if method not in METHODS:
         raise ConfigError(f"method is one of {', '.join(METHODS)}; found {method!r}")
+    unknown = set(kinds or ()) - set(KINDS)
+    if unknown or isinstance(kinds, str):
+        raise ConfigError(f"kinds are some of {', '.join(KINDS)}; found {kinds!r}")
     if paragraph is None:
         return ()
     loaded = load_bundle(bundle)
@@ -64,7 +69,8 @@ def segment_lines(
     if method == "ssd":
         config = SsdConfig.from_dict(loaded.network_config(WORDS))
         return lines_from_words(page, region, loaded.engine(engine, device), config)
-    return _label_lines(page, region, loaded.engine(engine, device))
+    lines = _label_lines(page, region, loaded.engine(engine, device))
+    return tuple(line for line in lines if kinds is None or line.kind in kinds)
 
 
 def _label_lines(page: NDArray[np.uint8], region: Box, engine: Engine) -> Tuple[TextLine, ...]:

@@ -1,0 +1,109 @@
+"""The order in which lines are read: down each column, columns from left to right."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
+
+LEAST_OVERLAP = 0.5  # of a core's thickness: lines that share fewer columns stand side by side
+
+Flags = NDArray[np.bool_]
+
+
+def reading_order(spans: Spans) -> List[int]:
+    """The order of lines, as indices.
+
+    What stands at one height is one row, read from left to right, unless a gutter between columns
+    parts it. A row comes before one that lies below it in the same columns, and before all that
+    lies beyond a gutter on its right, as far down as no row crosses the gutter; rows of which
+    neither is true are read from the top. The relation follows T. Breuel, 2003, "High Performance
+    Document Layout Analysis", which takes all that lies to the left as a column.
+    """
+    gutters = _column_gutters(spans)
+    parted = np.zeros((len(spans.row), len(spans.row)), bool)
+    for gutter in gutters:
+        parted[np.ix_(gutter.before, gutter.after)] = True
+    rows = _rows(spans, parted)
+    left = np.array([spans.left[row].min() for row in rows])
+    right = np.array([spans.right[row].max() for row in rows])
+    height = np.array([spans.row[row].mean() for row in rows])
+    shared = np.minimum(right, right[:, np.newaxis]) - np.maximum(left, left[:, np.newaxis])
+    before = (shared > LEAST_OVERLAP * spans.thickness) & (height[:, np.newaxis] < height)
+    row_of = np.empty(len(spans.row), int)
+    for number, row in enumerate(rows):
+        row_of[row] = number
+    firsts, seconds = np.nonzero(parted)
+    before[row_of[firsts], row_of[seconds]] = True
+    return [index for row in _sorted(before, np.lexsort((left, height))) for index in rows[row]]
+
+
+def _neighbor(spans: Spans, first: int, reach: float) -> Optional[int]:
+    """The nearest piece to the right of one, at its height or at most `reach` off."""
+    slack = SAME_LINE * spans.thickness
+    beside = np.abs(spans.row - spans.row[first]) <= reach
+    beside &= spans.left >= np.maximum(spans.right[first] - slack, spans.left[first])
+    beside[first] = False
+    found = np.flatnonzero(beside)
+    return int(found[np.argmin(spans.left[found])]) if len(found) else None
+
+
+def _column_gutters(spans: Spans) -> List[Gutter]:
+    found: List[Gutter] = []
+    known: Set[Tuple[int, int]] = set()
+    for first in range(len(spans.row)):
+        second = _neighbor(spans, first, BESIDE * spans.thickness)
+        if second is None or (first, second) in known:
+            continue
+        gutter = gutter_between(spans, first, second)
+        if gutter is not None and not is_table(spans, gutter):
+            found.append(gutter)
+            known |= {(i, j) for i in gutter.before for j in gutter.after}
+    return found
+
+
+def _rows(spans: Spans, parted: Flags) -> List[List[int]]:
+    """Lines of one height that no gutter between columns parts, each row from left to right."""
+    following: Dict[int, int] = {}
+    taken: Set[int] = set()
+    for first in np.argsort(spans.left, kind="stable").tolist():
+        second = _neighbor(spans, first, SAME_LINE * spans.thickness)
+        if second is not None and second not in taken and not parted[first, second]:
+            following[first] = second
+            taken.add(second)
+    rows = []
+    for start in range(len(spans.row)):
+        if start not in taken:
+            row = [start]
+            while row[-1] in following:
+                row.append(following[row[-1]])
+            rows.append(row)
+    return rows
+
+
+def _sorted(before: Flags, preferred: Sequence[int]) -> List[int]:
+    """All indices, each after those before it; in a circle, in the preferred order."""
+    rank = np.empty(len(before), int)
+    rank[np.asarray(preferred, int)] = np.arange(len(before))
+    seen = np.zeros(len(before), bool)
+    order: List[int] = []
+    for start in preferred:
+        path = [int(start)]
+        on_path = {int(start)}
+        while path:
+            index = path[-1]
+            waiting = [
+                int(i) for i in np.flatnonzero(before[:, index] & ~seen) if int(i) not in on_path
+            ]
+            if waiting and not seen[index]:
+                path.append(min(waiting, key=rank.__getitem__))
+                on_path.add(path[-1])
+                continue
+            if not seen[index]:
+                seen[index] = True
+                order.append(index)
+            on_path.discard(path.pop())
+    return order

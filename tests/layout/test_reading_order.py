@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htrlib.layout.columns import Spans
+from htrlib.layout.reading_order import reading_order
+
+PITCH = 20.0
+
+Piece = Tuple[float, float, float]
+
+
+def order(pieces: List[Piece]) -> List[int]:
+    """The reading order of (left, right, row)."""
+    left, right, row = (np.array(values, float) for values in zip(*pieces))
+    return reading_order(Spans(left, right, row, 5.0))
+
+
+def column(left: float, right: float, lines: int, top: float = 0.0) -> List[Piece]:
+    return [(left, right, top + PITCH * number) for number in range(lines)]
+
+
+def test_columns_are_read_one_after_the_other() -> None:
+    page = column(0, 200, 9) + column(230, 430, 7)
+    assert order(page) == list(range(16))
+
+
+def test_columns_whose_lines_stand_at_other_heights_are_read_one_after_the_other() -> None:
+    page = column(0, 200, 9) + column(230, 430, 9, top=9) + column(460, 660, 9, top=3)
+    assert order(page) == list(range(27))
+
+
+def test_a_heading_across_the_columns_comes_between_what_is_above_and_below() -> None:
+    above = column(0, 200, 5) + column(230, 430, 5)
+    below = column(0, 200, 5, top=140) + column(230, 430, 5, top=140)
+    page = [*above, (60, 370, 115), *below]
+    assert order(page) == list(range(21))
+
+
+def test_a_date_on_the_right_comes_before_the_greeting_below_it() -> None:
+    page = [(300.0, 430.0, 0.0), (0.0, 120.0, 25.0), *column(0, 430, 6, top=50)]
+    assert order(page) == list(range(8))
+
+
+def test_pieces_of_one_row_are_read_from_left_to_right() -> None:
+    page = [*column(0, 430, 3), (0.0, 150.0, 60.0), (260.0, 430.0, 61.0), *column(0, 430, 3, 80)]
+    assert order(page) == list(range(8))
+
+
+def test_a_table_is_read_row_by_row() -> None:
+    page = [
+        (left, left + width + 9 * (row % 3), PITCH * row)
+        for row in range(8)
+        for left, width in ((0.0, 45.0), (120.0, 30.0), (240.0, 20.0))
+    ]
+    assert order(page) == list(range(24))
+
+
+def test_notes_in_the_margin_do_not_cut_the_text_in_pieces() -> None:
+    notes = column(0, 80, 4, top=60)
+    page = notes + column(120, 430, 12)
+    assert order(page) == list(range(16))
+
+
+def test_a_second_block_far_below_comes_last() -> None:
+    page = column(0, 430, 5) + column(0, 300, 4, top=900)
+    assert order(page) == list(range(9))
+
+
+def test_nothing_has_no_order() -> None:
+    assert reading_order(Spans(np.zeros(0), np.zeros(0), np.zeros(0), 5.0)) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 500), st.floats(5, 300), st.floats(0, 500)), min_size=1, max_size=25
+    )
+)
+def test_every_piece_is_read_once(pieces: List[Piece]) -> None:
+    found = order([(left, left + width, row) for left, width, row in pieces])
+    assert sorted(found) == list(range(len(pieces)))
