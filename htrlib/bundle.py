@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
 from htrlib.engines.choice import make_engine
-from htrlib.engines.port import Engine, EngineLike
+from htrlib.engines.port import RECOGNIZER, Engine, EngineLike
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
 
 FORMAT_VERSION = 1
@@ -316,7 +316,7 @@ def _load(directory: Path, checksums: bytes) -> Bundle:
             bundle.file(network["file"])
         for name in bundle._int8_graphs.values():
             bundle.file(name)
-        classes = config["networks"].get("line-recognition", {}).get("num_classes")
+        classes = config["networks"].get(RECOGNIZER, {}).get("num_classes")
     except (KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{directory / CONFIG} lacks or spoils {error}") from error
     if classes not in (None, len(charset) + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Tuple
 
@@ -13,57 +14,100 @@ from htrlib.language.files import load_model, save_model
 from htrlib.language.text import read_paragraphs
 
 
+@dataclass(frozen=True)
+class BuildConfig:
+    """What a language model is estimated from.
+
+    Attributes:
+        texts: text files in UTF-8.
+        output: the file to write; ARPA if its name ends in `.arpa`.
+        order: length of the longest n-grams.
+        min_counts: fewest occurrences of the n-grams of length 1, 2, ... that are kept.
+    """
+
+    texts: Tuple[Path, ...]
+    output: Path
+    order: int = 6
+    min_counts: Tuple[int, ...] = (1,)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """A language model, and the text files that it is tested on."""
+
+    model: Path
+    texts: Tuple[Path, ...]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
 
-    build = actions.add_parser("build", help="estimate a model from text files")
-    build.add_argument("texts", metavar="TEXT", nargs="+", type=Path, help="text file in UTF-8")
-    build.add_argument("--order", type=int, default=6, help="longest n-grams (default: 6)")
-    build.add_argument(
+    builder = actions.add_parser("build", help="estimate a model from text files")
+    builder.add_argument("texts", metavar="TEXT", nargs="+", type=Path, help="text file in UTF-8")
+    builder.add_argument(
+        "--order",
+        type=int,
+        default=BuildConfig.order,
+        help="length of the longest n-grams (default: %(default)s)",
+    )
+    builder.add_argument(
         "--min-counts",
         metavar="N,N,...",
         default="1",
         help="fewest occurrences of the n-grams of length 1, 2, ... that are kept; the last holds "
         "for all longer ones (default: 1)",
     )
-    build.add_argument(
+    builder.add_argument(
         "--output",
         type=Path,
         required=True,
         help="file to write, an ARPA file if its name ends in .arpa",
     )
-    build.set_defaults(run=run, act=_build)
+    builder.set_defaults(run=_build_parsed)
 
-    score = actions.add_parser("score", help="tell how well a model predicts text files")
-    score.add_argument("model", metavar="MODEL", type=Path)
-    score.add_argument("texts", metavar="TEXT", nargs="+", type=Path, help="text file in UTF-8")
-    score.set_defaults(run=run, act=_score)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Do what the arguments say; return the exit status."""
-    status: int = args.act(args)
-    return status
+    scorer = actions.add_parser("score", help="tell how well a model predicts text files")
+    scorer.add_argument("model", metavar="MODEL", type=Path)
+    scorer.add_argument("texts", metavar="TEXT", nargs="+", type=Path, help="text file in UTF-8")
+    scorer.set_defaults(run=_score_parsed)
 
 
-def _build(args: argparse.Namespace) -> int:
+def _build_parsed(parsed: argparse.Namespace) -> int:
+    counts = _min_counts(parsed.min_counts)
+    return build(BuildConfig(tuple(parsed.texts), parsed.output, parsed.order, counts))
+
+
+def _score_parsed(parsed: argparse.Namespace) -> int:
+    return score(ScoreConfig(parsed.model, tuple(parsed.texts)))
+
+
+def build(config: BuildConfig) -> int:
+    """Estimate a model, write it, and return the exit status.
+
+    Raises:
+        ConfigError, LanguageModelError, OSError: as for `estimate` and `save_model`.
+    """
     paragraphs: List[str] = []
-    for path in args.texts:
+    for path in config.texts:
         paragraphs += read_paragraphs(path)
-    model = estimate(paragraphs, args.order, _min_counts(args.min_counts))
-    save_model(model, args.output)
+    model = estimate(paragraphs, config.order, config.min_counts)
+    save_model(model, config.output)
     sizes = ", ".join(str(len(level)) for level in model.levels)
     print(
-        f"{args.output}: order {model.order}, {len(model.characters)} characters, n-grams by "
-        f"length {sizes}, {args.output.stat().st_size / 1e6:.2f} MB"
+        f"{config.output}: order {model.order}, {len(model.characters)} characters, n-grams by "
+        f"length {sizes}, {config.output.stat().st_size / 1e6:.2f} MB"
     )
     return 0
 
 
-def _score(args: argparse.Namespace) -> int:
-    model = load_model(args.model)
-    for path in args.texts:
+def score(config: ScoreConfig) -> int:
+    """Print how well a model predicts each text, and return the exit status.
+
+    Raises:
+        LanguageModelError: the model cannot be read.
+    """
+    model = load_model(config.model)
+    for path in config.texts:
         characters, log_prob = 0, 0.0
         unknown: Tuple[str, ...] = ()
         for paragraph in read_paragraphs(path):

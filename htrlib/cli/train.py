@@ -8,32 +8,24 @@ from typing import TYPE_CHECKING, List, Tuple
 
 from htrlib.bundle import check_replaceable
 from htrlib.cli import datasets
+from htrlib.cli.training_options import add_training_options, training_settings
+from htrlib.engines.port import NETWORKS
 
 if TYPE_CHECKING:
     from htrlib.data import Dataset
     from htrlib.training.request import TrainingJob
     from htrlib.training.trainer import Trainer
 
-TASKS = ("line-recognition", "line-segmentation", "line-segmentation-ssd", "paragraph")
 _DONE, _INTERRUPTED = 0, 130
-_NUMBERS = {
-    "epochs": "passes over the training data, at most (default: 30)",
-    "minutes": "of training, at most, those of earlier runs included",
-    "patience": "epochs without a better validation score before it stops (default: 8)",
-    "learning-rate": "at its peak (default: 0.0006)",
-    "batch-columns": "input columns in a batch (default: 9216)",
-    "workers": "processes that prepare batches (default: half the cores)",
-    "seed": "of everything random (default: 1)",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Train a network of a bundle, and write a bundle with the result. Ctrl-C or "
-        "SIGTERM stops after the step under way; the same command goes on from there."
+        "Train one network of a bundle on labeled data, and write a new bundle. Ctrl-C or "
+        "SIGTERM stops after the current step; repeat the command to resume."
     )
-    parser.add_argument("task", choices=TASKS, metavar="TASK", help=", ".join(TASKS))
+    parser.add_argument("task", choices=NETWORKS, metavar="TASK", help=", ".join(NETWORKS))
     _add_data(parser)
     parser.add_argument(
         "--init", default="english", help='bundle to start from, or "none" (default: %(default)s)'
@@ -44,15 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="run_directory",
         type=Path,
         metavar="DIR",
-        help="checkpoints and logs (default: OUTPUT.training)",
+        help="folder for checkpoints and logs (default: OUTPUT.training)",
     )
     _add_settings(parser)
     parser.set_defaults(run=_run_parsed)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    """What to learn from."""
-    for name, text in (("train", "to learn from"), ("validation", "to choose the best by")):
+    """Add the options that name the data."""
+    for name, text in (("train", "training"), ("validation", "validation")):
         parser.add_argument(
             f"--{name}",
             nargs=2,
@@ -60,49 +52,44 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             required=name == "train",
-            help=f"data {text}: page_xml, alto, csv, ..., and the annotation file or folder; can "
-            "be repeated",
+            help=f"{text} data: its format (page_xml, alto, csv, ...) and the annotation file or "
+            "folder; can be repeated",
         )
     datasets.add_options(parser)
-    parser.add_argument("--validation-images", metavar="DIR", help="of the validation data")
+    parser.add_argument(
+        "--validation-images", metavar="DIR", help="image folder of the validation data"
+    )
     parser.add_argument(
         "--validation-split",
         metavar="SPLIT",
-        help="of the validation data, or of the training data where there is no --validation",
+        help="use only this split of the validation data; without --validation, validate on this "
+        "split of the training data",
     )
     parser.add_argument(
         "--share",
         type=float,
         default=0.9,
-        help="of the data to learn from, where no validation data is given (default: %(default)s)",
+        help="without validation data, fraction of the data to train on (default: %(default)s)",
     )
     parser.add_argument(
-        "--by", choices=("page", "writer"), default="page", help="what stays together then"
+        "--by",
+        choices=("page", "writer"),
+        default="page",
+        help="keep the lines of a page or of a writer on one side of that split "
+        "(default: %(default)s)",
     )
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """How to train."""
+    """Add the options of the training itself."""
     parser.add_argument("--device", help="cpu, gpu, gpu:N, or several with commas")
-    for name, text in _NUMBERS.items():
-        parser.add_argument(f"--{name}", metavar="N", help=text)
-    parser.add_argument(
-        "--charset",
-        choices=("extend", "keep", "data"),
-        help="add new characters, keep those of --init, or take those of the data "
-        "(default: extend)",
-    )
-    parser.add_argument(
-        "--language-model",
-        choices=("learn", "keep"),
-        help="add the texts of the data to that of --init, or leave it as it is (default: learn)",
-    )
+    add_training_options(parser)
     parser.add_argument(
         "--set",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="another option of the training, as dropout=0.2; can be repeated",
+        help="any of the options above by its Python name, as dropout=0.2; can be repeated",
     )
 
 
@@ -110,12 +97,6 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
     # Here, since it sets MXNet up for training.
     from htrlib.training.request import TrainingJob
 
-    settings = {
-        name.replace("-", "_"): value
-        for name in (*_NUMBERS, "charset", "language-model")
-        for value in [getattr(parsed, name.replace("-", "_"))]
-        if value is not None
-    }
     output = parsed.output.resolve()
     return run(
         TrainingJob(
@@ -132,7 +113,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
             validation_split=parsed.validation_split,
             options=datasets.pairs(parsed.option, "--option"),
             device=parsed.device,
-            settings={**settings, **datasets.pairs(parsed.set, "--set")},
+            settings={**training_settings(parsed), **datasets.pairs(parsed.set, "--set")},
         ),
         parsed.output,
     )
@@ -157,7 +138,7 @@ def run(job: TrainingJob, output: Path) -> int:
 def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) -> int:
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
-        print(f"stopped after {result.steps} steps; the same command goes on from there")
+        print(f"stopped after {result.steps} steps; repeat the command to resume")
         return _INTERRUPTED
     share = trainer.save(output)
     if not trainer.first:

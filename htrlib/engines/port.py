@@ -14,6 +14,8 @@ RECOGNIZER = "line-recognition"
 PARAGRAPHS = "paragraph"
 LINES = "line-segmentation"
 WORDS = "line-segmentation-ssd"
+NETWORKS = (RECOGNIZER, LINES, WORDS, PARAGRAPHS)
+"""The networks that a bundle can hold, each trained by the task of its name."""
 
 Ink = NDArray[np.uint8]
 

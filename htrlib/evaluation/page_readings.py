@@ -14,6 +14,7 @@ from htrlib.decoding.decoding_options import bundled_options
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
+from htrlib.engines.port import LINES
 from htrlib.errors import ConfigError
 from htrlib.stages.decoding import decode
 
@@ -103,7 +104,7 @@ def outlined(
     from htrlib.reading.outlines import outline_lines
 
     bundle = pipeline.bundle
-    if bundle is None or "line-segmentation" not in bundle.config["networks"]:
+    if bundle is None or LINES not in bundle.config["networks"]:
         return tuple(lines)
     return outline_lines(page, lines, bundle=bundle)
 

@@ -18,7 +18,8 @@ from htrlib.layout.pixel_labels import Labels
 from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
 
-CORE = 0.47  # of a line's ascent: the height of its core where the labels reach one half
+TAUGHT_CORE = 0.45  # of a line's ascent, from the baseline up: what labelers are trained to mark
+CORE = 0.47  # of a line's ascent: what they mark as more likely than not, which is a little more
 DESCENT = 0.42  # of a line's ascent
 THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
 LEAST_CONFIDENCE = 0.72  # the best on validation: below it, print is half taken for writing

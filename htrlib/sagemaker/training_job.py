@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 from htrlib.archives import unpack
 from htrlib.bundle import CHECKSUMS, check_replaceable, load_bundle
 from htrlib.data.finding import find
+from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER
 from htrlib.errors import ConfigError, HtrError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ ROOT = Path("/opt/ml")
 CHANNELS = ("train", "validation", "images", "init")
 OTHER_NAMES = {"training": "train"}  # SageMaker's own tools call it so where none is given
 ARCHIVE = "model.tar.gz"  # what a training job leaves, and another one may begin with
-WHOLE = ("line-recognition", "line-segmentation", "paragraph")  # what reading a page takes
+WHOLE = (RECOGNIZER, LINES, PARAGRAPHS)  # what reading a page takes
 OPTION = "option."  # before the name of an option of the data's format
 OF_OTHERS = ("sagemaker_", "_")  # how hyperparameters begin that SageMaker's tools add
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -156,7 +157,7 @@ def read_job(folders: Folders, scratch: Path) -> TrainingJob:
         name[len(OPTION) :]: values.pop(name) for name in list(values) if name.startswith(OPTION)
     }
     return TrainingJob(
-        task=values.pop("task", "line-recognition"),
+        task=values.pop("task", RECOGNIZER),
         train=train,
         directory=folders.checkpoints,
         validation=validation,

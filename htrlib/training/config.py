@@ -31,31 +31,32 @@ class TrainerConfig:
     """How to train; the defaults fit fine-tuning on a few thousand lines.
 
     Attributes:
-        epochs: passes over the training data, at most.
-        minutes: of training in all, resumed runs included, at most; None is no limit. The learning
-            rate falls by the clock then, if that ends sooner than the epochs.
-        patience: epochs without a better validation score before training stops; None is never.
-        batch_columns: input columns in a batch on each device, a CPU with all its cores being one;
-            pages count by crops instead.
-        batch_crops: crops of pages in a batch on each device.
-        crops_per_page: crops that an epoch takes of each page.
-        learning_rate: at its peak.
-        warmup: steps in which the learning rate rises to it.
-        flat: share of the training before it falls, along half a cosine.
-        weight_decay: as in AdamW: of each weight, times the learning rate, in a step.
-        clip: the largest norm of a batch's mean gradient.
-        average: share of the old weights in their moving average, which is what is kept.
+        epochs: maximum number of passes over the training data.
+        minutes: maximum training time, earlier runs included; None is unlimited. If time runs out
+            before the epochs do, the learning rate falls by the clock.
+        patience: stop after this many epochs without a better validation score; None never does.
+        batch_columns: input columns per batch on each device (all cores of a CPU are one device);
+            networks that find writing use `batch_crops` instead.
+        batch_crops: page crops per batch on each device.
+        crops_per_page: crops taken from each page in an epoch.
+        learning_rate: peak learning rate.
+        warmup: steps over which the learning rate rises to its peak.
+        flat: fraction of the training before the learning rate falls along half a cosine.
+        weight_decay: decoupled weight decay per step, multiplied by the learning rate, as in AdamW.
+        clip: maximum norm of a batch's mean gradient.
+        average: decay of the weights' moving average, which is what is saved.
         extra_head: weight of the recognizer's second CTC head in the loss.
-        dropout: of the recognizer, instead of its own; None leaves that.
+        dropout: the recognizer's dropout; None keeps its own.
         freeze_batch_statistics: normalize by the running means of the start, and keep them.
-        augmentation: how line pictures are changed; None leaves them as they are.
-        charset: of the recognizer: "extend" adds the characters of the training data to those of
-            `init`; "keep" has those of `init` alone; "data" has those of the training data alone.
-        language_model: of the bundle: "learn" adds the texts of the training data to that of
-            `init`, as much as suits the validation data; "keep" leaves it as it is.
-        seed: of everything random.
-        workers: processes that prepare batches; 0 does it between steps; None is half the cores.
-        checkpoint_minutes: between checkpoints in the midst of an epoch.
+        augmentation: random changes to line pictures, as JSON such as {"slant": 0.2}, or "off".
+        charset: the recognizer's characters: "extend" adds those of the training data to those of
+            `init`, "keep" uses those of `init`, "data" uses those of the training data.
+        language_model: "learn" mixes the texts of the training data into the model of `init`,
+            weighted to suit the validation data; "keep" leaves the model as it is.
+        seed: random seed.
+        workers: processes that prepare batches; 0 prepares them between steps; None is half the
+            cores.
+        checkpoint_minutes: minutes between checkpoints within an epoch.
     """
 
     epochs: int = 30
@@ -74,8 +75,8 @@ class TrainerConfig:
     dropout: Optional[float] = None
     freeze_batch_statistics: bool = False
     augmentation: Optional[LineAugmentation] = field(default_factory=LineAugmentation)
-    charset: str = "extend"
-    language_model: str = "learn"
+    charset: str = field(default="extend", metadata={"choices": CHARSETS})
+    language_model: str = field(default="learn", metadata={"choices": LANGUAGE_MODELS})
     seed: int = 1
     workers: Optional[int] = None
     checkpoint_minutes: float = 5.0
@@ -89,9 +90,9 @@ class TrainerConfig:
         for name in ("flat", "average", "dropout"):
             _check(name, getattr(self, name), "from 0 to below 1", lambda value: 0 <= value < 1)
         for name, choices in (("charset", CHARSETS), ("language_model", LANGUAGE_MODELS)):
-            if getattr(self, name) not in choices:
-                found = getattr(self, name)
-                raise ConfigError(f"{name} is one of {', '.join(choices)}, found {found!r}")
+            found = getattr(self, name)
+            if found not in choices:
+                raise ConfigError(f"{name} must be one of {', '.join(choices)}, found {found!r}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainerConfig:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from PIL import Image
 
 from htrlib.bundle import load_bundle
 from htrlib.cli.main import main
+from htrlib.cli.training_options import field_descriptions
+from htrlib.engines.port import NETWORKS
 from htrlib.training.config import TrainerConfig
 
 
@@ -84,20 +88,29 @@ def test_mistakes_are_told_in_a_line(folder, htr, capsys, arguments, message):
 
 
 def test_every_task_of_the_trainer_is_offered():
-    from htrlib.cli import train
     from htrlib.training import trainer
 
-    assert set(train.TASKS) == set(trainer.TASKS)
+    assert set(NETWORKS) == set(trainer.TASKS)
 
 
 def test_the_help_says_the_defaults_of_the_configuration(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    config = TrainerConfig()
+    config, described = TrainerConfig(), field_descriptions(TrainerConfig)
+    assert set(described) == {field.name for field in dataclasses.fields(TrainerConfig)}
     for name in ("epochs", "patience", "learning_rate", "batch_columns", "seed"):
         option = f"--{name.replace('_', '-')} N "
-        assert f"(default: {getattr(config, name):g})" in shown.split(option)[-1].split("--")[0]
+        told = shown.split(option)[-1].split("--")[0]
+        assert described[name].split(";")[0] in told
+        assert f"(default: {getattr(config, name):g})" in told
+
+
+def test_every_field_of_the_configuration_is_an_option(folder, htr):
+    options = ("--dropout", "0.2", "--augmentation", "off", "--freeze-batch-statistics", "on")
+    assert htr("--train", "lines", folder, *options) == 0
+    trained = load_bundle(folder / "new").config["training"]
+    assert trained
 
 
 def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsys):

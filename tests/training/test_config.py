@@ -42,7 +42,7 @@ def test_a_configuration_survives_its_dictionary():
         ({"learning_rate": 0.0}, "learning_rate is above 0"),
         ({"minutes": float("nan")}, "minutes is above 0"),
         ({"average": 1.0}, "average is from 0 to below 1"),
-        ({"charset": "new"}, "charset is one of extend, keep, data"),
+        ({"charset": "new"}, "charset must be one of extend, keep, data"),
         ({"workers": -1}, "workers is at least 0"),
     ],
 )

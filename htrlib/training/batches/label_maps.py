@@ -12,8 +12,8 @@ from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
 from htrlib.images.line_strips import line_extent
 from htrlib.images.regions import cut_region, page_ink
+from htrlib.layout.line_cores import TAUGHT_CORE
 
-CORE = 0.45  # of a line's ascent: the height of its core, from the baseline up
 LABEL_STRIDE = 2  # the labelers answer at half the resolution of their input
 Lines = Sequence[TextLine]
 
@@ -64,7 +64,7 @@ def draw_labels(
         step = max(1, len(extent.columns) // 40)
         picked = [*range(0, len(extent.columns), step), len(extent.columns) - 1]
         lower = [at(extent.columns[i], extent.base[i]) for i in picked]
-        rise = CORE * extent.ascent
+        rise = TAUGHT_CORE * extent.ascent
         upper = [at(extent.columns[i], extent.base[i] - rise) for i in reversed(picked)]
         draw_core.polygon(lower + upper, fill=255)
     return np.asarray(cores), np.asarray(areas)

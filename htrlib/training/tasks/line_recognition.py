@@ -18,6 +18,7 @@ from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.mxnet.line_reading import read_lines
 from htrlib.engines.mxnet.recognizer import LineRecognizer
 from htrlib.engines.network_shapes import RecognizerConfig
+from htrlib.engines.port import RECOGNIZER
 from htrlib.errors import DatasetError
 from htrlib.images.line_strips import MARGIN
 from htrlib.metrics import ErrorRate, normalize
@@ -46,7 +47,7 @@ class LineRecognitionTask(Task):
         validation_texts: the same, of the validation data.
     """
 
-    name = "line-recognition"
+    name = RECOGNIZER
     criterion = "cer"
 
     training_texts: List[str]

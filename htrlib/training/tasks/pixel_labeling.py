@@ -13,6 +13,7 @@ from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.mxnet.labeler import PageLabeler
 from htrlib.engines.mxnet.runner import run
 from htrlib.engines.network_shapes import LabelerConfig
+from htrlib.engines.port import LINES, PARAGRAPHS
 from htrlib.stages.lines import REGION_AREA
 from htrlib.stages.paragraph import PAGE_AREA
 from htrlib.training.batches.pages import Counts, LabelBatches, scaled_line
@@ -96,14 +97,14 @@ class LabelingTask(PageTask):
 class ParagraphTask(LabelingTask):
     """Marks what is written."""
 
-    name = "paragraph"
+    name = PARAGRAPHS
     channels = 1
 
 
 class LineSegmentationTask(LabelingTask):
     """Marks cores and areas of lines."""
 
-    name = "line-segmentation"
+    name = LINES
     channels = 2
 
 

@@ -15,6 +15,7 @@ from htrlib.document.geometry import Box
 from htrlib.engines.mxnet.framework import gluon, mx
 from htrlib.engines.mxnet.runner import lock, run_all
 from htrlib.engines.mxnet.ssd import WordDetector
+from htrlib.engines.port import WORDS
 from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes
 from htrlib.layout.word_lines import CONFIDENT, suppress
 from htrlib.metrics import DetectionF1
@@ -84,7 +85,7 @@ class WordBatches(CropBatches):
 class WordDetectionTask(PageTask):
     """Trains "line-segmentation-ssd"."""
 
-    name = "line-segmentation-ssd"
+    name = WORDS
     wanted = "boxes of all its words"
 
     validation: Optional[WordBatches] = None
