@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -16,6 +16,24 @@ from htrlib.document.charset import Charset
 # No timing in tests: on a busy machine an example takes as long as it takes.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+SLOW_FIXTURES = {
+    "moto_address",  # AWS, stood in for
+    "moto_url",
+    "server",  # htr serve
+    "launch",  # trainings as processes of their own
+    "trained",
+    "browser",
+}
+"""Fixtures whose tests are slow, each marked so."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests that use a slow fixture."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 TINY_RECOGNIZER = {
     "num_classes": 4,

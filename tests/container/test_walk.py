@@ -39,6 +39,8 @@ from tests.container.stand_ins import (
 )
 from tests.serving.running import needs
 
+pytestmark = pytest.mark.slow
+
 PAGES: Dict[str, Tuple[str, ...]] = {
     "anna.png": (
         "Dear Anna, you asked: “When?”",

@@ -14,6 +14,8 @@ import pytest
 
 from tests.sagemaker.stack import ROOT, expanded, read
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples" / "sagemaker"
 
 

@@ -23,6 +23,8 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "examples" / "sagemaker" / "ground_truth" / "template.liquid.html"
 ELEMENTS = Path(__file__).with_name("crowd_elements.js")

@@ -21,6 +21,8 @@ import pytest
 
 from tests.serving.running import Reply, Served, needs, serving, until
 
+pytestmark = pytest.mark.slow
+
 SLEEP = b"sleep 1.5"
 
 

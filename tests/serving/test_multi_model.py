@@ -15,6 +15,8 @@ import pytest
 
 from tests.serving.running import Reply, Served, serving, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def root(obedient: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

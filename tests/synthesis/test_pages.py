@@ -11,6 +11,8 @@ from htrlib.synthesis.pages import PAGE_KINDS, PageConfig, render_page, render_p
 from htrlib.synthesis.placement import Turn
 from htrlib.synthesis.printing import PrintedLayer, printed_faces
 
+pytestmark = pytest.mark.slow
+
 TEXT = (
     "The ferry left at six, as on every grey morning, and Judy Pfeiffer stood at the rail with "
     "a parcel of letters that nobody had opened. By noon the fog had gone; gulls quarreled over "

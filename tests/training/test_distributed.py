@@ -15,6 +15,8 @@ from htrlib.training import distributed
 from htrlib.training.checkpoint import read_checkpoint
 from htrlib.training.distributed import from_sagemaker
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {
     "epochs": 20,

@@ -26,6 +26,8 @@ from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.synthesis.pages import PageConfig, render_page
 from htrlib.training.batches.word_targets import import_gluoncv
 
+pytestmark = pytest.mark.slow
+
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 
 

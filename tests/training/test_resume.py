@@ -8,6 +8,8 @@ import pytest
 
 from htrlib.training.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     "epochs": 2,
     "batch_columns": 256,

@@ -22,6 +22,8 @@ from htrlib.training.distributed import Machines
 from htrlib.training.learner import Learner
 from htrlib.training.tasks.line_recognition import LineRecognitionTask
 
+pytestmark = pytest.mark.slow
+
 QUICK = TrainerConfig(
     epochs=1, batch_columns=1600, workers=0, augmentation=None, warmup=2, weight_decay=0.0
 )

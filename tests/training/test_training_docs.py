@@ -12,6 +12,8 @@ from htrlib.bundle import load_bundle
 from htrlib.decoding.decoding_options import bundled_options
 from htrlib.training import trainer
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "training.md"
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from htrlib.engines.onnx.calibration import calibration_inks
+
+pytestmark = pytest.mark.slow
 
 
 def test_inks_are_the_same_each_time_and_fit_the_networks() -> None:

@@ -13,6 +13,8 @@ from htrlib.engines.onnx.calibration import calibration_inks
 from htrlib.engines.onnx.engine import OnnxEngine
 from htrlib.engines.onnx.quantization import QUANTIZED, quantized_graph
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 
 

@@ -16,6 +16,8 @@ from htrlib.errors import ConfigError, DatasetError
 from htrlib.training.batches import pages as page_batches
 from htrlib.training.tasks.pixel_labeling import LineSegmentationTask, ParagraphTask
 
+pytestmark = pytest.mark.slow
+
 LABELER = {"num_labels": 2, "channels": [4, 6]}
 CONFIG = TrainerConfig(
     epochs=10, workers=0, warmup=2, learning_rate=2e-2, average=0.5, crops_per_page=4

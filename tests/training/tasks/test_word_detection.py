@@ -20,6 +20,8 @@ from htrlib.training.batches.word_targets import import_gluoncv
 from htrlib.training.tasks import word_detection
 from htrlib.training.tasks.word_detection import WordDetectionTask
 
+pytestmark = pytest.mark.slow
+
 TASK = "line-segmentation-ssd"
 DETECTOR = asdict(SsdConfig(channels=(6, 8, 12, 12, 12)))
 CONFIG = TrainerConfig(
