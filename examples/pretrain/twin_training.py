@@ -113,7 +113,9 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), schedule.peak, weight_decay=1e-4
         )
-        self._zero = self.now = time.time()
+        clock = torch.tensor([time.time()], dtype=torch.float64)
+        dist.broadcast(clock, 0)  # or else the processes would differ on when time is over
+        self._zero = self.now = float(clock)
         self.progress = Progress(started=self.now)
 
     @property

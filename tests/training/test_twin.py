@@ -36,13 +36,15 @@ def twin(script):
 
 @pytest.fixture
 def training(script, tmp_path):
-    """A training of fresh weights whose time is half over."""
+    """A training of fresh weights, by one process."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1
+    )
     module = script("twin_training")
     charset = Charset(tuple(script("texts").CHARACTERS))
     torch.manual_seed(1)
-    made = module.Training(tmp_path, charset, module.Schedule(end=0.0), rank=0)
-    made.schedule = module.Schedule(end=2 * made.now - made.progress.started + 100)
-    return made
+    yield module.Training(tmp_path, charset, module.Schedule(end=0.0), rank=0)
+    torch.distributed.destroy_process_group()
 
 
 def test_weights_return_from_a_bundle_as_they_went(twin):
