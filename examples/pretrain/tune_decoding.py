@@ -3,8 +3,8 @@
     python tune_decoding.py --data ../../shared/data --bundle runs/bundle --output decoding.json \
         --plot ../../docs/reliability.svg
 
-The weights are those of the lowest character error rate on lines of CSAFE and Copiste
-`validation`. The calibration is fitted on these lines and on synthetic ones in held-out fonts, from
+The weights are those of the lowest character error rate on `validation` lines of CSAFE, Copiste and
+the archives. The calibration is fitted on these lines and on synthetic ones in held-out fonts, from
 held-out texts. Writes the decoding section of the bundle's configuration, which
 `assemble.py --decoding` takes.
 """
@@ -21,6 +21,7 @@ from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 import numpy as np
 from held_out import HELD_OUT_TEXTS, held_out
+from labeled import ARCHIVES, COLLECTIONS, VALIDATED, load_labeled, usable
 from numpy.typing import NDArray
 from texts import CHARACTERS, folded, read_words
 from tqdm import tqdm
@@ -70,6 +71,21 @@ def real_lines(root: Path, bundle: Bundle) -> Lines:
         if len(found) == len(page.lines):
             cut = [LabeledLine(folded(line.text), place) for line, place in zip(page.lines, found)]
             lines += recognize(image, cut, bundle)
+    return lines
+
+
+def archive_lines(root: Path, bundle: Bundle) -> Lines:
+    """Every third line of the archives' `validation` pages, where the labels have them.
+
+    The labels of these pages hold some of the lines only, so those that a bundle finds have no
+    certain text.
+    """
+    lines: Lines = []
+    for name in ARCHIVES:
+        if name not in VALIDATED or not (root / COLLECTIONS[name]).exists():
+            continue
+        for page in tqdm(load_labeled(root, name, "validation").pages, desc=name):
+            lines += recognize(page.load_image(), list(filter(usable, page.lines))[::3], bundle)
     return lines
 
 
@@ -146,7 +162,7 @@ def main() -> int:
     args = parser.parse_args()
     bundle = load_bundle(args.bundle)
     options = replace(bundled_options(bundle), calibration=UNCALIBRATED)
-    real = real_lines(args.data, bundle)
+    real = real_lines(args.data, bundle) + archive_lines(args.data, bundle)
     print(f"best path: CER {error_rate(real, replace(options, method='greedy')):.4f}")
     options = choose_weights(real, options)
     print(
