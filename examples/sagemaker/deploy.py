@@ -4,7 +4,7 @@
         --endpoint handwriting --page letter.png
 
 An endpoint that is there goes over to the new model without a pause. It costs by the hour until it
-is taken away: `htr aws undeploy handwriting`.
+is deleted: `htr aws undeploy handwriting`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from htrlib.aws import machines
 from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy
 from htrlib.aws.session import Aws
+from htrlib.errors import HtrError
 
 
 def main() -> None:
@@ -23,10 +25,17 @@ def main() -> None:
     parser.add_argument("--image", required=True, help="URI of the container image, in ECR")
     parser.add_argument("--role", required=True, help="ARN of the role that the endpoint takes on")
     parser.add_argument("--endpoint", default="handwriting", help="its name")
-    parser.add_argument("--instance-type", default="ml.m5.xlarge")
+    parser.add_argument("--instance-type", default=machines.ENDPOINT)
     parser.add_argument("--page", help="a picture to read")
     options = parser.parse_args()
+    try:
+        serve(options)
+    except HtrError as error:
+        sys.exit(f"deploy.py: {error}")
 
+
+def serve(options: argparse.Namespace) -> None:
+    """Bring the endpoint up, and read the page if there is one."""
     aws = Aws()
     config = EndpointConfig(
         name=options.endpoint,

@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from htrlib.aws import machines
 from htrlib.aws.names import stamped
 from htrlib.aws.session import Aws
 from htrlib.aws.storage import upload
 from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
+from htrlib.errors import HtrError
 
 
 def main() -> None:
@@ -25,9 +27,17 @@ def main() -> None:
     parser.add_argument("--bucket", required=True, help="of S3, for data and model")
     parser.add_argument("--name", default="handwriting", help="what the job's name begins with")
     parser.add_argument("--epochs", default="30")
-    parser.add_argument("--instance-type", default="ml.m5.2xlarge")
+    parser.add_argument("--instance-type", default=machines.TRAINING)
+    parser.add_argument("--spot", action="store_true", help="spare machines, for about a third")
     options = parser.parse_args()
+    try:
+        print(train(options))
+    except HtrError as error:
+        sys.exit(f"train.py: {error}")
 
+
+def train(options: argparse.Namespace) -> str:
+    """Train, and give the model's place in S3."""
     aws = Aws()
     data, models = f"s3://{options.bucket}/training", f"s3://{options.bucket}/models"
     upload(options.folder, data, aws)
@@ -39,11 +49,11 @@ def main() -> None:
         output=models,
         hyperparameters={"task": "line-recognition", "epochs": options.epochs},
         instance_type=options.instance_type,
-        spot=True,
+        spot=options.spot,
     )
     start_training(job, aws)
     trained = wait_for_training(job.name, aws, tell=lambda line: print(line, file=sys.stderr))
-    print(trained.model_data)
+    return trained.model_data
 
 
 if __name__ == "__main__":

@@ -8,9 +8,14 @@ module            what
 `labeling`        manifests, work teams and labeling jobs of Ground Truth
 `training`        training jobs
 `images`          the container image to ECR
-`endpoints`       models and endpoints
+`models`          what an endpoint or a batch job reads with
+`endpoints`       endpoints: with machines, serverless, or with a queue
+`rollouts`        how an endpoint goes over to a new model
+`scaling`         how many machines it has
 `batch`           batch transform
-`client`          `EndpointClient`: asks an endpoint, or a server here
+`endpoint_client` `EndpointClient`: asks an endpoint, or a server here
+`queue`           asks an asynchronous endpoint
+`registry`        the model registry
 `status`          what is there and runs
 ================  =================================================================
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Union
 
+from htrlib.aws import machines
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
 from htrlib.aws.names import checked
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.storage import download
+from htrlib.aws.tags import tag_list
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.errors import AwsError
 from htrlib.formats.json_format import from_json
@@ -24,11 +26,13 @@ class BatchJobConfig:
 
     Attributes:
         name: of the job; none may have it yet.
-        model: name of a model of SageMaker, as `register_model` and `model_of` give it.
+        model: name of a model of SageMaker, as `register_model` and `model_of` give it. Its role
+            reads the pages and writes the results (`copy_model` gives it another).
         input: S3 prefix of PNG, JPEG and TIFF files.
         output: S3 prefix; INPUT/a/1.png is answered in OUTPUT/a/1.png.out.
         instance_type: of each machine.
         instances: how many; each takes its part of the files.
+        kms_key: ARN of the key for disks and results; None is that of AWS.
         tags: for the bill.
     """
 
@@ -36,8 +40,9 @@ class BatchJobConfig:
     model: str
     input: str
     output: str
-    instance_type: str = "ml.m5.xlarge"
+    instance_type: str = machines.BATCH
     instances: int = 1
+    kms_key: Optional[str] = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,6 +51,7 @@ class BatchJobConfig:
 
 def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
     """Start a job and return its name. Raises as `Aws.call`."""
+    key = config.kms_key
     source = {"S3DataType": "S3Prefix", "S3Uri": f"{S3Uri.parse(config.input)}/"}
     (aws or Aws()).call(
         "sagemaker",
@@ -56,19 +62,21 @@ def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
         BatchStrategy="SingleRecord",
         TransformInput={
             "DataSource": {"S3DataSource": source},
-            "ContentType": "image/png",  # or JPEG or TIFF: the container looks into the file
+            "ContentType": "application/octet-stream",  # the container looks into the file
             "SplitType": "None",
         },
         TransformOutput={
             "S3OutputPath": str(S3Uri.parse(config.output)),
             "Accept": "application/json",
             "AssembleWith": "None",
+            **({"KmsKeyId": key} if key else {}),
         },
         TransformResources={
             "InstanceType": config.instance_type,
             "InstanceCount": config.instances,
+            **({"VolumeKmsKeyId": key} if key else {}),
         },
-        Tags=[{"Key": key, "Value": value} for key, value in config.tags.items()],
+        Tags=tag_list(config.tags),
     )
     return config.name
 

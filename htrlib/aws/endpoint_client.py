@@ -6,11 +6,13 @@ import io
 import json
 import logging
 import os
+import random
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 from urllib.parse import quote
 
 import numpy as np
@@ -20,14 +22,31 @@ from PIL import Image
 from htrlib.aws.session import READ_SECONDS, Aws
 from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult
-from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, HtrError, ImageError
+from htrlib.errors import (
+    AwsAccessError,
+    AwsError,
+    AwsNotFoundError,
+    ConfigError,
+    HtrError,
+    ImageError,
+)
 from htrlib.formats.json_format import from_json
 from htrlib.images.loading import check_page, iter_pages, load_image
 
-SAGEMAKER_BYTES = 6 << 20
-"""Of a request to an endpoint of SageMaker, at most."""
+REQUEST_BYTES = 25 << 20
+"""Of a request to an endpoint with machines, or to a server here, at most."""
 
-LOCAL_BYTES = 25 << 20
+SERVERLESS_BYTES = 4 << 20
+"""Of a request to a serverless endpoint."""
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before a busy endpoint is asked again; each is cut by up to half at random."""
+
+_BUSY = 503  # the container's queue is full, or a worker is being replaced
+_BUSY_CODES = {
+    *("ModelNotReadyException", "ServiceUnavailable", "InternalFailure"),
+    *("Throttling", "ThrottlingException", "TooManyRequestsException"),
+}
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -46,8 +65,19 @@ Picture = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8]]
 Result = Union[PageResult, DocumentResult]
 
 
+class _BusyError(Exception):
+    """It may answer a little later; `error` is what to raise if it does not."""
+
+    def __init__(self, error: HtrError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
 class EndpointClient:
     """Reads pages with an endpoint.
+
+    An endpoint that is busy, or still starts, is asked again for about a minute. A request that got
+    no answer in time is not repeated: it would be as slow again.
 
     Args:
         name: of an endpoint of SageMaker.
@@ -75,6 +105,7 @@ class EndpointClient:
         self._name = name or ""
         self._url = None if url is None else url.rstrip("/")
         self._aws = (aws or Aws(region)) if url is None else None
+        self._serverless: Optional[bool] = None
 
     def transcribe(
         self,
@@ -104,20 +135,33 @@ class EndpointClient:
             AwsNotFoundError: there is no such endpoint, or no such model.
             AwsError: the endpoint fails or does not answer.
         """
-        limit = LOCAL_BYTES if self._aws is None else SAGEMAKER_BYTES
-        body, kind = _body(picture, limit)
-        options = {"beam_width": beam_width, "stage": stage, "language_model": language_model}
-        attributes = "; ".join(
-            f"{name}={_option(value)}" for name, value in options.items() if value is not None
+        body, kind = _body(picture, REQUEST_BYTES)
+        if len(body) > SERVERLESS_BYTES and self._is_serverless():
+            body, kind = _body(picture, SERVERLESS_BYTES)
+        attributes = attributes_of(
+            beam_width=beam_width, stage=stage, language_model=language_model
         )
         ask = self._ask_endpoint if self._aws is not None else self._ask_server
-        answer = ask(body, kind, attributes, target_model)
+        answer = _patiently(lambda: ask(body, kind, attributes, target_model))
         if self._aws is not None and self._aws.dry:
             return PageResult(Size(1, 1))
         try:
             return from_json(answer.decode("utf-8"))
         except (ValueError, KeyError, TypeError) as error:
             raise AwsError(f"{self._where}: the answer is no result of htrlib: {error}") from error
+
+    def _is_serverless(self) -> bool:
+        """Whether it takes small requests only; False where it may not be described."""
+        if self._aws is None:
+            return False
+        if self._serverless is None:
+            try:
+                found = self._aws.find("sagemaker", "describe_endpoint", EndpointName=self._name)
+            except AwsAccessError:
+                found = None
+            variants = (found or {}).get("ProductionVariants") or [{}]
+            self._serverless = "CurrentServerlessConfig" in variants[0]
+        return self._serverless
 
     @property
     def _where(self) -> str:
@@ -126,7 +170,7 @@ class EndpointClient:
     def _ask_endpoint(
         self, body: bytes, kind: str, attributes: str, target_model: Optional[str]
     ) -> bytes:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
         parameters: Dict[str, Any] = {
             "EndpointName": self._name,
@@ -138,15 +182,27 @@ class EndpointClient:
         if target_model is not None:
             parameters["TargetModel"] = target_model
         aws = self._aws or Aws()
-        with aws.explained("sagemaker-runtime", "invoke_endpoint", parameters):
-            try:
-                answer = aws.client("sagemaker-runtime").invoke_endpoint(Body=body, **parameters)
-                data: bytes = answer["Body"].read()
-                return data
-            except ClientError as error:
-                refused = error.response
-                if refused.get("Error", {}).get("Code") != "ModelError":
+        busy = False
+        try:
+            with aws.explained("sagemaker-runtime", "invoke_endpoint", parameters):
+                try:
+                    client = aws.client("sagemaker-runtime")
+                    answer = client.invoke_endpoint(Body=body, **parameters)
+                    data: bytes = answer["Body"].read()
+                    return data
+                except ClientError as error:
+                    refused = error.response
+                    code = refused.get("Error", {}).get("Code", "")
+                    busy = code in _BUSY_CODES
+                    if code != "ModelError":
+                        raise
+                except HTTPClientError as error:
+                    busy = not isinstance(error, ReadTimeoutError)
                     raise
+        except HtrError as error:
+            if busy:
+                raise _BusyError(error) from None
+            raise
         raise self._refused(
             int(refused.get("OriginalStatusCode", 500)),
             str(refused.get("OriginalMessage", "")),
@@ -173,7 +229,7 @@ class EndpointClient:
         except OSError as error:  # URLError and time-outs among them
             raise AwsError(f"{self._url} does not answer: {error}") from error
 
-    def _refused(self, status: int, said: str) -> HtrError:
+    def _refused(self, status: int, said: str) -> Exception:
         """The error of an answer that is none; `said` is the container's JSON of it."""
         try:
             message = str(json.loads(said)["message"])
@@ -182,7 +238,38 @@ class EndpointClient:
         text = f"{self._where} answered {status}: {message}"
         if status in _BAD_PICTURE:
             return ConfigError(text) if "Custom-Attributes" in message else ImageError(text)
+        if status == _BUSY:
+            return _BusyError(AwsError(text))
         return AwsNotFoundError(text) if status == 404 else AwsError(text)
+
+
+def attributes_of(
+    *,
+    beam_width: Optional[int] = None,
+    stage: Optional[str] = None,
+    language_model: Optional[bool] = None,
+) -> str:
+    """The custom attributes that ask for options; None leaves one as it is.
+
+    >>> attributes_of(beam_width=50, language_model=False)
+    'beam_width=50; language_model=off'
+    """
+    options = {"beam_width": beam_width, "stage": stage, "language_model": language_model}
+    return "; ".join(f"{name}={_option(v)}" for name, v in options.items() if v is not None)
+
+
+def _patiently(ask: Callable[[], bytes]) -> bytes:
+    """Ask, and again after growing pauses while it is busy."""
+    for pause in PAUSES:
+        try:
+            return ask()
+        except _BusyError as busy:
+            _log.info("%s; asking again in %.0f s or less", busy, pause)
+            time.sleep(pause * random.uniform(0.5, 1.0))
+    try:
+        return ask()
+    except _BusyError as busy:
+        raise busy.error from None
 
 
 def _option(value: object) -> str:

@@ -1,73 +1,41 @@
-"""Endpoints of SageMaker: made, given another model without downtime, taken away."""
+"""Endpoints of SageMaker: made, given another model without downtime, deleted."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, Mapping, Optional
 
+from htrlib.aws import machines
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
+from htrlib.aws.models import ModelConfig, delete_model, model_of, register_model
 from htrlib.aws.names import STAMP_LENGTH, checked, is_stamped, stamped
+from htrlib.aws.rollouts import Rollout
+from htrlib.aws.scaling import VARIANT, Scaling, remove_scaling, set_scaling
 from htrlib.aws.session import Aws, Response
-from htrlib.aws.training import Vpc
+from htrlib.aws.tags import tag_list
 from htrlib.errors import AwsError, AwsJobError, ConfigError
 
-VARIANT = "AllTraffic"
+__all__ = [
+    "VARIANT",
+    "DataCapture",
+    "EndpointConfig",
+    "ModelConfig",
+    "Queue",
+    "Rollout",
+    "Scaling",
+    "Serverless",
+    "delete_model",
+    "deploy",
+    "model_of",
+    "register_model",
+    "undeploy",
+]
 
 _SETTLED = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
-_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-_STEPS = {
-    "all-at-once": "ALL_AT_ONCE",
-    "canary": "CANARY",
-    "linear": "LINEAR",
-}
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What an endpoint, or a batch job, reads with.
-
-    Attributes:
-        image: URI of the container image, in ECR.
-        role: ARN of the role that the container takes on.
-        model_data: S3 URI of a model.tar.gz; None is the bundle in the image. With `multi_model`
-            a prefix of such archives, which are loaded as they are asked for.
-        multi_model: whether the endpoint has many models.
-        environment: variables of the container.
-        vpc: the network to run in; None is SageMaker's own.
-    """
-
-    image: str
-    role: str
-    model_data: Optional[str] = None
-    multi_model: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
-    vpc: Optional[Vpc] = None
-
-    def __post_init__(self) -> None:
-        if self.multi_model and self.model_data is None:
-            raise ConfigError("a multi-model endpoint has an S3 prefix of archives as model_data")
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """How many machines an endpoint has, by what it is asked.
-
-    Attributes:
-        least, most: machines.
-        pages_per_minute: of each machine; more machines are taken where it is more.
-    """
-
-    least: int = 1
-    most: int = 4
-    pages_per_minute: float = 20.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.least <= self.most:
-            raise ConfigError(
-                f"scaling goes from 1 or more machines up, found {self.least} to {self.most}"
-            )
+_MEMORY_MB = range(1024, 6144 + 1, 1024)  # of a serverless endpoint
+_MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -84,25 +52,44 @@ class DataCapture:
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """How requests go over to a new model.
+class Serverless:
+    """An endpoint without machines of its own, which costs only while it reads.
+
+    A request and its answer have 4 MB at most, and the first answer after a while takes longer.
+    There is no GPU, network of your own, isolation, capture, scaling or second model.
 
     Attributes:
-        kind: "all-at-once", "canary" (first a part, then the rest) and "linear" (part by part) set
-            up new machines beside the old; "rolling" replaces them part by part.
-        percent: of machines, in a part.
-        wait_seconds: between parts, and before old machines go.
-        alarms: of CloudWatch; if one goes off, the old model comes back.
+        memory_mb: 1024 to 6144 in steps of 1024; the container needs 3072.
+        concurrency: pages that are read at once; more are refused with 429.
     """
 
-    kind: str = "all-at-once"
-    percent: int = 20
-    wait_seconds: int = 300
-    alarms: Tuple[str, ...] = ()
+    memory_mb: int = 3072
+    concurrency: int = 5
 
     def __post_init__(self) -> None:
-        if self.kind != "rolling" and self.kind not in _STEPS:
-            raise ConfigError(f"kind is one of {', '.join(_STEPS)}, rolling; found {self.kind!r}")
+        if self.memory_mb not in _MEMORY_MB:
+            raise ConfigError(
+                f"a serverless endpoint has 1024 to 6144 MB, in steps of 1024; found "
+                f"{self.memory_mb}"
+            )
+        if not 1 <= self.concurrency <= _MOST_AT_ONCE:
+            raise ConfigError(
+                f"a serverless endpoint reads 1 to {_MOST_AT_ONCE} pages at once, found "
+                f"{self.concurrency}"
+            )
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Where an asynchronous endpoint puts answers; `htrlib.aws.queue` asks it.
+
+    Attributes:
+        s3_uri: prefix; answers go to `answers/` below it, and reasons to `failures/`.
+        per_machine: requests that a machine has at once.
+    """
+
+    s3_uri: str
+    per_machine: int = 4
 
 
 @dataclass(frozen=True)
@@ -113,48 +100,79 @@ class EndpointConfig:
         name: of the endpoint.
         model: what it reads with.
         instance_type: of each machine.
-        instances: how many, at first.
+        instances: how many; None is one at first, and leaves an endpoint that is there its number.
         scaling: None leaves it as it is.
+        serverless: in place of machines.
+        queue: makes it an asynchronous endpoint.
         capture: None keeps nothing.
         rollout: how an endpoint that is there goes over.
+        kms_key: ARN of the key for disks, captures and queued answers; None is that of AWS.
         tags: for the bill; of what is made.
+    Raises:
+        ConfigError: SageMaker takes no such endpoint.
     """
 
     name: str
     model: ModelConfig
-    instance_type: str = "ml.m5.xlarge"
-    instances: int = 1
+    instance_type: str = machines.ENDPOINT
+    instances: Optional[int] = None
     scaling: Optional[Scaling] = None
+    serverless: Optional[Serverless] = None
+    queue: Optional[Queue] = None
     capture: Optional[DataCapture] = None
-    rollout: Rollout = Rollout()
+    rollout: Rollout = field(default_factory=Rollout)
+    kms_key: Optional[str] = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked(self.name, STAMP_LENGTH)  # for the names of its configurations and models
-        if self.instances < 1:
+        if self.instances is not None and self.instances < 1:
             raise ConfigError(f"an endpoint has at least one machine, found {self.instances}")
+        if self.scaling is not None and self.scaling.least < 1 and self.queue is None:
+            raise ConfigError(
+                "an endpoint without a queue scales from 1 machine up, found 0; give it a queue "
+                "(--queue), or make it serverless (--serverless)"
+            )
+        if self.serverless is not None:
+            self._check_serverless()
+
+    def _check_serverless(self) -> None:
+        excluded = {
+            "a queue": self.queue,
+            "scaling": self.scaling,
+            "a capture": self.capture,
+            "several models": self.model.multi_model or None,
+            "a network of your own": self.model.vpc,
+            "network isolation": self.model.isolated or None,
+            "a number of instances": self.instances,
+            f"a {self.rollout.kind} rollout": self.rollout.kind != "all-at-once" or None,
+        }
+        wrong = [name for name, value in excluded.items() if value is not None]
+        if wrong:
+            raise ConfigError(f"a serverless endpoint has no {', no '.join(wrong)}")
 
 
 def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silent) -> str:
     """Put a model behind an endpoint, and return the name of the endpoint's new configuration.
 
     An endpoint that is there serves the old model until the new one answers; if that fails, it
-    goes on with the old. What is used no more is taken away.
+    goes on with the old. What is used no more is deleted.
 
     Args:
         tell: is told each change of status.
     Raises:
         AwsJobError: the new model does not come up; with the reason.
         AwsError: as `Aws.call`; or the endpoint is being changed already, or has failed.
+        ConfigError: the endpoint that is there cannot go over in that way.
     """
     aws = aws or Aws()
     old = aws.find("sagemaker", "describe_endpoint", EndpointName=config.name)
-    if old is not None and old["EndpointStatus"] != "InService":
-        raise AwsError(
-            f"endpoint {config.name} is {old['EndpointStatus']}; wait until it is in service, or "
-            "take it away (htr aws undeploy)"
-        )
-    new = register_model(stamped(config.name), config.model, config.tags, aws)
+    if old is not None:
+        _check_update(config, old)
+    model = config.model
+    if config.serverless is not None:
+        model = replace(model, isolated=False)
+    new = register_model(stamped(config.name), model, config.tags, aws)
     try:
         _create_configuration(new, config, aws)
         _bring_up(new, config, old, aws)
@@ -163,18 +181,18 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
         raise
     try:
         _wait(config.name, new, aws, tell)
-    except AwsJobError:  # after another error it still comes up, from what would be taken away
+    except AwsJobError:  # after another error it still comes up, from what would be deleted
         _take_back(new, config.name, aws)
         raise
     if config.scaling is not None:
-        _scale(config.name, config.scaling, aws)
+        set_scaling(config.name, config.scaling, config.queue is not None, aws)
     if old is not None:
         _delete_configuration(old["EndpointConfigName"], config.name, aws)
     return new
 
 
 def undeploy(name: str, aws: Optional[Aws] = None) -> None:
-    """Take an endpoint away, and its configuration, models and scaling with it.
+    """Delete an endpoint, and its configuration, models and scaling with it.
 
     What it captured, and the models' archives in S3, stay.
 
@@ -184,71 +202,62 @@ def undeploy(name: str, aws: Optional[Aws] = None) -> None:
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_endpoint", EndpointName=name)
-    aws.find("application-autoscaling", "deregister_scalable_target", **_scaled(name))
+    remove_scaling(name, aws)
     aws.call("sagemaker", "delete_endpoint", EndpointName=name)
     if found is not None:
         _delete_configuration(found["EndpointConfigName"], name, aws)
 
 
-def register_model(
-    name: str,
-    model: ModelConfig,
-    tags: Optional[Mapping[str, str]] = None,
-    aws: Optional[Aws] = None,
-) -> str:
-    """Make a model of SageMaker, and return its name. Raises as `Aws.call`."""
-    container: Dict[str, Any] = {"Image": model.image, "Environment": dict(model.environment)}
-    if model.multi_model:
-        container["Mode"] = "MultiModel"
-    if model.model_data is not None:
-        place = str(S3Uri.parse(model.model_data))
-        container["ModelDataUrl"] = f"{place}/" if model.multi_model else place
-    request = {
-        "ModelName": checked(name),
-        "PrimaryContainer": container,
-        "ExecutionRoleArn": model.role,
-        "Tags": _tags(tags or {}),
-    }
-    if model.vpc is not None:
-        request["VpcConfig"] = {
-            "Subnets": list(model.vpc.subnets),
-            "SecurityGroupIds": list(model.vpc.security_groups),
-        }
-    (aws or Aws()).call("sagemaker", "create_model", **request)
-    return name
-
-
-def delete_model(name: str, aws: Optional[Aws] = None) -> None:
-    """Take a model away; its archive stays. Raises as `Aws.call`."""
-    (aws or Aws()).call("sagemaker", "delete_model", ModelName=name)
-
-
-def model_of(endpoint: str, aws: Optional[Aws] = None) -> str:
-    """The name of the model behind an endpoint. Raises as `Aws.call`."""
-    aws = aws or Aws()
-    found = aws.call("sagemaker", "describe_endpoint", EndpointName=endpoint)
-    configuration = aws.call(
-        "sagemaker",
-        "describe_endpoint_config",
-        EndpointConfigName=found["EndpointConfigName"],
-    )
-    return str(configuration["ProductionVariants"][0]["ModelName"])
+def _check_update(config: EndpointConfig, old: Response) -> None:
+    if old["EndpointStatus"] != "InService":
+        raise AwsError(
+            f"endpoint {config.name} is {old['EndpointStatus']}; wait until it is in service, or "
+            "delete it (htr aws undeploy)"
+        )
+    variants = old.get("ProductionVariants") or [{}]
+    serves_alone = "CurrentServerlessConfig" in variants[0]
+    if config.serverless is not None and variants[0] and not serves_alone:
+        raise ConfigError(
+            f"endpoint {config.name} has machines, and SageMaker makes no serverless one of it; "
+            "delete it first (htr aws undeploy), or take another name"
+        )
+    count = config.instances
+    if count is None:
+        count = variants[0].get("DesiredInstanceCount", variants[0].get("CurrentInstanceCount"))
+    config.rollout.check_machines(count)
 
 
 def _create_configuration(name: str, config: EndpointConfig, aws: Aws) -> None:
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": name,
-        "InstanceType": config.instance_type,
-        "InitialInstanceCount": config.instances,
-    }
-    request: Dict[str, Any] = {"ProductionVariants": [variant], "Tags": _tags(config.tags)}
+    variant: Dict[str, Any] = {"VariantName": VARIANT, "ModelName": name}
+    key = {"KmsKeyId": config.kms_key} if config.kms_key else {}
+    if config.serverless is not None:
+        variant["ServerlessConfig"] = {
+            "MemorySizeInMB": config.serverless.memory_mb,
+            "MaxConcurrency": config.serverless.concurrency,
+        }
+    else:
+        variant["InstanceType"] = config.instance_type
+        variant["InitialInstanceCount"] = config.instances or 1
+    request: Dict[str, Any] = {"ProductionVariants": [variant], "Tags": tag_list(config.tags)}
+    if config.serverless is None:
+        request.update(key)
     if config.capture is not None:
         request["DataCaptureConfig"] = {
             "EnableCapture": True,
             "InitialSamplingPercentage": config.capture.percent,
             "DestinationS3Uri": str(S3Uri.parse(config.capture.s3_uri)),
             "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            **key,
+        }
+    if config.queue is not None:
+        place = S3Uri.parse(config.queue.s3_uri)
+        request["AsyncInferenceConfig"] = {
+            "OutputConfig": {
+                "S3OutputPath": str(place / "answers"),
+                "S3FailurePath": str(place / "failures"),
+                **key,
+            },
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": config.queue.per_machine},
         }
     aws.call("sagemaker", "create_endpoint_config", EndpointConfigName=name, **request)
 
@@ -256,37 +265,32 @@ def _create_configuration(name: str, config: EndpointConfig, aws: Aws) -> None:
 def _bring_up(new: str, config: EndpointConfig, old: Optional[Response], aws: Aws) -> None:
     endpoint = {"EndpointName": config.name, "EndpointConfigName": new}
     if old is None:
-        aws.call("sagemaker", "create_endpoint", **endpoint, Tags=_tags(config.tags))
+        aws.call("sagemaker", "create_endpoint", **endpoint, Tags=tag_list(config.tags))
         return
-    request: Dict[str, Any] = {"DeploymentConfig": _deployment(config.rollout)}
-    if config.scaling is not None:  # then the number of machines is the scaling's to say
-        request["RetainAllVariantProperties"] = True
-        request["ExcludeRetainedVariantProperties"] = [
-            {"VariantPropertyType": "DesiredWeight"},
-            {"VariantPropertyType": "DataCaptureConfig"},
-        ]
+    request: Dict[str, Any] = {}
+    if config.serverless is None:
+        request["DeploymentConfig"] = config.rollout.request
+        request.update(_kept(config, old))
     aws.call("sagemaker", "update_endpoint", **endpoint, **request)
 
 
-def _deployment(rollout: Rollout) -> Dict[str, Any]:
-    part = {"Type": "CAPACITY_PERCENT", "Value": rollout.percent}
-    if rollout.kind == "rolling":
-        policy = {"MaximumBatchSize": part, "WaitIntervalInSeconds": rollout.wait_seconds}
-        deployment: Dict[str, Any] = {"RollingUpdatePolicy": policy}
-    else:
-        routing: Dict[str, Any] = {
-            "Type": _STEPS[rollout.kind],
-            "WaitIntervalInSeconds": rollout.wait_seconds,
-        }
-        if rollout.kind == "canary":
-            routing["CanarySize"] = part
-        elif rollout.kind == "linear":
-            routing["LinearStepSize"] = part
-        deployment = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
-    if rollout.alarms:
-        alarms = [{"AlarmName": name} for name in rollout.alarms]
-        deployment["AutoRollbackConfiguration"] = {"Alarms": alarms}
-    return deployment
+def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
+    """What an update leaves as it is: the number of machines, unless one is given.
+
+    SageMaker would set the number back to that of the configuration, whatever scaling made of it.
+    """
+    variants = old.get("ProductionVariants") or [{}]
+    if any(variant.get("VariantName", VARIANT) != VARIANT for variant in variants):
+        return {}  # others made it; there is nothing of that name to keep
+    if "CurrentServerlessConfig" in variants[0]:
+        return {}
+    if config.instances is not None and config.scaling is None:
+        return {}
+    changed = ("DesiredWeight", "DataCaptureConfig")
+    return {
+        "RetainAllVariantProperties": True,
+        "ExcludeRetainedVariantProperties": [{"VariantPropertyType": kind} for kind in changed],
+    }
 
 
 def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
@@ -312,7 +316,7 @@ def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
 
 
 def _take_back(new: str, endpoint: str, aws: Aws) -> None:
-    """Take away what a deployment made that did not come up, as far as nothing needs it."""
+    """Delete what a deployment made that did not come up, as far as nothing needs it."""
     with suppress(AwsError):  # why it did not come up is what the caller wants to know
         found = aws.find("sagemaker", "describe_endpoint", EndpointName=endpoint)
         if found is not None and found["EndpointConfigName"] == new:
@@ -326,7 +330,7 @@ def _take_back(new: str, endpoint: str, aws: Aws) -> None:
 
 
 def _delete_configuration(name: str, endpoint: str, aws: Aws) -> None:
-    """Take away a configuration and its models, where `deploy` made them."""
+    """Delete a configuration and its models, where `deploy` made them."""
     if not is_stamped(name, endpoint):
         return
     found = aws.find("sagemaker", "describe_endpoint_config", EndpointConfigName=name)
@@ -336,38 +340,3 @@ def _delete_configuration(name: str, endpoint: str, aws: Aws) -> None:
     for variant in found["ProductionVariants"]:
         if is_stamped(variant["ModelName"], endpoint):
             delete_model(variant["ModelName"], aws)
-
-
-def _scale(endpoint: str, scaling: Scaling, aws: Aws) -> None:
-    target = _scaled(endpoint)
-    aws.call(
-        "application-autoscaling",
-        "register_scalable_target",
-        **target,
-        MinCapacity=scaling.least,
-        MaxCapacity=scaling.most,
-    )
-    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
-    aws.call(
-        "application-autoscaling",
-        "put_scaling_policy",
-        **target,
-        PolicyName=f"{endpoint}-pages",
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": scaling.pages_per_minute,
-            "PredefinedMetricSpecification": metric,
-        },
-    )
-
-
-def _scaled(endpoint: str) -> Dict[str, str]:
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{endpoint}/variant/{VARIANT}",
-        "ScalableDimension": _DIMENSION,
-    }
-
-
-def _tags(tags: Mapping[str, str]) -> List[Dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -29,6 +29,7 @@ _REFUSED = {"ValidationError", "ValidationException"}
 _SAYS_NOT_THERE = re.compile(
     r"could not find|not found|does not exist|no .{1,40} found", re.IGNORECASE
 )
+_QUOTA = re.compile(r"service limit '(?P<quota>[^']+)'")
 _DENIED = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+)"
     r"(?: on resource: \"?(?P<resource>[^\s\"]+))?"
@@ -72,7 +73,8 @@ def action_of(service: str, operation: str) -> str:
 
 
 _ACTIONS = {
-    # calls of S3 whose rights have other names
+    # calls whose rights have other names
+    "head_bucket": "ListBucket",
     "head_object": "GetObject",
     "list_objects_v2": "ListBucket",
     "create_multipart_upload": "PutObject",
@@ -101,7 +103,20 @@ def _refused(
         if operation.startswith("create"):  # it is something else that is missing
             return AwsNotFoundError(f"{what} cannot be made: {message or code}")
         return AwsNotFoundError(f"{what} is not there ({operation}: {message or code})")
-    return AwsError(f"{service} {operation} on {what}: {code}: {message}")
+    said = f"{service} {operation} on {what}: {code}: {message}"
+    if code == "ResourceLimitExceeded":
+        return AwsError(f"{said}; {_more_of(message)}")
+    return AwsError(said)
+
+
+def _more_of(message: str) -> str:
+    """What to do where the account may have no more of something."""
+    found = _QUOTA.search(message)
+    quota = f"the quota {found['quota']!r}" if found else "that quota"
+    return (
+        f"ask for more of {quota} in Service Quotas, Amazon SageMaker, in this region (minutes to "
+        "days); until then take another instance type, or machines without --spot"
+    )
 
 
 def _not_sent(service: str, operation: str, error: Exception, message: str) -> HtrError:

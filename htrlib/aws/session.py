@@ -18,6 +18,9 @@ READ_SECONDS = 70  # an endpoint may take 60 for an answer
 ATTEMPTS = 6  # with growing, random pauses between them: about half a minute in all
 POLL_SECONDS = 15
 
+_ASKED_ONCE = ("sagemaker-runtime",)
+"""boto3 would repeat a reading that timed out; `endpoint_client` knows what is worth repeating."""
+
 Response = Dict[str, Any]
 Described = TypeVar("Described")
 
@@ -91,7 +94,12 @@ class Aws:
         """The boto3 client of a service, made on first use; `call` is the way to use it."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=self._config)
+                config = self._config
+                if service in _ASKED_ONCE:
+                    from botocore.config import Config
+
+                    config = config.merge(Config(retries={"total_max_attempts": 1}))
+                self._clients[service] = self._session.client(service, config=config)
             return self._clients[service]
 
     def call(self, service: str, operation: str, **parameters: Any) -> Response:

@@ -6,11 +6,25 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from htrlib.aws import machines
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
 from htrlib.aws.names import checked
+from htrlib.aws.network import Vpc, vpc_request
 from htrlib.aws.session import Aws, Response
-from htrlib.errors import ConfigError
+from htrlib.aws.tags import tag_list
+from htrlib.errors import AwsAccessError, ConfigError
+
+__all__ = [
+    "METRICS",
+    "TrainingJob",
+    "TrainingJobConfig",
+    "Vpc",
+    "describe_training",
+    "start_training",
+    "stop_training",
+    "wait_for_training",
+]
 
 METRICS = (
     *("epoch", "step", "minutes", "train_loss"),
@@ -24,14 +38,6 @@ _DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Vpc:
-    """The network that a job runs in; it needs a way to S3 from there."""
-
-    subnets: Tuple[str, ...]
-    security_groups: Tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class TrainingJobConfig:
     """What to train, on what machines.
 
@@ -39,9 +45,9 @@ class TrainingJobConfig:
         name: of the job; none may have it yet.
         image: URI of the container image, in ECR.
         role: ARN of the role that the job takes on.
-        channels: name -> S3 prefix: "train", the data to learn from; and where there are some,
-            "validation", "images" (pictures that lie elsewhere) and "init" (a model.tar.gz to
-            start from).
+        channels: name -> S3 prefix, or one object: "train", the data to learn from; and where
+            there are some, "validation", "images" (pictures that lie elsewhere) and "init" (a
+            model.tar.gz to start from).
         output: S3 prefix; the model goes to OUTPUT/NAME/output/model.tar.gz.
         hyperparameters: `task`, `format`, `init`, ... as `htrlib.sagemaker` takes them,
             and the options of `TrainerConfig`. They become strings.
@@ -54,6 +60,8 @@ class TrainingJobConfig:
         wait_seconds: for spot machines, in all.
         checkpoints: S3 prefix; None is OUTPUT/NAME/checkpoints with `spot` and none without.
         vpc: the network to run in; None is SageMaker's own.
+        kms_key: ARN of the key for disks and the model; None is that of AWS. Machines with disks
+            of their own (g4dn, m5d, ...) take none for them.
         tags: for the bill.
     """
 
@@ -63,7 +71,7 @@ class TrainingJobConfig:
     channels: Mapping[str, str]
     output: str
     hyperparameters: Mapping[str, object] = field(default_factory=dict)
-    instance_type: str = "ml.m5.2xlarge"
+    instance_type: str = machines.TRAINING
     instances: int = 1
     volume_gb: int = 50
     seconds: int = _DAY
@@ -71,6 +79,7 @@ class TrainingJobConfig:
     wait_seconds: int = _DAY
     checkpoints: Optional[str] = None
     vpc: Optional[Vpc] = None
+    kms_key: Optional[str] = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,32 +112,37 @@ def start_training(config: TrainingJobConfig, aws: Optional[Aws] = None) -> str:
     Raises:
         AwsError: as `Aws.call`; a job of that name is there, ...
     """
-    request = {
-        "TrainingJobName": config.name,
-        "HyperParameters": {name: _text(v) for name, v in config.hyperparameters.items()},
-        "AlgorithmSpecification": {
+    aws = aws or Aws()
+    key = config.kms_key
+    aws.call(
+        "sagemaker",
+        "create_training_job",
+        TrainingJobName=config.name,
+        HyperParameters={name: _text(v) for name, v in config.hyperparameters.items()},
+        AlgorithmSpecification={
             "TrainingImage": config.image,
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": m, "Regex": rf"{m}=([0-9.e+-]+);"} for m in METRICS],
         },
-        "RoleArn": config.role,
-        "InputDataConfig": [_channel(name, uri) for name, uri in config.channels.items()],
-        "OutputDataConfig": {"S3OutputPath": str(S3Uri.parse(config.output))},
-        "ResourceConfig": {
+        RoleArn=config.role,
+        InputDataConfig=[_channel(name, uri, aws) for name, uri in config.channels.items()],
+        OutputDataConfig={
+            "S3OutputPath": str(S3Uri.parse(config.output)),
+            **({"KmsKeyId": key} if key else {}),
+        },
+        ResourceConfig={
             "InstanceType": config.instance_type,
             "InstanceCount": config.instances,
             "VolumeSizeInGB": config.volume_gb,
+            **({"VolumeKmsKeyId": key} if key and not _has_own_disk(config) else {}),
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": config.seconds},
-        "Tags": [{"Key": key, "Value": value} for key, value in config.tags.items()],
-        **_interruptible(config),
-    }
-    if config.vpc is not None:
-        request["VpcConfig"] = {
-            "Subnets": list(config.vpc.subnets),
-            "SecurityGroupIds": list(config.vpc.security_groups),
-        }
-    (aws or Aws()).call("sagemaker", "create_training_job", **request)
+        Tags=tag_list(config.tags),
+        **{
+            "StoppingCondition": {"MaxRuntimeInSeconds": config.seconds},
+            **_interruptible(config),
+        },
+        **vpc_request(config.vpc),
+    )
     return config.name
 
 
@@ -174,13 +188,34 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _channel(name: str, uri: str) -> Dict[str, Any]:
+def _channel(name: str, uri: str, aws: Aws) -> Dict[str, Any]:
+    place = S3Uri.parse(uri)
+    # SageMaker takes whatever begins with the text: without the slash also labels-old/ for labels.
+    end = "" if _is_object(place, aws) else "/"
     source = {
         "S3DataType": "S3Prefix",
-        "S3Uri": str(S3Uri.parse(uri)),
+        "S3Uri": f"{place}{end}",
         "S3DataDistributionType": "FullyReplicated",
     }
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def _is_object(place: S3Uri, aws: Aws) -> bool:
+    """Whether a place is one object, as a model.tar.gz, and no prefix."""
+    if not place.key:
+        return False
+    if aws.dry:
+        return place.key.endswith((".tar.gz", ".manifest"))
+    try:
+        return aws.find("s3", "head_object", Bucket=place.bucket, Key=place.key) is not None
+    except AwsAccessError:  # the job's role may read what its starter may not
+        return place.key.endswith((".tar.gz", ".manifest"))
+
+
+def _has_own_disk(config: TrainingJobConfig) -> bool:
+    """Whether a machine brings a disk of its own, for which SageMaker takes no key."""
+    family = config.instance_type.split(".")[1]
+    return "d" in family.lstrip("abcdefghijklmnopqrstuvwxyz") or family.startswith(("g5", "g6"))
 
 
 def _interruptible(config: TrainingJobConfig) -> Dict[str, Any]:

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from htrlib.aws import machines
+from htrlib.aws.rollouts import KINDS as ROLLOUTS
 from htrlib.cli import aws_commands
 
 if TYPE_CHECKING:
     from htrlib.aws.session import Aws
 
 _KINDS = ("training", "labeling", "batch")
-_ENDPOINT_TYPE, _TRAINING_TYPE = "ml.m5.xlarge", "ml.m5.2xlarge"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,15 +117,24 @@ def _add_train(add: Any) -> None:
         default=[],
         help="another hyperparameter, as epochs=10; can be repeated",
     )
-    verb.add_argument("--instance-type", default=_TRAINING_TYPE, help="(default: %(default)s)")
+    verb.add_argument("--instance-type", default=machines.TRAINING, help="(default: %(default)s)")
     verb.add_argument("--instances", type=int, default=1, metavar="N")
     verb.add_argument("--hours", type=float, default=24.0, help="at most (default: %(default)s)")
     verb.add_argument("--spot", action="store_true", help="spare machines, for about a third")
     verb.add_argument("--detach", action="store_true", help="do not wait for the model")
+    verb.add_argument("--register", metavar="GROUP", help="add the model to the model registry")
     verb.add_argument(
         "--deploy", metavar="ENDPOINT", help="put the model behind it when the job completes"
     )
+    verb.add_argument("--serving-role", metavar="ARN", help="of that endpoint (default: --role)")
     _add_endpoint_options(verb, "endpoint-")
+    _add_network_options(verb)
+    _add_account_options(verb)
+
+
+def _add_network_options(verb: Any) -> None:
+    verb.add_argument("--subnets", nargs="+", default=(), metavar="ID", help="of your own network")
+    verb.add_argument("--security-groups", nargs="+", default=(), metavar="ID")
 
 
 def _add_images(add: Any) -> None:
@@ -151,29 +161,85 @@ def _add_endpoints(add: Any) -> None:
         "--multi-model", action="store_true", help="--model-data is a prefix of archives"
     )
     _add_endpoint_options(verb, "")
-    verb = add("undeploy", aws_commands.undeploy, "take an endpoint away, and what belongs to it")
+    _add_network_options(verb)
+    _add_account_options(verb)
+    verb = add("undeploy", aws_commands.undeploy, "delete an endpoint, and what belongs to it")
     verb.add_argument("name", help="of the endpoint")
+    verb = add("register", aws_commands.register, "add a model to the model registry")
+    verb.add_argument("group", help="of the model's versions; created if missing")
+    verb.add_argument("--image", required=True, metavar="URI", help="of the container, in ECR")
+    verb.add_argument("--model-data", required=True, metavar="S3_URI", help="a model.tar.gz")
+    verb.add_argument("--description", default="", help="how it came about")
+    _add_account_options(verb)
 
 
 def _add_endpoint_options(verb: Any, prefix: str) -> None:
-    verb.add_argument(
+    kind = verb.add_mutually_exclusive_group()
+    kind.add_argument(
         f"--{prefix}instance-type",
         dest="endpoint_type",
-        default=_ENDPOINT_TYPE,
+        default=machines.ENDPOINT,
         help="of the endpoint (default: %(default)s)",
     )
+    kind.add_argument(
+        "--serverless",
+        type=int,
+        nargs="?",
+        const=3072,
+        metavar="MB",
+        help="no machines: it costs only while it reads (with %(const)s MB by default)",
+    )
     verb.add_argument(
-        f"--{prefix}instances", dest="endpoint_instances", type=int, default=1, metavar="N"
+        f"--{prefix}instances",
+        dest="endpoint_instances",
+        type=int,
+        metavar="N",
+        help="(default: 1, or as many as an endpoint that is there has)",
     )
     verb.add_argument(
         "--scale", type=int, nargs=2, metavar=("LEAST", "MOST"), help="machines, by what is asked"
     )
+    verb.add_argument(
+        "--queue", metavar="S3_URI", help="asynchronous: prefix for answers; --scale from 0"
+    )
     verb.add_argument("--capture", metavar="S3_URI", help="prefix for requests and answers")
     verb.add_argument(
+        "--environment",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a variable of the container; can be repeated",
+    )
+    _add_rollout_options(verb)
+
+
+def _add_rollout_options(verb: Any) -> None:
+    verb.add_argument(
         "--rollout",
-        choices=("all-at-once", "canary", "linear", "rolling"),
+        choices=ROLLOUTS,
         default="all-at-once",
         help="how an endpoint goes over to the new model (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--rollout-percent",
+        type=int,
+        default=20,
+        metavar="N",
+        help="of machines, in a part (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--rollout-wait",
+        type=int,
+        default=300,
+        metavar="SECONDS",
+        help="between parts (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--rollout-alarms",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="of CloudWatch: if one goes off, the old model comes back",
     )
 
 
@@ -185,10 +251,16 @@ def _add_reading(add: Any) -> None:
     model = verb.add_mutually_exclusive_group(required=True)
     model.add_argument("--endpoint", metavar="NAME", help="whose model reads")
     model.add_argument("--model", metavar="NAME", help="of SageMaker")
-    verb.add_argument("--instance-type", default=_ENDPOINT_TYPE, help="(default: %(default)s)")
+    verb.add_argument(
+        "--role",
+        metavar="ARN",
+        help="that reads INPUT and writes OUTPUT (default: that of the model)",
+    )
+    verb.add_argument("--instance-type", default=machines.BATCH, help="(default: %(default)s)")
     verb.add_argument("--instances", type=int, default=1, metavar="N")
     verb.add_argument("--detach", action="store_true", help="do not wait for the results")
     verb.add_argument("--fetch", type=Path, metavar="DIR", help="download the results to it")
+    _add_account_options(verb)
     verb = add("transcribe", aws_commands.transcribe, "read pictures with an endpoint")
     verb.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     where = verb.add_mutually_exclusive_group(required=True)
@@ -199,6 +271,9 @@ def _add_reading(add: Any) -> None:
     verb.add_argument("--stage", choices=("paragraph", "lines", "text"), help="the last to run")
     verb.add_argument("--language-model", choices=("on", "off"))
     verb.add_argument("--target-model", metavar="NAME", help="of a multi-model endpoint")
+    verb.add_argument(
+        "--queue", metavar="S3_URI", help="of an asynchronous endpoint, whose answers are awaited"
+    )
 
 
 def _add_jobs(add: Any) -> None:

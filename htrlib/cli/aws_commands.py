@@ -11,6 +11,7 @@ from htrlib.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
     from htrlib.aws.endpoints import EndpointConfig
+    from htrlib.aws.network import Vpc
     from htrlib.aws.session import Aws
 
 _OK, _PARTLY = 0, 1
@@ -99,6 +100,9 @@ def train(parsed: argparse.Namespace, aws: Aws) -> int:
         instances=parsed.instances,
         seconds=int(3600 * parsed.hours),
         spot=parsed.spot,
+        vpc=_vpc(parsed),
+        kms_key=parsed.kms_key,
+        tags=datasets.pairs(parsed.tag, "--tag"),
     )
     start_training(config, aws)
     if parsed.detach:
@@ -106,9 +110,29 @@ def train(parsed: argparse.Namespace, aws: Aws) -> int:
         return _OK
     trained = wait_for_training(parsed.name, aws, _say)
     _give(trained.model_data, aws)
+    if parsed.register:
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
+        _register(parsed.register, trained.model_data, f"{parsed.name}: {scores}", parsed, aws)
     if parsed.deploy:
-        deploy(_endpoint(parsed.deploy, trained.model_data, parsed), aws, _say)
+        role = parsed.serving_role or parsed.role
+        deploy(_endpoint(parsed.deploy, trained.model_data, role, parsed), aws, _say)
     return _OK
+
+
+def register(parsed: argparse.Namespace, aws: Aws) -> int:
+    _register(parsed.group, parsed.model_data, parsed.description, parsed, aws)
+    return _OK
+
+
+def _register(
+    group: str, model_data: str, description: str, parsed: argparse.Namespace, aws: Aws
+) -> None:
+    from htrlib.aws.models import ModelConfig
+    from htrlib.aws.registry import register
+
+    model = ModelConfig(image=parsed.image, role="", model_data=model_data)
+    arn = register(group, model, description, datasets.pairs(parsed.tag, "--tag"), aws)
+    _say(f"{arn} waits for approval")
 
 
 def push_image(parsed: argparse.Namespace, aws: Aws) -> int:
@@ -129,54 +153,91 @@ def deploy(parsed: argparse.Namespace, aws: Aws) -> int:
         if not parsed.model_data:
             raise ConfigError("--bundle is packed to an S3 URI: give --model-data")
         upload_archive(parsed.bundle, parsed.model_data, aws)
-    deploy(_endpoint(parsed.name, parsed.model_data, parsed), aws, _say)
+    deploy(_endpoint(parsed.name, parsed.model_data, parsed.role, parsed), aws, _say)
     return _OK
 
 
-def _endpoint(name: str, model_data: Optional[str], parsed: argparse.Namespace) -> EndpointConfig:
-    from htrlib.aws.endpoints import DataCapture, EndpointConfig, ModelConfig, Rollout, Scaling
+def _endpoint(
+    name: str, model_data: Optional[str], role: str, parsed: argparse.Namespace
+) -> EndpointConfig:
+    from htrlib.aws.endpoints import (
+        DataCapture,
+        EndpointConfig,
+        ModelConfig,
+        Queue,
+        Rollout,
+        Scaling,
+        Serverless,
+    )
 
     return EndpointConfig(
         name=name,
         model=ModelConfig(
             image=parsed.image,
-            role=parsed.role,
+            role=role,
             model_data=model_data,
             multi_model=getattr(parsed, "multi_model", False),
+            environment=datasets.pairs(parsed.environment, "--environment"),
+            vpc=_vpc(parsed),
         ),
         instance_type=parsed.endpoint_type,
         instances=parsed.endpoint_instances,
         scaling=Scaling(*parsed.scale) if parsed.scale else None,
+        serverless=Serverless(parsed.serverless) if parsed.serverless else None,
+        queue=Queue(parsed.queue) if parsed.queue else None,
         capture=DataCapture(parsed.capture) if parsed.capture else None,
-        rollout=Rollout(parsed.rollout),
+        rollout=Rollout(
+            parsed.rollout,
+            parsed.rollout_percent,
+            parsed.rollout_wait,
+            tuple(parsed.rollout_alarms),
+        ),
+        kms_key=parsed.kms_key,
+        tags=datasets.pairs(parsed.tag, "--tag"),
     )
+
+
+def _vpc(parsed: argparse.Namespace) -> Optional[Vpc]:
+    from htrlib.aws.network import Vpc
+
+    if not parsed.subnets and not parsed.security_groups:
+        return None
+    return Vpc(tuple(parsed.subnets), tuple(parsed.security_groups))
 
 
 def undeploy(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.endpoints import undeploy
 
     undeploy(parsed.name, aws)
-    _say(f"endpoint {parsed.name} is gone")
+    _say(f"endpoint {parsed.name} is deleted")
     return _OK
 
 
 def batch(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch
-    from htrlib.aws.endpoints import model_of
+    from htrlib.aws.models import copy_model, delete_model, model_of
 
+    tags = datasets.pairs(parsed.tag, "--tag")
+    model = parsed.model or model_of(parsed.endpoint, aws)
+    if parsed.role:
+        model = copy_model(parsed.name, model, parsed.role, tags, aws)
     config = BatchJobConfig(
         name=parsed.name,
-        model=parsed.model or model_of(parsed.endpoint, aws),
+        model=model,
         input=parsed.input,
         output=parsed.output,
         instance_type=parsed.instance_type,
         instances=parsed.instances,
+        kms_key=parsed.kms_key,
+        tags=tags,
     )
     start_batch(config, aws)
     if parsed.detach:
         _say(f"batch job {parsed.name} runs: htr aws watch batch {parsed.name}")
         return _OK
     _watch_batch(parsed.name, aws)
+    if parsed.role:
+        delete_model(model, aws)
     if parsed.fetch:
         _say(f"{parsed.fetch}: {len(fetch_results(parsed.output, parsed.fetch, aws))} results")
     return _OK
@@ -187,6 +248,8 @@ def transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
     from htrlib.formats.json_format import to_json
     from htrlib.formats.text import to_text
 
+    if parsed.queue and aws is not None:
+        return _transcribe_queued(parsed, aws)
     client = EndpointClient(parsed.endpoint, url=parsed.url, aws=aws)
     status = _OK
     for path in parsed.paths:
@@ -204,6 +267,28 @@ def transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
             continue
         print(to_json(result) if parsed.format == "json" else to_text(result), end="")
     return status
+
+
+def _transcribe_queued(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.endpoint_client import attributes_of
+    from htrlib.aws.queue import ask, collect
+    from htrlib.formats.json_format import to_json
+    from htrlib.formats.text import to_text
+
+    attributes = attributes_of(
+        beam_width=parsed.beam_width,
+        stage=parsed.stage,
+        language_model=None if not parsed.language_model else parsed.language_model == "on",
+    )
+    asked = [
+        ask(parsed.endpoint, path, parsed.queue, attributes=attributes, aws=aws)
+        for path in parsed.paths
+    ]
+    if aws.dry:
+        return _OK
+    for result in collect(asked, aws, _say).values():
+        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
+    return _OK
 
 
 def status(_: argparse.Namespace, aws: Aws) -> int:

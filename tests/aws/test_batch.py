@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from htrlib.aws.batch import (
@@ -9,7 +11,7 @@ from htrlib.aws.batch import (
     stop_batch,
     wait_for_batch,
 )
-from htrlib.aws.endpoints import ModelConfig, register_model
+from htrlib.aws.models import ModelConfig, copy_model, register_model
 from htrlib.aws.storage import write_object
 from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult
@@ -37,6 +39,28 @@ def test_a_prefix_is_read_by_several_machines(front, aws):
     assert request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://pages/in/"
     assert request["TransformResources"] == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 4}
     assert request["TransformOutput"]["Accept"] == "application/json"
+
+
+def test_pages_are_read_with_another_role_than_the_endpoint_s(front, aws):
+    register_model("hands", ModelConfig(IMAGE, ROLE, "s3://pages/m.tar.gz"), aws=aws)
+    other = f"{ROLE}-jobs"
+    assert copy_model("corpus-1", "hands", other, {"htrlib": "x"}, aws) == "corpus-1"
+    (first, second) = front.asked("CreateModel")
+    assert second["PrimaryContainer"] == first["PrimaryContainer"]
+    assert (second["ExecutionRoleArn"], second["Tags"]) == (
+        other,
+        [{"Key": "htrlib", "Value": "x"}],
+    )
+    with pytest.raises(AwsNotFoundError, match="there is no model 'nothing'"):
+        copy_model("corpus-2", "nothing", other, aws=aws)
+
+
+def test_a_key_encrypts_disks_and_results(front, aws):
+    register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
+    start_batch(replace(CONFIG, kms_key="arn:key"), aws)
+    (request,) = front.asked("CreateTransformJob")
+    assert request["TransformResources"]["VolumeKmsKeyId"] == "arn:key"
+    assert request["TransformOutput"]["KmsKeyId"] == "arn:key"
 
 
 def test_the_results_are_those_of_the_library(aws, bucket, tmp_path):

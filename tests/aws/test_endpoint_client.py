@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from typing import Dict
 
 import numpy as np
@@ -11,11 +12,12 @@ from PIL import Image
 
 from htrlib.aws import endpoint_client as client_module
 from htrlib.aws.endpoint_client import EndpointClient
+from htrlib.aws.session import Aws, Waits
 from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, ImageError
 from htrlib.formats.json_format import to_json
-from tests.aws.front import CUT, Answer
+from tests.aws.front import CUT, Answer, answer
 from tests.formats.results import page
 
 INVOCATIONS = "/endpoints/hands/invocations"
@@ -184,7 +186,7 @@ def test_a_picture_that_is_too_large_is_sent_smaller_and_that_is_told(
     front, served, monkeypatch, caplog, form
 ):
     came = served()
-    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 60_000)
+    monkeypatch.setattr(client_module, "REQUEST_BYTES", 60_000)
     noise = np.random.default_rng(1).integers(100, 140, (300, 400)).astype(np.uint8)
     with caplog.at_level(logging.WARNING):
         EndpointClient("hands").transcribe(png(noise, form))
@@ -197,7 +199,7 @@ def test_a_picture_that_is_too_large_is_sent_smaller_and_that_is_told(
 
 def test_what_is_too_large_as_jpeg_too_is_refused(front, served, monkeypatch):
     came = served()
-    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 1000)
+    monkeypatch.setattr(client_module, "REQUEST_BYTES", 1000)
     noise = np.random.default_rng(1).integers(0, 256, (300, 400)).astype(np.uint8)
     with pytest.raises(ImageError, match=r"400 x 300 pixels has .* bytes even as JPEG"):
         EndpointClient("hands").transcribe(noise)
@@ -206,7 +208,7 @@ def test_what_is_too_large_as_jpeg_too_is_refused(front, served, monkeypatch):
 
 def test_a_document_that_is_too_large_is_refused(front, served, monkeypatch):
     came = served()
-    monkeypatch.setattr(client_module, "SAGEMAKER_BYTES", 100)
+    monkeypatch.setattr(client_module, "REQUEST_BYTES", 100)
     file = io.BytesIO()
     Image.new("L", (50, 50)).save(
         file, "TIFF", save_all=True, append_images=[Image.new("L", (50, 50))]
@@ -225,6 +227,91 @@ def test_what_is_no_picture_is_refused_here(client, served, tmp_path):
     with pytest.raises(ImageError):
         client.transcribe(np.zeros((3, 4), np.float32))
     assert not came
+
+
+# ---- busy, and slow ----
+
+
+def busy(front, *replies):
+    """Answer with each of these in turn, and then with the result."""
+    left = list(replies)
+
+    def rule(request):
+        if request.method != "POST":
+            return None
+        came.append(request)
+        return left.pop(0) if left else Answer(RESULT, headers={"Content-Type": "application/json"})
+
+    came = []
+    front.rules[:] = [rule]
+    return came
+
+
+def not_ready() -> Answer:
+    headers = {"x-amzn-ErrorType": "ModelNotReadyException", "Content-Type": "application/json"}
+    return Answer(b'{"Message": "still being provisioned"}', 429, headers)
+
+
+def test_a_container_whose_queue_is_full_is_asked_again(front):
+    came = busy(front, model_error(503, refused("the queue is full", 503)))
+    assert EndpointClient("hands").transcribe(np.zeros((3, 4), np.uint8)) == PAGE
+    assert len(came) == 2
+    came = busy(front, Answer(refused("the queue is full", 503), 503))
+    assert EndpointClient(url=front.url).transcribe(np.zeros((3, 4), np.uint8)) == PAGE
+    assert len(came) == 2
+
+
+@pytest.mark.parametrize("reply", [not_ready(), CUT], ids=["starts", "cut"])
+def test_an_endpoint_that_starts_or_was_cut_is_asked_again(front, reply):
+    came = busy(front, reply, reply)
+    assert EndpointClient("hands").transcribe(np.zeros((3, 4), np.uint8)) == PAGE
+    assert len(came) == 3
+
+
+def test_an_endpoint_that_stays_busy_is_given_up(front):
+    came = busy(front, *[not_ready()] * 9)
+    with pytest.raises(AwsError, match="still being provisioned"):
+        EndpointClient("hands").transcribe(np.zeros((3, 4), np.uint8))
+    assert len(came) == 1 + len(client_module.PAUSES)
+
+
+def test_a_reading_that_timed_out_is_not_repeated(front):
+    release = threading.Event()
+    came = []
+
+    def rule(request):
+        came.append(request)
+        release.wait(60)
+        return Answer(RESULT)
+
+    front.rules[:] = [rule]
+    patient = Aws(waits=Waits(5, 0.3, 6))
+    try:
+        with pytest.raises(AwsError, match="got no answer"):
+            EndpointClient("hands", aws=patient).transcribe(np.zeros((3, 4), np.uint8))
+    finally:
+        release.set()
+    assert len(came) == 1
+
+
+@pytest.mark.parametrize(("serverless", "form"), [(True, "image/jpeg"), (False, "image/png")])
+def test_a_serverless_endpoint_gets_smaller_requests(front, served, monkeypatch, serverless, form):
+    monkeypatch.setattr(client_module, "SERVERLESS_BYTES", 60_000)
+    came = served()
+    variant = {"CurrentServerlessConfig": {}} if serverless else {"CurrentInstanceCount": 1}
+    described = {"EndpointName": "hands", "ProductionVariants": [variant]}
+    front.rules.insert(0, lambda r: answer(described) if r.operation else None)
+    noise = np.random.default_rng(1).integers(100, 140, (300, 400)).astype(np.uint8)
+    EndpointClient("hands").transcribe(noise)
+    assert header(came[-1], "Content-Type") == form
+    assert (len(came[-1].body) <= 60_000) is serverless
+    assert len(front.asked("DescribeEndpoint")) == 1
+
+
+def test_a_small_request_needs_no_other_call(front, served):
+    served()
+    EndpointClient("hands").transcribe(np.zeros((3, 4), np.uint8))
+    assert not front.asked("DescribeEndpoint")
 
 
 def test_an_endpoint_or_a_url_is_named_and_not_both(front):

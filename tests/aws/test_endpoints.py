@@ -7,8 +7,10 @@ from htrlib.aws.endpoints import (
     DataCapture,
     EndpointConfig,
     ModelConfig,
+    Queue,
     Rollout,
     Scaling,
+    Serverless,
     deploy,
     model_of,
     undeploy,
@@ -37,7 +39,7 @@ def deployed(aws, monkeypatch):
     monkeypatch.setattr(endpoints, "stamped", lambda _: NEW)
 
 
-def described(status, configuration, reason=None):
+def described(status, configuration, reason=None, **variant):
     more = {} if reason is None else {"FailureReason": reason}
     return answer(
         {
@@ -47,6 +49,11 @@ def described(status, configuration, reason=None):
             "EndpointStatus": status,
             "CreationTime": 1,
             "LastModifiedTime": 1,
+            **(
+                {"ProductionVariants": [{"VariantName": "AllTraffic", **variant}]}
+                if variant
+                else {}
+            ),
             **more,
         }
     )
@@ -117,7 +124,7 @@ def test_an_update_serves_the_old_model_until_the_new_answers(front, aws, deploy
     assert update["EndpointConfigName"] == NEW
     routing = update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert routing["Type"] == "ALL_AT_ONCE"
-    assert "RetainAllVariantProperties" not in update
+    assert update["RetainAllVariantProperties"] is True, "scaling has the number of machines"
     # what is used no more is gone, and only after the new model answers
     assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([NEW], [NEW])
     order = [request.operation for request in front.requests]
@@ -262,6 +269,116 @@ def test_requests_go_over_as_asked(front, aws, deployed, rollout, expected):
     assert front.asked("UpdateEndpoint")[0]["DeploymentConfig"] == expected
 
 
+UPDATED = {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [({}, True), ({"instances": 3}, False), ({"instances": 3, "scaling": Scaling(3, 5)}, True)],
+)
+def test_an_update_keeps_the_number_of_machines_unless_one_is_given(
+    front, aws, deployed, given, kept
+):
+    front.answers("UpdateEndpoint", UPDATED)
+    front.answers("DescribeEndpoint", described("InService", OLD), described("InService", NEW))
+    deploy(EndpointConfig("hands", BETTER, **given), aws)
+    (update,) = front.asked("UpdateEndpoint")
+    assert ("RetainAllVariantProperties" in update) is kept
+
+
+def test_parts_of_an_endpoint_need_two_machines(front, aws, deployed):
+    front.answers("DescribeEndpoint", described("InService", OLD, DesiredInstanceCount=1))
+    with pytest.raises(ConfigError, match="goes machine by machine, and the endpoint has 1"):
+        deploy(EndpointConfig("hands", BETTER, rollout=Rollout("canary")), aws)
+    assert len(front.asked("CreateModel")) == 1, "nothing is made for it"
+
+
+def test_a_serverless_endpoint_has_memory_in_place_of_machines(front, aws, clock):
+    config = EndpointConfig("hands", MODEL, serverless=Serverless(2048, 7), kms_key="arn:key")
+    deploy(config, aws)
+    (made,) = front.asked("CreateEndpointConfig")
+    assert made["ProductionVariants"] == [
+        {
+            "VariantName": "AllTraffic",
+            "ModelName": OLD,
+            "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 7},
+        }
+    ]
+    assert "KmsKeyId" not in made
+    assert front.asked("CreateModel")[0]["EnableNetworkIsolation"] is False
+
+
+def test_machines_do_not_become_serverless(front, aws, deployed):
+    front.answers("DescribeEndpoint", described("InService", OLD, CurrentInstanceCount=1))
+    with pytest.raises(ConfigError, match="SageMaker makes no serverless one of it"):
+        deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
+
+
+def test_a_serverless_endpoint_goes_over_all_at_once(front, aws, deployed):
+    front.answers("UpdateEndpoint", UPDATED)
+    old = described("InService", OLD, CurrentServerlessConfig={"MemorySizeInMB": 3072})
+    front.answers("DescribeEndpoint", old, described("InService", NEW))
+    deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
+    (update,) = front.asked("UpdateEndpoint")
+    assert set(update) == {"EndpointName", "EndpointConfigName"}
+
+
+def test_an_endpoint_with_a_queue_starts_machines_from_none_and_forgets_that(front, aws, clock):
+    config = EndpointConfig(
+        "hands", MODEL, queue=Queue("s3://pages/queue/"), scaling=Scaling(0, 3), kms_key="arn:key"
+    )
+    deploy(config, aws)
+    (made,) = front.asked("CreateEndpointConfig")
+    assert made["AsyncInferenceConfig"] == {
+        "OutputConfig": {
+            "S3OutputPath": "s3://pages/queue/answers",
+            "S3FailurePath": "s3://pages/queue/failures",
+            "KmsKeyId": "arn:key",
+        },
+        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4},
+    }
+    assert made["KmsKeyId"] == "arn:key"
+    policies = aws.items(
+        "application-autoscaling",
+        "describe_scaling_policies",
+        "ScalingPolicies",
+        ServiceNamespace="sagemaker",
+    )
+    by_kind = {policy["PolicyType"]: policy for policy in policies}
+    metric = by_kind["TargetTrackingScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    assert metric["CustomizedMetricSpecification"]["MetricName"] == (
+        "ApproximateBacklogSizePerInstance"
+    )
+    alarms = [
+        a
+        for a in aws.items("cloudwatch", "describe_alarms", "MetricAlarms")
+        if a["AlarmName"] == "hands-waits"
+    ]
+    assert alarms[0]["MetricName"] == "HasBacklogWithoutCapacity"
+    assert alarms[0]["AlarmActions"] == [by_kind["StepScaling"]["PolicyARN"]]
+    undeploy("hands", aws)
+    left = aws.items("cloudwatch", "describe_alarms", "MetricAlarms")
+    assert "hands-waits" not in [alarm["AlarmName"] for alarm in left]
+
+
+@pytest.mark.parametrize(
+    ("environment", "isolated"),
+    [({}, True), ({"HTRLIB_ALLOW_CODE": "1"}, False), ({"HTRLIB_ALLOW_S3": "1"}, False)],
+)
+def test_a_container_reaches_no_network_unless_it_may_need_one(
+    front, aws, clock, environment, isolated
+):
+    deploy(EndpointConfig("hands", ModelConfig(IMAGE, ROLE, environment=environment)), aws)
+    assert front.asked("CreateModel")[0]["EnableNetworkIsolation"] is isolated
+
+
+def test_a_key_encrypts_disks_and_captures(front, aws, clock):
+    capture = DataCapture("s3://pages/captures")
+    deploy(EndpointConfig("hands", MODEL, capture=capture, kms_key="arn:key"), aws)
+    (made,) = front.asked("CreateEndpointConfig")
+    assert made["KmsKeyId"] == made["DataCaptureConfig"]["KmsKeyId"] == "arn:key"
+
+
 def test_scaling_is_set_and_keeps_the_number_of_machines(front, aws, deployed):
     front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
     scaled = EndpointConfig("hands", BETTER, scaling=Scaling(2, 5, 30.0))
@@ -316,9 +433,25 @@ def test_an_endpoint_without_scaling_goes_too(aws, clock):
         (lambda: EndpointConfig("x" * 48, MODEL), "47 at most"),
         (lambda: EndpointConfig("hands", MODEL, instances=0), "at least one machine"),
         (lambda: ModelConfig(IMAGE, ROLE, multi_model=True), "an S3 prefix of archives"),
-        (lambda: Scaling(0, 2), "from 1 or more machines up, found 0 to 2"),
+        (lambda: Scaling(-1, 2), "from 0 or more machines up, found -1 to 2"),
         (lambda: Scaling(3, 2), "found 3 to 2"),
+        (lambda: EndpointConfig("hands", MODEL, scaling=Scaling(0, 2)), "without a queue scales"),
         (lambda: Rollout("sudden"), "kind is one of"),
+        (lambda: Rollout("canary", 51), "parts of 1 to 50 percent, found 51"),
+        (lambda: Rollout("linear", 9), "parts of 10 to 50 percent, found 9"),
+        (lambda: Rollout("rolling", 4), "parts of 5 to 50 percent, found 4"),
+        (lambda: Rollout("canary", 10, 3601), "waits 0 to 3600 seconds"),
+        (lambda: Serverless(3000), "in steps of 1024; found 3000"),
+        (lambda: Serverless(3072, 201), "1 to 200 pages at once"),
+        (
+            lambda: EndpointConfig("hands", MODEL, serverless=Serverless(), scaling=Scaling()),
+            "a serverless endpoint has no scaling",
+        ),
+        (
+            lambda: EndpointConfig("hands", MODEL, serverless=Serverless(), instances=2),
+            "no a number of instances",
+        ),
+        (lambda: Vpc(("s",), ()), "one security group"),
     ],
 )
 def test_what_cannot_work_is_refused_before_it_is_sent(make, message):

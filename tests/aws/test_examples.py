@@ -41,7 +41,7 @@ def labels(tmp_path):
 def test_a_model_is_trained_and_put_behind_an_endpoint(front, aws, bucket, labels):
     name = bucket[len("s3://") :]
     account = ("--image", IMAGE, "--role", ROLE)
-    trained = run("train.py", labels, *account, "--bucket", name, "--epochs", "2")
+    trained = run("train.py", labels, *account, "--bucket", name, "--epochs", "2", "--spot")
     assert trained.returncode == 0, trained.stderr
     model = trained.stdout.strip()
     assert model.startswith(f"{bucket}/models/handwriting-")
@@ -73,4 +73,7 @@ def test_a_job_that_failed_ends_the_script_with_the_reason(front, bucket, labels
     name = bucket[len("s3://") :]
     done = run("train.py", labels, "--image", IMAGE, "--role", ROLE, "--bucket", name)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("ResourceLimitExceeded: 0 spot machines")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("train.py: sagemaker create_training_job on handwriting-")
+    assert "ResourceLimitExceeded: 0 spot machines; ask for more" in last
+    assert "Traceback" not in done.stderr

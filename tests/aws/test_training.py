@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from htrlib.aws.storage import write_object
 from htrlib.aws.training import (
     METRICS,
     TrainingJobConfig,
@@ -84,6 +85,42 @@ def test_a_job_can_run_in_a_network_of_its_own(front, aws):
     (request,) = front.asked("CreateTrainingJob")
     assert request["VpcConfig"] == {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
     assert request["CheckpointConfig"]["S3Uri"] == "s3://pages/c"
+
+
+def test_channels_are_folders_so_that_their_neighbours_are_not_read(front, aws, bucket):
+    write_object(b"x", f"{bucket}/init/model.tar.gz", "application/gzip", aws)
+    channels = {"train": f"{bucket}/labels", "init": f"{bucket}/init/model.tar.gz"}
+    start_training(config(channels=channels), aws)
+    (request,) = front.asked("CreateTrainingJob")
+    sources = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in request["InputDataConfig"]
+    }
+    assert sources == {"train": f"{bucket}/labels/", "init": f"{bucket}/init/model.tar.gz"}
+
+
+@pytest.mark.parametrize(
+    ("machine", "with_key"),
+    [("ml.m5.2xlarge", True), ("ml.m7i-flex.large", True), ("ml.g4dn.xlarge", False)],
+)
+def test_a_key_encrypts_the_model_and_disks_that_take_one(front, aws, machine, with_key):
+    start_training(config(kms_key="arn:key", instance_type=machine), aws)
+    (request,) = front.asked("CreateTrainingJob")
+    assert request["OutputDataConfig"]["KmsKeyId"] == "arn:key"
+    assert ("VolumeKmsKeyId" in request["ResourceConfig"]) is with_key
+
+
+def test_a_quota_that_is_used_up_is_explained(front, aws):
+    message = (
+        "The account-level service limit 'ml.m5.2xlarge for spot training job usage' is 0 "
+        "Instances, with current utilization of 0 Instances and a request delta of 1 Instances."
+    )
+    front.answers("CreateTrainingJob", refusal("ResourceLimitExceeded", message))
+    with pytest.raises(
+        AwsError,
+        match=r"'ml\.m5\.2xlarge for spot training job usage' in Service Quotas, Amazon Sage",
+    ):
+        start_training(config(spot=True), aws)
 
 
 def test_the_metrics_are_found_in_what_a_training_prints(front, aws):

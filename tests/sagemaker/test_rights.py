@@ -18,9 +18,7 @@ EXAMPLES = ROOT / "examples" / "sagemaker"
 # What AWS wants besides.
 BESIDES = {
     "iam:PassRole": "jobs and endpoints take on their roles",
-    "cloudwatch:DeleteAlarms": "autoscaling",
     "cloudwatch:DescribeAlarms": "autoscaling",
-    "cloudwatch:PutMetricAlarm": "autoscaling",
     "iam:CreateServiceLinkedRole": "the first autoscaling of an account",
     "sagemaker:UpdateEndpointWeightsAndCapacities": "autoscaling",
     "sagemaker:AddTags": "what is made with tags",

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from htrlib.aws import machines
+from htrlib.aws.batch import BatchJobConfig
+from htrlib.aws.endpoints import EndpointConfig
+from htrlib.aws.training import TrainingJobConfig
 from htrlib.cli.main import build_parser
+from tests.sagemaker.stack import read
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
@@ -34,7 +39,9 @@ def test_the_costs_of_machines_are_computed_as_the_guide_says():
     assert f"two processes, start included | {rate}" in benchmarks
     cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in GUIDE.splitlines()]
     rows = [row for row in cells if row and row[0].startswith("ml.")]
-    assert len(rows) == 5
+    assert len(rows) == 7
+    defaults = {machines.ENDPOINT, machines.TRAINING, machines.BATCH}
+    assert defaults <= {row[0] for row in rows}, "the price of what is started by default"
     vcpus = {"ml.m5.large": 2, "ml.m5.xlarge": 4}
     for machine, hour, month, pages, thousand in rows:
         if month:
@@ -44,9 +51,25 @@ def test_the_costs_of_machines_are_computed_as_the_guide_says():
             assert abs(float(thousand) - 1000 / int(pages) * float(hour)) < 0.0006
 
 
+def test_machines_are_the_same_in_the_stack_the_library_and_the_command_line():
+    parameters = read()["Parameters"]
+    assert parameters["SageMakerTrainingInstanceType"]["Default"] == machines.TRAINING
+    assert parameters["SageMakerInferenceInstanceType"]["Default"] == machines.ENDPOINT
+    assert TrainingJobConfig.instance_type == machines.TRAINING
+    assert EndpointConfig.instance_type == machines.ENDPOINT
+    assert BatchJobConfig.instance_type == machines.BATCH
+    account = ["--image", "i", "--role", "r"]
+    train = ["train", "n", "--train", "s3://bucket/x", "--output", "s3://bucket/y", *account]
+    parsed = build_parser().parse_args(["aws", *train])
+    assert (parsed.instance_type, parsed.endpoint_type) == (machines.TRAINING, machines.ENDPOINT)
+    parsed = build_parser().parse_args(["aws", "deploy", "n", *account])
+    assert parsed.endpoint_type == machines.ENDPOINT
+    batch = ["batch", "n", "s3://bucket/x", "s3://bucket/y", "--model", "m"]
+    assert build_parser().parse_args(["aws", *batch]).instance_type == machines.BATCH
+
+
 def test_every_output_that_the_guide_names_is_one_of_the_stack():
-    decode = pytest.importorskip("cfnlint.decode", reason="cfn-lint is not installed").decode
-    template, _ = decode(str(ROOT / "examples" / "sagemaker" / "template.yaml"))
+    template = read()
     known = {*template["Outputs"], *template["Parameters"], *template["Resources"], *ERRORS}
     named = set(re.findall(r"`([A-Z][A-Za-z0-9]+)`", GUIDE))
     assert named <= known, named - known

@@ -1,0 +1,36 @@
+"""The network that jobs and endpoints run in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Tuple
+
+from htrlib.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Vpc:
+    """Your own network; it needs a way to S3, ECR and CloudWatch Logs from there.
+
+    Raises:
+        ConfigError: there is no subnet, or no security group.
+    """
+
+    subnets: Tuple[str, ...]
+    security_groups: Tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.subnets or not self.security_groups:
+            raise ConfigError("a network has at least one subnet and one security group")
+
+
+def vpc_request(vpc: Optional[Vpc]) -> Dict[str, Any]:
+    """What a request says of its network; nothing for SageMaker's own."""
+    if vpc is None:
+        return {}
+    return {
+        "VpcConfig": {
+            "Subnets": list(vpc.subnets),
+            "SecurityGroupIds": list(vpc.security_groups),
+        }
+    }

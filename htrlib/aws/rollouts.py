@@ -1,0 +1,86 @@
+"""How an endpoint that is in service goes over to a new model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Tuple
+
+from htrlib.errors import ConfigError
+
+KINDS = ("all-at-once", "canary", "linear", "rolling")
+
+_PERCENT = {"canary": (1, 50), "linear": (10, 50), "rolling": (5, 50)}
+"""Of machines in a part, least and most, as SageMaker takes them."""
+
+_STEPS = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
+_LONGEST_WAIT = 3600
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How requests go over to a new model.
+
+    Attributes:
+        kind: "all-at-once", "canary" (first a part, then the rest) and "linear" (part by part) set
+            up new machines beside the old; "rolling" replaces them part by part.
+        percent: of machines, in a part.
+        wait_seconds: between parts, and before old machines go.
+        alarms: of CloudWatch; if one goes off, the old model comes back.
+    Raises:
+        ConfigError: SageMaker takes no such rollout.
+    """
+
+    kind: str = "all-at-once"
+    percent: int = 20
+    wait_seconds: int = 300
+    alarms: Tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"kind is one of {', '.join(KINDS)}; found {self.kind!r}")
+        least, most = _PERCENT.get(self.kind, (1, 100))
+        if not least <= self.percent <= most:
+            raise ConfigError(
+                f"a {self.kind} rollout takes parts of {least} to {most} percent, found "
+                f"{self.percent}"
+            )
+        if not 0 <= self.wait_seconds <= _LONGEST_WAIT:
+            raise ConfigError(
+                f"a rollout waits 0 to {_LONGEST_WAIT} seconds, found {self.wait_seconds}"
+            )
+
+    def check_machines(self, count: Optional[int]) -> None:
+        """Refuse parts of an endpoint that has none.
+
+        Args:
+            count: of its machines; None is unknown.
+        Raises:
+            ConfigError: it has a single machine.
+        """
+        if self.kind != "all-at-once" and count is not None and count < 2:
+            raise ConfigError(
+                f"a {self.kind} rollout goes machine by machine, and the endpoint has {count}: "
+                "give it two (--instances 2), or roll out all at once"
+            )
+
+    @property
+    def request(self) -> Dict[str, Any]:
+        """It in the form that requests have it."""
+        part = {"Type": "CAPACITY_PERCENT", "Value": self.percent}
+        if self.kind == "rolling":
+            policy = {"MaximumBatchSize": part, "WaitIntervalInSeconds": self.wait_seconds}
+            deployment: Dict[str, Any] = {"RollingUpdatePolicy": policy}
+        else:
+            routing: Dict[str, Any] = {
+                "Type": _STEPS[self.kind],
+                "WaitIntervalInSeconds": self.wait_seconds,
+            }
+            if self.kind == "canary":
+                routing["CanarySize"] = part
+            elif self.kind == "linear":
+                routing["LinearStepSize"] = part
+            deployment = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+        if self.alarms:
+            alarms = [{"AlarmName": name} for name in self.alarms]
+            deployment["AutoRollbackConfiguration"] = {"Alarms": alarms}
+        return deployment
