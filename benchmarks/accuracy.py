@@ -17,10 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -30,6 +30,7 @@ import htrlib
 from htrlib import data
 from htrlib.data.samples import PageSample
 from htrlib.decoding.calibration import auroc, expected_calibration_error, words_right
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import Transcription
 from htrlib.evaluation import (
     Layout,
@@ -43,6 +44,7 @@ from htrlib.evaluation import (
 from htrlib.evaluation.page_readings import BEST_PATH, LANGUAGE_MODEL
 from htrlib.formats.overlay import draw_overlay
 from htrlib.metrics import ErrorRate, page_text
+from htrlib.reading.options import ReadingOptions
 
 READABLE = 0.5  # a line with a lower CER counts as found and read
 LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported apart
@@ -67,6 +69,12 @@ def row(name: str, errors: TextErrors) -> str:
 def scored(sample: PageSample) -> bool:
     """Pages on which the volunteer wrote the printed consent are left out of text scores."""
     return not any("consent" in line.tags for line in sample.lines)
+
+
+def legible(sample: PageSample) -> PageSample:
+    """The page; lines that nobody can read have a place and no text."""
+    lines = (replace(line, text="") if "unusable" in line.tags else line for line in sample.lines)
+    return replace(sample, lines=tuple(lines))
 
 
 DECODERS = (BEST_PATH, LANGUAGE_MODEL)
@@ -182,14 +190,31 @@ FILES: Dict[str, Tuple[str, str]] = {
     "copiste": ("copiste/pages.json", "fra"),
     "testaments": ("testaments/pages.json", "fra"),
     "hooker": ("hooker/{split}", "eng"),
+    "inkbench": ("archives/inkbench/pages.json", "eng"),
+    **{
+        name: (f"archives/{name}/pages.json", "fra")
+        for name in ("cremma17", "cremma18", "cremma19", "fondue18", "htromance")
+    },
 }
+HANDWRITING_ALONE = ("copiste",)  # its labels leave out the print of the forms
 
 
 def load(root: Path, collection: str, split: str) -> List[PageSample]:
     path = root / FILES[collection][0].format(split=split)
     if collection == "hooker":
         return list(data.load("page_xml", path).pages)
-    return list(data.load("pages_json", path, split=split).pages)
+    return [legible(page) for page in data.load("pages_json", path, split=split).pages]
+
+
+def pipeline_for(collection: str, bundle: Optional[str], method: str) -> htrlib.Pipeline:
+    """What reads the pages of a collection."""
+    kinds = (HANDWRITTEN,) if collection in HANDWRITING_ALONE else None
+    segment = partial(htrlib.segment_lines, method=method, bundle=bundle)
+    return htrlib.Pipeline(
+        segment_lines=None if method == "labels" else segment,
+        bundle=bundle,
+        options=ReadingOptions(kinds=kinds),
+    )
 
 
 def main() -> int:
@@ -205,10 +230,9 @@ def main() -> int:
     args = parser.parse_args()
     if args.worst and args.split == "dev":
         parser.error("dev prints totals only; look at the worst lines of validation")
-    segment = partial(htrlib.segment_lines, method=args.method, bundle=args.bundle)
-    pipeline = htrlib.Pipeline(segment_lines=segment, bundle=args.bundle)
-    decoders = dict(zip(DECODERS, bundle_decoders(pipeline.bundle).values()))
     for collection in args.collection:
+        pipeline = pipeline_for(collection, args.bundle, args.method)
+        decoders = dict(zip(DECODERS, bundle_decoders(pipeline.bundle).values()))
         report = Report()
         for sample in tqdm(load(args.data, collection, args.split), desc=collection):
             page = sample.load_image()

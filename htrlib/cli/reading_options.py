@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
-from htrlib.reading.options import BUNDLED, ReadingOptions
+from htrlib.document.kinds import KINDS
+from htrlib.reading.options import AUTO, BUNDLED, ORIENTATIONS, ReadingOptions
 
 if TYPE_CHECKING:
     from htrlib.reading.pipeline import Recognizer
@@ -35,6 +36,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide how pages are read."""
     add_model_options(parser)
+    parser.add_argument(
+        "--kinds",
+        type=_kinds,
+        metavar="KIND,...",
+        help=f"read these lines alone: {', '.join(KINDS)} (default: all text)",
+    )
+    parser.add_argument(
+        "--orientation",
+        choices=ORIENTATIONS,
+        default=AUTO,
+        help="turn pages the right way, or read them as they are given (default: %(default)s)",
+    )
     parser.add_argument(
         "--decoder",
         choices=METHODS,
@@ -77,7 +90,16 @@ def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
     """
     model = parsed.language_model
     return ReadingOptions(
+        kinds=parsed.kinds,
+        orientation=parsed.orientation,
         decoder=parsed.decoder,
         beam_width=parsed.beam_width,
         language_model=None if model == NONE else model,
     )
+
+
+def _kinds(text: str) -> Tuple[str, ...]:
+    kinds = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not kinds or set(kinds) - set(KINDS):
+        raise argparse.ArgumentTypeError(f"kinds are {', '.join(KINDS)}; found {text!r}")
+    return kinds

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size
+from htrlib.document.kinds import HANDWRITTEN as HANDWRITTEN
+from htrlib.document.kinds import KINDS as KINDS
+from htrlib.document.kinds import PRINTED as PRINTED
+from htrlib.document.kinds import TYPEWRITTEN as TYPEWRITTEN
 
 SCHEMA_VERSION = 1
-
-HANDWRITTEN, TYPEWRITTEN, PRINTED = KINDS = ("handwritten", "typewritten", "printed")
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,12 @@ class PageResult:
         """One row per written line."""
         return "\n".join(line.text for line in self.lines)
 
+    @property
+    def confidence(self) -> Optional[float]:
+        """The share of the page's words that is expected to be right; None without words."""
+        words = [word for line in self.lines for word in line.transcription.words]
+        return sum(word.confidence for word in words) / len(words) if words else None
+
     def to_dict(self) -> Dict[str, Any]:
         """The JSON form."""
         return {
@@ -159,6 +167,7 @@ class PageResult:
             "width": self.size.width,
             "height": self.size.height,
             "text": self.text,
+            "confidence": self.confidence,
             "paragraph": None if self.paragraph is None else list(self.paragraph.as_tuple()),
             "lines": [_line_to_dict(line) for line in self.lines],
             "warnings": list(self.warnings),

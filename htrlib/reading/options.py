@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Optional, Tuple, Union
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
+from htrlib.document.kinds import KINDS
 from htrlib.errors import ConfigError
 
 if TYPE_CHECKING:
     from htrlib.language.ngram import NGramModel
 
 PARAGRAPH, LINES, TEXT = STAGES = ("paragraph", "lines", "text")
+AUTO, AS_GIVEN = ORIENTATIONS = ("auto", "as-given")
 BUNDLED = "bundled"
 
 LanguageModelLike = Union["NGramModel", str, Path, None]
@@ -24,6 +26,10 @@ class ReadingOptions:
 
     Attributes:
         stage: the last stage that runs: "paragraph", "lines" or "text".
+        kinds: of the lines to read, of `htrlib.document.results.KINDS`; None reads all text, where
+            the bundle tells kinds apart.
+        orientation: "auto" turns pages that are light on dark, tilted, on their side or upside
+            down, and gives results in pixels of the page as given; "as-given" turns nothing.
         decoder: "beam", or "greedy": the best path, without a language model.
         beam_width: how many readings beam search follows.
         language_model: "bundled", a model or the path of one, or None for none.
@@ -34,6 +40,8 @@ class ReadingOptions:
     """
 
     stage: str = TEXT
+    kinds: Optional[Tuple[str, ...]] = None
+    orientation: str = AUTO
     decoder: str = "beam"
     beam_width: int = BEAM_WIDTH
     language_model: LanguageModelLike = BUNDLED
@@ -43,7 +51,9 @@ class ReadingOptions:
     def __post_init__(self) -> None:
         for name, value, known in (
             ("stage", self.stage, STAGES),
+            ("orientation", self.orientation, ORIENTATIONS),
             ("decoder", self.decoder, METHODS),
+            *(("kind", kind, KINDS) for kind in self.kinds or ()),
         ):
             if value not in known:
                 raise ConfigError(f"{name} is one of {', '.join(known)}, found {value!r}")

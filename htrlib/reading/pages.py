@@ -11,17 +11,27 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
-from htrlib.document.geometry import Box, Size
+import numpy as np
+
+from htrlib.document.geometry import Box, Size, union_of
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import ConfigError
 from htrlib.images.loading import Page, check_page
-from htrlib.reading.options import PARAGRAPH, TEXT, ReadingOptions
+from htrlib.images.orientation import PageTransform, upright
+from htrlib.reading.as_given import result_as_given
+from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
+
+SAMPLE = 6  # lines that tell which way up a page is
 
 Value = TypeVar("Value")
 
 
 class Stages(Protocol):
     """The four stages, as a pipeline has them."""
+
+    @property
+    def finds_all_text(self) -> bool: ...
 
     def detect_paragraph(self, page: Page) -> Optional[Box]: ...
 
@@ -39,12 +49,13 @@ class Reading:
     """A page on its way through the stages.
 
     Attributes:
-        page: (H, W) uint8, 0 is black.
+        page: (H, W) uint8, 0 is black; once it is being read, turned the right way.
         options: how it is read.
         source: the name that the result carries.
         paragraph: where the handwriting is, once that is known.
         lines: in reading order, once they are known.
         log_probs: what the recognizer says of each line, once it has.
+        transform: how the page was turned; the result is in pixels of the page as given.
         result: when all is done.
         error: what stopped it.
         milliseconds: by stage; recognition's is that of all pages together.
@@ -56,6 +67,7 @@ class Reading:
     paragraph: Optional[Box] = None
     lines: Tuple[TextLine, ...] = ()
     log_probs: Tuple[LogProbs, ...] = ()
+    transform: Optional[PageTransform] = None
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
     milliseconds: Dict[str, float] = field(default_factory=dict)
@@ -106,11 +118,48 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
 
 
 def _find_lines(reading: Reading, stages: Stages) -> None:
-    page = check_page(reading.page)
-    found = reading.timed(PARAGRAPH, lambda: stages.detect_paragraph(page))
-    reading.paragraph = found
-    if found is not None and reading.options.stage != PARAGRAPH:
-        reading.lines = tuple(reading.timed("lines", lambda: stages.segment_lines(page, found)))
+    check_page(reading.page)
+    options = reading.options
+    if options.orientation == AUTO:
+        reading.timed("orientation", lambda: turn_upright(reading, stages))
+    page = reading.page
+    only_handwriting = not stages.finds_all_text or options.kinds == (HANDWRITTEN,)
+    if only_handwriting or options.stage == PARAGRAPH:
+        found = reading.timed(PARAGRAPH, lambda: stages.detect_paragraph(page))
+        reading.paragraph = region = found
+    else:
+        region = Box(0, 0, page.shape[1], page.shape[0])
+    if region is None or options.stage == PARAGRAPH:
+        return
+    lines = reading.timed("lines", lambda: stages.segment_lines(page, region))
+    reading.lines = tuple(line for line in lines if _wanted(line, options))
+    if not only_handwriting:
+        written = [line.box for line in lines if line.kind == HANDWRITTEN]
+        reading.paragraph = union_of(written) if written else None
+
+
+def turn_upright(reading: Reading, stages: Stages) -> None:
+    """Turn a page the right way, and note how."""
+    page, transform = upright(reading.page, readability=partial(readability, stages=stages))
+    if not transform.is_identity:
+        reading.page, reading.transform = page, transform
+
+
+def readability(page: Page, stages: Stages) -> float:
+    """How surely a few of a page's lines are read: the mean probability of their best paths."""
+    whole = Box(0, 0, page.shape[1], page.shape[0])
+    region = whole if stages.finds_all_text else stages.detect_paragraph(page)
+    lines = () if region is None else stages.segment_lines(page, region)
+    longest = sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE]
+    if not longest:
+        return 0.0
+    (said,) = stages.recognize_pages([page], [longest])
+    peaks = np.concatenate([np.exp(line.values.max(axis=1)) for line in said])
+    return float(np.mean(peaks))
+
+
+def _wanted(line: TextLine, options: ReadingOptions) -> bool:
+    return options.kinds is None or line.kind is None or line.kind in options.kinds
 
 
 def _recognize(readings: List[Reading], stages: Stages) -> None:
@@ -147,7 +196,10 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
             "decoding", lambda: [stages.decode_line(said, options) for said in reading.log_probs]
         )
     lines = tuple(map(LineResult, _named(reading.lines), texts))
-    reading.result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
+    result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
+    if reading.transform is not None:
+        result = result_as_given(result, reading.transform)
+    reading.result = result
 
 
 def _named(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:

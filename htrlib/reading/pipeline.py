@@ -87,6 +87,7 @@ class Pipeline:
             None if recognize_lines else partial(recognition.recognize_pages, **networks)
         )
         self._decode = decode
+        self._segments_with_bundle = segment_lines is None and detect_paragraph is None
 
     def transcribe(
         self, source: Union[Source, Page], options: Optional[ReadingOptions] = None
@@ -133,6 +134,11 @@ class Pipeline:
         if reading.error is not None:
             raise reading.error
         return reading
+
+    @property
+    def finds_all_text(self) -> bool:
+        """Whether lines of print are found too, each with its kind."""
+        return self._segments_with_bundle and lines.knows_kinds(self.bundle)
 
     def recognize_pages(
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from htrlib.reading.options import BUNDLED, STAGES, ReadingOptions
+from htrlib.document.kinds import KINDS
+from htrlib.reading.options import BUNDLED, ORIENTATIONS, STAGES, ReadingOptions
 
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
 PICTURES = ("image/png", "image/jpeg", "image/tiff")
 CONTENT_TYPES = (*PICTURES, JSON, NPY)
 
 MAX_BEAM_WIDTH = 200
+OPTIONS = ("stage", "kinds", "orientation", "beam_width", "language_model")
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
@@ -108,7 +110,15 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
 def attributes_of(options: ReadingOptions) -> str:
     """The custom attributes that ask for options."""
     model = "on" if options.language_model == BUNDLED else "off"
-    return f"stage={options.stage}; beam_width={options.beam_width}; language_model={model}"
+    parts = [
+        f"stage={options.stage}",
+        f"orientation={options.orientation}",
+        f"beam_width={options.beam_width}",
+        f"language_model={model}",
+    ]
+    if options.kinds is not None:
+        parts.append(f"kinds={','.join(options.kinds)}")
+    return "; ".join(parts)
 
 
 def options_of(attributes: Optional[str]) -> ReadingOptions:
@@ -139,6 +149,15 @@ def _option(name: str, value: str) -> Any:
         if value in STAGES:
             return value
         raise _bad_option(f"stage is one of {', '.join(STAGES)}, found {_shown(value)}")
+    if name == "orientation":
+        if value in ORIENTATIONS:
+            return value
+        raise _bad_option(f"orientation is one of {', '.join(ORIENTATIONS)}, found {_shown(value)}")
+    if name == "kinds":
+        kinds = tuple(kind.strip() for kind in value.split(","))
+        if set(kinds) <= set(KINDS):
+            return kinds
+        raise _bad_option(f"kinds are {', '.join(KINDS)}, with commas; found {_shown(value)}")
     if name == "language_model":
         if value in _LANGUAGE_MODELS:
             return _LANGUAGE_MODELS[value]
@@ -148,7 +167,7 @@ def _option(name: str, value: str) -> Any:
         if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MAX_BEAM_WIDTH:
             return int(value[:9])
         raise _bad_option(f"beam_width is 1 to {MAX_BEAM_WIDTH}, found {_shown(value)}")
-    raise _bad_option(f"the options are beam_width, stage and language_model; found {_shown(name)}")
+    raise _bad_option(f"the options are {', '.join(OPTIONS)}; found {_shown(name)}")
 
 
 def _bad_option(reason: str) -> RefusedError:

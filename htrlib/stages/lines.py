@@ -73,6 +73,12 @@ def segment_lines(
     return tuple(line for line in lines if kinds is None or line.kind in kinds)
 
 
+def knows_kinds(bundle: BundleLike = None) -> bool:
+    """Whether a bundle's labeler finds lines of print too, and tells the kinds of lines apart."""
+    networks = load_bundle(bundle).config["networks"]
+    return LINES in networks and int(networks[LINES].get("num_labels", 0)) > 2
+
+
 def _label_lines(page: NDArray[np.uint8], region: Box, engine: Engine) -> Tuple[TextLine, ...]:
     scale = scale_for(region, REGION_AREA)
     labels = label_region(page, region, scale, engine, LINES)

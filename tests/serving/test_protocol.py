@@ -67,7 +67,10 @@ def test_options() -> None:
 
 
 def test_what_the_gateway_passes_on_means_the_same() -> None:
-    for options in (ReadingOptions(), ReadingOptions("lines", "beam", 7, None)):
+    for options in (
+        ReadingOptions(),
+        ReadingOptions("lines", ("printed",), "as-given", beam_width=7, language_model=None),
+    ):
         assert options_of(attributes_of(options)) == options
     for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT)):
         assert answer_of(answer.header) == answer

@@ -1,0 +1,49 @@
+"""Results of a page that was turned before it was read, in pixels of the page as given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional
+
+from htrlib.document.geometry import Box
+from htrlib.document.results import LineResult, PageResult, TextLine, Word
+from htrlib.images.orientation import PageTransform
+
+
+def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
+    """A result of an upright page, with the places on the page as given.
+
+    Args:
+        transform: how the page was turned.
+    """
+    size = transform.size
+
+    def box_of(box: Optional[Box]) -> Optional[Box]:
+        return None if box is None else transform.box_as_given(box).clipped(size)
+
+    def line_of(line: TextLine) -> TextLine:
+        polygon, baseline = line.polygon, line.baseline
+        return replace(
+            line,
+            box=transform.box_as_given(line.box),
+            polygon=None if polygon is None else transform.polygon_as_given(polygon),
+            baseline=None
+            if baseline is None
+            else tuple(transform.point_as_given(x, y) for x, y in baseline),
+        )
+
+    def word_of(word: Word) -> Word:
+        return replace(word, box=box_of(word.box))
+
+    lines = tuple(
+        LineResult(
+            line_of(read.line),
+            replace(
+                read.transcription,
+                words=tuple(map(word_of, read.transcription.words)),
+                characters=tuple(map(word_of, read.transcription.characters)),
+            ),
+        )
+        for read in result.lines
+    )
+    return replace(result, size=size, paragraph=box_of(result.paragraph), lines=lines)

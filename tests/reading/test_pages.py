@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, List, Optional, Sequence, Tuple
+
+import numpy as np
+import pytest
+
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.document.kinds import HANDWRITTEN, PRINTED
+from htrlib.document.results import LogProbs, TextLine, Transcription, Word
+from htrlib.reading.options import PARAGRAPH, ReadingOptions
+from htrlib.reading.pages import Reading, read_pages, recognize_pages
+
+CHARSET = Charset.from_text("ab")
+AS_GIVEN = ReadingOptions(orientation="as-given")
+PAGE = np.full((100, 200), 255, np.uint8)
+HEADING = TextLine(Box(10, 10, 190, 30), kind=PRINTED)
+NOTE = TextLine(Box(20, 50, 120, 70), kind=HANDWRITTEN)
+
+
+class FakeStages:
+    """Finds the lines it is given, and keeps what it was asked about."""
+
+    def __init__(self, lines: Sequence[TextLine], finds_all_text: bool = True) -> None:
+        self.lines, self.finds_all_text = tuple(lines), finds_all_text
+        self.regions: List[Box] = []
+
+    def detect_paragraph(self, page: Any) -> Optional[Box]:
+        return NOTE.box
+
+    def segment_lines(self, page: Any, paragraph: Box) -> Tuple[TextLine, ...]:
+        self.regions.append(paragraph)
+        return self.lines
+
+    def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
+        return [[LogProbs(np.zeros((1, 3), np.float32), CHARSET) for _ in found] for found in lines]
+
+    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription:
+        return Transcription("a", 0.0, 1.0, (Word("a", 0.5, 0, 1, Box(20, 50, 40, 70)),))
+
+
+def read(page: Any, stages: Any, options: ReadingOptions) -> Reading:
+    reading = Reading(page, options)
+    read_pages([reading], stages)
+    assert reading.error is None
+    return reading
+
+
+def test_all_text_of_a_page_is_read_where_lines_have_kinds() -> None:
+    stages = FakeStages([HEADING, NOTE])
+    result = read(PAGE, stages, AS_GIVEN).result
+    assert result is not None
+    assert stages.regions == [Box(0, 0, 200, 100)]
+    assert [line.kind for line in result.lines] == [PRINTED, HANDWRITTEN]
+    assert [line.id for line in result.lines] == ["line-1", "line-2"]
+    assert result.paragraph == NOTE.box  # where the handwriting is
+
+
+def test_handwriting_alone_is_looked_for_where_it_is() -> None:
+    stages = FakeStages([HEADING, NOTE])
+    result = read(PAGE, stages, replace(AS_GIVEN, kinds=(HANDWRITTEN,))).result
+    assert result is not None
+    assert stages.regions == [NOTE.box]
+    assert [line.kind for line in result.lines] == [HANDWRITTEN]
+
+
+def test_a_bundle_that_knows_no_kinds_reads_the_handwriting() -> None:
+    stages = FakeStages([replace(NOTE, kind=None)], finds_all_text=False)
+    result = read(PAGE, stages, replace(AS_GIVEN, kinds=(PRINTED,))).result
+    assert result is not None
+    assert stages.regions == [NOTE.box]
+    assert len(result.lines) == 1
+
+
+def test_the_paragraph_is_that_of_the_handwriting_where_it_alone_is_wanted() -> None:
+    stages = FakeStages([HEADING, NOTE])
+    result = read(PAGE, stages, replace(AS_GIVEN, stage=PARAGRAPH)).result
+    assert result is not None
+    assert (result.paragraph, result.lines, stages.regions) == (NOTE.box, (), [])
+
+
+def test_what_fails_on_one_page_fails_for_it_alone() -> None:
+    class Failing(FakeStages):
+        def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
+            if any(page.min() == 0 for page in pages):
+                raise RuntimeError("broken")
+            return super().recognize_pages(pages, lines)
+
+    readings = [Reading(PAGE, AS_GIVEN), Reading(np.zeros_like(PAGE), AS_GIVEN)]
+    recognize_pages(readings, Failing([NOTE]))
+    assert [reading.error is None for reading in readings] == [True, False]
+    assert len(readings[0].log_probs) == 1
+
+
+def written_page() -> Any:
+    """Rows of strokes, dark on light."""
+    page = np.full((400, 600), 230, np.uint8)
+    rng = np.random.default_rng(1)
+    for top in range(40, 360, 40):
+        for left in range(30, 560, 8):
+            page[top - int(rng.integers(0, 8)) : top + 12, left : left + 2] = 20
+    return page
+
+
+def test_a_negative_is_read_as_its_positive() -> None:
+    line = TextLine(Box(20, 30, 580, 60), Polygon(((20, 30), (580, 30), (580, 60), (20, 60))))
+    seen: List[Any] = []
+
+    class Watching(FakeStages):
+        def segment_lines(self, page: Any, paragraph: Box) -> Tuple[TextLine, ...]:
+            seen.append(page)
+            return super().segment_lines(page, paragraph)
+
+    reading = read(255 - written_page(), Watching([line]), ReadingOptions())
+    assert reading.result is not None
+    np.testing.assert_array_equal(seen[-1], written_page())
+    assert reading.result.lines[0].line.box == line.box
+    assert reading.result.size == Size(600, 400)
+
+
+@pytest.mark.parametrize("confidences", [(), (0.5, 1.0)])
+def test_a_page_is_as_sure_as_its_words(confidences: Tuple[float, ...]) -> None:
+    stages = FakeStages([NOTE] if confidences else [])
+    result = read(PAGE, stages, AS_GIVEN).result
+    assert result is not None
+    assert result.confidence == (0.5 if confidences else None)
