@@ -15,7 +15,7 @@ from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 from htrlib.images.loading import check_page
 from htrlib.layout.line_cores import core_thickness, lines_from_labels
-from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
+from htrlib.layout.pixel_labels import PLACES, BundleLike, label_region, scale_for
 from htrlib.layout.word_lines import lines_from_words
 
 METHODS = ("labels", "ssd")
@@ -76,7 +76,7 @@ def segment_lines(
 def knows_kinds(bundle: BundleLike = None) -> bool:
     """Whether a bundle's labeler finds lines of print too, and tells the kinds of lines apart."""
     networks = load_bundle(bundle).config["networks"]
-    return LINES in networks and int(networks[LINES].get("num_labels", 0)) > 2
+    return LINES in networks and int(networks[LINES].get("num_labels", 0)) > PLACES
 
 
 def _label_lines(page: NDArray[np.uint8], region: Box, engine: Engine) -> Tuple[TextLine, ...]:
