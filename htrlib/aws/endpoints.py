@@ -9,9 +9,9 @@ from typing import Any, Dict, Mapping, Optional
 from htrlib.aws import machines
 from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.location import S3Uri
-from htrlib.aws.models import ModelConfig, delete_model, model_of, register_model
 from htrlib.aws.names import STAMP_LENGTH, checked, is_stamped, stamped
 from htrlib.aws.rollouts import Rollout
+from htrlib.aws.sagemaker_models import ModelConfig, delete_model, model_of, register_model
 from htrlib.aws.scaling import VARIANT, Scaling, remove_scaling, set_scaling
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.tags import tag_list

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Mapping, Optional
 
 from htrlib.aws import machines
-from htrlib.aws.models import ModelConfig
 from htrlib.aws.names import checked
+from htrlib.aws.sagemaker_models import ModelConfig
 from htrlib.aws.session import Aws
 from htrlib.aws.tags import tag_list
 

@@ -127,8 +127,8 @@ def register(parsed: argparse.Namespace, aws: Aws) -> int:
 def _register(
     group: str, model_data: str, description: str, parsed: argparse.Namespace, aws: Aws
 ) -> None:
-    from htrlib.aws.models import ModelConfig
     from htrlib.aws.registry import register
+    from htrlib.aws.sagemaker_models import ModelConfig
 
     model = ModelConfig(image=parsed.image, role="", model_data=model_data)
     arn = register(group, model, description, datasets.pairs(parsed.tag, "--tag"), aws)
@@ -215,7 +215,7 @@ def undeploy(parsed: argparse.Namespace, aws: Aws) -> int:
 
 def batch(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch
-    from htrlib.aws.models import copy_model, delete_model, model_of
+    from htrlib.aws.sagemaker_models import copy_model, delete_model, model_of
 
     tags = datasets.pairs(parsed.tag, "--tag")
     model = parsed.model or model_of(parsed.endpoint, aws)

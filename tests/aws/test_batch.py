@@ -11,7 +11,7 @@ from htrlib.aws.batch import (
     stop_batch,
     wait_for_batch,
 )
-from htrlib.aws.models import ModelConfig, copy_model, register_model
+from htrlib.aws.sagemaker_models import ModelConfig, copy_model, register_model
 from htrlib.aws.storage import write_object
 from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult

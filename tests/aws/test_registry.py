@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from htrlib.aws.models import ModelConfig
 from htrlib.aws.registry import register
+from htrlib.aws.sagemaker_models import ModelConfig
 from tests.aws.conftest import IMAGE
 from tests.aws.front import refusal
 
