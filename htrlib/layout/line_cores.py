@@ -29,6 +29,8 @@ SURE = 0.85  # short rows, a letter or a figure, are text from here on
 SPECK = 0.8  # of a core's thickness: a short row that is lower is no letter
 SMALLEST = 2  # labels
 SHORTEST = 0.5  # of a core's thickness: shorter cores are specks
+SHORTEST_OF_KIND = 3.0  # of a core's thickness: shorter pieces leave their kind open
+SURE_OF_KIND = 0.65
 LONG = 2.0  # of a core's thickness: longer rows are text even if less sure
 LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
 LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
@@ -166,16 +168,40 @@ def _cores(
             if apart is not None:
                 found += [_shifted(one, columns.start, rows.start) for one in apart]
                 continue
-        found.append(
-            Core(
-                columns.start + np.flatnonzero(inside),
-                rows.start + upper.astype(np.float64),
-                rows.start + lower.astype(np.float64),
-                float(around[0][mask].mean()),
-                around[1][:, mask].mean(axis=1).astype(np.float64),
-            )
+        one = Core(
+            columns.start + np.flatnonzero(inside),
+            rows.start + upper.astype(np.float64),
+            rows.start + lower.astype(np.float64),
+            float(around[0][mask].mean()),
         )
+        by_column = (around[1] * mask).sum(axis=1)[:, inside] / mask.sum(axis=0)[inside]
+        found += _of_one_kind(one, by_column, usual)
     return found
+
+
+def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[Core]:
+    """The core with its kinds, in pieces where handwriting follows print or print handwriting.
+
+    Args:
+        kinds: (K, N) probability of each kind at each column.
+    """
+    if not len(kinds):
+        return [core]
+    shortest = max(2, round(SHORTEST_OF_KIND * usual))
+    written = ndimage.uniform_filter1d(kinds[0], shortest, mode="nearest") > 0.5
+    ends = [0, *(1 + np.flatnonzero(np.diff(written))), len(written)]
+    cuts = [cut for i, cut in enumerate(ends[1:-1], 1) if cut - ends[i - 1] >= shortest]
+    cuts = [cut for cut in cuts if len(written) - cut >= shortest]
+    return [
+        replace(
+            core,
+            columns=core.columns[start:end],
+            upper=core.upper[start:end],
+            lower=core.lower[start:end],
+            kinds=kinds[:, start:end].mean(axis=1).astype(np.float64),
+        )
+        for start, end in zip([0, *cuts], [*cuts, len(written)])
+    ]
 
 
 def _apart(
@@ -241,11 +267,20 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
     # Where both overlap, one must still go on from the other, or two parts would follow each other.
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
+    fits &= ~_of_two_kinds(parts, usual)
     spans = replace(spans_of(parts, slope), thickness=usual)
     for i, j in zip(*np.nonzero(fits & (gaps >= NARROWEST * usual))):
         fits[i, j] = gutter_between(spans, int(i), int(j)) is None
     costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
     return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]
+
+
+def _of_two_kinds(parts: Sequence[Core], usual: float) -> NDArray[np.bool_]:
+    """(N, N) whether one is surely written by hand and the other surely not."""
+    written = np.array([part.kinds[0] if len(part.kinds) else 0.5 for part in parts])
+    long = np.array([part.right - part.left >= SHORTEST_OF_KIND * usual for part in parts])
+    by_hand, by_machine = long & (written > SURE_OF_KIND), long & (written < 1 - SURE_OF_KIND)
+    return np.asarray((by_hand[:, np.newaxis] & by_machine) | (by_machine[:, np.newaxis] & by_hand))
 
 
 def chains(costs: Floats) -> List[List[int]]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from htrlib.document.results import TextLine
+from htrlib.document.results import KINDS, TextLine
 from htrlib.images.regions import Region
 from htrlib.layout.line_cores import Core, core_thickness, lines_from_labels, link
 from htrlib.layout.pixel_labels import Labels
@@ -27,6 +28,14 @@ class Drawing:
         self._picture = Image.new("L", (WIDTH, HEIGHT))
         self.draw = ImageDraw.Draw(self._picture)
         self.ink = np.zeros((HEIGHT, WIDTH), np.uint8)
+        self.kinds: Optional[NDArray[np.float32]] = None
+
+    def kind(self, left: int, right: int, kind: str) -> None:
+        """Between two columns, the labeler takes text for that kind."""
+        if self.kinds is None:
+            self.kinds = np.full((len(KINDS), HEIGHT, WIDTH), 1 / len(KINDS), np.float32)
+        self.kinds[:, :, left:right] = 0.1
+        self.kinds[KINDS.index(kind), :, left:right] = 0.8
 
     def band(self, left: float, right: float, base: float, slope: float = 0.0) -> None:
         """A core whose lower edge is at `base` in the middle of the picture."""
@@ -36,7 +45,8 @@ class Drawing:
 
     def labels(self, region: Optional[Region] = None) -> Labels:
         probabilities = np.asarray(self._picture, dtype=np.float32)[np.newaxis] / 255
-        return Labels(probabilities, self.ink, region or Region(self.ink, 0.0, 0.0, 2.0))
+        region = region or Region(self.ink, 0.0, 0.0, 2.0)
+        return Labels(probabilities, self.ink, region, self.kinds)
 
     def lines(self) -> Tuple[TextLine, ...]:
         return lines_from_labels(self.labels())
@@ -248,3 +258,50 @@ def test_a_band_that_the_labeler_doubts_is_no_line() -> None:
     drawing.band(20, 300, 60)
     drawing.draw.rectangle([20, 100, 300, 100 + THICK], fill=150)
     assert len(drawing.lines()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_has_the_kind_that_most_of_it_has(kind: str) -> None:
+    drawing = Drawing()
+    drawing.band(20, 300, 90)
+    drawing.kind(0, WIDTH, "printed" if kind == "typewritten" else "typewritten")
+    drawing.kind(0, 200, kind)
+    assert kind in [line.kind for line in drawing.lines()]
+
+
+def test_what_no_network_tells_apart_is_handwritten() -> None:
+    drawing = Drawing()
+    drawing.band(20, 300, 90)
+    assert [line.kind for line in drawing.lines()] == ["handwritten"]
+
+
+@pytest.mark.parametrize("gap", [0, 20])
+def test_writing_after_print_is_a_line_of_its_own(gap: int) -> None:
+    drawing = Drawing()
+    for number in range(3):
+        drawing.band(20, 120, 60 + number * PITCH)
+        drawing.band(120 + gap, 300, 60 + number * PITCH)
+    drawing.kind(0, 120 + gap // 2, "printed")
+    drawing.kind(120 + gap // 2, WIDTH, "handwritten")
+    lines = drawing.lines()
+    assert [line.kind for line in lines] == 3 * ["printed", "handwritten"]
+    assert all(line.box.right < 135 for line in lines[::2])
+
+
+def test_a_word_of_doubtful_kind_stays_in_its_line() -> None:
+    drawing = Drawing()
+    drawing.band(20, 300, 90)
+    drawing.kind(0, WIDTH, "handwritten")
+    drawing.kind(150, 150 + 2 * THICK, "printed")
+    (line,) = drawing.lines()
+    assert line.kind == "handwritten"
+
+
+def test_lines_of_two_columns_are_not_linked() -> None:
+    drawing = Drawing()
+    for number in range(6):
+        drawing.band(10, 140, 60 + number * PITCH)
+        drawing.band(170, 300, 60 + number * PITCH)
+    lines = drawing.lines()
+    assert len(lines) == 12
+    assert all(line.box.right < 160 for line in lines[:6])

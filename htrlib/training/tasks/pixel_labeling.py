@@ -84,8 +84,8 @@ class LabelingTask(PageTask):
         loss, count, both, found, wanted = 0.0, 0, 0, 0, 0
         for plan in self.validation.plan(0):
             batch = self.validation.make(plan)
-            logits = run(reader, batch["ink"] / np.float32(255.0))
             labels = batch["labels"] > 0
+            logits = run(reader, batch["ink"] / np.float32(255.0))[:, : labels.shape[1]]
             loss += float(np.logaddexp(0.0, np.where(labels, -logits, logits)).sum())
             count += labels.size
             both += int((labels & (logits > 0)).sum())
@@ -118,4 +118,5 @@ class _PixelLoss(gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, ink: Any, labels: Any) -> Any:  # noqa: N803 - Gluon's name
         logits = self.network(F.cast(ink, "float32") / 255)
-        return self.loss(logits, F.cast(labels, "float32"))
+        # Labels of kinds, which a network may have besides, are not in the data: they stay.
+        return self.loss(F.slice_like(logits, labels, axes=(1,)), F.cast(labels, "float32"))
