@@ -46,6 +46,14 @@ def main(arguments: Sequence[str] = ()) -> None:
         default=[],
         help="bundle of the networks; of several, which have the same, the mean",
     )
+    parser.add_argument(
+        "--other",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NETWORK", "BUNDLE"),
+        help="take one network from another bundle",
+    )
     parser.add_argument("--language-model", type=Path)
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
@@ -58,6 +66,10 @@ def main(arguments: Sequence[str] = ()) -> None:
         networks = {name: bundles[0].network_config(name) for name in bundles[0].config["networks"]}
         charset = bundles[0].charset
     parameters = {name: mean_parameters(bundles, name) for name in networks}
+    for name, path in args.other:
+        other = load_bundle(path)
+        networks[name] = other.network_config(name)
+        parameters[name] = mean_parameters([other], name)
     decoding: Dict[str, Any] = {}
     extra: Dict[str, bytes] = {}
     if args.language_model:
