@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Tuple, Union
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
@@ -26,8 +26,8 @@ class ReadingOptions:
 
     Attributes:
         stage: the last stage that runs: "paragraph", "lines" or "text".
-        kinds: of the lines to read, of `htrlib.document.results.KINDS`; None reads all text, where
-            the bundle tells kinds apart.
+        kinds: of the lines to read: "handwritten", "typewritten", "printed", or several of them;
+            None reads all text, where the bundle tells kinds apart.
         orientation: "auto" turns pages that are light on dark, tilted, on their side or upside
             down, and gives results in pixels of the page as given; "as-given" turns nothing.
         decoder: "beam", or "greedy": the best path, without a language model.
@@ -40,7 +40,7 @@ class ReadingOptions:
     """
 
     stage: str = TEXT
-    kinds: Optional[Tuple[str, ...]] = None
+    kinds: Union[str, Tuple[str, ...], None] = None
     orientation: str = AUTO
     decoder: str = "beam"
     beam_width: int = BEAM_WIDTH
@@ -49,6 +49,8 @@ class ReadingOptions:
     alternatives: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.kinds, str):
+            object.__setattr__(self, "kinds", (self.kinds,))
         for name, value, known in (
             ("stage", self.stage, STAGES),
             ("orientation", self.orientation, ORIENTATIONS),

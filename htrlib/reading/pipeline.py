@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
@@ -174,12 +175,18 @@ def transcribe(
     engine: EngineLike = None,
     device: Optional[str] = None,
     options: Optional[ReadingOptions] = None,
+    kinds: Union[str, Tuple[str, ...], None] = None,
 ) -> Union[PageResult, DocumentResult]:
     """Read a picture with the stages as they are: `Pipeline(bundle=..., device=...).transcribe`.
+
+    Args:
+        kinds: read only lines of these kinds, "handwritten" for one; see `ReadingOptions`.
 
     >>> import htrlib
     >>> print(htrlib.transcribe("letter.png").text)  # doctest: +SKIP
     """
+    if kinds is not None:
+        options = replace(options or ReadingOptions(), kinds=kinds)
     pipeline = Pipeline(bundle=bundle, engine=engine, device=device, options=options)
     return pipeline.transcribe(source)
 

@@ -184,7 +184,7 @@ def test_transcribe_is_the_four_calls(written_page: Any) -> None:
     assert box is not None
     found = htrlib.segment_lines(written_page, box)
     texts = [htrlib.decode(htrlib.recognize_line(written_page, line)).text for line in found]
-    assert transcribe(written_page).text == "\n".join(texts)
+    assert transcribe(written_page, kinds="handwritten").text == "\n".join(texts)
     assert texts
 
 
