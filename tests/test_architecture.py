@@ -67,6 +67,7 @@ CONFINED = {
     "botocore": ("aws",),
     "aiohttp": ("serving",),
     "sagemaker_inference": ("serving.mms",),
+    "pypdfium2": ("images.pdf",),
     "sagemaker": (),
     "cv2": (),
     "torch": (),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
+from htrlib.images.page_selection import DPI
 from htrlib.reading.options import AUTO, BUNDLED, ORIENTATIONS, ReadingOptions
 
 if TYPE_CHECKING:
@@ -82,6 +83,19 @@ def import_recognizer(place: Optional[str]) -> Optional[Recognizer]:
     return load_recognizer(place)
 
 
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides which pages of a file are read, and how finely."""
+    parser.add_argument(
+        "--pages", metavar="LIST", help="pages of each file, as 3, 2-5 or 1,4- (default: all)"
+    )
+    parser.add_argument(
+        "--dpi",
+        type=int,
+        default=DPI,
+        help="dots per inch at which the pages of a PDF are drawn (default: %(default)s)",
+    )
+
+
 def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
     """How the arguments say that pages are read.
 
@@ -95,6 +109,8 @@ def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
         decoder=parsed.decoder,
         beam_width=parsed.beam_width,
         language_model=None if model == NONE else model,
+        pages=getattr(parsed, "pages", None),
+        dpi=getattr(parsed, "dpi", DPI),
     )
 
 

@@ -10,23 +10,23 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from htrlib.cli.reading_options import add_reading_options, import_recognizer, reading_options
+from htrlib.cli.reading_options import (
+    add_page_options,
+    add_reading_options,
+    import_recognizer,
+    reading_options,
+)
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.json_format import to_json
 from htrlib.formats.overlay import draw_overlay
 from htrlib.formats.text import to_text
-from htrlib.images.loading import iter_pages, load_image
+from htrlib.images.loading import iter_page_outcomes, iter_pages
+from htrlib.images.suffixes import IMAGE_SUFFIXES
 from htrlib.reading.options import ReadingOptions
 
 Result = Union[PageResult, DocumentResult]
-
-_SUFFIXES = (
-    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
-    *(".tif", ".tiff", ".webp"),
-)
-"""What is a picture in a folder; a file that is named is read whatever its name."""
 
 _OVERLAY = ".overlay.png"
 
@@ -94,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"also draw NAME{_OVERLAY}: the page with its lines and what they say",
     )
+    add_page_options(parser)
     add_reading_options(parser)
     parser.add_argument(
         "--jobs",
@@ -159,6 +160,10 @@ def run(config: TranscribeConfig) -> int:
                 failed = True
                 tqdm.write(f"htr: {result}", file=sys.stderr)
                 continue
+            if isinstance(result, DocumentResult):
+                for error in result.errors:
+                    failed = True
+                    tqdm.write(f"htr: {error}", file=sys.stderr)
             _deliver(path, result, config, heading=_heading(path, number, len(inputs), config))
     return int(failed)
 
@@ -170,7 +175,7 @@ def _pictures(path: Path) -> List[Path]:
     pictures = (
         file
         for file in path.iterdir()
-        if file.suffix.lower() in _SUFFIXES and not file.name.endswith(_OVERLAY)
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(_OVERLAY)
     )
     return sorted(pictures) or [path]
 
@@ -199,7 +204,7 @@ def _deliver(path: Path, result: Result, config: TranscribeConfig, heading: str)
         file = config.output / f"{path.stem}{form.suffix}"
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     if config.overlay:
-        _draw(path, result, config.output or Path())
+        _draw(path, result, config.output or Path(), config.reading.dpi)
 
 
 def _heading(path: Path, number: int, count: int, config: TranscribeConfig) -> str:
@@ -209,10 +214,15 @@ def _heading(path: Path, number: int, count: int, config: TranscribeConfig) -> s
     return f"{chr(10) * (number > 0)}==> {path} <==\n"
 
 
-def _draw(path: Path, result: Result, folder: Path) -> None:
+def _draw(path: Path, result: Result, folder: Path, dpi: int) -> None:
     """Draw one picture per page; the pages are read again, so that one at a time is held."""
     if isinstance(result, PageResult):
-        draw_overlay(load_image(path), result).save(folder / f"{path.stem}{_OVERLAY}")
+        draw_overlay(next(iter_pages(path, dpi=dpi)), result).save(
+            folder / f"{path.stem}{_OVERLAY}"
+        )
         return
-    for number, (page, read) in enumerate(zip(iter_pages(path), result.pages), start=1):
-        draw_overlay(page, read).save(folder / f"{path.stem}-{number}{_OVERLAY}")
+    read = {page.number: page for page in result.pages}
+    for outcome in iter_page_outcomes(path, dpi=dpi):
+        if outcome.page is not None and outcome.number in read:
+            file = folder / f"{path.stem}-{outcome.number}{_OVERLAY}"
+            draw_overlay(outcome.page, read[outcome.number]).save(file)

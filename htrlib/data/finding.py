@@ -11,9 +11,10 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from htrlib.data import FORMATS
 from htrlib.data.csv_manifest import REQUIRED
 from htrlib.data.lines_folder import text_of
-from htrlib.data.pictures import SUFFIXES, is_left_by_system
+from htrlib.data.pictures import is_left_by_system
 from htrlib.data.xml import parse
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
+from htrlib.images.suffixes import PICTURE_SUFFIXES
 
 LINES = "lines"
 ROOTS = {"PcGts": "page_xml", "alto": "alto", "form": "iam"}
@@ -74,7 +75,7 @@ def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
     for path in files:
         suffix = path.suffix.lower()
         name: Optional[str] = None
-        if suffix in SUFFIXES:
+        if suffix in PICTURE_SUFFIXES:
             name = LINES if text_of(path) is not None else None
         elif suffix == ".xml":
             if path.parent not in read_folders:  # the files of a folder are all of one kind

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from htrlib.data.collector import Collector
 from htrlib.data.pictures import (
-    SUFFIXES,
     file_stems,
     is_left_by_system,
     place_picture,
@@ -20,6 +19,7 @@ from htrlib.data.pictures import (
 )
 from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
 from htrlib.document.results import TextLine
+from htrlib.images.suffixes import PICTURE_SUFFIXES
 
 TEXT_SUFFIXES = (".gt.txt", ".txt")
 PAPER_PERCENTILE = 80  # of a line's pixels: most of them are paper
@@ -65,7 +65,8 @@ def load(path: Union[str, Path]) -> Dataset:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     for file in folder.rglob("*"):
-        if file.suffix.lower() in SUFFIXES and not is_left_by_system(file.relative_to(folder)):
+        picture = file.suffix.lower() in PICTURE_SUFFIXES
+        if picture and not is_left_by_system(file.relative_to(folder)):
             yield file
 
 

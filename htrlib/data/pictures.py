@@ -12,9 +12,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from htrlib.data.samples import Picture, Sample
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".jp2")
-
+from htrlib.images.suffixes import PICTURE_SUFFIXES
 
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints", ".Trashes", ".git")
 
@@ -33,7 +31,7 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
     candidates = [relative.name]
     if not relative.is_absolute() and ".." not in relative.parts:
         candidates.insert(0, str(relative))
-    candidates += [stem + suffix for suffix in SUFFIXES if stem]
+    candidates += [stem + suffix for suffix in PICTURE_SUFFIXES if stem]
     for folder in folders:
         for candidate in candidates:
             found = spelled(candidate, folder)
@@ -108,7 +106,7 @@ def file_stems(samples: Iterable[Sample]) -> List[str]:
     stems = []
     for sample in samples:
         source = Path(sample.source)
-        plain = source.with_suffix("") if source.suffix.lower() in SUFFIXES else source
+        plain = source.with_suffix("") if source.suffix.lower() in PICTURE_SUFFIXES else source
         stem = first = safe_name(plain.as_posix())
         number = 1
         while stem.lower() in taken:

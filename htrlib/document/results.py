@@ -138,6 +138,7 @@ class PageResult:
         bundle: name and version of the bundle that read the page, where one did.
         source: file name of the page, where it came from a file.
         warnings: what makes the result doubtful, one sentence each.
+        number: of the page in its file, from 1; None where the file holds this page alone.
     """
 
     size: Size
@@ -146,6 +147,12 @@ class PageResult:
     bundle: Optional[str] = None
     source: Optional[str] = None
     warnings: Tuple[str, ...] = ()
+    number: Optional[int] = None
+
+    @property
+    def pages(self) -> Tuple[PageResult, ...]:
+        """This page alone, so that a page is taken as a document is."""
+        return (self,)
 
     @property
     def text(self) -> str:
@@ -171,6 +178,7 @@ class PageResult:
             "paragraph": None if self.paragraph is None else list(self.paragraph.as_tuple()),
             "lines": [_line_to_dict(line) for line in self.lines],
             "warnings": list(self.warnings),
+            "number": self.number,
         }
 
     @classmethod
@@ -194,6 +202,7 @@ class PageResult:
                 bundle=data.get("bundle"),
                 source=data.get("source"),
                 warnings=tuple(data.get("warnings", ())),
+                number=data.get("number"),
             )
         except KeyError as error:
             raise ValueError(f"a page result has the key {error}, this one has not") from None
@@ -201,10 +210,17 @@ class PageResult:
 
 @dataclass(frozen=True)
 class DocumentResult:
-    """The pages of a file that holds several."""
+    """The pages of a file that holds several.
+
+    Attributes:
+        pages: those that could be read, in order; each has its `number`.
+        source: name of the file, where it came from one.
+        errors: why each of the other pages could not be read; each names its page.
+    """
 
     pages: Tuple[PageResult, ...] = field(default=())
     source: Optional[str] = None
+    errors: Tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -217,6 +233,7 @@ class DocumentResult:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "pages": [page.to_dict() for page in self.pages],
+            "errors": list(self.errors),
         }
 
     @classmethod
@@ -231,6 +248,7 @@ class DocumentResult:
         return cls(
             pages=tuple(PageResult.from_dict(page) for page in data["pages"]),
             source=data.get("source"),
+            errors=tuple(data.get("errors", ())),
         )
 
 

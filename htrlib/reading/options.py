@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Tuple, Union
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
 from htrlib.errors import ConfigError
+from htrlib.images.page_selection import ALL_PAGES, DPI, PageSelection
 
 if TYPE_CHECKING:
     from htrlib.language.ngram import NGramModel
@@ -35,6 +36,8 @@ class ReadingOptions:
         language_model: "bundled", a model or the path of one, or None for none.
         characters: give the characters of each line with their places and confidences too.
         alternatives: how many further readings of each line to give.
+        pages: which pages of a file, as "3", "2-5" or "1,4-"; None is all.
+        dpi: dots per inch at which the pages of a PDF are drawn.
     Raises:
         ConfigError: a value is none of these.
     """
@@ -47,6 +50,8 @@ class ReadingOptions:
     language_model: LanguageModelLike = BUNDLED
     characters: bool = False
     alternatives: int = 0
+    pages: Optional[str] = None
+    dpi: int = DPI
 
     def __post_init__(self) -> None:
         if isinstance(self.kinds, str):
@@ -62,6 +67,13 @@ class ReadingOptions:
         for name, number, least in (
             ("beam_width", self.beam_width, 1),
             ("alternatives", self.alternatives, 0),
+            ("dpi", self.dpi, 1),
         ):
             if number < least:
                 raise ConfigError(f"{name} is at least {least}, found {number}")
+        _ = self.selection
+
+    @property
+    def selection(self) -> PageSelection:
+        """The pages of a file that are read."""
+        return ALL_PAGES if self.pages is None else PageSelection.parse(self.pages)

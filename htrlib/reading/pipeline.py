@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.geometry import Box
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.port import EngineLike
-from htrlib.errors import ConfigError
-from htrlib.images.loading import Page, Source, iter_pages
+from htrlib.errors import ConfigError, ImageError
+from htrlib.images.loading import Page, Source, iter_page_outcomes
 from htrlib.reading.options import ReadingOptions
 from htrlib.reading.pages import Reading, read_pages, recognize_pages
 from htrlib.stages import decoding, lines, paragraph, recognition
@@ -96,7 +96,8 @@ class Pipeline:
         """Read a picture: a file, its bytes, or an array that is a page already.
 
         Returns:
-            a `DocumentResult` where the file holds several pages, or else a `PageResult`.
+            a `DocumentResult` where the file holds several pages, or else a `PageResult`. Pages
+            that cannot be read are its `errors`.
         Raises:
             ImageError: it is no picture that can be read.
             BundleMismatchError, DeviceError: as for `Bundle.engine`.
@@ -104,8 +105,20 @@ class Pipeline:
         if isinstance(source, np.ndarray):
             return self.transcribe_page(source, options=options)
         name = os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else None
-        pages = tuple(self.transcribe_page(page, name, options) for page in iter_pages(source))
-        return pages[0] if len(pages) == 1 else DocumentResult(pages, name)
+        chosen = options or self.options
+        pages: List[PageResult] = []
+        errors: List[ImageError] = []
+        for outcome in iter_page_outcomes(source, pages=chosen.selection, dpi=chosen.dpi):
+            if outcome.page is None:
+                errors.append(outcome.error or ImageError(f"page {outcome.number} is missing"))
+            else:
+                read = self.transcribe_page(outcome.page, name, options)
+                pages.append(replace(read, number=outcome.number))
+        if not pages:
+            raise errors[0]
+        if len(pages) == 1 and pages[0].number == 1 and not errors:
+            return replace(pages[0], number=None)
+        return DocumentResult(tuple(pages), name, tuple(map(str, errors)))
 
     def transcribe_page(
         self, page: Page, source: Optional[str] = None, options: Optional[ReadingOptions] = None

@@ -1,0 +1,69 @@
+"""Whatever a picture comes as, opened as a seekable binary file."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator
+
+from htrlib.errors import ImageError
+
+
+def source_name(source: object) -> str:
+    """What error messages call a source."""
+    if isinstance(source, (str, os.PathLike)):
+        return repr(os.fspath(source))
+    name = getattr(source, "filename", None) or getattr(source, "name", None)
+    return repr(name) if isinstance(name, str) else f"<{type(source).__name__}>"
+
+
+@contextmanager
+def opened(source: object) -> Iterator[BinaryIO]:
+    """A seekable binary file at its start, closed afterwards if it was opened here.
+
+    Args:
+        source: a path, the bytes of a file, or a binary file open for reading.
+    Raises:
+        ImageError: it is none of these, or cannot be opened.
+    """
+    name = source_name(source)
+    if isinstance(source, (str, os.PathLike)):
+        with _opened_path(Path(os.fsdecode(source)), name) as file:
+            yield file
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        yield io.BytesIO(source)
+    elif isinstance(source, io.TextIOBase):
+        raise ImageError(f"{name}: the file is open in text mode; open it with mode 'rb'")
+    elif hasattr(source, "read"):
+        yield _seekable(source)
+    else:
+        raise ImageError(
+            f"a page is read from a path, bytes, a binary file or a PIL image, found {name}; an "
+            "(H, W) uint8 array is a page already"
+        )
+
+
+def _opened_path(path: Path, name: str) -> BinaryIO:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{name}: cannot be opened: {reason}") from error
+    if stat.S_ISDIR(mode):
+        raise ImageError(f"{name}: is a directory; name the pictures in it")
+    # Opening it could block (a pipe), reading it never end (a device).
+    raise ImageError(f"{name}: is not a regular file; give its bytes or an open file instead")
+
+
+def _seekable(file: Any) -> BinaryIO:
+    try:
+        file.seek(0)
+    except (AttributeError, OSError):
+        return io.BytesIO(file.read())
+    seekable: BinaryIO = file
+    return seekable

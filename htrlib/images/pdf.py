@@ -1,0 +1,131 @@
+"""The pages of a PDF, drawn as a viewer draws them: turned and cropped as the file says."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing, contextmanager
+from typing import Any, BinaryIO, Iterator, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.errors import ImageError
+from htrlib.images.page_selection import DPI, PageSelection
+
+_POINTS = 72  # an inch
+_ROUNDING = 1.0 - 1e-7  # what single precision adds to a size is no further pixel
+
+MOST_DAMAGED = 50
+"""After as many damaged pages in a row the rest is given up: a file can claim any number."""
+
+_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+
+
+def iter_pdf_pages(
+    file: BinaryIO, name: str, selection: PageSelection, dpi: float, max_pixels: int
+) -> Iterator[Tuple[int, Union[NDArray[np.uint8], ImageError]]]:
+    """The pages of a PDF one by one, each with its number from 1.
+
+    Args:
+        file: the PDF, open for reading; left open.
+        name: what messages call it.
+        selection: which pages; the others are not looked at.
+        dpi: dots per inch.
+        max_pixels: most pixels of a page.
+    Returns:
+        (H, W) uint8 each, 0 is black, or the error that says why the page cannot be read.
+    Raises:
+        ImageError: the file is encrypted, or no PDF that can be read.
+    """
+    import pypdfium2  # here: most pictures are no PDF
+
+    document = _open(pypdfium2, file, name)
+    with closing(document):
+        count, damaged = len(document), 0
+        if count == 0:
+            raise ImageError(f"{name}: the PDF has no pages; export it again")
+        for number in range(
+            1, 1 + (count if selection.last is None else min(count, selection.last))
+        ):
+            if number not in selection:
+                continue
+            try:
+                page: Union[NDArray[np.uint8], ImageError] = _draw(
+                    pypdfium2, document, number, f"{name}, page {number}", dpi, max_pixels
+                )
+                damaged = 0
+            except ImageError as error:
+                page = error
+                damaged += 1
+            yield number, page
+            if damaged == MOST_DAMAGED:
+                reason = f"{damaged} pages in a row are damaged, the rest is not tried"
+                raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
+
+
+def pdf_page_size(file: BinaryIO, name: str) -> Tuple[int, int]:
+    """Width and height in pixels of the first page, drawn at `DPI`.
+
+    Raises:
+        ImageError: as for `iter_pdf_pages`, or the first page is damaged.
+    """
+    import pypdfium2
+
+    with (
+        closing(_open(pypdfium2, file, name)) as document,
+        _page(pypdfium2, document, 1, f"{name}, page 1") as page,
+    ):
+        return _pixels(page.get_size(), DPI)
+
+
+def _open(pypdfium2: Any, file: BinaryIO, name: str) -> Any:
+    try:
+        return pypdfium2.PdfDocument(file)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "assword" in str(error):
+            raise ImageError(
+                f"{name}: the PDF is encrypted; remove its password first "
+                "(qpdf --decrypt --password=... in.pdf out.pdf)"
+            ) from error
+        raise ImageError(
+            f"{name}: the PDF is damaged ({error}); copy it again, or repair it with qpdf"
+        ) from error
+
+
+@contextmanager
+def _page(pypdfium2: Any, document: Any, number: int, name: str) -> Iterator[Any]:
+    """A page of a document, closed afterwards: memory holds one at a time."""
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError as error:
+        raise ImageError(f"{name}: the page is damaged ({error})") from error
+    with closing(page):
+        yield page
+
+
+def _draw(
+    pypdfium2: Any, document: Any, number: int, name: str, dpi: float, max_pixels: int
+) -> NDArray[np.uint8]:
+    with _page(pypdfium2, document, number, name) as page:
+        size = page.get_size()
+        width, height = _pixels(size, dpi)
+        if width * height > max_pixels:
+            across, down = (side / _POINTS * 25.4 for side in size)
+            fitting = math.floor(dpi * math.sqrt(max_pixels / (width * height)))
+            raise ImageError(
+                f"{name}: a page has at most {max_pixels:,} pixels, {across:,.0f} x {down:,.0f} mm "
+                f"at {dpi:g} dpi have {width * height:,}; draw it with --dpi {max(1, fitting)}"
+            )
+        try:
+            bitmap = page.render(scale=_ROUNDING * dpi / _POINTS, grayscale=True)
+        except (pypdfium2.PdfiumError, ValueError, MemoryError) as error:
+            raise ImageError(f"{name}: the page cannot be drawn ({error})") from error
+        with closing(bitmap):
+            pixels = bitmap.to_numpy()
+            return np.array(pixels.reshape(pixels.shape[:2]))
+
+
+def _pixels(size: Tuple[float, float], dpi: float) -> Tuple[int, int]:
+    """Of a page whose size is in points."""
+    width, height = (max(1, math.ceil(side * (_ROUNDING * dpi / _POINTS))) for side in size)
+    return width, height

@@ -1,0 +1,85 @@
+"""The pixels of a picture that Pillow has decoded to those of a page: gray, 8 bits, upright."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+Pixels = NDArray[np.uint8]
+
+_BAND_ROWS = 256
+
+# TIFF tags, and the value of one that matters here
+_BITS_PER_SAMPLE = 258
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+
+_UPRIGHT: Dict[object, Callable[[Pixels], Pixels]] = {
+    2: lambda page: page[:, ::-1],
+    3: lambda page: page[::-1, ::-1],
+    4: lambda page: page[::-1],
+    5: lambda page: page.T,
+    6: lambda page: page[::-1].T,
+    7: lambda page: page[::-1, ::-1].T,
+    8: lambda page: page[:, ::-1].T,
+}
+"""EXIF orientation -> how to set the page upright."""
+
+SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations that exchange width and height."""
+
+
+def upright(picture: Image.Image, page: Pixels) -> Pixels:
+    """The page turned as the EXIF orientation of its picture says."""
+    turn = _UPRIGHT.get(orientation(picture))
+    return page if turn is None else np.ascontiguousarray(turn(page))
+
+
+def orientation(picture: Image.Image) -> object:
+    """The EXIF orientation; 1, upright, where the EXIF data are damaged."""
+    try:
+        return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # its reader raises as many kinds of errors as the decoders do
+        return 1
+
+
+def gray(picture: Image.Image) -> Pixels:
+    """(H, W) uint8, 0 is black; transparent parts become white paper."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return _eight_bits(picture)
+    if picture.has_transparency_data:
+        if picture.mode not in ("LA", "RGBA"):
+            picture = picture.convert("RGBA")
+        paper = Image.new("L", picture.size, 255)
+        paper.paste(picture.convert("L"), mask=picture.getchannel("A"))
+        return np.array(paper)
+    return np.array(picture.convert("L"))
+
+
+def _eight_bits(picture: Image.Image) -> Pixels:
+    """Scale a picture of 16 or 32 bits, band by band to keep memory low."""
+    white = _full_scale(picture)
+    page = np.empty((picture.height, picture.width), dtype=np.uint8)
+    for top in range(0, picture.height, _BAND_ROWS):
+        rows = page[top : top + _BAND_ROWS]
+        band = picture.crop((0, top, picture.width, top + len(rows)))
+        values = np.asarray(band).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("there are pixels that are not finite numbers")
+        np.rint(np.clip(values / white, 0.0, 1.0) * 255.0, out=rows, casting="unsafe")
+    tags = getattr(picture, "tag_v2", {})
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # which Pillow heeds up to 8 bits only
+        np.subtract(255, page, out=page)
+    return page
+
+
+def _full_scale(picture: Image.Image) -> float:
+    """The pixel value of white."""
+    if picture.mode.startswith("I;16"):
+        bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))  # 12 in some scans
+        return float(2 ** bits[0] - 1)
+    brightest = float(picture.getextrema()[1])  # type: ignore[arg-type]
+    scales = (1.0, 255.0, 65535.0, 2.0**31 - 1)[0 if picture.mode == "F" else 1 :]
+    return next((scale for scale in scales if brightest <= scale), brightest)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import io
+from typing import Any, Sequence, Tuple
+
+import numpy as np
+import pikepdf
+import pytest
+from PIL import Image
+
+from htrlib.document.geometry import Size
+from htrlib.errors import ImageError
+from htrlib.images import loading
+from htrlib.images.loading import (
+    PageOutcome,
+    image_size,
+    iter_page_outcomes,
+    iter_pages,
+    load_image,
+)
+from htrlib.images.page_selection import PageSelection
+
+QUARTERS = np.array([[0, 80], [160, 255]], dtype=np.uint8).repeat(36, 0).repeat(36, 1)
+
+
+def pdf(sizes: Sequence[Tuple[float, float]] = ((72, 72),), **page: Any) -> pikepdf.Pdf:
+    """Pages in points, each filled by four quarters of different gray."""
+    document = pikepdf.new()
+    for width, height in sizes:
+        document.add_blank_page(page_size=(width, height))
+        picture = pikepdf.Stream(document, QUARTERS.tobytes())
+        picture.stream_dict = pikepdf.Dictionary(
+            Type=pikepdf.Name.XObject,
+            Subtype=pikepdf.Name.Image,
+            Width=72,
+            Height=72,
+            ColorSpace=pikepdf.Name.DeviceGray,
+            BitsPerComponent=8,
+        )
+        document.pages[-1].Resources = pikepdf.Dictionary(
+            XObject=pikepdf.Dictionary(P=document.make_indirect(picture))
+        )
+        drawing = f"q {width} 0 0 {height} 0 0 cm /P Do Q".encode()
+        document.pages[-1].Contents = pikepdf.Stream(document, drawing)
+        for name, value in page.items():
+            document.pages[-1][f"/{name}"] = value
+    return document
+
+
+def saved(document: pikepdf.Pdf, **options: Any) -> bytes:
+    file = io.BytesIO()
+    document.save(file, **options)
+    return file.getvalue()
+
+
+def outcomes(content: bytes, **options: Any) -> Tuple[PageOutcome, ...]:
+    return tuple(iter_page_outcomes(content, **options))
+
+
+def corners(page: Any) -> Tuple[int, ...]:
+    height, width = page.shape
+    rows, columns = (height // 8, -height // 8), (width // 8, -width // 8)
+    return tuple(int(page[y, x]) for y in rows for x in columns)
+
+
+def test_a_page_is_drawn_at_300_dpi_unless_another_resolution_is_asked_for() -> None:
+    content = saved(pdf([(72, 36)]))
+    assert load_image(content).shape == (150, 300)
+    assert next(iter_pages(content, dpi=100)).shape == (50, 100)
+
+
+def test_the_size_is_told_without_drawing(tmp_path: Any) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(saved(pdf([(51.84, 142.56)])))
+    height, width = load_image(path).shape
+    assert image_size(path) == Size(width, height) == Size(216, 594)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"),
+    [(0, (0, 80, 160, 255)), (90, (160, 0, 255, 80)), (180, (255, 160, 80, 0))],
+)
+def test_a_page_is_turned_as_the_file_says(degrees: int, expected: Tuple[int, ...]) -> None:
+    assert corners(load_image(saved(pdf(Rotate=degrees)))) == expected
+
+
+def test_what_the_file_crops_is_not_on_the_page() -> None:
+    page = load_image(saved(pdf(CropBox=pikepdf.Array([0, 36, 36, 72]))))
+    assert page.shape == (150, 150)
+    assert corners(page) == (0, 0, 0, 0)
+
+
+def test_pages_are_chosen_by_number() -> None:
+    content = saved(pdf([(72, 36 + number) for number in range(5)]))
+    chosen = outcomes(content, pages=PageSelection.parse("2-3,5"))
+    assert [outcome.number for outcome in chosen] == [2, 3, 5]
+    with pytest.raises(ImageError, match="no page of 7-9"):
+        outcomes(content, pages=PageSelection.parse("7-9"))
+
+
+def test_a_damaged_page_does_not_take_the_rest_with_it() -> None:
+    content = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Count 3/Kids[3 0 R 4 0 R 5 0 R]>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\n"
+        b"4 0 obj(no page)endobj\n"
+        b"5 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\n"
+        b"trailer<</Root 1 0 R/Size 6>>\n%%EOF"
+    )
+    first, second, third = outcomes(content)
+    assert first.page is not None
+    assert third.page is not None
+    assert second.page is None
+    assert "page 2" in str(second.error)
+
+
+def test_a_page_of_five_meters_says_which_resolution_fits() -> None:
+    huge, small = outcomes(saved(pdf([(14173, 14173), (72, 72)])))
+    assert "page 1" in str(huge.error)
+    assert "--dpi 45" in str(huge.error)
+    assert small.page is not None
+    assert next(iter_pages(saved(pdf([(14173, 14173)])), dpi=10)).shape == (1969, 1969)
+
+
+def test_an_encrypted_file_says_what_to_do() -> None:
+    locked = saved(pdf(), encryption=pikepdf.Encryption(owner="o", user="u"))
+    with pytest.raises(ImageError, match=r"encrypted.*qpdf --decrypt"):
+        load_image(locked)
+    open_to_read = saved(pdf(), encryption=pikepdf.Encryption(owner="o", user=""))
+    assert load_image(open_to_read).shape == (300, 300)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5])
+def test_a_file_that_was_cut_off_is_an_image_error(part: float) -> None:
+    content = saved(pdf())
+    with pytest.raises(ImageError, match="damaged"):
+        load_image(content[: int(part * len(content))])
+
+
+def test_a_file_that_claims_endless_pages_ends() -> None:
+    document = pdf()
+    document.Root.Pages.Count = 10**9
+    try:
+        found = outcomes(saved(document))
+    except ImageError as error:
+        assert "in a row" in str(error)
+    else:
+        assert found[0].page is not None
+        assert len(found) < 100
+
+
+def test_a_page_tree_that_bites_its_tail_ends() -> None:
+    content = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Count 500/Kids[2 0 R]>>endobj\n"
+        b"trailer<</Root 1 0 R/Size 3>>\n%%EOF"
+    )
+    with pytest.raises(ImageError, match="in a row"):
+        outcomes(content)
+
+
+def test_bytes_before_the_header_are_borne() -> None:
+    assert load_image(b"some mail header\n" * 9 + saved(pdf())).shape == (300, 300)
+
+
+def test_a_damaged_page_of_a_tiff_does_not_take_the_rest_with_it() -> None:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (3, 60, 50), dtype=np.uint8)
+    pages = [Image.fromarray(page) for page in noise]
+    pages[0].save(
+        file, "TIFF", save_all=True, append_images=pages[1:], compression="tiff_adobe_deflate"
+    )
+    content = bytearray(file.getvalue())
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.seek(1)
+        offset = picture.tag_v2[273][0]
+    content[offset : offset + 40] = b"\xff" * 40
+    first, second, third = outcomes(bytes(content))
+    assert first.page is not None
+    assert third.page is not None
+    assert "page 2" in str(second.error)
+    with pytest.raises(ImageError, match="page 2"):
+        tuple(iter_pages(bytes(content)))
+
+
+def test_the_first_page_of_several_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    pages = [Image.new("L", (90, 90)), Image.new("L", (9, 9))]
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    monkeypatch.setattr(loading, "MAX_PIXELS", 100)
+    first, second = outcomes(file.getvalue())
+    assert "page 1" in str(first.error)
+    assert second.page is not None
