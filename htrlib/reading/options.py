@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Tuple, Union
+from typing import TYPE_CHECKING, Optional, Tuple, Union
 
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
