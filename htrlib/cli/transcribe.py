@@ -16,6 +16,7 @@ from htrlib.cli.reading_options import (
     import_recognizer,
     reading_options,
 )
+from htrlib.cli.told_warnings import Told
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
@@ -150,22 +151,19 @@ def run(config: TranscribeConfig) -> int:
     )
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
-    failed = False
+    told = Told()
     # disable=None: no bar where standard error is no terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
         outcomes = read_files(inputs, pipeline, engine, jobs)
         for number, (path, result) in enumerate(outcomes):
             progress.update()
             if isinstance(result, ImageError):
-                failed = True
-                tqdm.write(f"htr: {result}", file=sys.stderr)
+                told.fail(result)
                 continue
-            if isinstance(result, DocumentResult):
-                for error in result.errors:
-                    failed = True
-                    tqdm.write(f"htr: {error}", file=sys.stderr)
+            told.warn(path, result)
             _deliver(path, result, config, heading=_heading(path, number, len(inputs), config))
-    return int(failed)
+    told.count()
+    return int(told.failed > 0)
 
 
 def _pictures(path: Path) -> List[Path]:

@@ -21,6 +21,7 @@ from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
+from htrlib.reading.warnings import page_warnings, turn_warnings
 
 SAMPLE = 6  # lines that tell which way up a page is
 
@@ -197,9 +198,11 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
         )
     lines = tuple(map(LineResult, _named(reading.lines), texts))
     result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
+    warnings = page_warnings(reading.page, result, options.stage)
     if reading.transform is not None:
+        warnings += turn_warnings(reading.transform)
         result = result_as_given(result, reading.transform)
-    reading.result = result
+    reading.result = replace(result, warnings=warnings)
 
 
 def _named(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:

@@ -90,11 +90,12 @@ def test_the_decoder_gets_the_options(
     assert all(options.items() >= expected.items() for options in decoded_with)
 
 
-def test_no_handwriting_prints_nothing_and_is_no_failure(
-    htr: Run, tmp_path: Path, capsys: Any
-) -> None:
-    assert htr(draw(tmp_path / "blank.png", value=255)) == 0
-    assert capsys.readouterr() == ("", "")
+def test_no_handwriting_is_told_and_is_no_failure(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    blank = draw(tmp_path / "blank.png", value=255)
+    assert htr(blank) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == f"htr: no handwriting found in {blank}"
 
 
 def test_several_pages_are_headed_by_their_names(htr: Run, tmp_path: Path, capsys: Any) -> None:
@@ -133,7 +134,7 @@ def test_an_unreadable_file_is_named_and_the_rest_goes_on(
     assert "40-1\n40-2\n" in out
     assert "text.png" not in out
     rows = err.splitlines()
-    assert len(rows) == 2
+    assert rows[2] == "htr: 3 files: 1 read, 0 without handwriting, 2 failed"
     assert all(row.startswith("htr: ") for row in rows)
     assert "text.png" in rows[0]
     assert "missing.png" in rows[1]
@@ -156,7 +157,7 @@ def test_output_writes_one_file_per_input(
         htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--format", form, "--output", out)
         == 0
     )
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "htr: 2 files: 2 read, 0 without handwriting, 0 failed\n")
     assert sorted(path.name for path in out.iterdir()) == [f"a{suffix}", f"b{suffix}"]
     assert "40-1" in (out / f"a{suffix}").read_text(encoding="utf-8")
 

@@ -17,6 +17,7 @@ from htrlib.document.geometry import Box, Size
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import BundleNotFoundError, ConfigError, ImageError
 from htrlib.reading.pipeline import Pipeline, transcribe
+from htrlib.reading.warnings import NOTHING_FOUND
 from htrlib.stages import decoding, lines, paragraph, recognition
 
 PAGE = np.full((60, 100), 255, dtype=np.uint8)
@@ -87,13 +88,15 @@ def test_too_few_log_probs_are_not_taken_for_fewer_lines() -> None:
 
 def test_no_handwriting_is_a_page_without_lines() -> None:
     result = Pipeline(lambda page: None, segment, recognize, None, read).transcribe(PAGE)
-    assert result == PageResult(Size(100, 60))
+    assert (result.size, result.paragraph, result.lines) == (Size(100, 60), None, ())
+    assert NOTHING_FOUND in result.warnings
     assert result.text == ""
 
 
 def test_a_paragraph_without_lines_is_a_page_without_lines() -> None:
     result = Pipeline(detect, lambda page, box: (), recognize, None, read).transcribe(PAGE)
-    assert result == PageResult(Size(100, 60), PARAGRAPH)
+    assert (result.size, result.paragraph, result.lines) == (Size(100, 60), PARAGRAPH, ())
+    assert NOTHING_FOUND in result.warnings
 
 
 @pytest.mark.parametrize("replaced", STAGES)

@@ -1,0 +1,139 @@
+"""What makes the result of a page doubtful, in a sentence each.
+
+The rules look at the page and at its result alone, so that all who read pages warn alike.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from htrlib.document.results import LineResult, PageResult
+from htrlib.images.loading import Page
+from htrlib.images.orientation import PageTransform
+from htrlib.reading.options import LINES, PARAGRAPH, TEXT
+
+NOTHING_FOUND = "no handwriting found"
+
+SMALLEST_PAGE = 40_000
+"""Pixels; a picture with fewer is a crop of a line, or too small to be read."""
+
+LOWEST_LINE = 12.0
+"""Pixels; lines of less are hardly read."""
+
+POOR = 0.5
+"""A page whose words are right with a lower probability on average is warned of."""
+
+MOST_UNREAD = 0.5
+"""Share of what looks written that no line covers. Labeled lines leave out 0.3 of the sheets of
+Copiste (print) at most, but for one in twenty; a third of the lines of CSAFE leaves out 0.6."""
+
+FEWEST_TILES = 20
+"""A page with less writing than that does not tell how much of it was read."""
+
+TILTED = 5.0
+"""Degrees; scans tilt by less."""
+
+_TILE = 16  # pixels of the shrunk page
+_SHRUNK = 300_000  # pixels that are looked at
+_INK = 40  # grey levels that ink is darker than the paper around it
+_WRITTEN = (0.02, 0.4)  # share of ink in a tile that holds writing, and no shadow or edge
+_PAPER = 80  # percentile
+
+
+def page_warnings(page: Page, result: PageResult, stage: str = TEXT) -> Tuple[str, ...]:
+    """What a reader of the result should know.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        result: of the page, in its coordinates.
+        stage: the last stage that ran.
+    Returns:
+        sentences without a full stop; none where all is well.
+    """
+    found: List[str] = []
+    nothing = result.paragraph is None if stage == PARAGRAPH else not result.lines
+    if nothing:
+        found.append(NOTHING_FOUND)
+    if nothing and page.size < SMALLEST_PAGE:
+        width, height = result.size.width, result.size.height
+        found.append(f"the picture is small ({width} x {height} pixels); scan with 300 dpi")
+    if stage in (LINES, TEXT):
+        found += _about_lines(page, result)
+    if stage == TEXT:
+        found += _about_text(result.lines)
+    return tuple(found)
+
+
+def turn_warnings(transform: PageTransform) -> Tuple[str, ...]:
+    """How a page had to be turned to be read; a small tilt is nothing to speak of."""
+    found = []
+    if transform.inverted:
+        found.append("the page is light on dark and was read inverted")
+    if transform.quarter_turns:
+        degrees = 90 * transform.quarter_turns
+        found.append(f"the page was read turned by {degrees} degrees counterclockwise")
+    if abs(transform.tilt) >= TILTED:
+        found.append(f"the page is tilted by {abs(transform.tilt):.0f} degrees and was leveled")
+    return tuple(found)
+
+
+def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
+    """Share of the parts of a page that look written on which no line lies.
+
+    The page is shrunk and cut into squares, and each counts that has neither hardly any ink nor as
+    much as a shadow. A page with few of these gives 0.
+    """
+    factor = max(1, math.ceil(math.sqrt(page.size / _SHRUNK)))
+    size = factor * _TILE
+    rows, columns = page.shape[0] // size, page.shape[1] // size
+    if not rows or not columns:
+        return 0.0
+    kept = Image.fromarray(page[: rows * size, : columns * size])
+    small = np.asarray(kept.reduce(factor), dtype=np.int16)
+    tiles = small.reshape(rows, _TILE, columns, _TILE).transpose(0, 2, 1, 3)
+    tiles = tiles.reshape(rows, columns, _TILE * _TILE)
+    at = tiles.shape[2] * _PAPER // 100
+    paper = np.partition(tiles, at, axis=2)[:, :, at : at + 1]
+    ink = (paper - tiles > _INK).mean(axis=2)
+    written = (ink > _WRITTEN[0]) & (ink < _WRITTEN[1])
+    if written.sum() < FEWEST_TILES:
+        return 0.0
+    return float((written & ~_covered(lines, written.shape, size)).sum() / written.sum())
+
+
+def _covered(lines: Sequence[LineResult], shape: Tuple[int, ...], size: int) -> NDArray[np.bool_]:
+    """Which squares a line's box touches, with half its height above and below."""
+    covered = np.zeros(shape, dtype=bool)
+    for line in lines:
+        box = line.line.box
+        top = max(0, math.floor((box.top - box.height / 2) / size))
+        bottom = max(0, math.ceil((box.bottom + box.height / 2) / size))
+        left, right = max(0, math.floor(box.left / size)), max(0, math.ceil(box.right / size))
+        covered[top:bottom, left:right] = True
+    return covered
+
+
+def _about_lines(page: Page, result: PageResult) -> List[str]:
+    if not result.lines:
+        return []
+    found = []
+    height = statistics.median(line.line.box.height for line in result.lines)
+    if height < LOWEST_LINE:
+        found.append(f"the writing is small (lines of {height:.0f} pixels); scan with 300 dpi")
+    unread = unread_share(page, result.lines)
+    if unread > MOST_UNREAD:
+        found.append(f"about {unread:.0%} of what looks written on the page was not read")
+    return found
+
+
+def _about_text(lines: Sequence[LineResult]) -> List[str]:
+    words = [word.confidence for line in lines for word in line.transcription.words]
+    if not words or statistics.fmean(words) >= POOR:
+        return []
+    return [f"the reading is doubtful: about {statistics.fmean(words):.0%} of its words are right"]
