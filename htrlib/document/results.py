@@ -57,6 +57,10 @@ class LogProbs:
     charset: Charset
     strip: Optional[LineStrip] = None
 
+    def __repr__(self) -> str:
+        frames, classes = self.values.shape
+        return f"LogProbs({frames} frames, {classes} classes)"
+
     def frame_box(self, start: int, end: int) -> Optional[Box]:
         """The page box of frames start to end (exclusive), or None without a strip."""
         if self.strip is None:
@@ -112,6 +116,9 @@ class LineResult:
     line: TextLine
     transcription: Transcription
 
+    def __repr__(self) -> str:
+        return f"LineResult({self.text!r}, {self.line.box})"
+
     @property
     def text(self) -> str:
         return self.transcription.text
@@ -153,6 +160,11 @@ class PageResult:
     def pages(self) -> Tuple[PageResult, ...]:
         """This page alone, so that a page is taken as a document is."""
         return (self,)
+
+    def __repr__(self) -> str:
+        """Short, since a page has thousands of numbers."""
+        source = "" if self.source is None else f"{self.source!r}, "
+        return f"PageResult({source}{self.size}, {len(self.lines)} lines, {_start(self.text)})"
 
     @property
     def text(self) -> str:
@@ -222,6 +234,10 @@ class DocumentResult:
     source: Optional[str] = None
     errors: Tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        source = "" if self.source is None else f"{self.source!r}, "
+        return f"DocumentResult({source}{len(self.pages)} pages, {_start(self.text)})"
+
     @property
     def text(self) -> str:
         """The pages' texts, a form feed between two pages."""
@@ -250,6 +266,11 @@ class DocumentResult:
             source=data.get("source"),
             errors=tuple(data.get("errors", ())),
         )
+
+
+def _start(text: str) -> str:
+    """How a text begins, for a repr."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def _box(value: Any) -> Optional[Box]:

@@ -21,6 +21,7 @@ from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
+from htrlib.reading.tidying import tidied
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
 SAMPLE = 6  # lines that tell which way up a page is
@@ -126,13 +127,13 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     page = reading.page
     only_handwriting = not stages.finds_all_text or options.kinds == (HANDWRITTEN,)
     if only_handwriting or options.stage == PARAGRAPH:
-        found = reading.timed(PARAGRAPH, lambda: stages.detect_paragraph(page))
+        found = reading.timed(PARAGRAPH, lambda: _detected(stages, page))
         reading.paragraph = region = found
     else:
         region = Box(0, 0, page.shape[1], page.shape[0])
     if region is None or options.stage == PARAGRAPH:
         return
-    lines = reading.timed("lines", lambda: stages.segment_lines(page, region))
+    lines = reading.timed("lines", lambda: _segmented(stages, page, region))
     reading.lines = tuple(line for line in lines if _wanted(line, options))
     if not only_handwriting:
         written = [line.box for line in lines if line.kind == HANDWRITTEN]
@@ -149,14 +150,31 @@ def turn_upright(reading: Reading, stages: Stages) -> None:
 def readability(page: Page, stages: Stages) -> float:
     """How surely a few of a page's lines are read: the mean probability of their best paths."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
-    region = whole if stages.finds_all_text else stages.detect_paragraph(page)
-    lines = () if region is None else stages.segment_lines(page, region)
+    region = whole if stages.finds_all_text else _detected(stages, page)
+    lines = () if region is None else _segmented(stages, page, region)
     longest = sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE]
     if not longest:
         return 0.0
     (said,) = stages.recognize_pages([page], [longest])
     peaks = np.concatenate([np.exp(line.values.max(axis=1)) for line in said])
     return float(np.mean(peaks))
+
+
+def _detected(stages: Stages, page: Page) -> Optional[Box]:
+    """What the first stage gives, which may be anybody's."""
+    found = stages.detect_paragraph(page)
+    if found is not None and not isinstance(found, Box):
+        raise ConfigError(f"detect_paragraph gives a Box or None, found {found!r:.80}")
+    return found
+
+
+def _segmented(stages: Stages, page: Page, region: Box) -> Tuple[TextLine, ...]:
+    """What the second stage gives, which may be anybody's."""
+    lines = tuple(stages.segment_lines(page, region))
+    odd = [line for line in lines if not isinstance(line, TextLine)]
+    if odd:
+        raise ConfigError(f"segment_lines gives TextLines, found {odd[0]!r:.80} among them")
+    return lines
 
 
 def _wanted(line: TextLine, options: ReadingOptions) -> bool:
@@ -197,12 +215,12 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
             "decoding", lambda: [stages.decode_line(said, options) for said in reading.log_probs]
         )
     lines = tuple(map(LineResult, _named(reading.lines), texts))
-    result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
+    result = tidied(PageResult(reading.size, reading.paragraph, lines, label, reading.source))
     warnings = page_warnings(reading.page, result, options.stage)
     if reading.transform is not None:
         warnings += turn_warnings(reading.transform)
         result = result_as_given(result, reading.transform)
-    reading.result = replace(result, warnings=warnings)
+    reading.result = replace(tidied(result), warnings=warnings)
 
 
 def _named(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:

@@ -99,6 +99,18 @@ def test_a_paragraph_without_lines_is_a_page_without_lines() -> None:
     assert NOTHING_FOUND in result.warnings
 
 
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ({"segment_lines": lambda page, box: ["a line"]}, "gives TextLines, found 'a line'"),
+        ({"detect_paragraph": lambda page: (0, 0, 9, 9)}, r"gives a Box or None, found \(0, 0"),
+    ],
+)
+def test_what_a_stage_gives_is_checked_at_once(stages: Dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Pipeline(**{**STAGES, **stages}).transcribe(PAGE)
+
+
 @pytest.mark.parametrize("replaced", STAGES)
 def test_each_stage_can_be_replaced_beside_the_others(
     replaced: str, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch

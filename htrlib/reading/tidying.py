@@ -1,0 +1,102 @@
+"""Results as they are handed out: on the page, in tenths of a pixel, outlines of few points."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.document.geometry import Box, Point, Polygon, Size
+from htrlib.document.results import LineResult, PageResult, TextLine, Word
+
+_Floats = NDArray[np.float64]
+
+TOLERANCE = 1.0
+"""Pixels that a simplified outline may lie beside the one that was found."""
+
+
+def tidied(result: PageResult) -> PageResult:
+    """The result with all places clipped to the page, simplified and rounded."""
+    size = result.size
+    paragraph = None if result.paragraph is None else _box(result.paragraph, size)
+    return replace(
+        result, paragraph=paragraph, lines=tuple(_line(line, size) for line in result.lines)
+    )
+
+
+def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> Tuple[Point, ...]:
+    """A closed outline with fewer points, none of the old ones further away than the tolerance.
+
+    Douglas and Peucker 1973, from the first point to the one farthest from it and back.
+    """
+    array = np.array([*points, points[0]], dtype=np.float64)
+    far = int(np.hypot(*(array - array[0]).T).argmax())
+    kept = {0, far}
+    spans = [(0, far), (far, len(array) - 1)]
+    while spans:
+        start, end = spans.pop()
+        if end - start < 2:
+            continue
+        between = array[start + 1 : end]
+        distances = _distances(between, array[start], array[end])
+        farthest = int(distances.argmax())
+        if distances[farthest] > tolerance:
+            middle = start + 1 + farthest
+            kept.add(middle)
+            spans += [(start, middle), (middle, end)]
+    return tuple(points[index] for index in sorted(kept))
+
+
+def _distances(points: _Floats, start: _Floats, end: _Floats) -> _Floats:
+    """(N,) from each of the (N, 2) points to the segment."""
+    along = end - start
+    length = float(along @ along)
+    share = np.clip((points - start) @ along / length, 0, 1) if length else np.zeros(len(points))
+    away: _Floats = points - start - share[:, None] * along
+    distances: _Floats = np.hypot(away[:, 0], away[:, 1])
+    return distances
+
+
+def _line(result: LineResult, size: Size) -> LineResult:
+    line, text = result.line, result.transcription
+    place = replace(
+        line,
+        box=_box(line.box, size),
+        polygon=_polygon(line, size),
+        baseline=None if line.baseline is None else _points(line.baseline, size),
+    )
+    words = tuple(_word(word, size) for word in text.words)
+    characters = tuple(_word(word, size) for word in text.characters)
+    return LineResult(place, replace(text, words=words, characters=characters))
+
+
+def _word(word: Word, size: Size) -> Word:
+    return word if word.box is None else replace(word, box=_box(word.box, size))
+
+
+def _box(box: Box, size: Size) -> Box:
+    """The part on the page; the box as it is where no tenth of a pixel of it is there."""
+    left, top, right, bottom = box.as_tuple()
+    (left, top), (right, bottom) = _points(((left, top), (right, bottom)), size)
+    return Box(left, top, right, bottom) if left < right and top < bottom else box
+
+
+def _polygon(line: TextLine, size: Size) -> Optional[Polygon]:
+    if line.polygon is None:
+        return None
+    points = _points(simplified(line.polygon.points), size)
+    xs, ys = zip(*points)
+    flat = len(points) < 3 or len(set(xs)) < 2 or len(set(ys)) < 2
+    return line.polygon if flat else Polygon(points)
+
+
+def _points(points: Sequence[Point], size: Size) -> Tuple[Point, ...]:
+    return tuple(
+        (
+            round(min(max(x, 0.0), float(size.width)), 1),
+            round(min(max(y, 0.0), float(size.height)), 1),
+        )
+        for x, y in points
+    )
