@@ -39,7 +39,7 @@ LAYERS = (
     ("language", "metrics", "images"),
     ("document", "archives"),
     ("registry",),
-    ("errors", "_version"),
+    ("errors", "progress", "_version"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

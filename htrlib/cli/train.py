@@ -139,6 +139,10 @@ def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) 
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; repeat the command to resume")
+        if result.best is not None:  # without what takes minutes: the user wants to go
+            trainer.save(output, refit=False)
+            if trainer.first:
+                print(f"{output}: the best so far, validation score {result.best:.4f}")
         return _INTERRUPTED
     share = trainer.save(output)
     if not trainer.first:

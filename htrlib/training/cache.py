@@ -12,7 +12,6 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from htrlib.data.samples import LineSample, PageSample, Picture, Problem
 from htrlib.document.geometry import Box
@@ -20,6 +19,7 @@ from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, HtrError
 from htrlib.images.line_strips import cut_line, line_strip
 from htrlib.images.loading import resize
+from htrlib.progress import progress
 from htrlib.training.batches.picture_file import Pictures, PictureWriter, open_pictures
 
 Cut = Tuple[NDArray[np.uint8], Any]
@@ -163,12 +163,10 @@ def _collect(
     found = open_pictures(path, fingerprint)
     if found is None:
         with PictureWriter(path, fingerprint) as writer:
-            for cuts, problems in tqdm(
-                _in_threads(make, items), what, len(items), leave=False, disable=None
-            ):
+            for cuts, met in progress(_in_threads(make, items), what, len(items)):
                 for picture, note in cuts:
                     writer.add(picture, note)
-                writer.problems += problems
+                writer.problems += met
         found = open_pictures(path, fingerprint)
     if found is None or not len(found):
         problems = () if found is None else found.problems

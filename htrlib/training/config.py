@@ -40,7 +40,7 @@ class TrainerConfig:
         batch_crops: page crops per batch on each device.
         crops_per_page: crops taken from each page in an epoch.
         learning_rate: peak learning rate.
-        warmup: steps over which the learning rate rises to its peak.
+        warmup: steps over which the learning rate rises to its peak; at most a tenth of all steps.
         flat: fraction of the training before the learning rate falls along half a cosine.
         weight_decay: decoupled weight decay per step, multiplied by the learning rate, as in AdamW.
         clip: maximum norm of a batch's mean gradient.
@@ -79,7 +79,7 @@ class TrainerConfig:
     language_model: str = field(default="learn", metadata={"choices": LANGUAGE_MODELS})
     seed: int = 1
     workers: Optional[int] = None
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: float = 1.0
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

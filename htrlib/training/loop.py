@@ -22,6 +22,7 @@ from htrlib.training.logs import STEPS, Log
 from htrlib.training.tasks.task import Parameters, Task
 
 LAST, BEST = "last.npz", "best.npz"
+LONGEST_WARMUP = 0.1  # of a run's steps, so that little data is not over before it has begun
 
 
 class Run:
@@ -130,7 +131,7 @@ class Run:
         clock = time.monotonic()
         for plan, batch in self._loader.batches(todo):
             self._columns += float(batch.pop("columns").sum())
-            rate = self._rate(progress.batch / len(plans))
+            rate = self._rate(progress.batch / len(plans), len(plans))
             clock_told = progress.seconds if machines.rank == 0 else 0.0
             asked = (float(self._asked_to_stop), clock_told)
             sums = self._learner.step(batch, progress.step, rate, asked)
@@ -150,14 +151,20 @@ class Run:
         self._settle()
         self._log.end_epoch()
 
-    def _rate(self, share: float) -> float:
-        """The learning rate: up along a line, flat, down along half a cosine."""
+    def _rate(self, share: float, batches: int) -> float:
+        """The learning rate: up along a line, flat, down along half a cosine.
+
+        Args:
+            share: of the epoch that is behind.
+            batches: of the epoch.
+        """
         config, progress = self._config, self.progress
         done = (progress.epoch + share) / config.epochs
         if config.minutes is not None:
             done = max(done, self._clock / (60 * config.minutes))
         fall = min(1.0, max(0.0, (done - config.flat) / (1 - config.flat)))
-        rise = min(1.0, (progress.step + 1) / max(1, config.warmup))
+        warmup = min(config.warmup, LONGEST_WARMUP * config.epochs * batches)
+        rise = min(1.0, (progress.step + 1) / max(1.0, warmup))
         return config.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * fall))
 
     def _settle(self) -> None:
@@ -202,7 +209,7 @@ class Run:
         progress.epoch += 1
         self._validate()
         progress.batch, progress.loss, progress.rows = 0, 0.0, 0.0
-        self._checkpoint_if_due()
+        self._checkpoint()
 
     def _validate(self) -> None:
         """Score the averaged parameters; keep them where they are the best."""

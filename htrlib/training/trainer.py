@@ -22,11 +22,12 @@ from htrlib.language.files import save_model
 from htrlib.training import CPU_PARTS, distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
+from htrlib.training.directory_lock import locked
 from htrlib.training.distributed import Machines
 from htrlib.training.language import learn_language
 from htrlib.training.learner import Learner
 from htrlib.training.logs import Log
-from htrlib.training.loop import Run
+from htrlib.training.loop import LAST, Run
 from htrlib.training.tasks.line_recognition import LineRecognitionTask
 from htrlib.training.tasks.pixel_labeling import LineSegmentationTask, ParagraphTask
 from htrlib.training.tasks.task import Parameters, Task
@@ -128,21 +129,15 @@ class Trainer:
         Raises:
             DatasetError: there is nothing to learn from.
             NonFiniteLossError: the loss is not a number; the last checkpoint stays.
-            TrainingError: the directory holds another training, or MXNet fails.
+            TrainingError: another training runs in the directory, or it holds one of other data or
+                options, or MXNet fails.
         """
         keep_memory()
         machines = distributed.join()
         self.first = machines.rank == 0
-        contexts = _contexts(self._devices)
-        task = self._prepared(train, validation, machines, len(contexts))
-        log = Log(self.directory if machines.rank == 0 else None)
-        with _failures_told(), contextlib.closing(log):
-            network = task.network(contexts)
-            learner = Learner(network, task.loss, contexts, self.config, machines.reduce)
-            run = Run(task, learner, machines, self.directory, self._devices[0], log)
-            run.resume()
-            log.tell(_summary(task, run.progress.step))
-            reason = run.train()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with locked(self.directory) if self.first else contextlib.nullcontext():
+            task, run, reason = self._train(train, validation, machines)
         self._task, self._parameters = task, run.best()
         progress = run.progress
         self.result = TrainingResult(
@@ -155,6 +150,21 @@ class Trainer:
             task.charset_change,
         )
         return self.result
+
+    def _train(
+        self, train: Dataset, validation: Optional[Dataset], machines: Machines
+    ) -> Tuple[Task, Run, str]:
+        """The task with its data, the run in the directory, and why it ended."""
+        contexts = _contexts(self._devices)
+        task = self._prepared(train, validation, machines, len(contexts))
+        log = Log(self.directory if self.first else None)
+        with _failures_told(), contextlib.closing(log):
+            network = task.network(contexts)
+            learner = Learner(network, task.loss, contexts, self.config, machines.reduce)
+            run = Run(task, learner, machines, self.directory, self._devices[0], log)
+            run.resume()
+            log.tell(_summary(task, run.progress.step, self.directory))
+            return task, run, run.train()
 
     def save(
         self, directory: Union[str, Path], *, name: Optional[str] = None, refit: bool = True
@@ -309,7 +319,7 @@ def _contexts(devices: Sequence[str]) -> List[Any]:
     return [context(device) for device in devices]
 
 
-def _summary(task: Task, steps: int) -> List[str]:
+def _summary(task: Task, steps: int, directory: Path) -> List[str]:
     """What a reader of the log should know before the first step."""
     lines = [task.describe()]
     if task.charset_change is not None:
@@ -319,6 +329,9 @@ def _summary(task: Task, steps: int) -> List[str]:
         key = f"{problem.reason}, {problem.skipped + ' left out' if problem.skipped else 'kept'}"
         counts[key] = counts.get(key, 0) + 1
     lines += [f"{key}: {count}" for key, count in counts.items()]
-    if steps:
-        lines.append(f"going on after step {steps}")
+    lines.append(
+        f"going on after step {steps}, from {directory / LAST}"
+        if steps
+        else f"starting anew: there is no checkpoint in {directory}"
+    )
     return lines
