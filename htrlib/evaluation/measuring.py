@@ -195,7 +195,8 @@ def evaluate_pages(
     another order count in full.
 
     Args:
-        dataset: pages whose text is not wholly known are left out and counted.
+        dataset: lines whose place alone is known are masked: what is read there is not compared.
+            Pages with other lines of unknown text are left out; both are counted.
         pipeline: finds and recognizes the lines; by default that of the default bundle.
         decoders: as for `evaluate_lines`.
         seed: of the intervals.
@@ -214,18 +215,21 @@ def evaluate_pages(
         reading = read_page(image, pipeline, decoders)
         tally.see(reading.readings.charset)
         layout.add(page, reading)
+        masks = [line.line.box for line in page.lines if line.line and not line.text]
+        compared = reading.without(masks)
         texts = {
             name: page_text(line.text for line in said)
-            for name, said in reading.readings.texts.items()
+            for name, said in compared.readings.texts.items()
         }
-        references = [normalize(line.text) for line in page.lines]
+        known = [(index, line) for index, line in enumerate(page.lines) if line.text]
+        references = [normalize(line.text) for _, line in known]
         tally.add(" ".join(references), texts)
         tally.pages.add(page.source)
         parts = {name: parts_by_line(references, text) for name, text in texts.items()}
         placed = page.line_samples()
-        for index, line in enumerate(page.lines):
+        for part, (index, line) in enumerate(known):
             sample = None if line.line is None else next(placed)
-            said = {name: found[index] for name, found in parts.items()}
+            said = {name: found[part] for name, found in parts.items()}
             tally.add_line(f"{page.source}#{line.id or index}", line.text, said, sample)
     evaluation = tally.evaluation(PAGES, PAGES, dataset, pipeline, seed)
     return replace(evaluation, layout=layout)
@@ -245,17 +249,24 @@ class _Tally:
         self.unread: List[Problem] = []
 
     def comparable_pages(self, dataset: Dataset) -> Tuple[PageSample, ...]:
-        """The pages whose whole text is known; the others are problems."""
+        """The pages whose text is known but for lines that can be masked; the rest are problems."""
         kept = []
         for sample in dataset:
             if not isinstance(sample, PageSample):
                 reason, left_out = "a line picture is no page", "line"
             elif not sample.lines:
                 reason, left_out = "page without lines", "page"
-            elif not all(line.text for line in sample.lines):
+            elif not any(line.text for line in sample.lines):
+                reason, left_out = "page of unknown text", "page"
+            elif not all(line.text or line.line for line in sample.lines):
                 reason, left_out = "page with a line of unknown text", "page"
             else:
                 kept.append(sample)
+                self.problems += [
+                    Problem("line of unknown text, masked", sample.source, line.id, skipped="line")
+                    for line in sample.lines
+                    if not line.text
+                ]
                 continue
             self.problems.append(Problem(reason, sample.source, skipped=left_out))
         return tuple(kept)

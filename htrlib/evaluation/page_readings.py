@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -64,6 +64,22 @@ class PageReading:
     paragraph: Optional[Box]
     lines: Tuple[TextLine, ...]
     readings: LineReadings
+
+    def without(self, boxes: Sequence[Box]) -> PageReading:
+        """The reading without the lines that lie, for the greater part, in one of the boxes."""
+        kept = [
+            index
+            for index, line in enumerate(self.lines)
+            if not any(
+                2 * line.box.intersection_area(mask) > min(line.box.area, mask.area)
+                for mask in boxes
+            )
+        ]
+        texts = {
+            name: tuple(said[index] for index in kept) for name, said in self.readings.texts.items()
+        }
+        lines = tuple(self.lines[index] for index in kept)
+        return replace(self, lines=lines, readings=LineReadings(texts, self.readings.charset))
 
     def result(self, decoder: str) -> PageResult:
         """The page with the texts of one decoder."""

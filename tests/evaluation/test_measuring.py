@@ -87,14 +87,23 @@ class TestPages:
         assert (result.pages, result.rates["plain"]["cer"].value) == (1, 0.0)
 
     def test_what_has_no_whole_text_is_left_out_and_counted(self) -> None:
-        samples = dataset(page(["one", ""], "partly"), page([], "empty"), line("x"), page(["two"]))
+        partly = page(["one", ""], "partly", placed=False)
+        samples = dataset(partly, page([""], "blank"), page([], "empty"), line("x"), page(["two"]))
         result = evaluate_pages(samples, *reader(["two"]))
         assert result.pages == 1
         assert reasons(result) == {
             "page with a line of unknown text": 1,
+            "page of unknown text": 1,
             "page without lines": 1,
             "a line picture is no page": 1,
         }
+
+    def test_a_line_of_unknown_text_is_masked_and_counted(self) -> None:
+        samples = dataset(page(["one", "", "three"]))
+        result = evaluate_pages(samples, *reader(["one", "anything", "three"]))
+        assert (result.pages, len(result.lines)) == (1, 2)
+        assert result.rates["plain"]["cer"].value == 0.0
+        assert reasons(result) == {"line of unknown text, masked": 1}
 
     def test_the_problems_of_the_data_come_first(self) -> None:
         known = Problem("missing image", "b", skipped="page")
