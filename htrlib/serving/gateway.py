@@ -18,6 +18,7 @@ from htrlib.serving.mms.supervisor import READY, Supervisor
 from htrlib.serving.models import Models
 from htrlib.serving.protocol import RefusedError
 from htrlib.serving.replies import Reply, json_reply, refusal, unavailable
+from htrlib.serving.service_pages import Metrics, index, openapi
 
 SINGLE = "model"  # the name of the model where there is but one
 _MODEL_BODY_BYTES = 64 * 1024
@@ -37,6 +38,7 @@ class Gateway:
         self.supervisor = supervisor
         self.intake = Intake(config, supervisor)
         self.models = Models(config, supervisor)
+        self.metrics = Metrics()
         self.draining = False
         self._open: Set[object] = set()
         self._tasks: Set[asyncio.Future[Dict[str, str]]] = set()
@@ -74,6 +76,7 @@ class Gateway:
         try:
             reply = await self._reply_or_refuse(request, start)
             _log_request(request, start, reply.status, len(reply.body))
+            self.metrics.add(request.path, reply.status, time.monotonic() - start)
             response = web.Response(
                 status=reply.status,
                 body=reply.body,
@@ -106,6 +109,15 @@ class Gateway:
         if path == "/ping":
             _allow(request, "GET", "HEAD")
             return self._ping()
+        if path == "/metrics":
+            _allow(request, "GET", "HEAD")
+            healthy = self.supervisor.healthy and not self.draining
+            return self.metrics.reply(
+                healthy=healthy, under_way=len(self._open) - 1, config=self.config
+            )
+        if path in ("/", "/openapi.json"):
+            _allow(request, "GET", "HEAD")
+            return index(self.config) if path == "/" else openapi(self.config)
         if self.draining:
             raise unavailable("the server is shutting down")
         if path == "/execution-parameters":
@@ -176,7 +188,9 @@ class Gateway:
 def _allow(request: web.BaseRequest, *methods: str) -> str:
     if request.method not in methods:
         raise RefusedError(
-            HTTPStatus.METHOD_NOT_ALLOWED, f"this path takes {' and '.join(methods)}"
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"this path takes {' and '.join(methods)}",
+            {"Allow": ", ".join(methods)},
         )
     return request.method
 

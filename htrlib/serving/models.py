@@ -126,9 +126,9 @@ class Models:
             raise RuntimeError("one model is served")
         root = root.resolve()
         path = Path(url)
-        if "://" in url or "\x00" in url or not path.is_absolute() or ".." in path.parts:
+        if "://" in url or "\x00" in url or ".." in path.parts:
             raise _bad(f"url is the path of a directory below {root}; found {url[:200]!a}")
-        found = path.resolve()  # a link must not lead out either
+        found = (root / path).resolve()  # a link must not lead out either
         if root not in found.parents:
             raise _bad(f"url is the path of a directory below {root}; found {url[:200]!a}")
         if not found.exists():

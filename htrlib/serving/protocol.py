@@ -35,11 +35,15 @@ class RefusedError(Exception):
     Attributes:
         status: of HTTP.
         message: for the client: what was found, what was expected, what to do.
+        headers: of the answer, others than usual.
     """
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(
+        self, status: HTTPStatus, message: str, headers: Optional[Mapping[str, str]] = None
+    ) -> None:
         self.status = status
         self.message = message
+        self.headers = dict(headers or {})
         super().__init__(message)
 
 

@@ -29,7 +29,8 @@ def json_reply(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
 
 def refusal(error: RefusedError) -> Reply:
     """The answer to a request that is refused; one that may be sent again says when."""
-    reply = Reply(int(error.status), error_body(error.status, error.message))
+    body = error_body(error.status, error.message)
+    reply = Reply(int(error.status), body, headers=dict(error.headers))
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         reply.headers["Retry-After"] = str(RETRY_SECONDS)
     return reply

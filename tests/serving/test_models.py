@@ -57,3 +57,14 @@ def test_models_that_are_loaded_at_once_do_not_count_on_the_same_memory(
     kept = [answer for answer in answers if answer not in refused]
     assert len(kept) == 2, "their places are looked up in threads, in any order"
     assert all(answer in loaded for answer in kept)
+
+
+def test_a_model_is_named_by_its_path_or_by_its_place_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "root" / "anna").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    loaded = Models(ServingConfig(models=tmp_path / "root"), Slow())  # type: ignore[arg-type]
+    for url in ("anna", "./anna", str(tmp_path / "root" / "anna")):
+        assert loaded._directory(url) == (tmp_path / "root" / "anna").resolve()
+    for url in ("../other", str(tmp_path / "other"), ".", "file://anna"):
+        with pytest.raises(RefusedError, match="below"):
+            loaded._directory(url)
