@@ -215,7 +215,7 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
             "decoding", lambda: [stages.decode_line(said, options) for said in reading.log_probs]
         )
     lines = tuple(map(LineResult, _named(reading.lines), texts))
-    result = tidied(PageResult(reading.size, reading.paragraph, lines, label, reading.source))
+    result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
     warnings = page_warnings(reading.page, result, options.stage)
     if reading.transform is not None:
         warnings += turn_warnings(reading.transform)
