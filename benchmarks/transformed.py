@@ -1,0 +1,193 @@
+"""How well pages are read that are not as a scanner gives them: turned, inverted, tilted, ruled.
+
+    python benchmarks/transformed.py ../shared/data/csafe/transcripts.json --pages 10
+
+Reads every page as it is and under each change, and prints a table: CER, the difference from the
+plain pages, lines found and expected, and how many pages were left without a line. `--as-given`
+turns the correction of orientation off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from htrlib import data
+from htrlib.bundle import load_bundle
+from htrlib.data.samples import PageSample
+from htrlib.metrics import ErrorRate, normalize, page_text
+from htrlib.reading.options import AS_GIVEN, AUTO, ReadingOptions
+from htrlib.reading.pipeline import Pipeline
+
+Page = NDArray[np.uint8]
+Change = Callable[[Page, PageSample], Page]
+
+TILTS = (-15, -8, -3, 3, 8, 15)
+SQUARES_MM, SEYES_MM = 5.0, (8.0, 2.0)
+WIDTH_MM = 210.0  # of the paper that a page is taken for
+
+
+def tilted(degrees: float) -> Change:
+    """Turned by so much, on a sheet that has room for it."""
+
+    def change(page: Page, sample: PageSample) -> Page:
+        paper = int(np.percentile(page, 80))
+        picture = Image.fromarray(page)
+        turned = picture.rotate(degrees, Image.Resampling.BICUBIC, True, fillcolor=paper)
+        return np.asarray(turned)
+
+    return change
+
+
+def squared(page: Page, sample: PageSample) -> Page:
+    """On squared paper."""
+    step = SQUARES_MM * page.shape[1] / WIDTH_MM
+    return _ruled(page, np.arange(step, page.shape[0], step), np.arange(step, page.shape[1], step))
+
+
+def seyes(page: Page, sample: PageSample) -> Page:
+    """On the ruling of French schools: a line every 2 mm, a stronger upright every 8."""
+    down, along = (mm * page.shape[1] / WIDTH_MM for mm in SEYES_MM)
+    return _ruled(
+        page, np.arange(along, page.shape[0], along), np.arange(down, page.shape[1], down)
+    )
+
+
+def _ruled(page: Page, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Page:
+    thick = max(1, page.shape[1] // 1500)
+    ruled = Image.new("L", (page.shape[1], page.shape[0]), 255)
+    draw = ImageDraw.Draw(ruled)
+    for y in rows:
+        draw.line((0, y, page.shape[1], y), 190, thick)
+    for x in columns:
+        draw.line((x, 0, x, page.shape[0]), 190, thick)
+    return np.minimum(page, np.asarray(ruled))
+
+
+def shadowed(page: Page, sample: PageSample) -> Page:
+    """With the dark edge of a copier, and a shadow that falls off from it."""
+    across = np.arange(page.shape[1]) / page.shape[1]
+    light = np.clip(0.45 + 2.5 * across, 0.0, 1.0)
+    light[across < 0.03] = 0.12
+    return (page * light).round().astype(np.uint8)
+
+
+def beside_itself(page: Page, sample: PageSample) -> Page:
+    """Two pages side by side, as a book is photographed."""
+    return np.concatenate([page, page], axis=1)
+
+
+CHANGES: Dict[str, Change] = {
+    "plain": lambda page, sample: page,
+    "inverted": lambda page, sample: (255 - page).astype(np.uint8),
+    "turned by 90": lambda page, sample: np.ascontiguousarray(np.rot90(page)),
+    "turned by 180": lambda page, sample: np.ascontiguousarray(np.rot90(page, 2)),
+    "turned by 270": lambda page, sample: np.ascontiguousarray(np.rot90(page, 3)),
+    **{f"tilted by {degrees}": tilted(degrees) for degrees in TILTS},
+    "squares of 5 mm": squared,
+    "Séyès": seyes,
+    "shadow and edge": shadowed,
+    "two side by side": beside_itself,
+}
+SINGLE_LINES = "single lines"
+
+
+@dataclass
+class Row:
+    """What came of all pages under one change."""
+
+    errors: ErrorRate
+    expected: int = 0
+    found: int = 0
+    empty: int = 0
+
+    def add(self, reference: Sequence[str], read: str, lines: int) -> None:
+        self.errors.add(page_text(reference), normalize(read))
+        self.expected += len(reference)
+        self.found += lines
+        self.empty += lines == 0
+
+
+def read_changed(samples: Sequence[PageSample], name: str, pipeline: Pipeline) -> Row:
+    row = Row(ErrorRate())
+    for sample in tqdm(samples, name, leave=False, disable=None):
+        result = pipeline.transcribe_page(CHANGES[name](sample.load_image(), sample))
+        texts = [line.text for line in sample.lines]
+        if name == "two side by side":
+            texts = texts * 2
+        row.add(texts, result.text, len(result.lines))
+    return row
+
+
+def read_single_lines(samples: Sequence[PageSample], pipeline: Pipeline) -> Row:
+    """Each line cut out with a little paper around it, and read as a page of its own."""
+    row = Row(ErrorRate())
+    for sample in tqdm(samples, SINGLE_LINES, leave=False, disable=None):
+        page = sample.load_image()
+        for line in sample.line_samples():
+            if line.line is None:
+                continue
+            left, top, right, bottom = line.line.box.expanded(8, 8).clipped(sample.size).as_tuple()
+            crop = np.ascontiguousarray(page[int(top) : int(bottom), int(left) : int(right)])
+            result = pipeline.transcribe_page(crop)
+            row.add([line.text], result.text, len(result.lines))
+    return row
+
+
+def comparable(path: Path, split: str, count: Optional[int]) -> List[PageSample]:
+    """Pages on which all that is written is known, spread over the collection."""
+    pages = [
+        page
+        for page in data.load("pages_json", path, split=split).pages
+        if page.lines and all(line.text and "consent" not in line.tags for line in page.lines)
+    ]
+    step = 1 if count is None else max(1, len(pages) // count)
+    return pages[::step][:count]
+
+
+def table(rows: Sequence[Tuple[str, Row]]) -> str:
+    plain = rows[0][1].errors.rate
+    lines = [
+        "| pages | CER | more than plain | lines found / expected | without a line |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in rows:
+        more = row.errors.rate - plain
+        cells = (f"{row.errors.rate:.3f}", f"{more:+.3f}", f"{row.found} / {row.expected}")
+        lines.append(f"| {name} | {' | '.join(cells)} | {row.empty} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages_json", nargs="+", type=Path)
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--pages", type=int, help="of each collection, at most")
+    parser.add_argument("--only", nargs="+", help="changes; plain pages are always read")
+    parser.add_argument("--bundle")
+    parser.add_argument("--as-given", action="store_true", help="turn no page")
+    args = parser.parse_args(arguments)
+    options = ReadingOptions(orientation=AS_GIVEN if args.as_given else AUTO)
+    bundle = load_bundle(args.bundle)
+    pipeline = Pipeline(bundle=bundle, options=options)
+    names = [name for name in CHANGES if not args.only or name in ("plain", *args.only)]
+    for path in args.pages_json:
+        samples = comparable(path, args.split, args.pages)
+        print(f"{path.parent.name} {args.split}: {len(samples)} pages, {bundle.label}\n")
+        rows = [(name, read_changed(samples, name, pipeline)) for name in names]
+        if not args.only or SINGLE_LINES in args.only:
+            rows.append((SINGLE_LINES, read_single_lines(samples, pipeline)))
+        print(table(rows), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
