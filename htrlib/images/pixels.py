@@ -75,11 +75,16 @@ def _eight_bits(picture: Image.Image) -> Pixels:
     return page
 
 
+_STORED_DEPTHS = (10, 12, 14)
+
+
 def _full_scale(picture: Image.Image) -> float:
-    """The pixel value of white."""
+    """The pixel value of white: cameras and scanners store 10 or 12 bits in 16 as they are."""
     if picture.mode.startswith("I;16"):
-        bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))  # 12 in some scans
-        return float(2 ** bits[0] - 1)
+        bits = int(getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0])
+        peak = int(np.asarray(picture).max())
+        used = next((depth for depth in _STORED_DEPTHS if peak < 2**depth), bits)
+        return float(2 ** min(bits, used) - 1)
     brightest = float(picture.getextrema()[1])  # type: ignore[arg-type]
     scales = (1.0, 255.0, 65535.0, 2.0**31 - 1)[0 if picture.mode == "F" else 1 :]
     return next((scale for scale in scales if brightest <= scale), brightest)

@@ -223,8 +223,8 @@ class TestDepth:
         np.testing.assert_array_equal(load_image(encoded(big, "TIFF")), self.EIGHT_BITS)
 
     def test_a_dark_picture_of_16_bits_stays_dark(self) -> None:
-        dark = Image.fromarray(np.full((2, 2), 2570, dtype=np.uint16))
-        np.testing.assert_array_equal(load_image(encoded(dark)), np.full((2, 2), 10))
+        dark = Image.fromarray(np.full((2, 2), 20560, dtype=np.uint16))
+        np.testing.assert_array_equal(load_image(encoded(dark)), np.full((2, 2), 80))
 
     def test_16_bits_with_white_zero(self) -> None:
         tiff = encoded(Image.fromarray(self.SIXTEEN_BITS), "TIFF", tiffinfo={262: 0})
