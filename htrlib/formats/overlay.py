@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from htrlib.document.geometry import Box, Point
+from htrlib.document.geometry import Box, Point, union_of
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, PageResult
 from htrlib.images.loading import check_page, resize
 
@@ -18,8 +20,8 @@ Color = Tuple[int, int, int]
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans-Latin.ttf"
 
-_LONG_SIDE = 2000
-"""Pixels of the longer side of the page in the picture, at most."""
+_HIGHEST, _WIDEST = 2000, 3200
+"""Pixels of the page in the picture, at most: facing pages need the width to be legible."""
 
 _SMOOTHING = 3
 """Outlines are drawn this many times as large, then shrunk: Pillow draws without antialiasing."""
@@ -61,12 +63,13 @@ def draw_overlay(
         result: what was read.
         details: draw the words' boxes and the baselines too.
     Returns:
-        an RGB picture; the page in it is at most 2,000 pixels high and wide.
+        an RGB picture; the page in it is at most 2,000 pixels high and 3,200 wide. Where lines
+        begin at the page's left edge, there is paper for their numbers before it.
     Raises:
         ImageError: the array is no page.
     """
     height, width = check_page(page).shape
-    scale = min(1.0, _LONG_SIDE / max(height, width))
+    scale = min(1.0, _HIGHEST / height, _WIDEST / width)
     sheet = Image.fromarray(
         resize(page, max(1, round(width * scale)), max(1, round(height * scale)))
     ).convert("RGB")
@@ -75,23 +78,40 @@ def draw_overlay(
     if details:
         _draw_details(sheet, result, style)
     panel = _panel(sheet.height, result, style)
-    picture = Image.new("RGB", (sheet.width + panel.width, max(sheet.height, panel.height)), _PAPER)
-    picture.paste(sheet, (0, 0))
-    picture.paste(panel, (sheet.width, 0))
+    gutter = _gutter(result, style)
+    width = gutter + sheet.width
+    picture = Image.new("RGB", (width + panel.width, max(sheet.height, panel.height)), _PAPER)
+    picture.paste(sheet, (gutter, 0))
+    picture.paste(panel, (width, 0))
+    _draw_numbers(picture, gutter, result, style)
     return picture
 
 
 def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> None:
     if result.paragraph is not None:
-        _outline(sheet, _corners(result.paragraph), _FAINT, style, tint=0.0)
+        # Around the lines, whose loops reach over the box that the network gives.
+        written = [line.line.box for line in result.lines if line.kind in (None, HANDWRITTEN)]
+        around = union_of([result.paragraph, *written])
+        _outline(sheet, _corners(around), _FAINT, style, tint=0.0)
     for number, line in enumerate(result.lines):
         polygon = line.line.polygon
         points = _corners(line.line.box) if polygon is None else polygon.points
         _outline(sheet, points, _color(number), style, tint=_TINT)
-    draw = ImageDraw.Draw(sheet)
+
+
+def _gutter(result: PageResult, style: _Style) -> int:
+    """Pixels that the numbers of lines need left of the page, so that they cover no letters."""
+    wanted = _chip_width(style) + 2 * style.stroke
+    lefts = [line.line.box.left * style.scale for line in result.lines]
+    lacking = wanted - min(lefts, default=wanted)
+    return math.ceil(lacking) if lacking > 2 * style.stroke else 0
+
+
+def _draw_numbers(picture: Image.Image, gutter: int, result: PageResult, style: _Style) -> None:
+    draw = ImageDraw.Draw(picture)
     for number, line in enumerate(result.lines):
         box = line.line.box.scaled(style.scale, style.scale)
-        left = max(0.0, box.left - _chip_width(style) - 2 * style.stroke)
+        left = max(0.0, gutter + box.left - _chip_width(style) - 2 * style.stroke)
         _draw_chip(draw, left, box.center[1], number, style)
 
 
@@ -158,8 +178,11 @@ def _notes(result: PageResult) -> List[Tuple[str, Color]]:
     count = len(result.lines)
     found = f"{count} line{'s' * (count != 1)}" if result.lines else "no handwriting found"
     notes = [("  ·  ".join(part for part in (name, result.bundle, found) if part), _FAINT)]
+    if result.lines:
+        notes.append(("numbers: reading order  ·  gray box: the handwriting", _FAINT))
     if any(unsure for line in result.lines for _, _, unsure in _words(line)):
         notes.append((f"orange: words of confidence below {_UNSURE}", _WARNING))
+    notes += [(warning, _WARNING) for warning in result.warnings if warning not in found]
     return notes
 
 

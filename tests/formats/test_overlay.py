@@ -70,9 +70,37 @@ def test_a_page_without_handwriting_is_drawn_unmarked() -> None:
     assert (panel(picture) < 200).any()  # says so
 
 
+def test_lines_that_begin_at_the_edge_have_paper_for_their_numbers_before_them() -> None:
+    def width(left: float) -> int:
+        place = TextLine(Box(left, 100, 180, 140))
+        line = LineResult(place, Transcription("word", 0.0, 1.0))
+        return draw_overlay(PAGE, PageResult(Size(200, 300), None, (line,))).width
+
+    assert width(0) > width(60) + 15
+    assert width(100) == width(60)
+
+
+def test_the_box_of_the_handwriting_cuts_through_no_line() -> None:
+    line = LineResult(TextLine(Box(30, 100, 180, 140)), Transcription("word", 0.0, 1.0))
+    result = PageResult(Size(200, 300), Box(30, 120, 180, 200), (line,))
+    drawn = np.asarray(draw_overlay(PAGE, result))[:300, :200].astype(int)
+    gray = (np.abs(drawn - (110, 118, 130)) < 12).all(axis=2)
+    assert not gray[115:125, 40:170].any()
+
+
+def test_what_is_doubtful_is_told() -> None:
+    plain = PageResult(Size(200, 300))
+    warned = PageResult(Size(200, 300), warnings=("half of the page was not read",))
+    orange = [
+        ((drawn[..., 0] > 180) & (drawn[..., 2] < 30)).any()
+        for drawn in (panel(draw_overlay(PAGE, result)).astype(int) for result in (plain, warned))
+    ]
+    assert orange == [False, True]
+
+
 def test_a_large_page_gives_a_picture_that_can_be_looked_at() -> None:
     picture = draw_overlay(np.full((3000, 6000), 255, np.uint8), PageResult(Size(6000, 3000)))
-    assert picture.height == 1000
+    assert picture.height == 1600
 
 
 @pytest.mark.parametrize("side", [1, 2])
