@@ -6,11 +6,8 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Optional, Tuple
-
-from tqdm import tqdm
+from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple, TypeVar
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import datasets
@@ -20,6 +17,9 @@ from htrlib.errors import ConfigError
 from htrlib.evaluation.measuring import LINES, PAGES, Evaluation, evaluate_lines, evaluate_pages
 from htrlib.evaluation.report import to_dict, to_text
 from htrlib.evaluation.worst_lines import write_worst_lines
+from htrlib.progress import progress
+
+Page = TypeVar("Page")
 
 
 def _to_json(evaluation: Evaluation) -> str:
@@ -152,9 +152,7 @@ def run(config: EvaluateConfig) -> int:
         format, path, images=config.images, split=config.split, options=config.options
     )
     evaluate = evaluate_lines if config.unit == LINES else evaluate_pages
-    # disable=None: no bar where standard error is no terminal
-    progress = partial(tqdm, unit="page", disable=None)
-    evaluation = evaluate(dataset, pipeline, seed=config.seed, progress=progress)
+    evaluation = evaluate(dataset, pipeline, seed=config.seed, progress=_told)
     left_out = [problem for problem in evaluation.problems if problem.skipped == "page"]
     left_out += evaluation.unread
     for problem in left_out:
@@ -170,3 +168,7 @@ def _check_writable(path: Path) -> None:
         raise ConfigError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file")
+
+
+def _told(pages: Sequence[Page]) -> Iterator[Page]:
+    return progress(pages, "reading pages", len(pages))

@@ -80,7 +80,8 @@ def load(
             answers = _answers(row, attribute)
         except _MALFORMED as error:
             raise AnnotationError(
-                f"{attribute!r} is not of a form that docs/training-data.md shows: {error!r}",
+                f"{attribute!r} is not of a form that docs/training-data.md shows: "
+                f"{error if isinstance(error, ValueError) else repr(error)}",
                 path,
                 number,
             ) from error
@@ -281,7 +282,7 @@ def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
         size = (answer.get("image_size") or [None])[0]
         answers.append(
             _Answer(
-                texts=tuple(map(_marked, answer["texts"])) if "texts" in answer else None,
+                texts=tuple(map(_marked, _texts(answer))) if "texts" in answer else None,
                 boxes=tuple((str(names[str(box["class_id"])]), _edges(box)) for box in boxes),
                 size=None if size is None else Size(int(size["width"]), int(size["height"])),
                 writer=row.get("writer"),
@@ -289,6 +290,17 @@ def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
             )
         )
     return answers
+
+
+def _texts(answer: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    texts: List[Dict[str, Any]] = answer["texts"]
+    if not isinstance(texts, list) or not all(isinstance(text, dict) for text in texts):
+        raise ValueError(f'"texts" must be a list of objects, found {texts!r:.80}')
+    for text in texts:
+        points = text.get("bb") or []
+        if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
+            raise ValueError(f'"bb" must be a list of points with x and y, found {points!r:.80}')
+    return texts
 
 
 def _marked(text: Mapping[str, Any]) -> MarkedText:

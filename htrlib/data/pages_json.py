@@ -47,8 +47,9 @@ def load(
             image = spelled(name, Path(images)) or Path(images) / name
             _add_page(collector, image, name, page)
         except (KeyError, TypeError, ValueError) as error:
+            found = error if isinstance(error, ValueError) else f"a value is wrong ({error})"
             raise AnnotationError(
-                f"page {name!r} is not of the form that docs/training-data.md shows: {error!r}",
+                f"page {name!r} is not of the form that docs/training-data.md shows: {found}",
                 path,
             ) from error
     return collector.dataset(path)
@@ -75,11 +76,13 @@ def _unique(pairs: List[Any]) -> Dict[str, Any]:
 
 
 def _add_page(collector: Collector, image: Path, name: str, page: Dict[str, Any]) -> None:
-    stated = Size(*page["size"]) if "size" in page else None
+    stated = _size(page["size"]) if "size" in page else None
     size = collector.picture(image, name, stated)
     if size is None:
         return
-    rows = page["lines"]
+    rows = page.get("lines")
+    if not isinstance(rows, list):
+        raise ValueError(f'"lines" must be a list, found {rows!r:.80}')
     boxes = page.get("line_boxes") or [None] * len(rows)
     if len(boxes) != len(rows):
         raise ValueError(f"{len(rows)} lines, but {len(boxes)} line_boxes")
@@ -95,6 +98,12 @@ def _add_page(collector: Collector, image: Path, name: str, page: Dict[str, Any]
     collector.add_page(image, size, name, lines, writer=page.get("writer"), split=page.get("split"))
 
 
+def _size(value: Any) -> Size:
+    if not isinstance(value, list) or not all(isinstance(side, int) for side in value):
+        raise ValueError(f'"size" must be [width, height] in pixels, found {value!r:.80}')
+    return Size(*value)
+
+
 def _line(
     collector: Collector, size: Size, source: str, row: Dict[str, Any]
 ) -> Optional[LabeledLine]:
@@ -105,6 +114,8 @@ def _line(
         polygon=points_of(row.get("polygon") or ()),
         baseline=points_of(row.get("baseline") or ()),
     )
+    if not isinstance(row.get("text"), str):
+        raise ValueError(f'"text" of a line must be a string, found {row.get("text")!r:.80}')
     tags = [key for key, value in row.items() if key not in PLACE_KEYS and value is True]
     tags += [row["type"]] if "type" in row else []
     return collector.line(row["text"], source, place, tags=tags, id=row.get("id", ""))

@@ -405,3 +405,20 @@ def test_a_prefix_makes_remote_references(tmp_path, make_picture):
     assert json.loads(path.read_text())["source-ref"] == "s3://bucket/scans/a.png"
     again = data.load("ground_truth", path, images=path.parent / "images")
     assert again[0].text == "a"
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (5, '"texts" must be a list of objects, found 5'),
+        ([{"text": "x", "bb": 5}], '"bb" must be a list of points with x and y, found 5'),
+    ],
+)
+def test_values_of_another_kind_are_named(tmp_path, make_picture, texts, message):
+    make_picture("a.png")
+    path = tmp_path / "output.manifest"
+    metadata = {"type": "groundtruth/custom"}
+    row = {"source-ref": "a.png", "job": {"texts": texts}, "job-metadata": metadata}
+    path.write_text(json.dumps(row))
+    with pytest.raises(AnnotationError, match=message):
+        data.load("ground_truth", path)

@@ -105,3 +105,20 @@ def test_real_collections(shared_data):
     assert line.line.box.bottom <= line.load_image().shape[0]
     csafe = data.load("pages_json", shared_data / "csafe" / "transcripts.json", split="dev")
     assert (len(csafe.pages), csafe.report().lines, len(csafe.lines)) == (20, 212, 198)
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ('{"lines": 5}', '"lines" must be a list, found 5'),
+        ("{}", '"lines" must be a list, found None'),
+        ('{"lines": [{"text": 5}]}', '"text" of a line must be a string, found 5'),
+        ('{"size": ["a", 2], "lines": []}', '"size" must be .width, height.'),
+    ],
+)
+def test_values_of_another_kind_are_named(tmp_path, make_picture, page, message):
+    make_picture("a.png")
+    path = tmp_path / "pages.json"
+    path.write_text(f'{{"a.png": {page}}}')
+    with pytest.raises(AnnotationError, match=message):
+        data.load("pages_json", path)
