@@ -12,6 +12,9 @@ Pixels = NDArray[np.uint8]
 
 _BAND_ROWS = 256
 
+_STORED_DEPTHS = (10, 12, 14)
+"""Bits that are used of the 16 that a picture has, where it uses fewer."""
+
 # TIFF tags, and the value of one that matters here
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
@@ -73,9 +76,6 @@ def _eight_bits(picture: Image.Image) -> Pixels:
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # which Pillow heeds up to 8 bits only
         np.subtract(255, page, out=page)
     return page
-
-
-_STORED_DEPTHS = (10, 12, 14)
 
 
 def _full_scale(picture: Image.Image) -> float:
