@@ -2,7 +2,9 @@
 
     python twin_bundle.py BASE OUTPUT runs/twin/last.pt --version 1.0
 
-The rest of the new bundle is that of BASE.
+The rest of the new bundle is that of BASE. With `--share 0.85` the weights are 0.85 parts the new
+ones and 0.15 parts those of BASE, from which the training started: such a mean forgets less of what
+BASE was good at (M. Wortsman et al., 2022, "Robust fine-tuning of zero-shot models").
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Sequence
 import numpy as np
 import torch
 from twin import mean_state, parameters_for_bundle
+from twin_training import grown
 
 from htrlib.bundle import load_bundle, write_bundle
 from htrlib.document.charset import Charset
@@ -21,7 +24,9 @@ from htrlib.document.charset import Charset
 RECOGNIZER = "line-recognition"
 
 
-def run(base: Path, output: Path, checkpoints: Sequence[Path], version: str) -> None:
+def run(
+    base: Path, output: Path, checkpoints: Sequence[Path], version: str, share: float = 1.0
+) -> None:
     """Write the bundle; weights are stored as float16, whose error the networks do not notice."""
     bundle = load_bundle(base)
     saved = [torch.load(path) for path in checkpoints]
@@ -29,7 +34,11 @@ def run(base: Path, output: Path, checkpoints: Sequence[Path], version: str) -> 
     networks = {name: dict(bundle.network_config(name)) for name in bundle.config["networks"]}
     networks[RECOGNIZER]["num_classes"] = len(charset) + 1
     parameters = {name: bundle.parameters(name) for name in networks if name != RECOGNIZER}
-    parameters[RECOGNIZER] = parameters_for_bundle(mean_state([one["average"] for one in saved]))
+    new = parameters_for_bundle(mean_state([one["average"] for one in saved]))
+    old = grown(dict(bundle.parameters(RECOGNIZER)), bundle.charset, charset)
+    parameters[RECOGNIZER] = {
+        name: share * array + (1 - share) * old[name] for name, array in new.items()
+    }
     small = {
         network: {name: array.astype(np.float16) for name, array in arrays.items()}
         for network, arrays in parameters.items()
@@ -45,8 +54,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--version", default="1.0")
+    parser.add_argument("--share", type=float, default=1.0, help="of the new weights")
     args = parser.parse_args(arguments or None)
-    run(args.base, args.output, args.checkpoints, args.version)
+    run(args.base, args.output, args.checkpoints, args.version, args.share)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,22 @@ def test_the_twin_reads_as_the_library_does_with_the_same_weights(twin, script, 
     np.testing.assert_allclose(said, ours[: len(said)], atol=0.02)  # weights are float16 there
 
 
+def test_a_share_of_the_base_stays_in_the_new_weights(script, twin, training, tmp_path):
+    training.save()
+    base = load_bundle("english")
+    made = {}
+    for share in ("0", "1", "0.25"):
+        output = tmp_path / share
+        arguments = [str(base.directory), str(output), str(tmp_path / "last.pt")]
+        script("twin_bundle").main([*arguments, f"--share={share}"])
+        made[share] = load_bundle(output).parameters("line-recognition")
+    kept = base.parameters("line-recognition")["rnn1._unfused.0.l_cell.h2h_weight"]
+    parts = {n: p["rnn1._unfused.0.l_cell.h2h_weight"] for n, p in made.items()}
+    np.testing.assert_allclose(parts["0"], kept, atol=1e-3)
+    expected = 0.25 * parts["1"] + 0.75 * kept
+    np.testing.assert_allclose(parts["0.25"], expected, atol=1e-2)
+
+
 def test_a_grown_charset_leaves_what_was_known_as_it_was(script, training):
     grown = script("twin_training").grown
     old = Charset(("c", "½", "·"))
