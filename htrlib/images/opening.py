@@ -16,6 +16,8 @@ def source_name(source: object) -> str:
     """What error messages call a source."""
     if isinstance(source, (str, os.PathLike)):
         return repr(os.fspath(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return "the picture"
     name = getattr(source, "filename", None) or getattr(source, "name", None)
     return repr(name) if isinstance(name, str) else f"<{type(source).__name__}>"
 
