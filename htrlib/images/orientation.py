@@ -139,6 +139,10 @@ class PageTransform:
         )
 
 
+LEAST_FOR_TILT = 200
+"""Pixels; a picture less high or wide is that of a word or a line, whose slant is no tilt."""
+
+
 def upright(page: Page, *, readability: Optional[Readability] = None) -> Tuple[Page, PageTransform]:
     """Turn a page the right way.
 
@@ -156,8 +160,9 @@ def upright(page: Page, *, readability: Optional[Readability] = None) -> Tuple[P
     transform = PageTransform(size, inverted)
     if readability is not None:
         transform = _most_readable(page, transform, doubtful_turns(ink), readability)
-    tilt = tilt_of(np.rot90(ink, transform.quarter_turns))
-    transform = replace(transform, tilt=tilt)
+    if min(page.shape) >= LEAST_FOR_TILT:
+        tilt = tilt_of(np.rot90(ink, transform.quarter_turns))
+        transform = replace(transform, tilt=tilt)
     return (page if transform.is_identity else transform.apply(page)), transform
 
 

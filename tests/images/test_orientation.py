@@ -134,3 +134,11 @@ def test_a_leveled_page_has_room_for_all_of_it() -> None:
     size = PageTransform(Size(300, 200), tilt=10.0).upright_size
     assert size.width >= 300 * math.cos(math.radians(10)) + 200 * math.sin(math.radians(10))
     assert size.height > 200
+
+
+def test_a_word_alone_is_not_leveled():
+    page = np.full((120, 400), 235, dtype=np.uint8)
+    for start in range(40, 360, 6):  # strokes that rise by 12 degrees
+        top = 80 - int(0.21 * start)
+        page[top : top + 30, start : start + 2] = 30
+    assert upright(page)[1].tilt == 0.0

@@ -15,10 +15,10 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
@@ -86,7 +86,7 @@ class Request:
 
     @property
     def result(self) -> Any:
-        return self.results[0] if len(self.results) == 1 else DocumentResult(tuple(self.results))
+        return _gathered(self.results)
 
     def fail(self, error: BaseException) -> None:
         """Turn what went wrong into the answer; what is not the client's fault goes to the log."""
@@ -139,7 +139,7 @@ class BundleInferenceHandler(DefaultInferenceHandler):
         pipeline, results = self.pipeline(model), []
         for page in data.pages:
             results.append(pipeline.transcribe_page(page))
-        return results[0] if len(results) == 1 else DocumentResult(tuple(results))
+        return _gathered(results)
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """The body of an answer and its content type."""
@@ -298,6 +298,14 @@ def warm_up(pipeline: Pipeline) -> None:
     pipeline.segment_lines(page, box)
     for said in pipeline.recognize_lines(page, (TextLine(box),)):
         pipeline.decode(said)
+
+
+def _gathered(results: Sequence[PageResult]) -> Union[PageResult, DocumentResult]:
+    """The result of a file: of several pages, each with its number."""
+    if len(results) == 1:
+        return results[0]
+    numbered = (replace(page, number=number) for number, page in enumerate(results, start=1))
+    return DocumentResult(tuple(numbered))
 
 
 def _take_page(request: Request, readings: List[Tuple[Request, Reading]]) -> None:
