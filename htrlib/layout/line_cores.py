@@ -30,7 +30,7 @@ SPECK = 0.8  # of a core's thickness: a short row that is lower is no letter
 SMALLEST = 2  # labels
 SHORTEST = 0.5  # of a core's thickness: shorter cores are specks
 SHORTEST_OF_KIND = 3.0  # of a core's thickness: shorter pieces leave their kind open
-SURE_OF_KIND = 0.65
+SURE_OF_KIND = 0.75
 LONG = 2.0  # of a core's thickness: longer rows are text even if less sure
 LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
 LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
@@ -192,6 +192,13 @@ def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[C
     ends = [0, *(1 + np.flatnonzero(np.diff(written))), len(written)]
     cuts = [cut for i, cut in enumerate(ends[1:-1], 1) if cut - ends[i - 1] >= shortest]
     cuts = [cut for cut in cuts if len(written) - cut >= shortest]
+    shares = [float(part.mean()) for part in np.split(kinds[0], cuts)]
+    # A hand like print is now this and now that: only what is sure on both sides is parted.
+    cuts = [
+        cut
+        for cut, one, other in zip(cuts, shares, shares[1:])
+        if min(one, other) < 1 - SURE_OF_KIND and max(one, other) > SURE_OF_KIND
+    ]
     return [
         replace(
             core,
