@@ -28,7 +28,9 @@ def measure(pages: List[SyntheticPage], method: str, bundle: Optional[str]) -> N
     overlaps, detection, right = [], DetectionF1(), 0
     for page in pages:
         paragraph = htrlib.detect_paragraph(page.image, bundle=bundle)
-        lines = htrlib.segment_lines(page.image, paragraph, method=method, bundle=bundle)
+        lines = htrlib.segment_lines(
+            page.image, paragraph, method=method, kinds=("handwritten",), bundle=bundle
+        )
         if page.paragraph is not None:
             overlaps.append(paragraph.iou(page.paragraph) if paragraph else 0.0)
         detection.add([line.line.box for line in page.lines], [line.box for line in lines])

@@ -1,0 +1,48 @@
+"""What documents are rendered from: texts, and fonts of hands, of print and of typewriters."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Sequence, Tuple
+
+from document_sheet import Face, Stock
+from held_out import HELD_OUT_TEXTS, held_out
+from texts import CHARACTERS, read_words
+
+from htrlib.synthesis.handwriting import FONT_SUFFIXES, load_fonts
+
+NOT_OF_A_TYPEWRITER = ("kreon", "nanum-gothic")  # of the folder of type: letters of many widths
+
+
+def load_stock(fonts: Path, texts: Path, *, validation: bool = False) -> Stock:
+    """The fonts and texts of training, or those of validation.
+
+    Args:
+        fonts: with the folders "hand", "print" and "type", as `gather_fonts.py` fills them.
+        texts: folder of text files.
+    """
+    files = sorted(texts.glob("*.txt"))
+    wanted = [path for path in files if (path.stem in HELD_OUT_TEXTS) == validation]
+    hands = load_fonts(fonts / "hand", [c for c in CHARACTERS if c != " "])
+    return Stock(
+        read_words(wanted),
+        [hand for hand in hands if held_out(hand.path) == validation],
+        _faces(fonts / "print", "printed", validation),
+        _faces(fonts / "type", "typewritten", validation),
+    )
+
+
+def _faces(folder: Path, kind: str, validation: bool) -> Sequence[Face]:
+    paths: Tuple[Path, ...] = tuple(
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in FONT_SUFFIXES and not path.name.startswith(NOT_OF_A_TYPEWRITER)
+    )
+    return [Face(str(path), kind) for path in paths if _is_held_out(path) == validation]
+
+
+def _is_held_out(path: Path) -> bool:
+    """One family of type in eight is for validation."""
+    family = path.stem.split("-")[0].lower()
+    return hashlib.sha256(family.encode()).digest()[0] < 32

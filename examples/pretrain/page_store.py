@@ -1,0 +1,126 @@
+"""Pages prepared for the training of the finder: ink and label bytes in one file, and an index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+from document_sheet import DocumentLine
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from htrlib.document.results import KINDS
+from htrlib.training.batches.label_maps import draw_labels
+
+CORE, AREA = 1, 2  # bits of a label byte
+KIND_SHIFT = 2  # two bits: 0 is unknown, then 1 + the index in `KINDS`
+IGNORED = 16  # a stamp: whether it is text is left open
+UNSURE = 32  # text may be here that nobody labeled
+
+Bytes = NDArray[np.uint8]
+
+
+def label_bytes(lines: Sequence[DocumentLine], size: Tuple[int, int]) -> Bytes:
+    """(H, W) uint8 label of each pixel.
+
+    Args:
+        lines: of a picture; of kind "stamp" are ignored areas, other kinds than `KINDS` unknown.
+        size: width and height of the picture.
+    """
+    text = [line for line in lines if line.kind != "stamp"]
+    core, area = draw_labels([line.line for line in text], (0, 0), 1.0, size)
+    labels = (core > 127).astype(np.uint8) * CORE | (area > 127).astype(np.uint8) * AREA
+    maps = [
+        draw_labels([line.line for line in text if line.kind == kind], (0, 0), 1.0, size)
+        for kind in KINDS
+    ]
+    for channel in (1, 0):  # cores last: where areas of two kinds overlap, they decide
+        for number, drawn in enumerate(maps, 1):
+            inside = drawn[channel] > 127
+            labels[inside] = labels[inside] & (CORE | AREA) | (number << KIND_SHIFT)
+    stamps = Image.new("L", size)
+    draw = ImageDraw.Draw(stamps)
+    for line in lines:
+        if line.kind == "stamp" and line.line.polygon is not None:
+            draw.polygon([tuple(point) for point in line.line.polygon.points], fill=255)
+    labels[(np.asarray(stamps) > 0) & (labels & CORE == 0)] |= IGNORED
+    return labels
+
+
+class PageWriter:
+    """Adds pages to a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._raw = (folder / "raw.bin").open("ab")
+        self._index = (folder / "index.jsonl").open("a", encoding="utf-8")
+
+    def add(self, ink: Bytes, labels: Bytes, source: str) -> None:
+        """Add a page; labels are kept at half the resolution of the ink."""
+        height, width = (side - side % 2 for side in ink.shape)
+        at = self._raw.tell()
+        self._raw.write(np.ascontiguousarray(ink[:height, :width]).tobytes())
+        self._raw.write(np.ascontiguousarray(labels[:height:2, :width:2]).tobytes())
+        self._raw.flush()
+        entry = {"at": at, "size": [height, width], "source": source}
+        self._index.write(json.dumps(entry) + "\n")
+        self._index.flush()
+
+
+class PageReader:
+    """The pages of a folder, squares of which are drawn at random."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the pages that were added since."""
+        rows = (self._folder / "index.jsonl").read_text(encoding="utf-8").splitlines()
+        self._raw = np.memmap(self._folder / "raw.bin", np.uint8, "r")
+        entries = [json.loads(row) for row in rows if row.endswith("}")]
+        self.entries: List[Dict[str, Any]] = [
+            entry for entry in entries if entry["at"] + _bytes_of(entry) <= len(self._raw)
+        ]
+        weights = np.sqrt([float(np.prod(entry["size"])) for entry in self.entries])
+        self._shares = np.cumsum(weights / weights.sum())
+
+    def page(self, number: int) -> Tuple[Bytes, Bytes]:
+        """(H, W) ink and (H / 2, W / 2) label bytes of a page."""
+        height, width = self.entries[number]["size"]
+        at, pixels = self.entries[number]["at"], height * width
+        ink = self._raw[at : at + pixels].reshape(height, width)
+        labels = self._raw[at + pixels : at + pixels + pixels // 4]
+        return ink, labels.reshape(height // 2, width // 2)
+
+    def crop(self, side: int, rng: np.random.Generator) -> Tuple[Bytes, Bytes]:
+        """A square of a page, of three the first with text."""
+        number = int(np.searchsorted(self._shares, rng.random()))
+        ink, labels = self.page(min(number, len(self.entries) - 1))
+        for _ in range(3):
+            top, left = (2 * _start(length, side, rng) for length in ink.shape)
+            part = _window(labels, top // 2, left // 2, side // 2)
+            if (part & CORE).any():
+                break
+        return _window(ink, top, left, side), part
+
+
+def _bytes_of(entry: Dict[str, Any]) -> int:
+    return int(np.prod(entry["size"])) * 5 // 4
+
+
+def _start(length: int, side: int, rng: np.random.Generator) -> int:
+    """Half the first row or column of a square; it holds all of a page that is smaller."""
+    free = (length - side) // 2
+    return int(rng.integers(min(0, free), max(0, free) + 1))
+
+
+def _window(picture: Bytes, top: int, left: int, side: int) -> Bytes:
+    """A square of a picture, with zeros beyond its edges."""
+    window = np.zeros((side, side), np.uint8)
+    part = picture[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    y, x = max(0, -top), max(0, -left)
+    window[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return window
