@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -126,3 +127,21 @@ def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsy
         assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out
     assert htr("--train", "lines", folder, "--validation-split", "held") == 2
     assert "name that with split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("best", "written"), [(0.25, 1), (None, 0)])
+def test_an_interrupted_training_writes_the_best_so_far(tmp_path, capsys, best, written):
+    from htrlib.cli.train import _train
+
+    saved = []
+    result = SimpleNamespace(reason="interrupted", steps=3, best=best)
+    trainer = SimpleNamespace(
+        first=True,
+        fit=lambda train, validation: result,
+        save=lambda output, refit: saved.append((output, refit)),
+    )
+    assert _train(trainer, None, None, tmp_path / "new") == 130
+    assert saved == [(tmp_path / "new", False)] * written
+    out = capsys.readouterr().out
+    assert "stopped after 3 steps; repeat the command to resume" in out
+    assert ("the best so far, validation score 0.2500" in out) == bool(written)
