@@ -6,7 +6,6 @@ asked for its own with ``sample.load_image()``.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import (
     List,
     Optional,
     Sequence,
-    Set,
     Tuple,
     Union,
     overload,
@@ -27,6 +25,7 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.data.splitting import groups_of_first
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine
@@ -337,7 +336,7 @@ class Dataset(Sequence[Sample]):
         if not 0 < fraction < 1:
             raise ConfigError(f"a fraction lies between 0 and 1, found {fraction}")
         keys = [self._group(sample, by) for sample in self.samples]
-        first = _groups_of_first(Counter(keys), fraction, by, seed)
+        first = groups_of_first(Counter(keys), fraction, by, seed)
         inside = tuple(s for s, key in zip(self.samples, keys) if key in first)
         outside = tuple(s for s, key in zip(self.samples, keys) if key not in first)
         return Dataset(inside, self.problems), Dataset(outside)
@@ -370,37 +369,6 @@ class Dataset(Sequence[Sample]):
         if sample.writer is None:
             raise DatasetError(f'{sample.source} has no writer; split by "page"')
         return sample.writer
-
-
-def _groups_of_first(sizes: Counter[str], fraction: float, by: str, seed: int) -> Set[str]:
-    """The groups of samples that make the first dataset of a split.
-
-    Args:
-        sizes: group -> how many samples it has.
-    Raises:
-        DatasetError: there is one group.
-    """
-    groups = sorted(sizes)
-    if len(groups) < 2:
-        one = f"all of one {by} ({groups[0]})" if groups else "none"
-        raise DatasetError(
-            f"a split keeps the samples of a {by} together, and these are {one}; give data of "
-            f"another {by}, or validation data of its own"
-        )
-    random.Random(seed).shuffle(groups)
-    first, taken = set(), 0
-    wanted = fraction * sum(sizes.values())
-    for group in groups:
-        # A group goes where it leaves the total nearer to what is wanted.
-        if abs(taken + sizes[group] - wanted) <= abs(taken - wanted):
-            first.add(group)
-            taken += sizes[group]
-    smallest = min(groups, key=sizes.__getitem__)  # ties: the first of the shuffled
-    if not first:
-        first.add(smallest)
-    elif len(first) == len(groups):
-        first.remove(smallest)
-    return first
 
 
 def concatenate(datasets: Iterable[Dataset]) -> Dataset:
