@@ -5,7 +5,7 @@
     config.json       name, version, format_version, the numbers of each network and of decoding
     charset.json      {"symbols": [...]}
     NETWORK.npz       the parameters of each network, by structural name
-    NETWORK.int8.onnx networks in 8-bit integers for ONNX Runtime, where `add_int8_graphs` made them
+    NETWORK.int8.onnx networks in 8-bit integers for ONNX Runtime, see `graph_export`
     *.lm              a language model, where there is one
     checksums.json    file name -> SHA-256
 
@@ -111,6 +111,11 @@ class Bundle:
                 f"has {', '.join(sorted(self._files))}"
             )
         return self.directory / name
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum((self.directory / name).stat().st_size for name in self._files)
 
     @property
     def extra_files(self) -> Tuple[str, ...]:
@@ -251,30 +256,6 @@ def write_bundle(
         if directory.exists():
             directory.rename(Path(scratch, "old"))
         fresh.rename(directory)
-
-
-def add_int8_graphs(bundle: Bundle) -> Bundle:
-    """Write the int8 graphs of a bundle's networks into it, in the place of those it has.
-
-    It takes a quarter of a minute, and the package `onnx`.
-
-    Returns:
-        the bundle with its graphs.
-    Raises:
-        DeviceError: the package `onnx` or ONNX Runtime is not installed.
-    """
-    from htrlib.engines.onnx.quantization import quantized_graphs  # reading does without
-
-    networks = bundle.config["networks"]
-    write_bundle(
-        bundle.directory,
-        bundle.config,
-        bundle.charset,
-        {name: bundle.stored_parameters(name) for name in networks},
-        {name: bundle.file(name).read_bytes() for name in bundle.extra_files},
-        quantized_graphs(bundle, networks),
-    )
-    return load_bundle(bundle.directory)
 
 
 def check_replaceable(directory: Path) -> None:

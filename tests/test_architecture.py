@@ -31,6 +31,7 @@ LAYERS = (
     ("reading",),
     ("stages",),
     ("layout", "decoding"),
+    ("graph_export",),
     ("bundle",),
     ("engines",),
     ("formats",),
@@ -47,7 +48,7 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FORWARDED = {"training.sagemaker": "sagemaker"}
 
 # Rooms that may name a framework's engine; the others ask the bundle for one.
-ENGINE_USERS = {"bundle", "engines", "training"}
+ENGINE_USERS = {"bundle", "graph_export", "engines", "training"}
 FRAMEWORK_ROOMS = ("engines.mxnet", "engines.onnx")
 
 # Rooms that compose the stages. Other modules may use one stage, never several.

@@ -18,6 +18,8 @@ COMMANDS = {
     "transcribe": "read pictures of handwriting",
     "train": "train a network on labeled data",
     "evaluate": "tell how well a bundle reads labeled data",
+    "bundle": "look at bundles, check them and make them fast",
+    "info": "show versions, engines, devices and bundles",
     "data": "look at labeled data and convert it",
     "lm": "build and score character language models",
     "serve": "read pictures over HTTP",

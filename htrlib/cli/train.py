@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Tuple
 
-from htrlib.bundle import check_replaceable
+from htrlib.bundle import check_replaceable, load_bundle
 from htrlib.cli import datasets
 from htrlib.cli.training_options import add_training_options, training_settings
 from htrlib.engines.port import NETWORKS
@@ -149,9 +149,23 @@ def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) 
         return _DONE
     if share is not None:
         print(f"language model: {share:.0%} of it from the texts of the data")
+    _quantize(output)
     best = "" if result.best is None else f", best validation score {result.best:.4f}"
     print(f"{output}: {result.steps} steps, {result.minutes:.1f} minutes{best}")
     return _DONE
+
+
+def _quantize(output: Path) -> None:
+    """Make the bundle fast, or say how where a package is missing."""
+    from htrlib.graph_export import add_int8_graphs, can_quantize
+
+    if can_quantize():
+        add_int8_graphs(load_bundle(output))
+    else:
+        print(
+            "for faster reading on CPUs: pip install 'htrlib[export]', then htr bundle export "
+            f"{output}"
+        )
 
 
 def _sources(values: List[List[str]]) -> Tuple[Tuple[str, str], ...]:

@@ -17,6 +17,8 @@ WORDS = "line-segmentation-ssd"
 NETWORKS = (RECOGNIZER, LINES, WORDS, PARAGRAPHS)
 """The networks that a bundle can hold, each trained by the task of its name."""
 
+LINE_HEIGHT = 64  # pixels: of lines, where there is no recognizer to ask
+
 Ink = NDArray[np.uint8]
 
 

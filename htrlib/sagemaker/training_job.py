@@ -261,10 +261,14 @@ def _check_whole(job: TrainingJob) -> None:
 
 def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> None:
     """Write the bundle; in haste where SIGTERM came, since SIGKILL follows two minutes later."""
+    from htrlib.graph_export import add_int8_graphs, can_quantize
+
     name = os.environ.get(_JOB_NAME, "model")
     fresh = scratch / "bundle"
     try:
         trainer.save(fresh, name=name, refit=reason != "interrupted")
+        if trainer.first and reason != "interrupted" and can_quantize():
+            add_int8_graphs(load_bundle(fresh))
     except _StoppedError:
         reason = "interrupted"
         trainer.save(fresh, name=name, refit=False)

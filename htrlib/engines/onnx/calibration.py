@@ -1,7 +1,7 @@
 """Rendered pages and their lines: what networks see while the ranges of int8 are measured.
 
-They are made of the fonts that the library brings along and of words drawn at random, so no one's
-texts or pages leave a trace in a bundle.
+They are made of the fonts that the library brings along, of the text below and of symbols drawn at
+random, so no one's texts or pages leave a trace in a bundle.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ from htrlib.synthesis.pages import PageConfig, SyntheticPage, render_pages
 PAGES = 8
 PAGE_AREA = 600_000.0  # pixels of a page that a labeler sees, about
 LINES_OF_PAGE = 10  # of each kind, at most
-SMALL_LETTERS = 0.8  # share of words of small Latin letters alone
 WORDS = 1500
+ANY_SYMBOLS = 0.3  # share of words of symbols drawn at random
 SEED = 0
+TEXT = """
+The boat left at six, as on every grey morning, and nobody asked why: "Two of us," he said, "will
+stay until Friday." On the 28th we paid 14.50 for bread, salt, oil & candles; the rest (about 370)
+is kept for winter. Quick foxes jump over lazy dogs. Chère amie, je vous écris de la côte, où l'été
+s'achève déjà : les vergers sont pleins, le blé est rentré, et mon frère garde la maison jusqu'à
+Noël. Prenez bien soin de vous. Voilà tout ce que j'avais à dire ; à bientôt !
+"""
 
 Ink = NDArray[np.uint8]
 
@@ -44,24 +51,26 @@ def calibration_inks(symbols: Sequence[str], height: int) -> CalibrationInks:
     """Pages with handwriting and print, and lines of both.
 
     Args:
-        symbols: what the recognizer writes.
+        symbols: what the recognizer writes; without any, all is running text.
         height: of the lines in pixels.
     """
-    characters = [symbol for symbol in symbols if len(symbol) == 1 and not symbol.isspace()]
-    fonts = load_fonts(BUNDLED_FONTS, characters)
+    words = _words([symbol for symbol in symbols if len(symbol) == 1 and not symbol.isspace()])
+    fonts = load_fonts(BUNDLED_FONTS, sorted(set("".join(words))))
     config = PageConfig(width=(700, 1700))
-    pages = list(render_pages(PAGES, fonts, _words(characters), SEED, config))
+    pages = list(render_pages(PAGES, fonts, words, SEED, config))
     lines = [ink for page in pages for ink in _lines(page, height)]
     return CalibrationInks(tuple(_ink(page.image) for page in pages), tuple(lines))
 
 
 def _words(characters: Sequence[str]) -> List[str]:
+    """Running text, and words of any symbols between."""
     rng = np.random.default_rng(SEED)
-    small = [one for one in characters if one.isascii() and one.islower()] or list(characters)
-    return [
-        "".join(rng.choice(small if rng.random() < SMALL_LETTERS else characters, size))
-        for size in rng.integers(1, 11, WORDS)
-    ]
+    text = TEXT.split()
+    words = [text[number % len(text)] for number in range(WORDS)]
+    if characters:
+        for number in np.flatnonzero(rng.random(WORDS) < ANY_SYMBOLS):
+            words[number] = "".join(rng.choice(list(characters), rng.integers(1, 11)))
+    return words
 
 
 def _lines(page: SyntheticPage, height: int) -> List[Ink]:

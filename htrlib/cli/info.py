@@ -1,0 +1,65 @@
+"""`htr info`: versions, engines, devices and bundles, for a look and for reports of faults."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib import metadata
+from typing import List, Optional
+
+from htrlib._version import __version__
+from htrlib.errors import HtrError
+
+LIBRARIES = ("numpy", "scipy", "scikit-image", "Pillow")
+PACKAGES = {"onnx": ("onnxruntime", "onnxruntime-gpu"), "mxnet": ("mxnet", "mxnet-cu112")}
+"""Engine -> the packages that bring its framework."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = "Show versions, engines with their devices, and bundles."
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what there is; return the exit status."""
+    print(f"htrlib {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(", ".join(f"{name} {_version(name) or 'missing'}" for name in LIBRARIES))
+    for row in (*_engines(), *_bundles()):
+        print(row)
+    return 0
+
+
+def _version(package: str) -> Optional[str]:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _engines() -> List[str]:
+    from htrlib.bundle import load_bundle
+    from htrlib.engines.choice import default_engine
+
+    try:
+        rows = [f"engine taken by default: {default_engine()}"]
+    except HtrError as error:
+        rows = [f"no engine: {error}"]
+    for name, packages in PACKAGES.items():
+        found = [f"{package} {_version(package)}" for package in packages if _version(package)]
+        try:
+            device = load_bundle().engine(name).device
+            rows.append(f"engine {name}: {', '.join(found) or 'installed'}, device {device}")
+        except HtrError as error:
+            rows.append(f"engine {name}: {', '.join(found) or 'not installed'} ({error})")
+    return rows
+
+
+def _bundles() -> List[str]:
+    from htrlib.bundle import bundled_names, load_bundle
+
+    bundles = map(load_bundle, bundled_names())
+    return [
+        f"bundle {bundle.label}: {bundle.directory}, {bundle.size / 1e6:.1f} MB"
+        for bundle in bundles
+    ]

@@ -1,0 +1,75 @@
+"""Networks of bundles as ONNX graphs: stored in the bundle, where reading looks for them, or given.
+
+Quantizing, and nothing else here, needs the package `onnx`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Dict, Iterator
+
+from htrlib.bundle import Bundle, load_bundle, write_bundle
+from htrlib.engines.onnx.graphs import build_graph
+from htrlib.engines.onnx.quantization import quantized_graphs
+
+if TYPE_CHECKING:
+    from htrlib.engines.onnx.comparison import Comparison
+
+INT8 = "int8"
+PRECISIONS = (INT8, "float32", "float16")
+
+
+def add_int8_graphs(bundle: Bundle) -> Bundle:
+    """Quantize the networks of a bundle and store them in it, in the place of those it has.
+
+    It takes a quarter of a minute.
+
+    Returns:
+        the bundle with its graphs.
+    Raises:
+        DeviceError: the package `onnx` or ONNX Runtime is not installed.
+    """
+    networks = bundle.config["networks"]
+    write_bundle(
+        bundle.directory,
+        bundle.config,
+        bundle.charset,
+        {name: bundle.stored_parameters(name) for name in networks},
+        {name: bundle.file(name).read_bytes() for name in bundle.extra_files},
+        onnx_graphs(bundle, INT8),
+    )
+    return load_bundle(bundle.directory)
+
+
+def can_quantize() -> bool:
+    """Whether the packages are installed that `add_int8_graphs` needs."""
+    return all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime"))
+
+
+def onnx_graphs(bundle: Bundle, precision: str) -> Dict[str, bytes]:
+    """Network -> content of its ONNX file; with int8 only of networks that can be quantized.
+
+    Args:
+        precision: one of `PRECISIONS`.
+    Raises:
+        DeviceError: as for `add_int8_graphs`, with int8.
+    """
+    networks = bundle.config["networks"]
+    if precision == INT8:
+        return quantized_graphs(bundle, networks)
+    return {
+        name: build_graph(name, numbers, bundle.parameters(name), precision)
+        for name, numbers in networks.items()
+    }
+
+
+def check_graphs(bundle: Bundle) -> Iterator[Comparison]:
+    """Run each network of a bundle, and compare int8 with float32 where the bundle has both.
+
+    Raises:
+        BundleMismatchError: parameters do not fit their network.
+        DeviceError: ONNX Runtime is not installed.
+    """
+    from htrlib.engines.onnx.comparison import compare_precisions  # imports ONNX Runtime
+
+    return compare_precisions(bundle, tuple(bundle.config["networks"]))

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from htrlib._version import __version__
+from htrlib.cli.main import main
+from htrlib.engines import choice
+from htrlib.errors import DeviceError
+
+
+def test_versions_engines_and_bundles_are_shown(
+    default_bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert f"htrlib {__version__}, Python " in out
+    assert f"numpy {numpy.__version__}" in out
+    assert f"engine taken by default: {choice.default_engine()}" in out
+    assert f"bundle {default_bundle} " in out
+
+
+def test_an_engine_that_is_missing_is_told_and_no_failure(
+    default_bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(networks: object, device: object) -> None:
+        raise DeviceError("steam is out")
+
+    monkeypatch.setitem(choice.ENGINES, "mxnet", missing)  # type: ignore[arg-type]
+    monkeypatch.setattr("htrlib.bundle._loaded", {})
+    assert main(["info"]) == 0
+    assert "(steam is out)" in capsys.readouterr().out
