@@ -243,9 +243,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     declared += "".join(setup["options.extras_require"].values())
     libraries = {full.split(".")[0] for tree in MODULES.values() for full in imports(tree)}
     for library in libraries - set(sys.stdlib_module_names) - {"htrlib"}:
-        project = {"PIL": "Pillow", "skimage": "scikit-image"}.get(
-            library, library.replace("_", "-")
-        )
+        project = {"PIL": "Pillow"}.get(library, library.replace("_", "-"))
         assert re.search(rf"^{project}\b", declared, re.MULTILINE), f"{library} is not declared"
 
 

@@ -9,11 +9,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage import measure
 
 from htrlib.document.geometry import Box, Point, Polygon
 from htrlib.document.results import HANDWRITTEN, KINDS, TextLine
 from htrlib.layout.columns import NARROWEST, Spans, gutter_between
+from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
 from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
@@ -157,12 +157,12 @@ def _cores(
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> List[Core]:
     found: List[Core] = []
-    for part in measure.regionprops(measure.label(core > thresholds[0])):
-        mask, (rows, columns) = part.image, part.slice
+    for part in connected_parts(core > thresholds[0]):
+        mask, rows, columns = part.mask, part.rows, part.columns
         inside = mask.any(axis=0)
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
-        around = core[part.slice], kinds[(slice(None), *part.slice)]
+        around = core[rows, columns], kinds[:, rows, columns]
         if np.percentile(lower - upper, 80) > TOO_THICK * usual:
             apart = _apart(mask, *around, usual, thresholds)
             if apart is not None:

@@ -6,12 +6,12 @@ from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import measure
 
 from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box, Size, union_of
 from htrlib.engines.port import PARAGRAPHS, EngineLike
 from htrlib.images.loading import check_page
+from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
 
 PAGE_AREA = 400_000.0  # pixels of the page that the network sees
@@ -50,15 +50,15 @@ def detect_paragraph(
     written = labels.probabilities[0]
     parts = [
         part
-        for part in measure.regionprops(measure.label(written > THRESHOLD))
-        if written[part.slice][part.image].mean() >= LEAST_CONFIDENCE
+        for part in connected_parts(written > THRESHOLD)
+        if written[part.rows, part.columns][part.mask].mean() >= LEAST_CONFIDENCE
     ]
     enough = max(SMALLEST_AREA, SMALLEST_PART * sum(part.area for part in parts))
-    boxes = []
-    for part in parts:
-        top, left, bottom, right = part.bbox
-        if part.area >= enough:
-            boxes.append(Box(left, top, right, bottom))
+    boxes = [
+        Box(part.columns.start, part.rows.start, part.columns.stop, part.rows.stop)
+        for part in parts
+        if part.area >= enough
+    ]
     if not boxes:
         return None
     found = union_of(boxes).scaled(labels.stride, labels.stride)
