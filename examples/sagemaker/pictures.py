@@ -68,11 +68,12 @@ def draw_curve(values: Mapping[int, float], name: str) -> Image.Image:
     """A value over the epochs.
 
     Args:
-        values: by epoch, between 0 and 1 or a little more.
+        values: by epoch, between 0 and 1 or a little more; there may be none.
         name: of the value.
     """
     width, height, margin = 700, 280, 48
-    steps, last = max(1, math.ceil(10 * max(values.values()))), max(values)
+    steps = max(1, math.ceil(10 * max(values.values(), default=0.0)))
+    last = max(1, *values) if values else 1
     highest = steps / 10
     picture = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(picture), label_font(13)
@@ -85,10 +86,13 @@ def draw_curve(values: Mapping[int, float], name: str) -> Image.Image:
         draw.line([place(0, value), place(last, value)], fill=RULE)
         draw.text((margin - 8, place(0, value)[1]), f"{value:.1f}", INK, font, anchor="rm")
     points: List[Point] = [place(*item) for item in sorted(values.items())]
-    draw.line(points, fill=BLUE, width=3, joint="curve")
+    if len(points) > 1:
+        draw.line(points, fill=BLUE, width=3, joint="curve")
     for epoch, (x, y) in zip(sorted(values), points):
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=BLUE)
         draw.text((x, height - margin + 8), str(epoch), INK, font, anchor="mt")
+    if not points:
+        draw.text((width / 2, height / 2), "no epoch was scored", INK, font, anchor="mm")
     draw.text((margin, 12), name, INK, label_font(15))
     draw.text((width - margin, height - 8), "epoch", INK, font, anchor="rs")
     return picture

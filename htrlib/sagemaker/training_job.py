@@ -7,7 +7,7 @@
     input/config/resourceconfig.json     the hosts
     input/data/CHANNEL/                  train, validation, images, init
     checkpoints/                         a training that lies there goes on
-    model/                               the bundle that comes of it
+    model/                               the bundle that comes of it, and history.json
     output/failure                       why nothing came of it
 
 Files that are missing say nothing, so that the same works at home with a folder of data.
@@ -26,7 +26,7 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from htrlib.archives import unpack
 from htrlib.bundle import CHECKSUMS, check_replaceable, load_bundle
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 ROOT = Path("/opt/ml")
 CHANNELS = ("train", "validation", "images", "init")
 OTHER_NAMES = {"training": "train"}  # SageMaker's own tools call it so where none is given
+HISTORY = "history.json"  # beside the bundle: what each epoch gave, for a curve
 ARCHIVE = "model.tar.gz"  # what a training job leaves, and another one may begin with
 WHOLE = (RECOGNIZER, LINES, PARAGRAPHS)  # what reading a page takes
 OPTION = "option."  # before the name of an option of the data's format
@@ -280,11 +281,26 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
             shutil.rmtree(old)  # a model's code
         else:
             old.unlink()
+    from htrlib.training.logs import ENTRIES  # here, since it takes seconds
+
+    history = _history(trainer.directory / ENTRIES)
+    (fresh / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     # One by one, since SageMaker's folder may be a mount and cannot be renamed; the checksums last,
     # so that what is there is whole or no bundle.
     for path in sorted(fresh.iterdir(), key=lambda path: path.name == CHECKSUMS):
         shutil.copyfile(path, model / path.name)
     _say(f"{model}: {name}, ended by {reason}")
+
+
+def _history(log: Path) -> List[Dict[str, Any]]:
+    """The epochs of a training, from its log, which checkpoints keep: the last entry of each."""
+    epochs: Dict[int, Dict[str, Any]] = {}
+    for line in log.read_text(encoding="utf-8").splitlines() if log.is_file() else ():
+        with contextlib.suppress(ValueError):  # a line that a power cut cut short
+            entry = json.loads(line)
+            if entry.get("event") == "epoch":
+                epochs[entry["epoch"]] = {k: v for k, v in entry.items() if k != "event"}
+    return [epochs[number] for number in sorted(epochs)]
 
 
 def _read(path: Path) -> Dict[str, Any]:

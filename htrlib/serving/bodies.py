@@ -27,7 +27,7 @@ from htrlib.errors import (
 )
 from htrlib.images.loading import decoded_size, iter_pages, load_image
 from htrlib.images.part_counts import too_many_parts
-from htrlib.serving.protocol import JSON, NPY, RefusedError
+from htrlib.serving.protocol import JSON, NPY, OCTETS, RefusedError
 
 Page = NDArray[np.uint8]
 
@@ -47,6 +47,9 @@ _S3_WAITS = (1.5, 1.5, 2)
 # Other decoders than those of the content types stay out of reach: each is one more that can err.
 # Pillow takes a BigTIFF of the other byte order for a TIFF.
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00")
+
+
+_NPY_MAGIC = b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,20 @@ def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
         RefusedError: 400 or 413: it is not what its content type says, or too large.
         ImageError: it is no picture.
     """
+    if content_type == OCTETS:
+        content_type = _sniffed(body)
     if content_type == NPY:
         return Body(iter((_from_npy(body, limits),)))
     if content_type == JSON:
         return _from_json(body, limits)
     return Body(_from_picture(body, limits))
+
+
+def _sniffed(body: bytes) -> str:
+    """The content type that a body's first bytes tell; a picture where they tell no other."""
+    if body.startswith(_NPY_MAGIC):
+        return NPY
+    return JSON if body.lstrip()[:1] in (b"{", b"[") else OCTETS
 
 
 def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:

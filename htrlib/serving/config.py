@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from htrlib.bundle import DEFAULT
 from htrlib.errors import ConfigError
@@ -14,6 +14,7 @@ from htrlib.serving.protocol import JSON, TEXT
 MODEL = Path("/opt/ml/model")
 MODELS = Path("/opt/ml/models")
 MOST_WORKERS = 8  # where none are asked for: each takes some two hundred megabytes
+_MOST_IN_TRANSIT = 100  # megabytes of a batch transform
 MEGABYTE = 1 << 20
 
 _COUNTS = (
@@ -82,6 +83,15 @@ class ServingConfig:
             raise ConfigError(f"port is 0 to 65535, found {self.port}")
         if self.default_accept not in (JSON, TEXT):
             raise ConfigError(f"answers are {JSON} or {TEXT}, found {self.default_accept!r}")
+
+    @property
+    def transform_limits(self) -> Tuple[int, int]:
+        """What batch transform is told: requests at once, and megabytes of each.
+
+        SageMaker refuses a job whose product of both is above 100.
+        """
+        payload = min(max(1, self.max_request_bytes // MEGABYTE), _MOST_IN_TRANSIT)
+        return min(self.workers * self.batch_size, _MOST_IN_TRANSIT // payload), payload
 
     @property
     def queue_bytes(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Coroutine, Dict, Optional, Sequence, Set
 
 from aiohttp import web
 
-from htrlib.serving.config import MEGABYTE, ServingConfig
+from htrlib.serving.config import ServingConfig
 from htrlib.serving.connections import BoundedServer
 from htrlib.serving.intake import Intake
 from htrlib.serving.logs import log, log_exception, milliseconds_since
@@ -145,11 +145,12 @@ class Gateway:
         return json_reply({"status": state}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _execution_parameters(self) -> Reply:
+        at_once, payload = self.config.transform_limits
         return json_reply(
             {
-                "MaxConcurrentTransforms": self.config.workers * self.config.batch_size,
+                "MaxConcurrentTransforms": at_once,
                 "BatchStrategy": "SINGLE_RECORD",
-                "MaxPayloadInMB": self.config.max_request_bytes // MEGABYTE,
+                "MaxPayloadInMB": payload,
             }
         )
 

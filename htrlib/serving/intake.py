@@ -20,6 +20,7 @@ from htrlib.serving.logs import log_exception
 from htrlib.serving.mms.supervisor import Supervisor
 from htrlib.serving.protocol import (
     CUSTOM_ATTRIBUTES,
+    OCTETS,
     RefusedError,
     answer_of,
     attributes_of,
@@ -133,19 +134,24 @@ class Intake:
 
     def _checked(self, request: web.BaseRequest) -> Dict[str, str]:
         """What a worker needs of the headers, in words of ours; refuses what it would refuse."""
-        kind = content_type_of(header(request.headers, "Content-Type"))
+        kind = header(request.headers, "Content-Type")
         accept = ", ".join(request.headers.getall("Accept", ()))
-        answer = answer_of(accept, self.config.default_accept)
-        options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
+        attributes = header(request.headers, CUSTOM_ATTRIBUTES) or ""
         coding = (header(request.headers, "Content-Encoding") or "").strip().lower()
         if coding not in _NO_CODING:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
             )
+        if self.config.allow_code:  # a model's own code takes and gives what it likes
+            return {
+                "Content-Type": kind or OCTETS,
+                "Accept": accept or self.config.default_accept,
+                CUSTOM_ATTRIBUTES: attributes,
+            }
         return {
-            "Content-Type": kind,
-            "Accept": answer.header,
-            CUSTOM_ATTRIBUTES: attributes_of(options),
+            "Content-Type": content_type_of(kind),
+            "Accept": answer_of(accept, self.config.default_accept).header,
+            CUSTOM_ATTRIBUTES: attributes_of(options_of(attributes)),
         }
 
     async def _receive(self, request: web.BaseRequest, hold: _Hold) -> bytes:

@@ -7,6 +7,7 @@ decodes what came from outside.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -16,10 +17,16 @@ from htrlib.reading.options import BUNDLED, ORIENTATIONS, STAGES, ReadingOptions
 
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
 PICTURES = ("image/png", "image/jpeg", "image/tiff")
-CONTENT_TYPES = (*PICTURES, JSON, NPY)
+OCTETS = "application/octet-stream"
+"""The content type of a body that says by its first bytes what it is."""
+
+CONTENT_TYPES = (*PICTURES, JSON, NPY, OCTETS)
+
+_SNIFFED = re.compile(r"(application/octet-stream|application/x-image|image/[a-z0-9.+*-]+)?")
+"""What clients send with pictures of any kind, as batch transform and the AWS console do."""
 
 MAX_BEAM_WIDTH = 200
-OPTIONS = ("stage", "kinds", "orientation", "beam_width", "language_model")
+_OPTIONS = ("stage", "kinds", "orientation", "beam_width", "language_model")
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
@@ -74,16 +81,22 @@ def error_body(status: HTTPStatus, message: str) -> bytes:
 def content_type_of(header: Optional[str]) -> str:
     """The content type of a request's body, without parameters such as `charset`.
 
+    Other pictures, `application/octet-stream` and no content type at all are `OCTETS`: the body's
+    first bytes say what it is.
+
     Raises:
         RefusedError: 415.
     """
     found = (header or "").split(";", 1)[0].strip().lower()
-    if found not in CONTENT_TYPES:
-        raise RefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type is one of {', '.join(CONTENT_TYPES)}; found {_shown(header)}",
-        )
-    return found
+    if found in CONTENT_TYPES:
+        return found
+    if _SNIFFED.fullmatch(found):
+        return OCTETS
+    raise RefusedError(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"Content-Type is one of {', '.join(CONTENT_TYPES)}, image/*, or left out; found "
+        f"{_shown(header)}",
+    )
 
 
 def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
@@ -128,14 +141,18 @@ def attributes_of(options: ReadingOptions) -> str:
 def options_of(attributes: Optional[str]) -> ReadingOptions:
     """The options in the custom attributes of a request: `beam_width=25; stage=lines`.
 
+    Attributes of other names pass: SageMaker's clients put trace ids and the like there.
+
     Raises:
-        RefusedError: 400: an option is unknown, given twice, or has a value that it cannot have.
+        RefusedError: 400: an option is given twice, or has a value that it cannot have.
     """
     found: Dict[str, Any] = {}
     for part in (attributes or "").split(";"):
         if not part.strip():
             continue
         name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in _OPTIONS:
+            continue
         if name in found:
             raise _bad_option(f"{name} is given twice")
         found[name] = _option(name, value)
@@ -166,12 +183,10 @@ def _option(name: str, value: str) -> Any:
         if value in _LANGUAGE_MODELS:
             return _LANGUAGE_MODELS[value]
         raise _bad_option(f"language_model is on or off, found {_shown(value)}")
-    if name == "beam_width":
-        # isdecimal alone would take the digits of other scripts
-        if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MAX_BEAM_WIDTH:
-            return int(value[:9])
-        raise _bad_option(f"beam_width is 1 to {MAX_BEAM_WIDTH}, found {_shown(value)}")
-    raise _bad_option(f"the options are {', '.join(OPTIONS)}; found {_shown(name)}")
+    # isdecimal alone would take the digits of other scripts
+    if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MAX_BEAM_WIDTH:
+        return int(value[:9])
+    raise _bad_option(f"beam_width is 1 to {MAX_BEAM_WIDTH}, found {_shown(value)}")
 
 
 def _bad_option(reason: str) -> RefusedError:

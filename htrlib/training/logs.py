@@ -13,6 +13,7 @@ from tqdm import tqdm
 from htrlib.training.events import EventFile
 
 STEPS = 50  # between two entries
+ENTRIES = "log.jsonl"
 
 
 class Log:
@@ -52,7 +53,7 @@ class Log:
             return
         entry = {"event": event, "time": round(time.time(), 3), "step": step}
         entry.update({name: _rounded(value) for name, value in values.items()})
-        with (self._directory / "log.jsonl").open("a", encoding="utf-8") as file:
+        with (self._directory / ENTRIES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         if self._events is None:
             self._events = EventFile(self._directory / "events")

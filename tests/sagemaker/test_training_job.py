@@ -17,6 +17,7 @@ from htrlib.bundle import load_bundle, write_bundle
 from htrlib.document.charset import Charset
 from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.runner import get_parameters
+from htrlib.sagemaker import training_job
 from htrlib.sagemaker.training_job import main
 from htrlib.training.checkpoint import read_checkpoint
 from tests.training.conftest import TINY, make_lines
@@ -94,6 +95,9 @@ def test_lines_become_a_whole_bundle_and_the_same_job_goes_on(job, capsys, monke
     assert set(result.config["networks"]) == {
         *("line-recognition", "line-segmentation", "paragraph")
     }
+    history = json.loads((root / "model" / "history.json").read_text(encoding="utf-8"))
+    assert [epoch["epoch"] for epoch in history] == list(range(1, len(history) + 1))
+    assert all(epoch["validation_cer"] >= 0 for epoch in history)
     kept = {path.name for path in (root / "checkpoints").iterdir()}
     assert kept == {"last.npz", "best.npz", "log.jsonl", "events"}
 
@@ -102,6 +106,22 @@ def test_lines_become_a_whole_bundle_and_the_same_job_goes_on(job, capsys, monke
     assert train(root) == 0
     assert "going on after step" in capsys.readouterr().out
     assert not (root / "model" / "code").exists(), "the old model's"
+
+
+def test_the_curve_of_a_training_is_the_last_entry_of_each_epoch(tmp_path):
+    log = tmp_path / "log.jsonl"
+    assert training_job._history(log) == []
+    rows = [
+        {"event": "steps", "step": 3, "train_loss": 1.0},
+        {"event": "epoch", "epoch": 1, "step": 5, "validation_cer": 0.5},
+        {"event": "epoch", "epoch": 2, "step": 9, "validation_cer": 0.4},
+        {"event": "epoch", "epoch": 2, "step": 10, "validation_cer": 0.3},  # after a restart
+    ]
+    log.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + '{"event": "ep')
+    assert training_job._history(log) == [
+        {"epoch": 1, "step": 5, "validation_cer": 0.5},
+        {"epoch": 2, "step": 10, "validation_cer": 0.3},
+    ]
 
 
 @pytest.mark.parametrize("task", ["line-segmentation", "paragraph"])

@@ -283,3 +283,15 @@ def test_a_body_s_magic_counts_and_not_its_name(pages: Path) -> None:
     (page,) = read_body("image/png", jpeg, LIMITS).pages
     assert np.array_equal(page, htrlib.load_image(jpeg))
     assert "GIF" in refused("image/png", saved(format="GIF")).message
+
+
+def test_a_body_of_no_kind_says_by_its_first_bytes_what_it_is() -> None:
+    page = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    picture, array = io.BytesIO(), io.BytesIO()
+    Image.fromarray(page).save(picture, "PNG")
+    np.save(array, page)
+    text = json.dumps({"image": base64.b64encode(picture.getvalue()).decode()}).encode()
+    for body in (picture.getvalue(), array.getvalue(), b" " + text):
+        (read,) = read_body("application/octet-stream", body, LIMITS).pages
+        assert np.array_equal(read, page)
+    assert "a picture is PNG, JPEG or TIFF" in refused("application/octet-stream", b"a").message

@@ -6,7 +6,7 @@ import pytest
 
 from htrlib.errors import ConfigError
 from htrlib.serving import config
-from htrlib.serving.config import configure, default_bundle
+from htrlib.serving.config import MEGABYTE, ServingConfig, configure, default_bundle
 from htrlib.serving.cpus import available_cpus
 
 
@@ -83,3 +83,12 @@ def test_a_mounted_model_is_served_even_if_it_is_broken(tmp_path: Path) -> None:
     assert default_bundle({}, tmp_path / "none") == "english"
     (tmp_path / "half-a-model").touch()
     assert default_bundle({"HTRLIB_BUNDLE": "/b"}, tmp_path) == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("workers", "megabytes", "expected"),
+    [(2, 25, (2, 25)), (64, 25, (4, 25)), (64, 1, (64, 1)), (4, 200, (1, 100))],
+)
+def test_batch_transform_is_told_no_more_than_it_takes(workers, megabytes, expected):
+    config = ServingConfig(workers=workers, batch_size=1, max_request_bytes=megabytes * MEGABYTE)
+    assert config.transform_limits == expected

@@ -8,6 +8,7 @@ import pytest
 
 from htrlib.reading.options import ReadingOptions
 from htrlib.serving.protocol import (
+    OCTETS,
     Answer,
     RefusedError,
     answer_of,
@@ -56,8 +57,20 @@ def test_what_there_is_not_is_406(accept: str) -> None:
 
 def test_parameters_of_a_content_type_do_not_count() -> None:
     assert content_type_of(" Application/JSON ; charset=utf-8") == JSON
-    with pytest.raises(RefusedError, match="found none"):
-        content_type_of(None)
+    with pytest.raises(RefusedError, match="found 'text/csv'"):
+        content_type_of("text/csv")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "", "application/octet-stream", "application/x-image", "image/*", "image/webp"],
+)
+def test_bodies_of_other_kinds_say_themselves_what_they_are(kind: Optional[str]) -> None:
+    assert content_type_of(kind) == OCTETS
+
+
+def test_attributes_of_other_names_pass() -> None:
+    assert options_of("trace=1-2; whatever; stage=lines") == ReadingOptions(stage="lines")
 
 
 def test_options() -> None:
@@ -81,7 +94,7 @@ def test_an_error_may_quote_what_is_no_text() -> None:
     assert json.loads(body)["message"] == "found \ud800"
 
 
-@pytest.mark.parametrize("text", ["beam_width=٣", "beam_width=201", "beam_width=+1", "Stage=text"])
+@pytest.mark.parametrize("text", ["beam_width=٣", "beam_width=201", "beam_width=+1", "stage=Text"])
 def test_options_that_are_not_quite_right(text: str) -> None:
     with pytest.raises(RefusedError, match="X-Amzn-SageMaker-Custom-Attributes"):
         options_of(text)

@@ -43,6 +43,7 @@ from htrlib.serving.protocol import (
     CUSTOM_ATTRIBUTES,
     DEADLINE,
     JSON,
+    OCTETS,
     THOROUGH,
     Answer,
     RefusedError,
@@ -220,16 +221,17 @@ class BatchTransformer(Transformer):
 
     def _open(self, request: Request) -> None:
         _check_deadline(request)
+        if self.custom:  # the code looks at the headers itself
+            return
         kind = content_type_of(header(request.headers, "Content-Type"))
         request.answer = answer_of(header(request.headers, "Accept"), self.settings.default_accept)
         request.options = options_of(header(request.headers, CUSTOM_ATTRIBUTES))
-        if not self.custom:
-            if header(request.headers, THOROUGH):
-                warm_up(self._pipeline())
-            request.body = self._default_inference_handler.default_input_fn(request.content, kind)
-            if request.body.is_pixel_list and request.answer.form is None:
-                request.answer = Answer(request.answer.content_type, "aws")
-            request.content = b""
+        if header(request.headers, THOROUGH):
+            warm_up(self._pipeline())
+        request.body = self._default_inference_handler.default_input_fn(request.content, kind)
+        if request.body.is_pixel_list and request.answer.form is None:
+            request.answer = Answer(request.answer.content_type, "aws")
+        request.content = b""
 
     def _read(self, requests: Sequence[Request]) -> None:
         """Read the requests' pages, the first of each together, then the second, ..."""
@@ -249,7 +251,7 @@ class BatchTransformer(Transformer):
             open_requests = [request for request, _ in readings if request.refusal is None]
 
     def _run_code(self, request: Request) -> None:
-        content_type = content_type_of(header(request.headers, "Content-Type"))
+        content_type = header(request.headers, "Content-Type") or OCTETS
         accept = header(request.headers, "Accept") or self.settings.default_accept
         outcome = self._run_handler_function(
             self._transform_fn, self._model, request.content, content_type, accept
