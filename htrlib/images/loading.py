@@ -353,10 +353,11 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
                 except EOFError:
                     return
                 kind = picture.tag_v2.get(_NEW_SUBFILE_TYPE, 0) if frame else 0
+                is_page = not kind & _THUMBNAIL_OR_MASK  # a damaged file's need be no number
         except ImageError as error:
             yield number + 1, error
             return
-        if not kind & _THUMBNAIL_OR_MASK:
+        if is_page:
             number += 1
             yield number, None
 
