@@ -17,6 +17,7 @@ from htrlib.images.loading import check_page
 from htrlib.layout.line_cores import core_thickness, lines_from_labels
 from htrlib.layout.pixel_labels import PLACES, BundleLike, label_region, scale_for
 from htrlib.layout.word_lines import lines_from_words
+from htrlib.layout.word_pictures import word_in
 
 METHODS = ("labels", "ssd")
 REGION_AREA = 600_000.0  # pixels of the paragraph that the network sees at first
@@ -70,6 +71,9 @@ def segment_lines(
         config = SsdConfig.from_dict(loaded.network_config(WORDS))
         return lines_from_words(page, region, loaded.engine(engine, device), config)
     lines = _label_lines(page, region, loaded.engine(engine, device))
+    word = word_in(page, lines)
+    if word is not None:
+        return (word,)
     return tuple(line for line in lines if kinds is None or line.kind in kinds)
 
 

@@ -1,0 +1,52 @@
+"""Pictures of one short word, too little for a page labeler to tell text from marks."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
+from htrlib.images.regions import page_ink
+
+TALLEST = 200  # pixels of a picture that may be that of a word
+WIDEST = 3.0  # times a word's height: what is longer is found as a line
+SHORTEST = 0.25  # of the picture's height: lower ink is a dash or a speck
+DARK = 128  # of 255: ink
+SPECK = 0.03  # of the largest piece of ink: smaller pieces are no part of a word
+COVERED = 0.6  # of a word's width that a line must cover to be it
+MARGIN = 0.1  # of a word's height, around it
+
+
+def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[TextLine]:
+    """The one word of a small picture, where the lines found there miss it or cut it in pieces.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        lines: found on it.
+    """
+    height, width = page.shape
+    if height > TALLEST or any(line.box.width > WIDEST * line.box.height for line in lines):
+        return None
+    box = _ink_box(page)
+    if box is None or box.height < SHORTEST * height or box.width > WIDEST * box.height:
+        return None
+    if len(lines) == 1 and lines[0].box.width >= COVERED * box.width:
+        return None
+    margin = MARGIN * box.height
+    left, top = max(0.0, box.left - margin), max(0.0, box.top - margin)
+    right, bottom = min(width, box.right + margin), min(height, box.bottom + margin)
+    return TextLine(Box(left, top, right, bottom))
+
+
+def _ink_box(page: NDArray[np.uint8]) -> Optional[Box]:
+    """The bounds of all ink but specks."""
+    pieces, count = ndimage.label(page_ink(page) > DARK, np.ones((3, 3)))
+    if count == 0:
+        return None
+    areas = np.bincount(pieces.ravel())[1:]
+    rows, columns = np.nonzero(np.isin(pieces, 1 + np.flatnonzero(areas >= SPECK * areas.max())))
+    return Box(float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0)
