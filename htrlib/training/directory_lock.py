@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, TextIO
 
 from htrlib.errors import TrainingError
 
@@ -17,7 +17,7 @@ LOCK = "training.lock"
 def locked(directory: Path) -> Iterator[None]:
     """Keep other trainings out of a directory.
 
-    The system takes the lock from a process that ends, killed or not; the file stays, and by itself
+    The system takes the lock from a process that ends, killed or not; a file that was left behind
     locks nothing. File systems without locks are left unlocked.
 
     Raises:
@@ -28,16 +28,33 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            number = file.read().strip() or "unknown"
-            raise TrainingError(
-                f"a training runs in {directory} (process {number}); wait for it, stop it, or name "
-                "another directory"
-            ) from None
+            raise _runs(directory, file) from None
         except OSError:  # a network's disk that knows no locks
             yield
             return
+        if not _is_there(path, file):  # it was removed by a training that has just ended
+            raise _runs(directory, file)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_there(path: Path, file: TextIO) -> bool:
+    """Whether the open file is the one that has this name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _runs(directory: Path, file: TextIO) -> TrainingError:
+    file.seek(0)
+    number = file.read().strip() or "unknown"
+    return TrainingError(
+        f"a training runs in {directory} (process {number}); wait for it, stop it, or name another "
+        "directory"
+    )

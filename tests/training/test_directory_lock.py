@@ -20,6 +20,7 @@ def test_a_directory_is_free_again_afterwards(tmp_path):
     for _ in range(2):
         with locked(tmp_path):
             assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_a_lock_that_a_killed_process_left_locks_nothing(tmp_path):
