@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Union
+from typing import BinaryIO, Union
 
 from htrlib.document.results import DocumentResult, PageResult
+from htrlib.formats.registry import Result, WriteOptions
 
 
 def to_json(result: Union[PageResult, DocumentResult]) -> str:
@@ -23,3 +24,8 @@ def from_json(text: str) -> Union[PageResult, DocumentResult]:
     if not isinstance(data, dict):
         raise ValueError(f"a result is a JSON object, found {type(data).__name__}")
     return (DocumentResult if "pages" in data else PageResult).from_dict(data)
+
+
+def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
+    """Write one object."""
+    file.write(to_json(result).encode("utf-8", "backslashreplace"))

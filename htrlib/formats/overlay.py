@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import BinaryIO, Iterator, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from htrlib.document.geometry import Box, Point, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, PageResult
-from htrlib.images.loading import check_page, resize
+from htrlib.formats.registry import WriteOptions
+from htrlib.images.loading import check_page, iter_pages, resize
+from htrlib.images.page_selection import PageSelection
 
 Color = Tuple[int, int, int]
 
@@ -85,6 +87,13 @@ def draw_overlay(
     picture.paste(panel, (width, 0))
     _draw_numbers(picture, gutter, result, style)
     return picture
+
+
+def write(result: PageResult, file: BinaryIO, options: WriteOptions) -> None:
+    """Draw a result over its page, which is read again, and write the PNG."""
+    number = PageSelection(((result.number or 1, result.number or 1),))
+    page = next(iter_pages(options.source, pages=number, dpi=options.dpi))
+    draw_overlay(page, result).save(file, "PNG")
 
 
 def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> None:

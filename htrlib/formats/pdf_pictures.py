@@ -1,0 +1,192 @@
+"""Pictures as pages of a PDF, unharmed: their own compressed data where PDF knows it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO, Optional, Tuple
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Stream
+from PIL import Image
+
+from htrlib.formats.pdf_text import Placement
+from htrlib.images.pixels import orientation
+
+DPI = 300  # where a picture does not say its resolution, or says one that cannot be
+_LONGEST = 1000 / 25.4  # inches; a page that would be longer has a wrong resolution
+_LEAST_DPI = 50
+
+# EXIF orientation -> where the upright page has the picture's left, top, and whether it is turned
+_TURNS = {
+    1: (1, 0, 0, 1, 0, 0),
+    2: (-1, 0, 0, 1, 1, 0),
+    3: (-1, 0, 0, -1, 1, 1),
+    4: (1, 0, 0, -1, 0, 1),
+    5: (0, -1, -1, 0, 1, 1),
+    6: (0, -1, 1, 0, 0, 1),
+    7: (0, 1, 1, 0, 0, 0),
+    8: (0, 1, -1, 0, 1, 0),
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+_PALETTE = 3
+_PNG_SAMPLES = {0: 1, 2: 3, _PALETTE: 1}  # color type of a PNG file -> samples of a pixel
+
+
+def add_picture_page(
+    document: pikepdf.Pdf, picture: Image.Image, file: BinaryIO
+) -> Tuple[Any, Tuple[float, float]]:
+    """Add a page that shows a picture.
+
+    Args:
+        document: where it goes.
+        picture: at the frame that is shown.
+        file: that it was opened from.
+    Returns:
+        the page, and its width and height in points.
+    """
+    turn = orientation(picture)
+    shape = _TURNS.get(turn if isinstance(turn, int) else 1, _TURNS[1])
+    across, down = _resolution(picture)
+    width, height = 72 * picture.width / across, 72 * picture.height / down
+    if turn in _SIDEWAYS:
+        width, height = height, width
+    document.add_blank_page(page_size=(width, height))
+    page = document.pages[-1]
+    page.obj.Resources = Dictionary(
+        XObject=Dictionary(Picture=document.make_indirect(_picture(document, picture, file)))
+    )
+    a, b, c, d, e, f = shape
+    numbers = (a * width, b * height, c * width, d * height, e * width, f * height)
+    matrix = " ".join(f"{number:.4f}" for number in numbers)
+    page.obj.Contents = Stream(document, f"q {matrix} cm /Picture Do Q\n".encode())
+    return page, (width, height)
+
+
+def upright_placement(size: Tuple[int, int], points: Tuple[float, float]) -> Placement:
+    """Where the pixels of an upright page lie on a PDF page that they fill."""
+    x, y = points[0] / size[0], points[1] / size[1]
+    return Placement(x, 0.0, 0.0, -y, 0.0, points[1])
+
+
+def _resolution(picture: Image.Image) -> Tuple[float, float]:
+    """Dots per inch across and down."""
+    try:
+        across, down = (float(value) for value in picture.info["dpi"])
+    except (KeyError, TypeError, ValueError):
+        return DPI, DPI
+    fits = max(picture.width / max(across, 1), picture.height / max(down, 1)) <= _LONGEST
+    return (across, down) if fits and min(across, down) >= _LEAST_DPI else (DPI, DPI)
+
+
+def _picture(document: pikepdf.Pdf, picture: Image.Image, file: BinaryIO) -> Stream:
+    kind = picture.format
+    if kind == "JPEG" and picture.mode in ("L", "RGB"):
+        return _stream(document, picture, _content(file), Name.DCTDecode)
+    if kind == "JPEG2000" and picture.mode in ("L", "RGB"):
+        return _stream(document, picture, _content(file), Name.JPXDecode)
+    if kind == "PNG" and not picture.has_transparency_data:
+        packed = _own_png(document, picture, _content(file))
+        if packed is not None:
+            return packed
+    if picture.mode == "1":
+        return _fax(document, picture)
+    return _lossless(document, picture)
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _stream(
+    document: pikepdf.Pdf, picture: Image.Image, content: bytes, filter: Name, **more: Any
+) -> Stream:
+    space = Name.DeviceGray if picture.mode in ("1", "L") else Name.DeviceRGB
+    profile = picture.info.get("icc_profile")
+    colors: Any = space
+    if profile and picture.mode in ("L", "RGB"):
+        icc = Stream(document, profile)
+        icc.N, icc.Alternate = (1 if picture.mode == "L" else 3), space
+        colors = Array([Name.ICCBased, document.make_indirect(icc)])
+    stream = Stream(document, b"")
+    stream.write(content, filter=filter, decode_parms=more.pop("parameters", None))
+    stream.Type, stream.Subtype = Name.XObject, Name.Image
+    stream.Width, stream.Height = picture.width, picture.height
+    stream.ColorSpace, stream.BitsPerComponent = colors, more.pop("bits", 8)
+    return stream
+
+
+def _fax(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
+    """A picture of black and white as CCITT group 4, in one strip."""
+    file = io.BytesIO()
+    plain = Image.frombytes("1", picture.size, picture.tobytes())
+    plain.save(file, "TIFF", compression="group4", tiffinfo={278: picture.height})
+    with Image.open(file) as coded:
+        strips = coded.tag_v2[273]  # type: ignore[attr-defined]
+        length = coded.tag_v2[279][0]  # type: ignore[attr-defined]
+        black_is_zero = coded.tag_v2[262] == 1  # type: ignore[attr-defined]
+    if len(strips) != 1:
+        return _lossless(document, picture)
+    start = strips[0]
+    parameters = Dictionary(
+        K=-1, Columns=picture.width, Rows=picture.height, BlackIs1=bool(black_is_zero)
+    )
+    content = file.getvalue()[start : start + length]
+    return _stream(document, picture, content, Name.CCITTFaxDecode, bits=1, parameters=parameters)
+
+
+def _lossless(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
+    """The pixels of a picture as the PNG format packs them; transparent parts are white paper."""
+    shown = picture
+    if picture.mode.startswith("I;16"):
+        shown = picture
+    elif picture.has_transparency_data:
+        paper = Image.new("RGBA", picture.size, "white")
+        shown = Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+    elif picture.mode not in ("L", "RGB"):
+        gray = picture.mode in ("1", "I", "F", "LA")
+        shown = picture.convert("L" if gray else "RGB")
+    file = io.BytesIO()
+    shown.save(file, "PNG", compress_level=9, icc_profile=None)
+    packed, bits = _png_data(file.getvalue())
+    colors = 3 if shown.mode == "RGB" else 1
+    parameters = Dictionary(Predictor=15, Colors=colors, BitsPerComponent=bits, Columns=shown.width)
+    plain = shown if shown.mode in ("L", "RGB") else Image.new("L", (1, 1))
+    stream = _stream(document, plain, packed, Name.FlateDecode, bits=bits, parameters=parameters)
+    stream.Width, stream.Height = shown.width, shown.height
+    return stream
+
+
+def _own_png(document: pikepdf.Pdf, picture: Image.Image, content: bytes) -> Optional[Stream]:
+    """The rows of a PNG file as it has them; None where they are interlaced."""
+    packed, bits = _png_data(content)
+    color_type, interlaced = content[25], content[28]
+    if interlaced or color_type not in _PNG_SAMPLES:
+        return None
+    parameters = Dictionary(
+        Predictor=15,
+        Colors=_PNG_SAMPLES[color_type],
+        BitsPerComponent=bits,
+        Columns=picture.width,
+    )
+    stream = _stream(document, picture, packed, Name.FlateDecode, bits=bits, parameters=parameters)
+    if color_type == _PALETTE:
+        colors = bytes(picture.getpalette("RGB") or b"")
+        palette = pikepdf.String(colors)
+        last = len(colors) // 3 - 1
+        stream.ColorSpace = Array([Name.Indexed, Name.DeviceRGB, last, palette])
+    elif color_type == 0 and picture.mode != "L":
+        stream.ColorSpace = Name.DeviceGray
+    return stream
+
+
+def _png_data(content: bytes) -> Tuple[bytes, int]:
+    """The compressed rows of a PNG file, and its bits per sample."""
+    place, packed = 8, b""
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        if content[place + 4 : place + 8] == b"IDAT":
+            packed += content[place + 8 : place + 8 + length]
+        place += 12 + length
+    return packed, content[24]

@@ -1,0 +1,170 @@
+"""The formats that results are written in: the library's own, and those of installed packages.
+
+A package adds one by an entry point of the group `htrlib.formats` that is a `Format`; a program by
+`register`. The command line takes its list from here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Optional, Tuple, Union
+
+from htrlib.errors import ConfigError
+from htrlib.registry import Registry
+
+if TYPE_CHECKING:
+    from htrlib.document.results import DocumentResult, PageResult
+
+Result = Union["PageResult", "DocumentResult"]
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What a writer takes beside the result.
+
+    Attributes:
+        source: the file that was read, for formats that hold its picture.
+        dpi: at which the pages of a PDF were drawn.
+        flow: join lines to paragraphs and undo hyphens at their ends, in formats of running text.
+    """
+
+    source: Any = None
+    dpi: float = 300
+    flow: bool = False
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that results are written in.
+
+    Attributes:
+        name: by which it is asked for.
+        suffixes: of its files, the one that is written first.
+        media_type: of its content.
+        write: `f(result, file, options)` writes a result into a binary file.
+        needs_picture: whether `options.source` must be given.
+        one_page: whether a file holds one page; `write` gets a `PageResult` then.
+    """
+
+    name: str
+    suffixes: Tuple[str, ...]
+    media_type: str
+    write: Callable[[Any, BinaryIO, WriteOptions], None]
+    needs_picture: bool = False
+    one_page: bool = False
+
+
+FORMATS: Registry[Format] = Registry(
+    "htrlib.formats",
+    {
+        name: f"htrlib.formats.own:{name.upper()}"
+        for name in ("text", "json", "page", "alto", "hocr", "pdf", "tsv", "markdown", "overlay")
+    },
+)
+
+
+def register(format: Format) -> None:
+    """Add a format to this process; an installed package adds one by its entry points.
+
+    Raises:
+        ConfigError: there is one of that name.
+    """
+    if format.name in FORMATS:
+        raise ConfigError(f"there is a format {format.name!r} already; choose another name")
+    FORMATS[format.name] = format
+
+
+def format_of(path: Path, name: Optional[str] = None) -> Format:
+    """The format of a name, or else of a file's suffix, the longest that fits.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise ConfigError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+        return FORMATS[name]
+    found = [
+        (len(suffix), known)
+        for known in FORMATS
+        for suffix in FORMATS[known].suffixes
+        if path.name.lower().endswith(suffix)
+    ]
+    if not found:
+        raise ConfigError(f"no format has files like {path.name!r}; name one: {', '.join(FORMATS)}")
+    return FORMATS[max(found)[1]]
+
+
+def save(
+    result: Result,
+    path: Union[str, os.PathLike[str]],
+    format: Optional[str] = None,
+    source: Any = None,
+    *,
+    dpi: float = 300,
+    flow: bool = False,
+) -> None:
+    """Write a result into a file, whole or not at all.
+
+    Args:
+        result: one page or several.
+        path: of the file; its suffix tells the format, unless that is named.
+        format: one of `FORMATS`.
+        source: the picture or PDF that was read, for formats that hold it; by default the file
+            that the result names.
+        dpi: at which the pages of a PDF were drawn.
+        flow: join lines to paragraphs, in text and Markdown.
+    Raises:
+        ConfigError: there is no such format, it holds one page and there are several, or it needs
+            a picture and none is known.
+        ImageError: the picture cannot be read.
+
+    >>> import htrlib
+    >>> result = htrlib.transcribe("letter.png")  # doctest: +SKIP
+    >>> htrlib.save(result, "letter.pdf")  # doctest: +SKIP
+    """
+    path = Path(path)
+    chosen = format_of(path, format)
+    options = WriteOptions(result.source if source is None else source, dpi, flow)
+    if chosen.needs_picture and options.source is None:
+        raise ConfigError(f"{chosen.name} holds the page's picture; give it as source=")
+    if chosen.one_page:
+        if len(result.pages) != 1:
+            raise ConfigError(
+                f"a file of {chosen.name} holds one page, the result has {len(result.pages)}; save "
+                "each of its pages"
+            )
+        result = result.pages[0]
+    write_whole(path, lambda file: chosen.write(result, file, options))
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_bytes(result: Result, format: Format, options: WriteOptions) -> bytes:
+    """The content of a file of a result."""
+    file = io.BytesIO()
+    format.write(result, file, options)
+    return file.getvalue()
+
+
+def deferred(place: str) -> Callable[[Any, BinaryIO, WriteOptions], None]:
+    """A writer that is imported from `module:function` when it first writes."""
+
+    def write(result: Any, file: BinaryIO, options: WriteOptions) -> None:
+        module, _, name = place.partition(":")
+        getattr(importlib.import_module(module), name)(result, file, options)
+
+    return write
