@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownCharacterError,
     )
-    from htrlib.formats.registry import save
+    from htrlib.formats.saving import save
     from htrlib.images.line_strips import cut_line, line_strip
     from htrlib.images.loading import load_image, load_pages
     from htrlib.reading.options import ReadingOptions
@@ -132,7 +132,7 @@ _MODULES = {
     ),
     "document.geometry": ("Box", "LineStrip", "Polygon", "Size"),
     "images.line_strips": ("cut_line", "line_strip"),
-    "formats.registry": ("save",),
+    "formats.saving": ("save",),
     "images.loading": ("load_image", "load_pages"),
     "reading.options": ("ReadingOptions",),
     "reading.pipeline": ("Pipeline", "transcribe"),

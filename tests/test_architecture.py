@@ -69,6 +69,7 @@ CONFINED = {
     "aiohttp": ("serving",),
     "sagemaker_inference": ("serving.mms",),
     "pypdfium2": ("images.pdf",),
+    "pikepdf": ("formats",),
     "sagemaker": (),
     "cv2": (),
     "torch": (),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from htrlib.formats.registry import FORMATS as FORMATS
-from htrlib.formats.registry import Format as Format
-from htrlib.formats.registry import WriteOptions as WriteOptions
-from htrlib.formats.registry import register as register
-from htrlib.formats.registry import save as save
+from htrlib.formats.saving import FORMATS as FORMATS
+from htrlib.formats.saving import Format as Format
+from htrlib.formats.saving import WriteOptions as WriteOptions
+from htrlib.formats.saving import register as register
+from htrlib.formats.saving import save as save

@@ -12,7 +12,7 @@ from htrlib.document.geometry import Box, Point, Size
 from htrlib.document.results import LineResult, PageResult
 from htrlib.formats.clock import written_at
 from htrlib.formats.placed_words import placed_words, share, whole_pixels, xml_names, xml_text
-from htrlib.formats.registry import WriteOptions
+from htrlib.formats.saving import WriteOptions
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 

@@ -10,7 +10,7 @@ from htrlib._version import __version__
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, PageResult
 from htrlib.formats.placed_words import placed_words, whole_pixels, xml_names, xml_text
-from htrlib.formats.registry import Result, WriteOptions
+from htrlib.formats.saving import Result, WriteOptions
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" \

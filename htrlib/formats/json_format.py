@@ -6,7 +6,7 @@ import json
 from typing import BinaryIO, Union
 
 from htrlib.document.results import DocumentResult, PageResult
-from htrlib.formats.registry import Result, WriteOptions
+from htrlib.formats.saving import Result, WriteOptions
 
 
 def to_json(result: Union[PageResult, DocumentResult]) -> str:

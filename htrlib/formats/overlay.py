@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from htrlib.document.geometry import Box, Point, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, PageResult
-from htrlib.formats.registry import WriteOptions
+from htrlib.formats.saving import WriteOptions
 from htrlib.images.loading import check_page, iter_pages, resize
 from htrlib.images.page_selection import PageSelection
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from htrlib.formats.registry import Format, deferred
+from htrlib.formats.saving import Format, deferred
 
 TEXT = Format("text", (".txt",), "text/plain", deferred("htrlib.formats.text:write"))
 JSON = Format("json", (".json",), "application/json", deferred("htrlib.formats.json_format:write"))

@@ -17,7 +17,7 @@ from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import GlyphlessFont
 from htrlib.formats.pdf_pictures import add_picture_page, upright_placement
 from htrlib.formats.pdf_text import FONT, Placement, text_layer
-from htrlib.formats.registry import Result, WriteOptions
+from htrlib.formats.saving import Result, WriteOptions
 from htrlib.images.loading import at_each_page, identified
 from htrlib.images.opening import opened, source_name
 from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of

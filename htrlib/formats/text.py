@@ -7,7 +7,7 @@ import statistics
 from typing import BinaryIO, List
 
 from htrlib.document.results import PageResult
-from htrlib.formats.registry import Result, WriteOptions
+from htrlib.formats.saving import Result, WriteOptions
 
 _HYPHENATED = re.compile(r"\w[-\u2010\u00ac\u2e17\u00ad]$")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -53,9 +53,8 @@ def paragraphs(page: PageResult) -> List[str]:
     """The lines of each paragraph joined; a wider space between lines parts two paragraphs."""
     tops = [line.line.box.center[1] for line in page.lines]
     steps = [after - before for before, after in zip(tops, tops[1:])]
-    usual = (
-        statistics.median(step for step in steps if step > 0) if max(steps, default=0) > 0 else 0
-    )
+    down = [step for step in steps if step > 0]
+    usual = statistics.median_low(down) if down else 0.0
     joined: List[str] = []
     for index, line in enumerate(page.lines):
         is_new = index == 0 or not 0 <= steps[index - 1] <= _PARAGRAPH_GAP * usual

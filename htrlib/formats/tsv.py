@@ -7,7 +7,7 @@ from typing import BinaryIO, Iterator, Sequence
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import PageResult
 from htrlib.formats.placed_words import placed_words, whole_pixels
-from htrlib.formats.registry import Result, WriteOptions
+from htrlib.formats.saving import Result, WriteOptions
 
 COLUMNS = (
     *("level", "page_num", "block_num", "par_num", "line_num", "word_num"),

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+from PIL import Image, ImageFont
+
+import htrlib
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import (
+    DocumentResult,
+    LineResult,
+    PageResult,
+    TextLine,
+    Transcription,
+    Word,
+)
+from htrlib.formats.glyphless_font import font_program
+from htrlib.images.loading import load_image
+
+SIZE = Size(400, 300)
+
+
+def result(texts=("Zürich 𝔄 ő", "second line"), slope=0.0, number=None, size=SIZE):
+    lines = []
+    for row, text in enumerate(texts):
+        left, words = 40.0, []
+        top = 60.0 + 60 * row
+        for part in text.split():
+            drop = slope * left
+            words.append(Word(part, 0.9, 0, 1, Box(left, top + drop, left + 70, top + drop + 30)))
+            left += 100
+        place = TextLine(
+            Box(40, top, 360, top + 40), None, ((40, top + 25), (360, top + 25 + 320 * slope))
+        )
+        lines.append(LineResult(place, Transcription(text, 0.0, 0.9, tuple(words))))
+    return PageResult(size, None, tuple(lines), number=number)
+
+
+def picture(path, kind, mode="L", **options):
+    pixels = np.random.default_rng(1).integers(0, 255, (300, 400), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path, kind, **options)
+    return path
+
+
+def saved(path, found, source):
+    htrlib.save(found, path, source=source)
+    return pypdfium2.PdfDocument(path)
+
+
+def words_of(path, page=1):
+    """The words that another program finds."""
+    program = shutil.which("pdftotext")
+    if program is None:
+        pytest.skip("needs pdftotext (poppler-utils)")
+    command = [program, "-raw", "-f", str(page), "-l", str(page), str(path), "-"]
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode().split()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_the_text_is_found_in_reading_order_under_its_boxes(tmp_path, slope):
+    source = picture(tmp_path / "a.jpg", "JPEG", dpi=(72, 72))
+    document = saved(tmp_path / "a.pdf", result(slope=slope), source)
+    assert words_of(tmp_path / "a.pdf") == ["Zürich", "𝔄", "ő", "second", "line"]
+    page = document[0]
+    assert page.get_size() == (400, 300)
+    text = page.get_textpage()
+    at = text.get_text_range().index("Zürich")
+    left, bottom, right, top = text.get_charbox(at, loose=True)
+    drop = slope * 40
+    assert 40 <= (left + right) / 2 <= 110
+    assert 60 + drop <= 300 - (bottom + top) / 2 <= 90 + drop
+
+
+def test_a_jpeg_is_kept_bit_by_bit(tmp_path):
+    source = picture(tmp_path / "a.jpg", "JPEG")
+    saved(tmp_path / "a.pdf", result(), source)
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        stream = document.pages[0].Resources.XObject.Picture
+        assert stream.read_raw_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "L", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "1", {}),
+        ("PNG", "LA", {}),
+        ("TIFF", "1", {"compression": "group4"}),
+        ("TIFF", "L", {}),
+        ("GIF", "L", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG2000", "L", {"irreversible": False}),
+    ],
+)
+def test_the_page_looks_as_its_picture(tmp_path, kind, mode, options):
+    source = picture(tmp_path / "a.bin", kind, mode, **options)
+    document = saved(tmp_path / "a.pdf", result(), source)
+    page = document[0]
+    drawn = page.render(scale=400 / page.get_width(), grayscale=True).to_numpy()
+    drawn = drawn.reshape(drawn.shape[:2]).astype(int)
+    difference = np.abs(drawn[:300, :400] - load_image(source).astype(int))
+    assert difference.mean() <= (3 if mode == "CMYK" else 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_shown_upright(tmp_path, orientation):
+    pixels = np.array([[0, 80], [160, 255]], dtype=np.uint8).repeat(40, 0).repeat(60, 1)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = tmp_path / "a.jpg"
+    Image.fromarray(pixels).save(source, quality=95, exif=exif, dpi=(72, 72))
+    upright = load_image(source)
+    height, width = upright.shape
+    empty = PageResult(Size(width, height))
+    page = saved(tmp_path / "a.pdf", empty, source)[0]
+    drawn = page.render(scale=1, grayscale=True).to_numpy().reshape(height, width)
+    assert np.abs(drawn.astype(int) - upright.astype(int)).mean() < 2
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_pdf_keeps_its_pages_turned_and_cropped(tmp_path, turn):
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=(500, 500))
+        page = made.pages[0]
+        page.obj.CropBox = pikepdf.Array([50, 60, 450, 360])
+        page.obj.Rotate = turn
+        page.obj.Contents = pikepdf.Stream(made, b"0.5 g 60 70 100 50 re f 2 0 0 2 9 9 cm")
+        made.save(tmp_path / "in.pdf")
+    before = load_image(tmp_path / "in.pdf")
+    height, width = before.shape
+    size = Size(width, height)
+    place = TextLine(Box(0.1 * width, 0.2 * height, 0.4 * width, 0.3 * height))
+    found = PageResult(size, None, (LineResult(place, Transcription("word", 0.0, 1.0)),))
+    saved(tmp_path / "out.pdf", found, tmp_path / "in.pdf")
+    assert words_of(tmp_path / "out.pdf") == ["word"]
+    assert (load_image(tmp_path / "out.pdf") == before).all()
+    with pikepdf.open(tmp_path / "out.pdf") as read:
+        layer = read.pages[0].Contents[0].read_bytes()
+    left, bottom = (
+        float(number) for number in re.search(rb"([-.\d]+) ([-.\d]+) Tm", layer).groups()
+    )
+    expected = {
+        0: (50 + 0.2 * 400, 360 - 0.25 * 300),
+        90: (50 + 0.25 * 400, 60 + 0.2 * 300),
+        180: (450 - 0.2 * 400, 60 + 0.25 * 300),
+        270: (450 - 0.25 * 400, 360 - 0.2 * 300),
+    }[turn]
+    assert math.dist((left, bottom), expected) < 80
+
+
+def test_the_pages_of_a_tiff_go_into_one_file(tmp_path):
+    pages = [Image.new("L", (400, 300), gray) for gray in (90, 160)]
+    source = tmp_path / "a.tif"
+    pages[0].save(source, save_all=True, append_images=pages[1:])
+    found = DocumentResult((result(("one",), number=1), result(("two",), number=2)))
+    saved(tmp_path / "a.pdf", found, source)
+    assert [words_of(tmp_path / "a.pdf", number) for number in (1, 2)] == [["one"], ["two"]]
+
+
+def test_the_same_result_gives_the_same_file(tmp_path):
+    source = picture(tmp_path / "a.jpg", "JPEG")
+    for name in ("a.pdf", "b.pdf"):
+        htrlib.save(result(), tmp_path / name, source=source)
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_the_font_is_one_that_other_programs_load():
+    font = ImageFont.truetype(io.BytesIO(font_program()), 100)
+    assert font.getlength("ab") == 100
