@@ -73,15 +73,17 @@ def train_on_few(case: Path) -> str:
 
 
 def serve_webp(case: Path) -> str:
-    """Whether the server's workers take the body."""
+    """Whether the gateway takes the content types, and a worker the body."""
+    from htrlib.serving.bodies import BodyLimits, read_body
     from htrlib.serving.protocol import RefusedError, content_type_of
 
-    found = []
+    content, found = (case / "page.webp").read_bytes(), []
     for name in ("image/webp", "image/jpg", "application/x-image"):
         try:
-            found.append(f"{name} is taken as {content_type_of(name)}")
+            body = read_body(content_type_of(name), content, BodyLimits(40_000_000, 25 << 20))
+            found.append(f"{name}: {len(list(body.pages))} page is read")
         except RefusedError as error:
-            found.append(f"{name}: {error.status.value}")
+            found.append(f"{name}: {error.status.value} {error.message}")
     return "\n".join(found)
 
 

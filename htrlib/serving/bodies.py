@@ -104,10 +104,14 @@ def _sniffed(body: bytes) -> str:
 
 
 def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
-    if not content.startswith(_MAGIC):
-        raise _bad(f"a picture is PNG, JPEG or TIFF; the body starts with {content[:12]!r}")
+    if not content.startswith(_MAGIC) and not _is_webp(content):
+        raise _bad(f"a picture is PNG, JPEG, TIFF or WebP; the body starts with {content[:12]!r}")
     _check_sizes(content, limits)
     return iter_pages(content)
+
+
+def _is_webp(content: bytes) -> bool:
+    return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
 
 
 def _check_sizes(content: bytes, limits: BodyLimits) -> None:
@@ -116,8 +120,10 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
     if problem is not None:
         raise _too_large(problem)
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as picture:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF", "WEBP")) as picture:
             _check_pixels(*decoded_size(picture), limits)
+            if picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1:
+                raise _bad("the WebP picture is an animation; send one page")
             if picture.format == "TIFF":
                 _check_further_pages(picture, limits)
     except RefusedError:

@@ -294,4 +294,16 @@ def test_a_body_of_no_kind_says_by_its_first_bytes_what_it_is() -> None:
     for body in (picture.getvalue(), array.getvalue(), b" " + text):
         (read,) = read_body("application/octet-stream", body, LIMITS).pages
         assert np.array_equal(read, page)
-    assert "a picture is PNG, JPEG or TIFF" in refused("application/octet-stream", b"a").message
+    assert (
+        "a picture is PNG, JPEG, TIFF or WebP" in refused("application/octet-stream", b"a").message
+    )
+
+
+def test_a_webp_picture_is_read_and_an_animation_is_refused() -> None:
+    pages = [Image.new("L", (30, 20), shade) for shade in (200, 90)]
+    still, moving = io.BytesIO(), io.BytesIO()
+    pages[0].save(still, "WEBP", lossless=True)
+    pages[0].save(moving, "WEBP", save_all=True, append_images=pages[1:])
+    (page,) = read_body("application/octet-stream", still.getvalue(), LIMITS).pages
+    np.testing.assert_array_equal(page, htrlib.load_image(still.getvalue()))
+    assert "animation" in refused("application/octet-stream", moving.getvalue()).message
