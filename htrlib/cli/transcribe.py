@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
+from htrlib.cli.inputs import (
+    STANDARD_INPUT,
+    Input,
+    Shard,
+    find_inputs,
+    shard_of,
+    spool_standard_input,
+)
 from htrlib.cli.reading_options import (
     add_page_options,
     add_reading_options,
     import_recognizer,
     reading_options,
 )
+from htrlib.cli.result_files import ResultFiles, check_new
 from htrlib.cli.told_warnings import Told
-from htrlib.document.results import DocumentResult, PageResult
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
-from htrlib.formats.json_format import to_json
-from htrlib.formats.overlay import draw_overlay
-from htrlib.formats.text import to_text
-from htrlib.images.loading import iter_page_outcomes, iter_pages
-from htrlib.images.suffixes import IMAGE_SUFFIXES
+from htrlib.formats.saving import FORMATS, Result, WriteOptions, to_bytes
 from htrlib.reading.options import ReadingOptions
 
-Result = Union[PageResult, DocumentResult]
-
-_OVERLAY = ".overlay.png"
-
-
-@dataclass(frozen=True)
-class _Format:
-    write: Callable[[Result], str]
-    suffix: str
-
-
-_FORMATS: Dict[str, _Format] = {
-    "text": _Format(to_text, ".txt"),
-    "json": _Format(to_json, ".json"),
-}
+OVERLAY = "overlay"
 
 
 @dataclass(frozen=True)
@@ -50,7 +42,7 @@ class TranscribeConfig:
 
     Attributes:
         paths: files, and folders whose pictures are read.
-        format: "text" or "json".
+        formats: names of `htrlib.formats.FORMATS`.
         output: a folder for one file per input, or None: results go to standard output.
         overlay: also draw pictures, into `output` or else into the current directory.
         bundle: name or path, or None for the default.
@@ -59,10 +51,15 @@ class TranscribeConfig:
         recognizer: `module:function` that recognizes lines, or None for the bundle's.
         reading: how pages are read.
         jobs: how many pictures are read at once, or None: one a core.
+        flow: join lines to paragraphs, in formats of running text.
+        recursive: read the folders in folders too.
+        skip_existing: leave out inputs whose results are there.
+        overwrite: replace results that are there.
+        shard: the part of the inputs that is read, or None: all.
     """
 
     paths: Tuple[Path, ...]
-    format: str = "text"
+    formats: Tuple[str, ...] = ("text",)
     output: Optional[Path] = None
     overlay: bool = False
     bundle: Optional[str] = None
@@ -71,6 +68,11 @@ class TranscribeConfig:
     recognizer: Optional[str] = None
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     jobs: Optional[int] = None
+    flow: bool = False
+    recursive: bool = False
+    skip_existing: bool = False
+    overwrite: bool = False
+    shard: Optional[Shard] = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,16 +87,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=sorted(_FORMATS),
-        default="text",
-        help="text: a row per written line; json: an object per picture (default: %(default)s)",
+        type=_formats,
+        default=("text",),
+        metavar="NAME,...",
+        help=f"one or more of {', '.join(FORMATS)} (default: text; see docs/formats.md)",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="write files into this folder")
     parser.add_argument(
         "--overlay",
         action="store_true",
-        help=f"also draw NAME{_OVERLAY}: the page with its lines and what they say",
+        help="also draw NAME.overlay.png: the page with its lines and what they say",
     )
+    parser.add_argument(
+        "--flow", action="store_true", help="join lines to paragraphs in text and Markdown"
+    )
+    _add_batch_options(parser)
     add_page_options(parser)
     add_reading_options(parser)
     parser.add_argument(
@@ -107,11 +114,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_parsed)
 
 
+def _add_batch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recursive", action="store_true", help="read the folders in folders too")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave out inputs whose results are there: resumes an interrupted run",
+    )
+    existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    parser.add_argument(
+        "--shard", metavar="N/COUNT", help="read one part of the inputs, as 3/10, for array jobs"
+    )
+
+
+def _formats(text: str) -> Tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(f"formats are {', '.join(FORMATS)}; found {name!r}")
+    return names
+
+
 def _run_parsed(parsed: argparse.Namespace) -> int:
     return run(
         TranscribeConfig(
             paths=tuple(parsed.paths),
-            format=parsed.format,
+            formats=parsed.format,
             output=parsed.output,
             overlay=parsed.overlay,
             bundle=parsed.bundle,
@@ -120,6 +149,11 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
             recognizer=parsed.recognizer,
             reading=reading_options(parsed),
             jobs=parsed.jobs,
+            flow=parsed.flow,
+            recursive=parsed.recursive,
+            skip_existing=parsed.skip_existing,
+            overwrite=parsed.overwrite,
+            shard=None if parsed.shard is None else Shard.parse(parsed.shard),
         )
     )
 
@@ -128,19 +162,29 @@ def run(config: TranscribeConfig) -> int:
     """Read all inputs, tell of those that cannot be read, and return the exit status.
 
     Raises:
-        ConfigError: two inputs would write the same file.
+        ConfigError: results are there already, or a format cannot go to standard output.
         BundleError, DeviceError: as for `Bundle.engine`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
+    parse_device(config.device)
+    _check_standard_output(config)
+    with _inputs(config) as inputs:
+        files = _result_files(config)
+        if files is not None:
+            if config.skip_existing:
+                inputs = tuple(entry for entry in inputs if not files.complete(entry))
+            elif not config.overwrite:
+                check_new(files, inputs)
+        return _read(config, inputs, files)
+
+
+def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[ResultFiles]) -> int:
     # here, for `htr --help` does without what reads pages
     from htrlib.bundle import load_bundle
     from htrlib.reading.parallel import jobs_at_once, read_files
     from htrlib.reading.pipeline import Pipeline
 
-    parse_device(config.device)
-    inputs = [picture for path in config.paths for picture in _pictures(path)]
     jobs = jobs_at_once(config.jobs, len(inputs))
-    _check_names(inputs, config)
     bundle = load_bundle(config.bundle)
     engine = bundle.engine(config.engine, config.device)
     pipeline = Pipeline(
@@ -152,75 +196,70 @@ def run(config: TranscribeConfig) -> int:
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     told = Told()
+    pages = 0
     # disable=None: no bar where standard error is no terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
-        outcomes = read_files(inputs, pipeline, engine, jobs)
-        for number, (path, result) in enumerate(outcomes):
+        outcomes = read_files([entry.path for entry in inputs], pipeline, engine, jobs)
+        for number, (entry, (path, result)) in enumerate(zip(inputs, outcomes)):
             progress.update()
             if isinstance(result, ImageError):
                 told.fail(result)
                 continue
+            pages += len(result.pages)
+            elapsed = progress.format_dict["elapsed"] or 1.0
+            progress.set_postfix_str(f"{pages / elapsed:.1f} pages/s", refresh=False)
             told.warn(path, result)
-            _deliver(path, result, config, heading=_heading(path, number, len(inputs), config))
+            if config.output is None:
+                heading = _heading(path, number, len(inputs), config)
+                tqdm.write(heading + _text(entry, result, config), file=sys.stdout, end="")
+            if files is not None:
+                files.write(entry, result)
     told.count()
     return int(told.failed > 0)
 
 
-def _pictures(path: Path) -> List[Path]:
-    """The pictures of a folder by name, or else the path itself, and reading it says why not."""
-    if not path.is_dir():
-        return [path]
-    pictures = (
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(_OVERLAY)
-    )
-    return sorted(pictures) or [path]
-
-
-def _check_names(inputs: Sequence[Path], config: TranscribeConfig) -> None:
-    """Refuse before reading what would write one result over another."""
-    if config.output is None and not config.overlay:
+def _check_standard_output(config: TranscribeConfig) -> None:
+    if config.output is not None:
         return
-    firsts: Dict[str, Path] = {}
-    for path in inputs:
-        first = firsts.setdefault(path.stem, path)
-        if first != path:
-            raise ConfigError(
-                f"{first} and {path} would write the same files {path.stem}.*; rename one, or read "
-                "them with different --output"
-            )
+    binary = [name for name in config.formats if FORMATS[name].needs_picture]
+    if len(config.formats) > 1 or binary:
+        raise ConfigError(
+            f"--format {','.join(config.formats)} writes files: name a folder by --output"
+        )
 
 
-def _deliver(path: Path, result: Result, config: TranscribeConfig, heading: str) -> None:
-    """Write one input's result where it goes."""
-    form = _FORMATS[config.format]
-    text = form.write(result)
-    if config.output is None:
-        tqdm.write(heading + text, file=sys.stdout, end="")
-    else:
-        file = config.output / f"{path.stem}{form.suffix}"
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
-    if config.overlay:
-        _draw(path, result, config.output or Path(), config.reading.dpi)
+@contextlib.contextmanager
+def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
+    """The inputs of this run; what came by standard input lies in a file meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [
+            spool_standard_input(Path(folder), sys.stdin.buffer) if path == STANDARD_INPUT else path
+            for path in config.paths
+        ]
+        inputs = find_inputs(paths, recursive=config.recursive)
+        yield inputs if config.shard is None else shard_of(inputs, config.shard)
+
+
+def _result_files(config: TranscribeConfig) -> Optional[ResultFiles]:
+    """Where files go; None where all goes to standard output."""
+    formats = config.formats if config.output is not None else ()
+    if config.overlay and OVERLAY not in formats:
+        formats = (*formats, OVERLAY)
+    if not formats:
+        return None
+    return ResultFiles(config.output or Path(), formats, config.reading.dpi, config.flow)
+
+
+def _text(entry: Input, result: Result, config: TranscribeConfig) -> str:
+    """A result as standard output has it, the pages of one-page formats one after the other."""
+    form = FORMATS[config.formats[0]]
+    options = WriteOptions(entry.path, config.reading.dpi, config.flow)
+    parts = result.pages if form.one_page else (result,)
+    return "".join(to_bytes(part, form, options).decode("utf-8", "replace") for part in parts)
 
 
 def _heading(path: Path, number: int, count: int, config: TranscribeConfig) -> str:
     """Which of several files the rows after it come from; JSON says so itself."""
-    if count == 1 or config.format != "text":
+    if count == 1 or config.formats != ("text",):
         return ""
     return f"{chr(10) * (number > 0)}==> {path} <==\n"
-
-
-def _draw(path: Path, result: Result, folder: Path, dpi: int) -> None:
-    """Draw one picture per page; the pages are read again, so that one at a time is held."""
-    if isinstance(result, PageResult):
-        draw_overlay(next(iter_pages(path, dpi=dpi)), result).save(
-            folder / f"{path.stem}{_OVERLAY}"
-        )
-        return
-    read = {page.number: page for page in result.pages}
-    for outcome in iter_page_outcomes(path, dpi=dpi):
-        if outcome.page is not None and outcome.number in read:
-            file = folder / f"{path.stem}-{outcome.number}{_OVERLAY}"
-            draw_overlay(outcome.page, read[outcome.number]).save(file)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -188,14 +189,98 @@ def test_a_file_of_several_pages_gives_one_result_and_a_picture_per_page(
     assert names == ["a-1.overlay.png", "a-2.overlay.png"]
 
 
-def test_two_inputs_of_one_name_are_refused_before_anything_is_written(
+def test_inputs_of_one_name_write_different_files(htr: Run, tmp_path: Path) -> None:
+    pages = [draw(tmp_path / name) for name in ("x/a.png", "y/a.png", "y/a.jpg", "z/b.png")]
+    assert htr(*pages, "--output", tmp_path / "out") == 0
+    out = tmp_path / "out"
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt"))
+    assert names == ["b.txt", "x/a.txt", "y/a.jpg.txt", "y/a.png.txt"]
+
+
+def test_folders_in_folders_are_read_on_request(htr: Run, tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/deep/a.png"):
+        draw(tmp_path / name)
+    out = tmp_path / "out"
+    assert htr(tmp_path / "in", "--recursive", "--output", out) == 0
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt")) == [
+        "a.txt",
+        "deep/a.txt",
+    ]
+
+
+def test_several_formats_are_written_at_once(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    page = draw(tmp_path / "a.png")
+    out = tmp_path / "out"
+    assert htr(page, "--format", "pdf,alto,page,text", "--output", out) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a.alto.xml", "a.page.xml", "a.pdf", "a.txt"]
+    assert htr(page, "--format", "pdf") == 2
+    assert "--output" in capsys.readouterr().err
+
+
+def test_pages_of_a_file_go_to_a_file_each_where_the_format_holds_one(
+    htr: Run, tmp_path: Path
+) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    out = tmp_path / "out"
+    assert htr(tmp_path / "a.tif", "--format", "page,pdf", "--output", out) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a-1.page.xml", "a-2.page.xml", "a.pdf"]
+    assert htr(tmp_path / "a.tif", "--format", "page", "--output", out) == 2
+
+
+def test_results_that_are_there_are_kept_unless_the_command_says_otherwise(
     htr: Run, tmp_path: Path, capsys: Any
 ) -> None:
-    first, second = draw(tmp_path / "x" / "a.png"), draw(tmp_path / "y" / "a.jpg")
-    assert htr(first, second, "--output", tmp_path / "out") == 2
-    assert not (tmp_path / "out").exists()
-    assert "rename" in capsys.readouterr().err
-    assert htr(first, second) == 0
+    pages = [draw(tmp_path / name) for name in ("a.png", "b.png")]
+    out = tmp_path / "out"
+    assert htr(pages[0], "--output", out) == 0
+    (out / "a.txt").write_text("corrected")
+    assert htr(*pages, "--output", out) == 2
+    assert "--skip-existing" in capsys.readouterr().err
+    assert not (out / "b.txt").exists()
+    assert htr(*pages, "--output", out, "--skip-existing") == 0
+    assert (out / "a.txt").read_text() == "corrected"
+    assert (out / "b.txt").exists()
+    assert htr(*pages, "--output", out, "--overwrite") == 0
+    assert (out / "a.txt").read_text() != "corrected"
+
+
+def test_shards_share_the_inputs(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    for name in "abcde":
+        draw(tmp_path / "in" / f"{name}.png")
+    out = tmp_path / "out"
+    for number in (1, 2):
+        assert htr(tmp_path / "in", "--shard", f"{number}/2", "--output", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == [f"{name}.txt" for name in "abcde"]
+    assert htr(tmp_path / "in", "--shard", "3/2") == 2
+
+
+def test_a_picture_comes_by_standard_input(
+    htr: Run, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = draw(tmp_path / "a.png")
+    with page.open("rb") as file, io.TextIOWrapper(file) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert htr("-") == 0
+    assert capsys.readouterr().out == "40-1\n40-2\n"
+
+
+def test_a_format_of_an_installed_package_is_written(tmp_path: Path) -> None:
+    (tmp_path / "shouting.py").write_text(
+        "from htrlib.formats import Format\n"
+        "def write(result, file, options):\n    file.write(result.text.upper().encode())\n"
+        "SHOUT = Format('shout', ('.loud',), 'text/x-loud', write)\n"
+    )
+    info = tmp_path / "shouting-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[htrlib.formats]\nshout = shouting:SHOUT\n")
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    done = module("transcribe", "--help", text=True, check=True, env=env)
+    assert "shout" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -224,7 +309,7 @@ def test_a_mistake_is_one_row_and_status_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["transcribe"], ["transcribe", "a.png", "--format", "pdf"], ["read"]]
+    "arguments", [[], ["transcribe"], ["transcribe", "a.png", "--format", "word"], ["read"]]
 )
 def test_wrong_arguments_end_with_the_usage(arguments: List[str], capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:

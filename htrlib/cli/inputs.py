@@ -1,0 +1,131 @@
+"""The files that a command reads, and the names of what it writes for each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Iterator, List, Sequence, Tuple
+
+from htrlib.errors import ConfigError
+from htrlib.images.suffixes import IMAGE_SUFFIXES
+
+STANDARD_INPUT = Path("-")
+_OVERLAY = ".overlay.png"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to read.
+
+    Attributes:
+        path: of the file.
+        stem: relative path of its results, without a suffix; no two inputs have the same.
+    """
+
+    path: Path
+    stem: Path
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of the inputs, for jobs that share them.
+
+    Attributes:
+        number: from 1.
+        count: of the parts.
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """The part that "3/10" means.
+
+        Raises:
+            ConfigError: it means none.
+        """
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise ConfigError(f"--shard is NUMBER/COUNT, as 3/10, found {text!r}")
+        return cls(int(number), int(count))
+
+
+def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Input, ...]:
+    """The files of a command's paths, those of folders by name; each once.
+
+    Args:
+        paths: files, and folders whose pictures are read. A path that is not there stays, and
+            reading it says so.
+        recursive: read the folders in folders too; results lie in folders of the same names.
+    """
+    found: List[Input] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(Input(path, Path(path.stem)))
+            continue
+        pictures = sorted(_pictures(path, recursive))
+        found += [Input(file, file.relative_to(path).with_suffix("")) for file in pictures] or [
+            Input(path, Path(path.name))
+        ]
+    return _told_apart(list({entry.path: entry for entry in found}.values()))
+
+
+def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:
+    """The inputs of one part: every COUNTth."""
+    return tuple(inputs[shard.number - 1 :: shard.count])
+
+
+def spool_standard_input(folder: Path, stream: BinaryIO) -> Path:
+    """Keep what standard input gives in a file."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        raise ConfigError("- reads a picture from standard input: pipe one in")
+    path = folder / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return path
+
+
+def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
+    for file in folder.rglob("*") if recursive else folder.iterdir():
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(_OVERLAY):
+            yield file
+
+
+def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
+    """The inputs, those that would write the same files named by their suffixes or folders too."""
+    counts = Counter(_key(entry.stem) for entry in inputs)
+    clashing = [entry.path for entry in inputs if counts[_key(entry.stem)] > 1]
+    if not clashing:
+        return tuple(inputs)
+    common = os.path.commonpath([path.resolve().parent for path in clashing])
+    named = []
+    for entry in inputs:
+        if counts[_key(entry.stem)] > 1:
+            inside = entry.path.resolve().relative_to(common)
+            same_folder = [
+                path
+                for path in clashing
+                if path.resolve().parent == entry.path.resolve().parent
+                and _key(Path(path.stem)) == _key(Path(entry.path.stem))
+            ]
+            entry = Input(entry.path, inside if len(same_folder) > 1 else inside.with_suffix(""))
+        named.append(entry)
+    twice = [
+        key for key, count in Counter(_key(entry.stem) for entry in named).items() if count > 1
+    ]
+    if twice:
+        first, second = (entry.path for entry in named if _key(entry.stem) == twice[0])
+        raise ConfigError(
+            f"{first} and {second} would write the same files; read them with different --output"
+        )
+    return tuple(named)
+
+
+def _key(stem: Path) -> str:
+    """To some file systems A and a are one name."""
+    return stem.as_posix().lower()

@@ -1,0 +1,87 @@
+"""The files that `htr transcribe` writes: a result in several formats, each whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Callable, Iterator, List, Sequence, Tuple
+
+from htrlib.cli.inputs import Input
+from htrlib.errors import ConfigError
+from htrlib.formats.saving import FORMATS, Format, Result, WriteOptions, write_whole
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Where results go.
+
+    Attributes:
+        folder: that they lie in.
+        formats: their names.
+        dpi: at which pages of a PDF were drawn.
+        flow: join lines to paragraphs.
+    """
+
+    folder: Path
+    formats: Tuple[str, ...]
+    dpi: float
+    flow: bool = False
+
+    def existing(self, entry: Input) -> List[Path]:
+        """The files of an input that are there already."""
+        return [path for name in self.formats for path in self._found(entry, FORMATS[name])]
+
+    def complete(self, entry: Input) -> bool:
+        """Whether a file of each format is there."""
+        return all(any(self._found(entry, FORMATS[name])) for name in self.formats)
+
+    def write(self, entry: Input, result: Result) -> None:
+        """Write a result in every format, the pages of one-page formats into a file each."""
+        options = WriteOptions(entry.path, self.dpi, self.flow)
+        for name in self.formats:
+            form = FORMATS[name]
+            for part, path in self._parts(entry, result, form):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, _writer(form, part, options))
+
+    def _parts(self, entry: Input, result: Result, form: Format) -> Iterator[Tuple[Result, Path]]:
+        numbered = form.one_page and any(page.number is not None for page in result.pages)
+        if not numbered:
+            yield (result.pages[0] if form.one_page else result), self._path(entry, form)
+            return
+        for page in result.pages:
+            yield page, self._path(entry, form, f"-{page.number}")
+
+    def _path(self, entry: Input, form: Format, number: str = "") -> Path:
+        stem = self.folder / entry.stem
+        return stem.with_name(f"{stem.name}{number}{form.suffixes[0]}")
+
+    def _found(self, entry: Input, form: Format) -> Iterator[Path]:
+        whole = self._path(entry, form)
+        if whole.exists():
+            yield whole
+        elif form.one_page:
+            start, suffix = f"{(self.folder / entry.stem).name}-", form.suffixes[0]
+            folder = whole.parent
+            for path in folder.iterdir() if folder.is_dir() else ():
+                number = path.name[len(start) : -len(suffix)]
+                if path.name == f"{start}{number}{suffix}" and number.isdecimal():
+                    yield path
+
+
+def _writer(form: Format, result: Result, options: WriteOptions) -> Callable[[BinaryIO], None]:
+    return lambda file: form.write(result, file, options)
+
+
+def check_new(files: ResultFiles, inputs: Sequence[Input]) -> None:
+    """Refuse before reading what would write over a text that may have been corrected.
+
+    Raises:
+        ConfigError: files are there already.
+    """
+    existing = [path for entry in inputs for path in files.existing(entry)]
+    if existing:
+        raise ConfigError(
+            f"{len(existing)} result files are there already, {existing[0]} for one; "
+            "--skip-existing reads the rest, --overwrite replaces them"
+        )
