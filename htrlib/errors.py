@@ -10,6 +10,7 @@ The tree::
         UnknownCharacterError        .character .position
       DatasetError
         AnnotationError              .path .line_number
+      CorrectionError(ValueError)
       LanguageModelError(ValueError)
       BundleError
         BundleNotFoundError(FileNotFoundError)
@@ -84,6 +85,10 @@ class AnnotationError(DatasetError):
         self.line_number = line_number
         where = f"{path}" if line_number is None else f"{path}, line {line_number}"
         super().__init__(f"{where}: {message}")
+
+
+class CorrectionError(HtrError, ValueError):
+    """An edit does not fit the page that it is made to."""
 
 
 class LanguageModelError(HtrError, ValueError):
