@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Callable, Optional, Protocol, Sequence, Set, Tuple
 
-from htrlib.data.outline_cuts import cut_place, joined_place
-from htrlib.data.samples import LabeledLine, LabeledWord, PageSample, Picture, clean_text
-from htrlib.data.word_correction import corrected_words
-from htrlib.document.geometry import Box, Polygon, Size, union_of
+from htrlib.data.label_text import clean_text
+from htrlib.data.outline_cuts import cut_place, joined_place, on_page
+from htrlib.data.samples import LabeledLine, LabeledWord, PageSample, Picture
+from htrlib.data.word_correction import corrected_words, cut_column, words_around
+from htrlib.document.geometry import Size, union_of
 from htrlib.document.results import KINDS, PageResult, TextLine, Word
 from htrlib.errors import CorrectionError
 
@@ -342,10 +343,14 @@ class Split:
             raise CorrectionError(
                 f"a text of {len(line.text)} characters cannot be cut at {self.at}"
             )
-        before, after = _words_around(line, self.at)
+        before, after = words_around(line.words, line.text, self.at)
         first, second = None, None
         if line.place is not None:
-            x = self.x if self.x is not None else _cut_column(line, self.at, before, after)
+            x = (
+                self.x
+                if self.x is not None
+                else cut_column(line.place.box, line.text, self.at, before, after)
+            )
             first, second = cut_place(line.place, x)
             first, second = replace(first, id=self.id), replace(second, id=self.second)
         left = replace(
@@ -408,36 +413,6 @@ class MarkDone:
         )
 
 
-def on_page(place: TextLine, size: Size) -> TextLine:
-    """The part of an outline on the page.
-
-    Raises:
-        CorrectionError: nothing of it lies there.
-    """
-    try:
-        box = place.box.clipped(size)
-        if min(box.width, box.height) < 1:
-            raise ValueError
-        polygon = place.polygon
-        if polygon is not None:
-            polygon = Polygon(_clamped(polygon.points, size))
-            box = polygon.box
-    except ValueError:
-        raise CorrectionError(
-            f"an outline covers a pixel at least of the page of {size.width} x {size.height}; "
-            f"found {place.box.as_tuple()}"
-        ) from None
-    baseline = None if place.baseline is None else _clamped(place.baseline, size)
-    return replace(place, box=box, polygon=polygon, baseline=baseline)
-
-
-def _clamped(points: Sequence[Tuple[float, float]], size: Size) -> Tuple[Tuple[float, float], ...]:
-    return tuple(
-        (min(max(x, 0.0), float(size.width)), min(max(y, 0.0), float(size.height)))
-        for x, y in points
-    )
-
-
 def _replaced(
     page: CorrectedPage, name: str, change: Callable[[CorrectedLine], CorrectedLine]
 ) -> Splice:
@@ -450,33 +425,6 @@ def _in_region(line: CorrectedLine, others: Sequence[CorrectedLine], index: int)
     if not others:
         return line
     return replace(line, region=others[max(index - 1, 0)].region)
-
-
-def _words_around(line: CorrectedLine, at: int) -> Tuple[Tuple[Word, ...], Tuple[Word, ...]]:
-    """The words before and after a place of the text; a word that it cuts is in neither."""
-    before, after, start = [], [], 0
-    for word in line.words:
-        found = line.text.find(word.text, start)
-        if found < 0:
-            continue
-        start = found + len(word.text)
-        if start <= at:
-            before.append(word)
-        elif found >= at:
-            after.append(word)
-    return tuple(before), tuple(after)
-
-
-def _cut_column(
-    line: CorrectedLine, at: int, before: Sequence[Word], after: Sequence[Word]
-) -> float:
-    box = Box(0, 0, 1, 1) if line.place is None else line.place.box
-    left = before[-1].box if before else None
-    right = after[0].box if after else None
-    x = box.left + box.width * (at / len(line.text) if line.text else 0.5)
-    if left is not None and right is not None:
-        x = (left.right + right.left) / 2
-    return min(max(x, box.left + 1), box.right - 1)
 
 
 def _free(name: str, taken: Set[str]) -> str:

@@ -1,11 +1,11 @@
-"""Cut the outline of a line in two, and join two outlines."""
+"""Cut the outline of a line in two or at the page's edge, and join two outlines."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import List, Optional, Sequence, Tuple
 
-from htrlib.document.geometry import Box, Point, Polygon
+from htrlib.document.geometry import Box, Point, Polygon, Size
 from htrlib.document.results import TextLine
 from htrlib.errors import CorrectionError
 
@@ -40,6 +40,36 @@ def joined_place(first: TextLine, second: TextLine) -> TextLine:
         polygon=None if first.polygon is None and second.polygon is None else Polygon(hull),
         baseline=baseline,
         confidence=min(first.confidence, second.confidence),
+    )
+
+
+def on_page(place: TextLine, size: Size) -> TextLine:
+    """The part of an outline on the page.
+
+    Raises:
+        CorrectionError: nothing of it lies there.
+    """
+    try:
+        box = place.box.clipped(size)
+        if min(box.width, box.height) < 1:
+            raise ValueError
+        polygon = place.polygon
+        if polygon is not None:
+            polygon = Polygon(_clamped(polygon.points, size))
+            box = polygon.box
+    except ValueError:
+        raise CorrectionError(
+            f"an outline covers a pixel at least of the page of {size.width} x {size.height}; "
+            f"found {place.box.as_tuple()}"
+        ) from None
+    baseline = None if place.baseline is None else _clamped(place.baseline, size)
+    return replace(place, box=box, polygon=polygon, baseline=baseline)
+
+
+def _clamped(points: Sequence[Tuple[float, float]], size: Size) -> Tuple[Tuple[float, float], ...]:
+    return tuple(
+        (min(max(x, 0.0), float(size.width)), min(max(y, 0.0), float(size.height)))
+        for x, y in points
     )
 
 

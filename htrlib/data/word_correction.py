@@ -1,4 +1,4 @@
-"""Carry the boxes of words over to a corrected text."""
+"""Carry the boxes of words over to a corrected text, and to the halves of a text that is cut."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import List, Sequence, Tuple
 
+from htrlib.document.geometry import Box
 from htrlib.document.results import Word
 
 CERTAIN = 1.0  # the confidence of what a person typed
@@ -33,3 +34,35 @@ def corrected_words(words: Sequence[Word], text: str) -> Tuple[Word, ...]:
                 for word, typed in zip(words[start:end], new[first:last])
             ]
     return tuple(kept)
+
+
+def words_around(
+    words: Sequence[Word], text: str, at: int
+) -> Tuple[Tuple[Word, ...], Tuple[Word, ...]]:
+    """The words before and after a place of the text; a word that it cuts is in neither."""
+    before, after, start = [], [], 0
+    for word in words:
+        found = text.find(word.text, start)
+        if found < 0:
+            continue
+        start = found + len(word.text)
+        if start <= at:
+            before.append(word)
+        elif found >= at:
+            after.append(word)
+    return tuple(before), tuple(after)
+
+
+def cut_column(
+    box: Box, text: str, at: int, before: Sequence[Word], after: Sequence[Word]
+) -> float:
+    """Where to cut a line before the character `at`: between the words there, in page pixels.
+
+    Where their boxes are not known, the text's proportion decides.
+    """
+    left = before[-1].box if before else None
+    right = after[0].box if after else None
+    x = box.left + box.width * (at / len(text) if text else 0.5)
+    if left is not None and right is not None:
+        x = (left.right + right.left) / 2
+    return min(max(x, box.left + 1), box.right - 1)
