@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 import numpy
@@ -19,12 +20,12 @@ os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 # MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
 vars(numpy).setdefault("bool", numpy.bool_)
 
-if int(numpy.__version__.split(".")[0]) >= 2:
-    raise DeviceError(
-        f"MXNet needs NumPy below 2, and {numpy.__version__} is installed: pip install 'numpy<2'"
-    )
-
 try:
+    if importlib.util.find_spec("mxnet") and int(numpy.__version__.split(".")[0]) >= 2:
+        raise DeviceError(
+            f"MXNet needs NumPy below 2, and {numpy.__version__} is installed: "
+            "pip install 'numpy<2'"
+        )
     import mxnet as mx
     from mxnet import gluon
 except (ImportError, OSError) as error:  # OSError: a shared library that MXNet wants is missing
