@@ -73,15 +73,15 @@ class _PageReader:
         if size is None:
             return
         lines: List[Optional[LabeledLine]] = []
-        for region in self._regions():
+        for region in regions_in_order(self.page):
             rows = region.findall("TextLine")
             source = f"{self.source}#{region.get('id')}"
-            text = _text(region) or ""
+            text = first_text(region) or ""
             if region.find(".//TextLine") is None and clean_text(text):
                 text = self.collector.clean(text, source)
                 self.collector.note("text of a region without lines", source, text)
                 lines.append(LabeledLine(text))  # the page has more writing than its lines
-            lines += [self._line(size, region, row) for row in _in_order(rows)]
+            lines += [self._line(size, region, row) for row in rows_in_order(rows)]
         self.collector.add_page(
             picture,
             size,
@@ -96,48 +96,23 @@ class _PageReader:
         width, height = (int(self.page.attrib[f"image{side}"]) for side in ("Width", "Height"))
         return Size(width, height) if width > 0 and height > 0 else None
 
-    def _regions(self) -> List[Element]:
-        """All that holds lines or a text in reading order, what that leaves out at the end.
-
-        These are text regions, the cells of tables, and what else has lines: files of many
-        programs nest them in other ways than the schema says. Nested ones are where the outer one
-        is, unless the order names them.
-        """
-        order = self.page.find("ReadingOrder")
-        ranks: Dict[str, int] = {}
-        if order is not None:
-            for reference in _references(order):
-                ranks.setdefault(reference, len(ranks))
-        found: List[Tuple[int, Element]] = []
-
-        def visit(element: Element, rank: int) -> None:
-            rank = ranks.get(element.get("id", ""), rank)
-            if element.tag in _REGIONS or element.find("TextLine") is not None:
-                found.append((rank, element))
-            for child in element:
-                if child.tag not in ("TextLine", "ReadingOrder"):
-                    visit(child, rank)
-
-        visit(self.page, len(ranks))
-        return [element for _, element in sorted(found, key=lambda pair: pair[0])]
-
     def _line(self, size: Size, region: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("id", "")
         source = f"{self.source}#{name}"
-        text = _text(row)
+        text = first_text(row)
         if text is None:
-            text = " ".join(_text(word) or "" for word in row.findall("Word"))
+            text = " ".join(first_text(word) or "" for word in row.findall("Word"))
         if (row.get("production") or region.get("production")) == "printed":
             self.collector.note("printed text", source, text, skipped="line")
             return None
-        outline = self.collector.points(source, lambda: _points(row, "Coords"))
+        outline = self.collector.points(source, lambda: points_at(row, "Coords"))
         rectangular = is_rectangle(outline)
         place = self.collector.text_line(
             size,
             source,
             box=bounds(outline) if rectangular else None,
             polygon=() if rectangular else outline,
-            baseline=self.collector.points(source, lambda: _points(row, "Baseline")),
+            baseline=self.collector.points(source, lambda: points_at(row, "Baseline")),
         )
         tags = [region.get("type", ""), *_STRUCTURE.findall(row.get("custom", ""))]
         return self.collector.line(
@@ -152,8 +127,8 @@ class _PageReader:
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         words = []
         for word in row.findall("Word"):
-            text = clean_text(_text(word) or "")
-            outline = self.collector.points(source, functools.partial(_points, word, "Coords"))
+            text = clean_text(first_text(word) or "")
+            outline = self.collector.points(source, functools.partial(points_at, word, "Coords"))
             if not outline or not text:
                 continue
             box = self.collector.box(size, source, bounds(outline))
@@ -162,7 +137,34 @@ class _PageReader:
         return words
 
 
-def _in_order(rows: List[Element]) -> List[Element]:
+def regions_in_order(page: Element) -> List[Element]:
+    """All that holds lines or a text in reading order, what that leaves out at the end.
+
+    These are text regions, the cells of tables, and what else has lines: files of many
+    programs nest them in other ways than the schema says. Nested ones are where the outer one
+    is, unless the order names them.
+    """
+    order = page.find("ReadingOrder")
+    ranks: Dict[str, int] = {}
+    if order is not None:
+        for reference in region_references(order):
+            ranks.setdefault(reference, len(ranks))
+    found: List[Tuple[int, Element]] = []
+
+    def visit(element: Element, rank: int) -> None:
+        rank = ranks.get(element.get("id", ""), rank)
+        if element.tag in _REGIONS or element.find("TextLine") is not None:
+            found.append((rank, element))
+        for child in element:
+            if child.tag not in ("TextLine", "ReadingOrder"):
+                visit(child, rank)
+
+    visit(page, len(ranks))
+    return [element for _, element in sorted(found, key=lambda pair: pair[0])]
+
+
+def rows_in_order(rows: List[Element]) -> List[Element]:
+    """Text lines as Transkribus' ``custom`` attribute orders them, or else as they come."""
     found = [_READING_ORDER.search(row.get("custom", "")) for row in rows]
     places = [int(match.group(1)) for match in found if match is not None]
     if len(places) != len(rows):
@@ -170,24 +172,24 @@ def _in_order(rows: List[Element]) -> List[Element]:
     return [row for _, row in sorted(zip(places, rows), key=lambda pair: pair[0])]
 
 
-def _references(group: Element) -> List[str]:
+def region_references(group: Element) -> List[str]:
     """The regions that a reading order names, groups in groups included."""
     found = []
     for child in sorted(group, key=lambda child: int(child.get("index", 0))):
         if "regionRef" in child.attrib:
             found.append(child.attrib["regionRef"])
-        found += _references(child)
+        found += region_references(child)
     return found
 
 
-def _text(element: Element) -> Optional[str]:
+def first_text(element: Element) -> Optional[str]:
     """The first of an element's own texts, or None where it has none."""
     texts = sorted(element.findall("TextEquiv"), key=lambda text: int(text.get("index", 0)))
     unicode = texts[0].find("Unicode") if texts else None
     return None if unicode is None else unicode.text or ""
 
 
-def _points(element: Element, name: str) -> List[Point]:
+def points_at(element: Element, name: str) -> List[Point]:
     """The points of a child: in its attribute, or until 2010 each an element of its own."""
     child = element.find(name)
     if child is None:
@@ -234,14 +236,14 @@ def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem,
 def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
     """The root, and the one text region, of a page."""
     root = Element("PcGts", xmlns=NAMESPACE)
-    metadata = _add(root, "Metadata")
+    metadata = add_child(root, "Metadata")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     for name, text in (("Creator", "htrlib"), ("Created", now), ("LastChange", now)):
-        _add(metadata, name).text = text
+        add_child(metadata, name).text = text
     for name, value in (("writer", page.writer), ("split", page.split)):
         if value is not None:
-            _add(metadata, "MetadataItem", type="other", name=name, value=value)
-    element = _add(
+            add_child(metadata, "MetadataItem", type="other", name=name, value=value)
+    element = add_child(
         root,
         "Page",
         imageFilename=picture,
@@ -249,8 +251,8 @@ def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
         imageHeight=str(page.size.height),
     )
     paragraph = page.paragraph or Box(0, 0, page.size.width, page.size.height)
-    region = _add(element, "TextRegion", id="r1")
-    _add(region, "Coords", points=_corners(paragraph))
+    region = add_child(element, "TextRegion", id="r1")
+    add_child(region, "Coords", points=box_points(paragraph))
     return root, region
 
 
@@ -267,26 +269,31 @@ def _line_element(
 ) -> None:
     tags = [_CUSTOM_SYNTAX.sub(" ", tag) for tag in line.tags]
     custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{tag};}}" for tag in tags]
-    element = _add(region, "TextLine", id=name, custom=" ".join(custom))
-    outline = _corners(place.box) if place.polygon is None else _format(place.polygon.points)
-    _add(element, "Coords", points=outline)
+    element = add_child(region, "TextLine", id=name, custom=" ".join(custom))
+    outline = (
+        box_points(place.box) if place.polygon is None else format_points(place.polygon.points)
+    )
+    add_child(element, "Coords", points=outline)
     if place.baseline is not None:
-        _add(element, "Baseline", points=_format(place.baseline))
+        add_child(element, "Baseline", points=format_points(place.baseline))
     for number, word in enumerate(line.words):
-        child = _add(element, "Word", id=f"{name}w{number}")
-        _add(child, "Coords", points=_corners(word.box))
-        _add(_add(child, "TextEquiv"), "Unicode").text = word.text
-    _add(_add(element, "TextEquiv"), "Unicode").text = line.text
+        child = add_child(element, "Word", id=f"{name}w{number}")
+        add_child(child, "Coords", points=box_points(word.box))
+        add_child(add_child(child, "TextEquiv"), "Unicode").text = word.text
+    add_child(add_child(element, "TextEquiv"), "Unicode").text = line.text
 
 
-def _add(parent: Element, tag: str, **attributes: str) -> Element:
+def add_child(parent: Element, tag: str, **attributes: str) -> Element:
+    """A new last child."""
     return SubElement(parent, tag, attributes)
 
 
-def _corners(box: Box) -> str:
+def box_points(box: Box) -> str:
+    """The corners of a box as PAGE writes points."""
     left, top, right, bottom = box.as_tuple()
-    return _format(((left, top), (right, top), (right, bottom), (left, bottom)))
+    return format_points(((left, top), (right, top), (right, bottom), (left, bottom)))
 
 
-def _format(points: Tuple[Point, ...]) -> str:
+def format_points(points: Sequence[Point]) -> str:
+    """Points as PAGE writes them: whole pixels, "x,y x,y"."""
     return " ".join(f"{round(x)},{round(y)}" for x, y in points)

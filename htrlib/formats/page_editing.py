@@ -1,0 +1,376 @@
+"""A PAGE XML file whose lines are corrected while all else in it stays.
+
+What PAGE has no element for stands where its readers look for such: the page's state and who
+changed it last in ``MetadataItem``, a line's confirmation in the ``custom`` attribute, as
+Transkribus keeps its own marks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml import ElementTree as DefusedTree
+
+from htrlib.data.collector import bounds, is_rectangle
+from htrlib.data.corrections import CorrectedLine, CorrectedPage
+from htrlib.data.label_text import clean_text
+from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.document.results import HANDWRITTEN, PRINTED, TYPEWRITTEN, TextLine, Word
+from htrlib.errors import AnnotationError
+from htrlib.formats.page_xml import (
+    NAMESPACE,
+    add_child,
+    box_points,
+    first_text,
+    format_points,
+    points_at,
+    regions_in_order,
+    rows_in_order,
+)
+
+READ, IN_WORK, DONE = STATES = ("read", "in work", "done")
+
+_STATE, _CHANGED_BY = "htrlib-state", "htrlib-changed-by"
+_CONFIRMED = re.compile(r"\s*\bconfirmed\s*\{[^}]*\}")
+_ORDER = re.compile(r"\s*\breadingOrder\s*\{[^}]*\}")
+_STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
+_SYNTAX = re.compile(r"[{};]")
+_PRODUCTIONS = {HANDWRITTEN: "handwritten-cursive", TYPEWRITTEN: "typewritten", PRINTED: "printed"}
+_KINDS = {
+    "handwritten-printscript": HANDWRITTEN,
+    "medieval-manuscript": HANDWRITTEN,
+    **{production: kind for kind, production in _PRODUCTIONS.items()},
+}
+_TRANSKRIBUS_DONE = ("DONE", "FINAL", "GT")
+# The order in which the schema wants a line's children; what it has no rank for comes last.
+_RANKS = {"AlternativeImage": 0, "Coords": 1, "Baseline": 2, "Word": 3, "TextEquiv": 4}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who changes a page, and what becomes of its state.
+
+    Attributes:
+        by: name of the person or the program.
+        state: one of `STATES`.
+    """
+
+    by: str
+    state: str
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """What a file says: the page, its state, who changed it last."""
+
+    page: CorrectedPage
+    state: str
+    changed_by: str = ""
+
+
+def read_page_file(content: bytes, path: Path, size: Size) -> PageFile:
+    """The page of a file.
+
+    Args:
+        path: what messages call the file.
+        size: of the page's picture.
+    Raises:
+        AnnotationError: it is no PAGE XML of one page, or of a picture of another size.
+    """
+    tree = _Tree.parse(content, path)
+    stated = tree.size
+    if stated != size:
+        raise AnnotationError(
+            f"the file is about a picture of {stated.width} x {stated.height}, the one beside it "
+            f"is {size.width} x {size.height}; give it back its picture, or move the file away",
+            path,
+        )
+    lines = tuple(line for _, line in tree.lines())
+    items = {i.get("name", ""): i.get("value", "") for i in tree.root.iter("MetadataItem")}
+    statuses = [i.get("status", "") for i in tree.root.iter("TranskribusMetadata")]
+    state = items.get(_STATE, "")
+    if state not in STATES:
+        state = DONE if set(statuses) & set(_TRANSKRIBUS_DONE) else READ
+    return PageFile(
+        CorrectedPage(size, lines, done=state == DONE), state, items.get(_CHANGED_BY, "")
+    )
+
+
+def write_page_file(
+    content: Optional[bytes], page: CorrectedPage, picture: str, stamp: Stamp, path: Path
+) -> bytes:
+    """The file with the page's lines; elements that say nothing about them stay.
+
+    Args:
+        content: of the file as it is, or None for a new one.
+        picture: file name of the page's picture, for a new file.
+    Raises:
+        AnnotationError: `content` is no PAGE XML of one page.
+    """
+    tree = _Tree.new(picture, page.size) if content is None else _Tree.parse(content, path)
+    tree.stamp(stamp)
+    tree.update(page, stamp)
+    indent(tree.root)
+    tree.root.set("xmlns", tree.namespace)
+    written: bytes = tostring(tree.root, encoding="UTF-8", xml_declaration=True)
+    return written + b"\n"
+
+
+class _Tree:
+    """The elements of a file, those of PAGE without their namespace."""
+
+    def __init__(self, root: Element, namespace: str, path: Path) -> None:
+        pages = root.findall("Page")
+        if root.tag != "PcGts" or len(pages) != 1:
+            raise AnnotationError(
+                f"expected PAGE XML of one page, found the root {root.tag} with {len(pages)} "
+                "pages; move the file away to let the page be read into a new one",
+                path,
+            )
+        self.root, self.namespace, self.path, self.page = root, namespace, path, pages[0]
+        self._name_lines()
+
+    @classmethod
+    def parse(cls, content: bytes, path: Path) -> _Tree:
+        try:
+            root: Element = DefusedTree.fromstring(content, forbid_dtd=True)
+        except ParseError as error:
+            raise AnnotationError(
+                f"not well-formed XML: {error}", path, error.position[0]
+            ) from None
+        except (DefusedXmlException, ValueError, LookupError) as error:
+            raise AnnotationError(f"XML that is not read: {error!r}", path) from None
+        namespace = root.tag.partition("}")[0].lstrip("{") if "}" in root.tag else NAMESPACE
+        prefix = f"{{{namespace}}}"
+        for element in root.iter():
+            if isinstance(element.tag, str) and element.tag.startswith(prefix):
+                element.tag = element.tag[len(prefix) :]
+        return cls(root, namespace, path)
+
+    @classmethod
+    def new(cls, picture: str, size: Size) -> _Tree:
+        root = Element("PcGts")
+        metadata = add_child(root, "Metadata")
+        for name, text in (("Creator", "htrlib"), ("Created", _now()), ("LastChange", _now())):
+            add_child(metadata, name).text = text
+        measures = {"imageWidth": str(size.width), "imageHeight": str(size.height)}
+        page = add_child(root, "Page", imageFilename=picture, **measures)
+        region = add_child(page, "TextRegion", id="r1")
+        add_child(region, "Coords", points=box_points(Box(0, 0, size.width, size.height)))
+        return cls(root, NAMESPACE, Path(picture))
+
+    @property
+    def size(self) -> Size:
+        try:
+            return Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
+        except (KeyError, ValueError) as error:
+            raise AnnotationError(f"the Page has no usable size: {error}", self.path) from None
+
+    def lines(self) -> Iterator[Tuple[Element, CorrectedLine]]:
+        """The lines in reading order, each with its element."""
+        for region in regions_in_order(self.page):
+            for row in rows_in_order(region.findall("TextLine")):
+                yield row, self._line(region, row)
+
+    def stamp(self, stamp: Stamp) -> None:
+        """Note who changed the page, when, and its state."""
+        metadata = self.root.find("Metadata")
+        if metadata is None:
+            metadata = Element("Metadata")
+            self.root.insert(0, metadata)
+        for name in ("Creator", "Created", "LastChange"):
+            if metadata.find(name) is None:
+                add_child(metadata, name).text = "htrlib" if name == "Creator" else _now()
+        change = metadata.find("LastChange")
+        if change is not None:
+            change.text = _now()
+        for name, value in ((_STATE, stamp.state), (_CHANGED_BY, clean_text(stamp.by))):
+            for item in metadata.findall("MetadataItem"):
+                if item.get("name") == name:
+                    metadata.remove(item)
+            if value:
+                add_child(metadata, "MetadataItem", type="other", name=name, value=value)
+
+    def update(self, page: CorrectedPage, stamp: Stamp) -> None:
+        """Bring the lines to those of the page, and into its order."""
+        known = {line.id: (row, line) for row, line in self.lines()}
+        regions = {region.get("id", ""): region for region in regions_in_order(self.page)}
+        if not regions:
+            region = add_child(self.page, "TextRegion", id="r1")
+            whole = Box(0, 0, page.size.width, page.size.height)
+            add_child(region, "Coords", points=box_points(whole))
+            regions["r1"] = region
+        first = next(iter(regions))
+        rows: Dict[str, List[Element]] = {name: [] for name in regions}
+        texts: Dict[str, List[str]] = {name: [] for name in regions}
+        for line in page.lines:
+            row, old = known.get(line.id, (Element("TextLine", id=line.id), None))
+            _write_line(row, old, line, stamp)
+            place = line.region if line.region in regions else first
+            rows[place].append(row)
+            texts[place].append(line.text)
+        for name, region in regions.items():
+            _put_rows(region, rows[name], "\n".join(texts[name]))
+
+    def _line(self, region: Element, row: Element) -> CorrectedLine:
+        name = row.get("id", "")
+        said = sorted(row.findall("TextEquiv"), key=lambda equiv: int(equiv.get("index", 0)))
+        text = first_text(row)
+        if text is None:
+            text = " ".join(first_text(word) or "" for word in row.findall("Word"))
+        others = [clean_text(equiv.findtext("Unicode") or "") for equiv in said[1:]]
+        custom = row.get("custom", "")
+        kind = _KINDS.get(row.get("production") or region.get("production") or "")
+        cleaned = clean_text(text)
+        return CorrectedLine(
+            name,
+            cleaned,
+            _place(row, name, kind),
+            tuple(_words(row)),
+            tuple(other for other in others if other),
+            _confidence(said[0]) if said else None,
+            bool(cleaned) and _CONFIRMED.search(custom) is not None,
+            region.get("id", ""),
+            tuple(_STRUCTURE.findall(custom)),
+        )
+
+    def _name_lines(self) -> None:
+        """Give an id to lines that have none, or one that another line has already."""
+        rows = [row for region in regions_in_order(self.page) for row in region.iter("TextLine")]
+        names = {element.get("id", "") for element in self.root.iter()}
+        free = (f"line-{n}" for n in itertools.count(1) if f"line-{n}" not in names)
+        taken: Set[str] = {""}
+        for row in dict.fromkeys(rows):
+            if row.get("id", "") in taken:
+                row.set("id", next(free))
+            taken.add(row.get("id", ""))
+
+
+def _place(row: Element, name: str, kind: Optional[str]) -> Optional[TextLine]:
+    outline, baseline = points_at(row, "Coords"), points_at(row, "Baseline")
+    try:
+        box = Box(*bounds(outline or baseline))
+    except ValueError:
+        return None
+    rectangular = len(outline) < 3 or is_rectangle(outline)
+    return TextLine(
+        box,
+        None if rectangular else Polygon(tuple(outline)),
+        tuple(baseline) if len(baseline) > 1 else None,
+        id=name,
+        kind=kind,
+    )
+
+
+def _words(row: Element) -> Iterator[Word]:
+    for word in row.findall("Word"):
+        text = clean_text(first_text(word) or "")
+        equiv = word.find("TextEquiv")
+        confidence = None if equiv is None else _confidence(equiv)
+        try:
+            box: Optional[Box] = Box(*bounds(points_at(word, "Coords")))
+        except ValueError:
+            box = None
+        if text:
+            yield Word(text, 1.0 if confidence is None else confidence, 0, 0, box)
+
+
+def _confidence(equiv: Element) -> Optional[float]:
+    try:
+        return min(max(float(equiv.attrib["conf"]), 0.0), 1.0)
+    except (KeyError, ValueError):
+        return None
+
+
+def _write_line(row: Element, old: Optional[CorrectedLine], line: CorrectedLine, by: Stamp) -> None:
+    """Change what differs from the line that was there."""
+    if old is None or old.place != line.place:
+        _write_place(row, line.place)
+    if old is None or old.words != line.words:
+        _remove(row, "Word")
+        for number, word in enumerate(word for word in line.words if word.box is not None):
+            _write_word(row, f"{line.id}-w{number}", word)
+    if old is None or _said(old) != _said(line):
+        _remove(row, "TextEquiv")
+        _write_text(row, line.text, line.confidence, 0 if line.alternatives else None)
+        for index, text in enumerate(line.alternatives, start=1):
+            _write_text(row, text, None, index)
+    custom = _ORDER.sub("", row.get("custom", ""))
+    if old is None:
+        for tag in line.tags:
+            custom += f" structure {{type:{_SYNTAX.sub(' ', tag)};}}"
+    if not line.confirmed:
+        custom = _CONFIRMED.sub("", custom)
+    elif _CONFIRMED.search(custom) is None or (old is not None and old.text != line.text):
+        who = _SYNTAX.sub(" ", clean_text(by.by))
+        custom = f"{_CONFIRMED.sub('', custom)} confirmed {{by:{who}; at:{_now()};}}"
+    row.set("custom", custom.strip())
+    row[:] = sorted(row, key=lambda child: _RANKS.get(str(child.tag), len(_RANKS)))
+
+
+def _said(line: CorrectedLine) -> Tuple[str, Optional[float], Tuple[str, ...]]:
+    return line.text, line.confidence, line.alternatives
+
+
+def _write_place(row: Element, place: Optional[TextLine]) -> None:
+    _remove(row, "Coords")
+    _remove(row, "Baseline")
+    if place is None:
+        return
+    outline = box_points(place.box)
+    if place.polygon is not None:
+        outline = format_points(place.polygon.points)
+    add_child(row, "Coords", points=outline)
+    if place.baseline is not None:
+        add_child(row, "Baseline", points=format_points(place.baseline))
+    row.attrib.pop("production", None)
+    if place.kind is not None:
+        row.set("production", _PRODUCTIONS[place.kind])
+
+
+def _write_word(row: Element, name: str, word: Word) -> None:
+    element = add_child(row, "Word", id=name)
+    if word.box is not None:
+        add_child(element, "Coords", points=box_points(word.box))
+    _write_text(element, word.text, word.confidence, None)
+
+
+def _write_text(
+    parent: Element, text: str, confidence: Optional[float], index: Optional[int]
+) -> None:
+    equiv = SubElement(parent, "TextEquiv")
+    if index is not None:
+        equiv.set("index", str(index))
+    if confidence is not None:
+        equiv.set("conf", f"{confidence:.4f}")
+    add_child(equiv, "Unicode").text = text
+
+
+def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
+    """Give a region these lines, where the schema wants them: before the region's own text."""
+    for row in region.findall("TextLine"):
+        region.remove(row)
+    after = [i for i, child in enumerate(region) if child.tag in ("TextEquiv", "TextStyle")]
+    start = after[0] if after else len(region)
+    region[start:start] = rows
+    for index, row in enumerate(rows):
+        row.set("custom", f"readingOrder {{index:{index};}} {row.get('custom', '')}".strip())
+    unicode = region.find("TextEquiv/Unicode")
+    if unicode is not None and rows:
+        unicode.text = text
+
+
+def _remove(row: Element, tag: str) -> None:
+    for child in row.findall(tag):
+        row.remove(child)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
