@@ -144,7 +144,7 @@ def save(
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file that is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.part")
     try:
         with partial.open("wb") as file:
             write(file)

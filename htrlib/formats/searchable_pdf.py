@@ -5,6 +5,7 @@ A PDF that was read keeps its pages, and each gets a layer of text. Pictures bec
 
 from __future__ import annotations
 
+import struct
 from typing import Any, BinaryIO, Dict
 
 import pikepdf
@@ -138,7 +139,7 @@ def _describe(document: pikepdf.Pdf) -> None:
         metadata["pdf:Producer"] = f"htrlib {__version__}"
         if all(image.get("/Filter") != Name.JPXDecode for image in images):
             metadata["pdfaid:part"], metadata["pdfaid:conformance"] = "2", "B"
-    profile = Stream(document, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile = Stream(document, _srgb_profile())
     profile.N = 3
     intent = Dictionary(
         Type=Name.OutputIntent,
@@ -147,3 +148,11 @@ def _describe(document: pikepdf.Pdf) -> None:
         DestOutputProfile=document.make_indirect(profile),
     )
     document.Root.OutputIntents = Array([intent])
+
+
+def _srgb_profile() -> bytes:
+    """The color profile, without the time of its making, so that files can be reproduced."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    content[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    content[84:100] = bytes(16)  # the checksum, which may be left out
+    return bytes(content)

@@ -175,6 +175,14 @@ def test_the_same_result_gives_the_same_file(tmp_path):
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
 
 
+def test_nothing_in_a_file_tells_when_it_was_made(tmp_path):
+    htrlib.save(result(), tmp_path / "a.pdf", source=picture(tmp_path / "a.jpg", "JPEG"))
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        profile = document.Root.OutputIntents[0].DestOutputProfile.read_bytes()
+        assert profile[24:26] == (2000).to_bytes(2, "big")
+        assert "/Info" not in document.trailer or "/CreationDate" not in document.docinfo
+
+
 def test_the_font_is_one_that_other_programs_load():
     font = ImageFont.truetype(io.BytesIO(font_program()), 100)
     assert font.getlength("ab") == 100
