@@ -48,6 +48,7 @@ FORMATS: Registry[Callable[..., Dataset]] = Registry(
         "lines": "htrlib.data.lines_folder:load",
         "page_xml": "htrlib.formats.page_xml:load",
         "pages_json": "htrlib.data.pages_json:load",
+        "review": "htrlib.formats.confirmed_lines:load",
         "synthetic": "htrlib.data.synthetic_pages:load",
     },
 )
