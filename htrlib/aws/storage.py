@@ -1,7 +1,7 @@
 """Folders to and from S3.
 
 What is on the other side already, with the same size and checksum, is not sent again. So a transfer
-that was cut goes on when the same call is made again.
+that was interrupted resumes when the call is repeated.
 """
 
 from __future__ import annotations

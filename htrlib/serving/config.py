@@ -42,7 +42,7 @@ class ServingConfig:
         request_seconds: that a request may take from its headers to its answer.
         body_seconds: in which its body has to arrive.
         drain_seconds: that requests under way may still take after SIGTERM.
-        recovery_seconds: in which a model server that broke has to read again, or this server ends;
+        recovery_seconds: allowed for a broken model server to recover before this server exits;
             where its start took more than half of that, twice as long as the start.
         model_bytes: of memory, that have to be free for each worker of one more model.
         default_accept: content type of answers where a client accepts all.

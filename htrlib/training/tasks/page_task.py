@@ -86,7 +86,7 @@ class PageTask(Task):
     def _kept(
         self, pages: Sequence[PageSample], path: Path, crops: int, rows: int, seed: int
     ) -> CropBatches:
-        """The batches of pages; one that comes several times is kept once and gives more crops."""
+        """Batches of pages; duplicates are stored once and sampled proportionally more often."""
         times = Counter(pages)
         different = list(times)
         pictures = keep_pages(different, path)
