@@ -24,6 +24,7 @@ from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.tidying import tidied
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
+LEAST_INSIDE = 0.5  # share of a line inside the paragraph: lines of print lie at its edges
 SAMPLE = 6  # lines that tell which way up a page is
 
 Value = TypeVar("Value")
@@ -134,7 +135,12 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     if region is None or options.stage == PARAGRAPH:
         return
     lines = reading.timed("lines", lambda: _segmented(stages, page, region))
-    reading.lines = tuple(line for line in lines if _wanted(line, options))
+    least = LEAST_INSIDE if only_handwriting and stages.finds_all_text else 0.0
+    reading.lines = tuple(
+        line
+        for line in lines
+        if _wanted(line, options) and _share_inside(line.box, region) >= least
+    )
     if not only_handwriting:
         written = [line.box for line in lines if line.kind == HANDWRITTEN]
         reading.paragraph = union_of(written) if written else None
@@ -175,6 +181,10 @@ def _segmented(stages: Stages, page: Page, region: Box) -> Tuple[TextLine, ...]:
     if odd:
         raise ConfigError(f"segment_lines gives TextLines, found {odd[0]!r:.80} among them")
     return lines
+
+
+def _share_inside(box: Box, region: Box) -> float:
+    return region.intersection_area(box) / box.area if box.area > 0 else 0.0
 
 
 def _wanted(line: TextLine, options: ReadingOptions) -> bool:

@@ -66,6 +66,13 @@ def test_handwriting_alone_is_looked_for_where_it_is() -> None:
     assert [line.kind for line in result.lines] == [HANDWRITTEN]
 
 
+def test_a_line_at_the_paragraph_s_edge_is_print_that_was_taken_for_handwriting() -> None:
+    above = TextLine(Box(20, 38, 120, 53), kind=HANDWRITTEN)  # mostly outside
+    result = read(PAGE, FakeStages([above, NOTE]), replace(AS_GIVEN, kinds=(HANDWRITTEN,))).result
+    assert result is not None
+    assert [line.line.box for line in result.lines] == [NOTE.box]
+
+
 def test_a_bundle_that_knows_no_kinds_reads_the_handwriting() -> None:
     stages = FakeStages([replace(NOTE, kind=None)], finds_all_text=False)
     result = read(PAGE, stages, replace(AS_GIVEN, kinds=(PRINTED,))).result
