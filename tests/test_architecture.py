@@ -47,6 +47,9 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The former name of a program, kept for those who start it: module -> the room it leads to.
 FORWARDED = {"training.sagemaker": "sagemaker"}
 
+# Imports by name that lead up, for the convenience of users: module -> what it loads when called.
+LOADED_BY_NAME = {("document.results", "formats.saving")}
+
 # Rooms that may name a framework's engine; the others ask the bundle for one.
 ENGINE_USERS = {"bundle", "graph_export", "engines", "training"}
 FRAMEWORK_ROOMS = ("engines.mxnet", "engines.onnx")
@@ -196,6 +199,19 @@ def test_every_room_has_a_layer_and_every_layer_s_room_is_there() -> None:
 def test_imports_point_down() -> None:
     assert not upward(GRAPH)
     assert upward({"document.results": {"cli.main"}})
+
+
+def test_few_imports_by_name_point_up() -> None:
+    loaded = {
+        (name, call.args[0].value[len("htrlib.") :])
+        for name, tree in MODULES.items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).endswith("import_module")
+        and isinstance(call.args[0], ast.Constant)
+        and call.args[0].value.startswith("htrlib.")
+    }
+    assert {pair for pair in loaded if upward({pair[0]: {pair[1]}})} == LOADED_BY_NAME
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -6,8 +6,10 @@ the server and the client; `SCHEMA_VERSION` grows when a reader of the old form 
 
 from __future__ import annotations
 
+import importlib
+import os
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +179,15 @@ class PageResult:
         words = [word for line in self.lines for word in line.transcription.words]
         return sum(word.confidence for word in words) / len(words) if words else None
 
+    def save(
+        self,
+        path: Union[str, os.PathLike[str]],
+        format: Optional[str] = None,
+        source: Any = None,
+    ) -> None:
+        """Write the page into a file, as :func:`htrlib.save` does."""
+        _save(self, path, format, source)
+
     def to_dict(self) -> Dict[str, Any]:
         """The JSON form."""
         return {
@@ -243,6 +254,15 @@ class DocumentResult:
         """The pages' texts, a form feed between two pages."""
         return "\f".join(page.text for page in self.pages)
 
+    def save(
+        self,
+        path: Union[str, os.PathLike[str]],
+        format: Optional[str] = None,
+        source: Any = None,
+    ) -> None:
+        """Write the pages into a file, as :func:`htrlib.save` does."""
+        _save(self, path, format, source)
+
     def to_dict(self) -> Dict[str, Any]:
         """The JSON form: the pages' forms in a list."""
         return {
@@ -266,6 +286,11 @@ class DocumentResult:
             source=data.get("source"),
             errors=tuple(data.get("errors", ())),
         )
+
+
+def _save(result: Any, *arguments: Any) -> None:
+    # By name: formats lie above documents, and who saves no result needs none of them.
+    importlib.import_module("htrlib.formats.saving").save(result, *arguments)
 
 
 def _start(text: str) -> str:

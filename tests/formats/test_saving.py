@@ -21,6 +21,19 @@ def test_a_suffix_names_the_format(tmp_path):
     assert "PcGts" in (tmp_path / "a.page.xml").read_text()
 
 
+@pytest.mark.parametrize("result", [page(["one"]), DocumentResult((page(["one"]), page(["two"])))])
+def test_a_result_saves_itself(tmp_path, result):
+    result.save(tmp_path / "method", "json")
+    htrlib.save(result, tmp_path / "function", "json")
+    assert (tmp_path / "method").read_bytes() == (tmp_path / "function").read_bytes()
+
+
+def test_a_result_saves_itself_with_the_picture_that_it_is_given(tmp_path):
+    Image.new("L", (200, 300), 255).save(tmp_path / "a.png")
+    page(["one"]).save(tmp_path / "a.pdf", source=tmp_path / "a.png")
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_every_format_writes_a_page_with_and_without_lines(tmp_path, name):
     picture = tmp_path / "a.png"
