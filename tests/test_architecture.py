@@ -294,7 +294,11 @@ def test_what_needs_no_network_loads_no_heavy_library(statement: str) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import htrlib", "from htrlib.cli.main import build_parser; build_parser(['serve'])"],
+    [
+        "import htrlib",
+        "from htrlib.cli.main import build_parser; build_parser(['serve'])",
+        "from htrlib.serving.protocol import answer_of; answer_of('text/markdown')",
+    ],
 )
 def test_the_package_and_the_server_s_command_load_the_standard_library_alone(
     statement: str,

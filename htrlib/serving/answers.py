@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any, Dict, List, Mapping, Tuple, Union
 
 from htrlib.bundle import Bundle
 from htrlib.document.results import DocumentResult, PageResult
+from htrlib.formats.saving import Format, WriteOptions, to_bytes
 from htrlib.formats.text import to_text
-from htrlib.serving.protocol import JSON, TEXT, Answer
+from htrlib.serving.protocol import JSON, TEXT, Answer, RefusedError, answer_formats
 
 Result = Union[PageResult, DocumentResult]
 
@@ -16,9 +18,15 @@ Result = Union[PageResult, DocumentResult]
 def write_answer(
     result: Result, answer: Answer, bundle: Bundle, milliseconds: Mapping[str, float]
 ) -> Tuple[bytes, str]:
-    """The body of an answer and its content type."""
+    """The body of an answer and its content type.
+
+    Raises:
+        RefusedError: 406: the format holds one page, and there are several.
+    """
     if answer.content_type == TEXT:
         return to_text(result).encode("utf-8"), "text/plain; charset=utf-8"
+    if answer.content_type in answer_formats():
+        return _in_format(result, answer_formats()[answer.content_type])
     if answer.form == "aws":
         content = _aws_form(result)
     else:
@@ -28,6 +36,21 @@ def write_answer(
             "timings_ms": {stage: round(value, 1) for stage, value in milliseconds.items()},
         }
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8"), JSON
+
+
+def _in_format(result: Result, form: Format) -> Tuple[bytes, str]:
+    written = result
+    if form.one_page:
+        if len(result.pages) != 1:
+            raise RefusedError(
+                HTTPStatus.NOT_ACCEPTABLE,
+                f"an answer of {form.media_type} holds one page, the file has "
+                f"{len(result.pages)}; send its pages one by one, or accept {JSON}",
+            )
+        written = result.pages[0]
+    is_text = form.media_type.startswith("text/")
+    kind = f"{form.media_type}; charset=utf-8" if is_text else form.media_type
+    return to_bytes(written, form, WriteOptions()), kind
 
 
 def _aws_form(result: Result) -> Dict[str, Any]:

@@ -7,18 +7,24 @@ decodes what came from outside.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from htrlib.document.kinds import KINDS
+from htrlib.errors import ConfigError
+from htrlib.formats.saving import FORMATS, Format
 from htrlib.reading.options import BUNDLED, ORIENTATIONS, STAGES, ReadingOptions
 
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
 PICTURES = ("image/png", "image/jpeg", "image/tiff")
 OCTETS = "application/octet-stream"
 """The content type of a body that says by its first bytes what it is."""
+
+_logger = logging.getLogger(__name__)
 
 CONTENT_TYPES = (*PICTURES, JSON, NPY, OCTETS)
 
@@ -59,7 +65,7 @@ class Answer:
     """The form of an answer.
 
     Attributes:
-        content_type: "application/json" or "text/plain".
+        content_type: "application/json", "text/plain", or one of `answer_formats`.
         form: of JSON: "htrlib", "aws", or None where the request leaves it open.
     """
 
@@ -99,6 +105,24 @@ def content_type_of(header: Optional[str]) -> str:
     )
 
 
+@cache
+def answer_formats() -> Mapping[str, Format]:
+    """Media type -> the format of answers beside JSON and plain text.
+
+    Formats that hold the page's picture are not among them: a worker keeps no picture.
+    """
+    found: Dict[str, Format] = {}
+    for name in FORMATS:
+        try:
+            form = FORMATS[name]
+        except ConfigError as error:  # a package that is broken takes nothing else with it
+            _logger.warning("no answers of the format %s: %s", name, error)
+            continue
+        if not form.needs_picture and form.media_type not in (JSON, TEXT):
+            found.setdefault(form.media_type, form)
+    return found
+
+
 def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
     """The form that an Accept header likes best of those that there are.
 
@@ -108,7 +132,10 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
     Raises:
         RefusedError: 406.
     """
-    offers = sorted((Answer(JSON), Answer(TEXT)), key=lambda offer: offer.content_type != default)
+    offers = sorted(
+        map(Answer, (JSON, TEXT, *answer_formats())),
+        key=lambda offer: offer.content_type != default,
+    )
     ranges = [_media_range(part) for part in (accept or "*/*").split(",") if part.strip()]
     best: Tuple[float, Answer] = (0.0, offers[0])
     for offer in offers:
@@ -118,8 +145,8 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
     if best[0] <= 0.0:
         raise RefusedError(
             HTTPStatus.NOT_ACCEPTABLE,
-            f"answers are {JSON}, with the parameter form=aws if wanted, and {TEXT}; Accept asks "
-            f"for {_shown(accept)}",
+            f"answers are {JSON}, with the parameter form=aws if wanted, "
+            f"{', '.join((TEXT, *answer_formats()))}; Accept asks for {_shown(accept)}",
         )
     return best[1]
 

@@ -8,7 +8,13 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from htrlib._version import __version__
 from htrlib.serving.config import ServingConfig
-from htrlib.serving.protocol import CONTENT_TYPES, CUSTOM_ATTRIBUTES, JSON, TEXT
+from htrlib.serving.protocol import (
+    CONTENT_TYPES,
+    CUSTOM_ATTRIBUTES,
+    JSON,
+    TEXT,
+    answer_formats,
+)
 from htrlib.serving.replies import Reply, json_reply
 
 HTML = "text/html; charset=utf-8"
@@ -115,7 +121,7 @@ def _reading() -> Dict[str, Any]:
     operation["requestBody"] = {"required": True, "content": dict.fromkeys(CONTENT_TYPES, binary)}
     operation["responses"]["200"]["content"] = {
         JSON: {"schema": {"type": "object"}},
-        TEXT: {"schema": {"type": "string"}},
+        **{kind: {"schema": {"type": "string"}} for kind in (TEXT, *answer_formats())},
     }
     operation["parameters"] = [
         {

@@ -11,6 +11,7 @@ from htrlib.serving.protocol import (
     OCTETS,
     Answer,
     RefusedError,
+    answer_formats,
     answer_of,
     attributes_of,
     content_type_of,
@@ -36,6 +37,9 @@ JSON, TEXT = "application/json", "text/plain"
         ("application/json; form=aws", Answer(JSON, "aws")),
         ('application/json; form="htrlib"; q=0.9', Answer(JSON, "htrlib")),
         ("application/json; form=other, text/plain;q=0.1", Answer(TEXT)),
+        ("application/alto+xml", Answer("application/alto+xml")),
+        ("text/markdown, text/plain;q=0.9", Answer("text/markdown")),
+        ("text/markdown;q=0.2, text/*;q=0.9", Answer(TEXT)),
         ("image/png, text/plain;q=nonsense, application/json;q=0.001", Answer(JSON)),
     ],
 )
@@ -48,11 +52,14 @@ def test_where_all_is_accepted_the_default_counts() -> None:
     assert answer_of("application/json, */*;q=0.1", default=TEXT) == Answer(JSON)
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", ";", "text/html, a"])
+@pytest.mark.parametrize(
+    "accept", ["image/png", "application/pdf", "application/json;q=0", ";", "text/html, a"]
+)
 def test_what_there_is_not_is_406(accept: str) -> None:
     with pytest.raises(RefusedError) as error:
         answer_of(accept)
     assert error.value.status == HTTPStatus.NOT_ACCEPTABLE
+    assert "application/vnd.prima.page+xml" in error.value.message
 
 
 def test_parameters_of_a_content_type_do_not_count() -> None:
@@ -85,7 +92,7 @@ def test_what_the_gateway_passes_on_means_the_same() -> None:
         ReadingOptions("lines", ("printed",), "as-given", beam_width=7, language_model=None),
     ):
         assert options_of(attributes_of(options)) == options
-    for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT)):
+    for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT), *map(Answer, answer_formats())):
         assert answer_of(answer.header) == answer
 
 

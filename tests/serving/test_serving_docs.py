@@ -21,3 +21,8 @@ def test_every_variable_of_the_environment_is_documented_and_heeded() -> None:
 def test_content_types_and_options_are_documented() -> None:
     for name in (*protocol.CONTENT_TYPES, *protocol.STAGES, "beam_width", "language_model"):
         assert f"`{name}`" in DOCS
+
+
+def test_forms_of_answers_are_documented() -> None:
+    for kind in (protocol.JSON, protocol.TEXT, *protocol.answer_formats()):
+        assert f"`{kind}`" in DOCS
