@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from contextlib import closing, contextmanager
 from typing import Any, BinaryIO, Iterator, Tuple, Union
@@ -76,6 +77,27 @@ def pdf_page_size(file: BinaryIO, name: str) -> Tuple[int, int]:
         _page(pypdfium2, document, 1, f"{name}, page 1") as page,
     ):
         return _pixels(page.get_size(), DPI)
+
+
+def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int]]:
+    """Width and height of the most pixels that drawing each page at `DPI` decodes at once: the
+    page itself, or a larger picture on it. Nothing is decoded for this.
+
+    Raises:
+        ImageError: as for `iter_pdf_pages`, or a page is damaged.
+    """
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    with closing(_open(pypdfium2, file, name)) as document:
+        for number in range(1, len(document) + 1):
+            with _page(pypdfium2, document, number, f"{name}, page {number}") as page:
+                sizes = [_pixels(page.get_size(), DPI)]
+                for picture in page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15):
+                    width, height = ctypes.c_uint(), ctypes.c_uint()
+                    raw.FPDFImageObj_GetImagePixelSize(picture, width, height)
+                    sizes.append((width.value, height.value))
+            yield max(sizes, key=math.prod)
 
 
 def _open(pypdfium2: Any, file: BinaryIO, name: str) -> Any:

@@ -27,6 +27,7 @@ from htrlib.errors import (
 )
 from htrlib.images.loading import decoded_size, iter_pages, load_image
 from htrlib.images.part_counts import too_many_parts
+from htrlib.images.pdf import iter_pdf_decoded_sizes
 from htrlib.serving.protocol import JSON, NPY, OCTETS, RefusedError
 
 Page = NDArray[np.uint8]
@@ -49,6 +50,7 @@ _S3_WAITS = (1.5, 1.5, 2)
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00")
 
 
+_PDF_MAGIC = b"%PDF-"
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -104,10 +106,24 @@ def _sniffed(body: bytes) -> str:
 
 
 def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
+    if content.startswith(_PDF_MAGIC):
+        _check_pdf(content, limits)
+        return iter_pages(content)
     if not content.startswith(_MAGIC) and not _is_webp(content):
-        raise _bad(f"a picture is PNG, JPEG, TIFF or WebP; the body starts with {content[:12]!r}")
+        raise _bad(
+            f"a picture is PNG, JPEG, TIFF, WebP or PDF; the body starts with {content[:12]!r}"
+        )
     _check_sizes(content, limits)
     return iter_pages(content)
+
+
+def _check_pdf(content: bytes, limits: BodyLimits) -> None:
+    """Refuse a PDF by the sizes of its pages and of the pictures on them."""
+    sizes = iter_pdf_decoded_sizes(io.BytesIO(content), "the body")
+    for number, size in enumerate(sizes, start=1):
+        if number > MAX_PAGES:
+            raise _too_large(f"a file has at most {MAX_PAGES} pages, found more")
+        _check_pixels(*size, limits)
 
 
 def _is_webp(content: bytes) -> bool:

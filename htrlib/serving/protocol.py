@@ -20,13 +20,14 @@ from htrlib.formats.saving import FORMATS, Format
 from htrlib.reading.options import BUNDLED, ORIENTATIONS, STAGES, ReadingOptions
 
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
+PDF = "application/pdf"
 PICTURES = ("image/png", "image/jpeg", "image/tiff")
 OCTETS = "application/octet-stream"
 """The content type of a body that says by its first bytes what it is."""
 
 _logger = logging.getLogger(__name__)
 
-CONTENT_TYPES = (*PICTURES, JSON, NPY, OCTETS)
+CONTENT_TYPES = (*PICTURES, PDF, JSON, NPY, OCTETS)
 
 _SNIFFED = re.compile(r"(application/octet-stream|application/x-image|image/[a-z0-9.+*-]+)?")
 """What clients send with pictures of any kind, as batch transform and the AWS console do."""

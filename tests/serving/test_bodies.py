@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ContextManager, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import pikepdf
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
@@ -295,7 +296,8 @@ def test_a_body_of_no_kind_says_by_its_first_bytes_what_it_is() -> None:
         (read,) = read_body("application/octet-stream", body, LIMITS).pages
         assert np.array_equal(read, page)
     assert (
-        "a picture is PNG, JPEG, TIFF or WebP" in refused("application/octet-stream", b"a").message
+        "a picture is PNG, JPEG, TIFF, WebP or PDF"
+        in refused("application/octet-stream", b"a").message
     )
 
 
@@ -307,3 +309,49 @@ def test_a_webp_picture_is_read_and_an_animation_is_refused() -> None:
     (page,) = read_body("application/octet-stream", still.getvalue(), LIMITS).pages
     np.testing.assert_array_equal(page, htrlib.load_image(still.getvalue()))
     assert "animation" in refused("application/octet-stream", moving.getvalue()).message
+
+
+def pdf(pages: int = 1, points: float = 72, side: int = 9) -> bytes:
+    """Square pages of a size in points, each filled by a picture of `side` times `side` pixels."""
+    document, file = pikepdf.new(), io.BytesIO()
+    picture = pikepdf.Stream(document, bytes(side * side))
+    picture.stream_dict = pikepdf.Dictionary(
+        Type=pikepdf.Name.XObject,
+        Subtype=pikepdf.Name.Image,
+        Width=side,
+        Height=side,
+        ColorSpace=pikepdf.Name.DeviceGray,
+        BitsPerComponent=8,
+    )
+    for _ in range(pages):
+        page = document.add_blank_page(page_size=(points, points))
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=picture))
+        page.Contents = pikepdf.Stream(document, f"q {points} 0 0 {points} 0 0 cm /P Do Q".encode())
+    document.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["application/pdf", "application/octet-stream"])
+def test_the_pages_of_a_pdf_are_read(kind: str) -> None:
+    read = list(read_body(kind, pdf(pages=2), LIMITS).pages)
+    assert [page.shape for page in read] == [(300, 300)] * 2
+    assert max(page.max() for page in read) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (pdf(points=720), "found 3,000 x 3,000"),
+        (pdf(side=1001), "found 1,001 x 1,001"),
+        (pdf(pages=MAX_PAGES + 1), f"at most {MAX_PAGES} pages"),
+    ],
+)
+def test_a_pdf_that_is_too_large_is_refused_before_it_is_drawn(body: bytes, reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason) as error:
+        read_body("application/pdf", body, LIMITS)
+    assert error.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def test_a_damaged_pdf_is_no_picture() -> None:
+    with pytest.raises(ImageError, match="damaged"):
+        read_body("application/pdf", b"%PDF-1.4 cut off", LIMITS)
