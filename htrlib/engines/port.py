@@ -14,6 +14,9 @@ RECOGNIZER = "line-recognition"
 PARAGRAPHS = "paragraph"
 LINES = "line-segmentation"
 WORDS = "line-segmentation-ssd"
+HANDWRITTEN_LINES = "line-segmentation-handwriting"
+"""A line labeler that knows handwriting alone; the best for it, where a bundle has one."""
+
 NETWORKS = (RECOGNIZER, LINES, WORDS, PARAGRAPHS)
 """The networks that a bundle can hold, each trained by the task of its name."""
 
@@ -58,7 +61,7 @@ class Engine(Protocol):
         """What a page labeler says of a picture.
 
         Args:
-            network: `PARAGRAPHS` or `LINES`.
+            network: `PARAGRAPHS`, `LINES` or `HANDWRITTEN_LINES`.
             ink: (H, W) uint8, 0 is paper; both sides are multiples of 64.
         Returns:
             (labels, H / 2, W / 2) float32 logits.

@@ -24,7 +24,6 @@ from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.tidying import tidied
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
-LEAST_INSIDE = 0.5  # share of a line inside the paragraph: lines of print lie at its edges
 SAMPLE = 6  # lines that tell which way up a page is
 
 Value = TypeVar("Value")
@@ -39,6 +38,8 @@ class Stages(Protocol):
     def detect_paragraph(self, page: Page) -> Optional[Box]: ...
 
     def segment_lines(self, page: Page, paragraph: Box) -> Sequence[TextLine]: ...
+
+    def segment_handwriting(self, page: Page, paragraph: Box) -> Sequence[TextLine]: ...
 
     def recognize_pages(
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
@@ -134,13 +135,9 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
         region = Box(0, 0, page.shape[1], page.shape[0])
     if region is None or options.stage == PARAGRAPH:
         return
-    lines = reading.timed("lines", lambda: _segmented(stages, page, region))
-    least = LEAST_INSIDE if only_handwriting and stages.finds_all_text else 0.0
-    reading.lines = tuple(
-        line
-        for line in lines
-        if _wanted(line, options) and _share_inside(line.box, region) >= least
-    )
+    handwriting = only_handwriting and stages.finds_all_text
+    lines = reading.timed("lines", lambda: _segmented(stages, page, region, handwriting))
+    reading.lines = tuple(line for line in lines if _wanted(line, options))
     if not only_handwriting:
         written = [line.box for line in lines if line.kind == HANDWRITTEN]
         reading.paragraph = union_of(written) if written else None
@@ -174,17 +171,16 @@ def _detected(stages: Stages, page: Page) -> Optional[Box]:
     return found
 
 
-def _segmented(stages: Stages, page: Page, region: Box) -> Tuple[TextLine, ...]:
+def _segmented(
+    stages: Stages, page: Page, region: Box, handwriting: bool = False
+) -> Tuple[TextLine, ...]:
     """What the second stage gives, which may be anybody's."""
-    lines = tuple(stages.segment_lines(page, region))
+    segment = stages.segment_handwriting if handwriting else stages.segment_lines
+    lines = tuple(segment(page, region))
     odd = [line for line in lines if not isinstance(line, TextLine)]
     if odd:
         raise ConfigError(f"segment_lines gives TextLines, found {odd[0]!r:.80} among them")
     return lines
-
-
-def _share_inside(box: Box, region: Box) -> float:
-    return region.intersection_area(box) / box.area if box.area > 0 else 0.0
 
 
 def _wanted(line: TextLine, options: ReadingOptions) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.geometry import Box
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.port import EngineLike
 from htrlib.errors import ConfigError, ImageError
@@ -81,6 +82,9 @@ class Pipeline:
             paragraph.detect_paragraph, **networks
         )
         self.segment_lines: Segmenter = segment_lines or partial(lines.segment_lines, **networks)
+        self.segment_handwriting: Segmenter = segment_lines or partial(
+            lines.segment_lines, kinds=(HANDWRITTEN,), **networks
+        )
         self.recognize_lines: Recognizer = recognize_lines or partial(
             recognition.recognize_lines, **networks
         )

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box
-from htrlib.document.results import KINDS, TextLine
-from htrlib.engines.port import LINES, WORDS, Engine, EngineLike
+from htrlib.document.results import HANDWRITTEN, KINDS, TextLine
+from htrlib.engines.port import HANDWRITTEN_LINES, LINES, WORDS, Engine, EngineLike
 from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 from htrlib.images.loading import check_page
@@ -46,7 +46,8 @@ def segment_lines(
         paragraph: where the handwriting is; None, no handwriting, has no lines.
         method: "labels" groups the pixels that a network calls the cores of lines; "ssd" groups
             the boxes of a word detector, which are those of handwriting.
-        kinds: of the lines that are wanted, of `htrlib.KINDS`; None are all.
+        kinds: of the lines that are wanted, of `htrlib.KINDS`; None are all. Handwriting alone is
+            found by a network of its own, where the bundle has one.
         bundle: name, path or bundle; see `load_bundle`.
         engine: what runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
@@ -70,7 +71,10 @@ def segment_lines(
     if method == "ssd":
         config = SsdConfig.from_dict(loaded.network_config(WORDS))
         return lines_from_words(page, region, loaded.engine(engine, device), config)
-    lines = _label_lines(page, region, loaded.engine(engine, device))
+    for_handwriting = set(kinds or ()) == {HANDWRITTEN}
+    known = HANDWRITTEN_LINES in loaded.config["networks"]
+    network = HANDWRITTEN_LINES if for_handwriting and known else LINES
+    lines = _label_lines(page, region, loaded.engine(engine, device), network)
     word = word_in(page, lines)
     if word is not None:
         return (word,)
@@ -83,18 +87,20 @@ def knows_kinds(bundle: BundleLike = None) -> bool:
     return LINES in networks and int(networks[LINES].get("num_labels", 0)) > PLACES
 
 
-def _label_lines(page: NDArray[np.uint8], region: Box, engine: Engine) -> Tuple[TextLine, ...]:
+def _label_lines(
+    page: NDArray[np.uint8], region: Box, engine: Engine, network: str
+) -> Tuple[TextLine, ...]:
     scale = scale_for(region, REGION_AREA)
-    labels = label_region(page, region, scale, engine, LINES)
+    labels = label_region(page, region, scale, engine, network)
     thickness = core_thickness(labels.probabilities[0])
     if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
         better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
-        labels = label_region(page, region, better, engine, LINES)
+        labels = label_region(page, region, better, engine, network)
     lines = lines_from_labels(labels)
     if len(lines) > FEW_LINES:
         return lines
     # A few words that fill the region may be larger than all that the network knows.
-    smaller = label_region(page, region, scale / LARGE_WRITING, engine, LINES)
+    smaller = label_region(page, region, scale / LARGE_WRITING, engine, network)
     larger_lines = lines_from_labels(smaller)
     return larger_lines if _covered(larger_lines) > FAR_MORE * _covered(lines) else lines
 

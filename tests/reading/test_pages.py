@@ -34,6 +34,9 @@ class FakeStages:
         self.regions.append(paragraph)
         return self.lines
 
+    def segment_handwriting(self, page: Any, paragraph: Box) -> Tuple[TextLine, ...]:
+        return self.segment_lines(page, paragraph)
+
     def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
         return [[LogProbs(np.zeros((1, 3), np.float32), CHARSET) for _ in found] for found in lines]
 
@@ -64,13 +67,6 @@ def test_handwriting_alone_is_looked_for_where_it_is() -> None:
     assert result is not None
     assert stages.regions == [NOTE.box]
     assert [line.kind for line in result.lines] == [HANDWRITTEN]
-
-
-def test_a_line_at_the_paragraph_s_edge_is_print_that_was_taken_for_handwriting() -> None:
-    above = TextLine(Box(20, 38, 120, 53), kind=HANDWRITTEN)  # mostly outside
-    result = read(PAGE, FakeStages([above, NOTE]), replace(AS_GIVEN, kinds=(HANDWRITTEN,))).result
-    assert result is not None
-    assert [line.line.box for line in result.lines] == [NOTE.box]
 
 
 def test_a_bundle_that_knows_no_kinds_reads_the_handwriting() -> None:

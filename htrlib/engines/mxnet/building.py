@@ -9,7 +9,7 @@ from htrlib.engines.mxnet.labeler import PageLabeler
 from htrlib.engines.mxnet.recognizer import LineRecognizer
 from htrlib.engines.mxnet.ssd import WordDetector
 from htrlib.engines.network_shapes import LabelerConfig, RecognizerConfig
-from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER, WORDS
+from htrlib.engines.port import HANDWRITTEN_LINES, LINES, PARAGRAPHS, RECOGNIZER, WORDS
 from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 
@@ -29,6 +29,7 @@ def build(name: str, config: Mapping[str, Any]) -> Any:
     builders: Dict[str, Callable[[], Any]] = {
         PARAGRAPHS: lambda: PageLabeler(LabelerConfig.from_dict(config)),
         LINES: lambda: PageLabeler(LabelerConfig.from_dict(config)),
+        HANDWRITTEN_LINES: lambda: PageLabeler(LabelerConfig.from_dict(config)),
         WORDS: lambda: WordDetector(SsdConfig.from_dict(config)),
         RECOGNIZER: lambda: LineRecognizer(RecognizerConfig.from_dict(config)),
     }

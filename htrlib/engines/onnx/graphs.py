@@ -12,7 +12,7 @@ import numpy as np
 
 from htrlib.engines.network_shapes import LabelerConfig, RecognizerConfig
 from htrlib.engines.onnx.layers import NetworkGraph, Parameters
-from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER, WORDS
+from htrlib.engines.port import HANDWRITTEN_LINES, LINES, PARAGRAPHS, RECOGNIZER, WORDS
 from htrlib.engines.word_anchors import CLASSES, SsdConfig
 
 HEAD_BIAS = "biased"
@@ -36,6 +36,7 @@ def build_graph(
         RECOGNIZER: _recognizer,
         PARAGRAPHS: _labeler,
         LINES: _labeler,
+        HANDWRITTEN_LINES: _labeler,
         WORDS: _detector,
     }
     return builders[network](config, parameters, precision)

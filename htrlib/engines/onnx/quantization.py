@@ -21,10 +21,17 @@ import numpy as np
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.calibration import CalibrationInks, Ink, calibration_inks
 from htrlib.engines.onnx.graphs import HEAD_BIAS, build_graph
-from htrlib.engines.port import LINE_HEIGHT, LINES, PARAGRAPHS, RECOGNIZER, Networks
+from htrlib.engines.port import (
+    HANDWRITTEN_LINES,
+    LINE_HEIGHT,
+    LINES,
+    PARAGRAPHS,
+    RECOGNIZER,
+    Networks,
+)
 from htrlib.errors import DeviceError
 
-QUANTIZED = (PARAGRAPHS, LINES, RECOGNIZER)
+QUANTIZED = (PARAGRAPHS, LINES, HANDWRITTEN_LINES, RECOGNIZER)
 """The networks that have int8 graphs; the word detector, which few use, has none."""
 
 _STATIC = ["Conv", "Add", "Mul", "Relu", "MaxPool", "DepthToSpace"]
