@@ -30,6 +30,7 @@ CONFIGS: Dict[str, Dict[str, Any]] = {
     "line-recognition": RECOGNIZER,
     "paragraph": LABELER,
     "line-segmentation": {"num_labels": 1, "channels": [4, 8]},
+    "line-segmentation-handwriting": {"num_labels": 2, "channels": [4, 8]},
     "line-segmentation-ssd": DETECTOR,
 }
 
