@@ -154,13 +154,18 @@ def test_options_are_heeded(server: Served, pages: Path) -> None:
     found = ask("stage=lines")
     assert [line.line for line in found.lines] == [line.line for line in whole.lines]
     assert found.text.strip() == ""
-    assert ask("stage=paragraph").paragraph == whole.paragraph
-    assert ask("stage=paragraph").lines == ()
+    detected = ask("stage=paragraph")
+    assert detected.paragraph == htrlib.transcribe(content, kinds="handwritten").paragraph
+    assert detected.lines == ()
     plain = ask("beam_width=5; language_model=off")
-    page = htrlib.load_image(content)
-    said = htrlib.recognize_lines(page, [line.line for line in whole.lines])
-    assert [line.text for line in plain.lines] == [
-        htrlib.decode(line, beam_width=5, language_model=None).text for line in said
+    options = htrlib.ReadingOptions(beam_width=5, language_model=None)
+    expected = htrlib.transcribe(content, options=options)
+    assert isinstance(expected, PageResult)
+    assert [line.transcription for line in plain.lines] == [
+        line.transcription for line in expected.lines
+    ]
+    assert [line.transcription for line in plain.lines] != [
+        line.transcription for line in whole.lines
     ]
 
 
