@@ -59,7 +59,7 @@ class Serverless:
     There is no GPU, network of your own, isolation, capture, scaling or second model.
 
     Attributes:
-        memory_mb: 1024 to 6144 in steps of 1024; the container needs 3072.
+        memory_mb: 1024 to 6144 in steps of 1024.
         concurrency: pages that are read at once; more are refused with 429.
     """
 

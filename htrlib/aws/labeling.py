@@ -1,6 +1,6 @@
 """Labeling jobs of SageMaker Ground Truth, for accounts that used it before 30 July 2026.
 
-AWS takes no new customers for it; everybody can label with `htr review` instead.
+AWS takes no new customers for it.
 """
 
 from __future__ import annotations
