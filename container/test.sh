@@ -5,6 +5,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source container/engine.sh
 
 export HTRLIB_IMAGE=${1:-htrlib:serve}
-export HTRLIB_ENGINE="${engine[*]}"
+export HTRLIB_CONTAINER_ENGINE="${engine[*]}"
 export HTRLIB_RUN_OPTIONS="${run_options[*]}"
 pytest -s tests/container

@@ -1,6 +1,6 @@
 """Runs the image and asks what it serves: `container/test.sh` says which image, and run by what.
 
-`HTRLIB_IMAGE` names it, `HTRLIB_ENGINE` is the command that runs images.
+`HTRLIB_IMAGE` names it, `HTRLIB_CONTAINER_ENGINE` is the command that runs images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 IMAGE = os.environ.get("HTRLIB_IMAGE", "")
-ENGINE = shlex.split(os.environ.get("HTRLIB_ENGINE", "docker"))
+ENGINE = shlex.split(os.environ.get("HTRLIB_CONTAINER_ENGINE", "docker"))
 OPTIONS = shlex.split(os.environ.get("HTRLIB_RUN_OPTIONS", ""))
 NO_IMAGE = "HTRLIB_IMAGE names no image: container/test.sh"
 
