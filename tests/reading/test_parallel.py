@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from htrlib.reading.parallel import read_files
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup pytest` would have it ignored
 
 def transcribe(path):
     sys.stdout.write(f"{os.getpid()}\\n")
@@ -43,7 +45,7 @@ def test_reading_processes_end_with_the_one_that_started_them(name):
     readers = [int(first.stdout.readline()) for _ in range(2)]
     assert all(map(runs, readers))
     first.send_signal(getattr(signal, name))
-    first.wait()
+    first.wait(timeout=60)
     first.stdout.close()
     for _ in range(600):
         if not any(map(runs, readers)):
