@@ -57,6 +57,7 @@ def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
         ConfigError: the share is none.
         LanguageModelError: a model has an n-gram without that of all its symbols but the first.
 
+    >>> from htrlib.language.estimation import estimate
     >>> cats, dogs = (estimate([f"the {it} sat"], order=3) for it in ("cat", "dog"))
     >>> both = mix(cats, dogs, 0.5)
     >>> bool(both.score("cat") > dogs.score("cat") and both.score("dog") > cats.score("dog"))
