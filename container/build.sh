@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source container/engine.sh
 
 target=${1:-serve}
-arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/__init__.py)")
+arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/_version.py)")
 case "$target" in
     serve) ;;
     gpu)
