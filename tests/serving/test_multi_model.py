@@ -108,7 +108,8 @@ def test_a_client_that_goes_while_a_model_is_loaded_leaves_it_loaded(
         "{root}/outside",
         "{root}/models/link",
         "{root}/models",
-        "models/one/model",
+        "../outside",
+        "one/../../outside",
         "/x" * 9000,
         "/\ud800",
         "{root}/models/\x00",
@@ -126,6 +127,7 @@ def test_only_directories_below_the_root_are_loaded(several: Served, root: Path,
 def test_what_is_no_model_is_refused(several: Served, root: Path) -> None:
     assert load(several, "bad", root / "models/empty").status == 400
     assert load(several, "bad", root / "models/none").status == 404
+    assert load(several, "bad", "models/one/model").status == 404  # below the root of models
     for name in ("../bad", "", ".bad", "b/d", "b d", 7, "x" * 300):
         assert load(several, name, root / "models/one/model").status == 400
     for body in (b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 50_000):
