@@ -1,4 +1,4 @@
-"""The line recognizer again, in PyTorch, layer by layer as `htrlib.networks.recognizer` has it.
+"""The line recognizer in PyTorch, layer by layer as `htrlib.engines.mxnet.recognizer` has it.
 
 PyTorch trains it one and a half to three times as fast on a CPU as MXNet, and on GPUs that MXNet
 has no build for. `parameters_for_bundle` hands its weights to the bundle; a test holds that both
@@ -7,7 +7,6 @@ networks give the same output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -16,22 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class RecognizerConfig:
-    """Channels and strides; the same keys stand in the bundle's `config.json`."""
-
-    num_classes: int
-    stem: int = 24
-    blocks: Tuple[Tuple[int, Tuple[int, int]], ...] = (
-        (40, (2, 2)),
-        (80, (2, 1)),
-        (128, (2, 1)),
-        (160, (2, 1)),
-        (160, (1, 1)),
-    )
-    hidden: int = 192
-    dropout: float = 0.1
+from htrlib.engines.network_shapes import RecognizerConfig
 
 
 class ResidualBlock(nn.Module):

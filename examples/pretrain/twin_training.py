@@ -16,10 +16,11 @@ from line_store import CutLine
 from texts import KIN
 from torch import Tensor
 from torch.nn import functional
-from twin import RecognizerConfig, TwinRecognizer, state_from_bundle
+from twin import TwinRecognizer, state_from_bundle
 
 from htrlib.bundle import load_bundle
 from htrlib.document.charset import Charset
+from htrlib.engines.network_shapes import RecognizerConfig
 
 HEIGHT = 64  # of the network's input
 EXTRA_HEAD = 0.1  # weight of the second CTC head
