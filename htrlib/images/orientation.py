@@ -32,7 +32,7 @@ GROUPS = 4  # of strips, whose lines count for themselves
 LONGEST_RUN = 0.12  # of the picture's width: what is longer is a rule, not a stroke
 TURNED = 1.1  # sharpness of columns against that of rows, from which a page may lie on its side
 HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
-BETTER = 1.1  # a turned page must read so much better to be turned
+BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -143,13 +143,19 @@ LEAST_FOR_TILT = 200
 """Pixels; a picture less high or wide is that of a word or a line, whose slant is no tilt."""
 
 
-def upright(page: Page, *, readability: Optional[Readability] = None) -> Tuple[Page, PageTransform]:
+def upright(
+    page: Page,
+    *,
+    readability: Optional[Readability] = None,
+    turns: Optional[Tuple[int, ...]] = None,
+) -> Tuple[Page, PageTransform]:
     """Turn a page the right way.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        readability: `f(page)` -> how well a page can be read, 0 or more. It is asked only where a
-            page may lie on its side or upside down; without it, such pages stay as they are.
+        readability: `f(page)` -> how well a page can be read, from 0 to 1. It is asked only where
+            a page may lie on its side or upside down; without it, such pages stay as they are.
+        turns: quarter turns to try; None are those that the page looks like.
     Returns:
         the page, the same array where nothing had to be turned, and how it was turned.
     """
@@ -159,7 +165,8 @@ def upright(page: Page, *, readability: Optional[Readability] = None) -> Tuple[P
     ink = _ink(~small if inverted else small)
     transform = PageTransform(size, inverted)
     if readability is not None:
-        transform = _most_readable(page, transform, doubtful_turns(ink), readability)
+        tried = doubtful_turns(ink) if turns is None else turns
+        transform = _most_readable(page, transform, tried, readability)
     if min(page.shape) >= LEAST_FOR_TILT:
         tilt = tilt_of(np.rot90(ink, transform.quarter_turns))
         transform = replace(transform, tilt=tilt)
@@ -175,7 +182,7 @@ def _most_readable(
     candidates = [transform, *(replace(transform, quarter_turns=turn) for turn in turns)]
     scores = [readability(candidate.apply(page)) for candidate in candidates]
     best = int(np.argmax(scores))
-    return candidates[best] if scores[best] > BETTER * scores[0] else transform
+    return candidates[best] if scores[best] > scores[0] + BETTER else transform
 
 
 def is_light_on_dark(page: Page) -> bool:

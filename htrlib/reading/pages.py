@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
-import numpy as np
-
 from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
@@ -22,9 +20,10 @@ from htrlib.images.orientation import PageTransform, upright
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.tidying import tidied
+from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
-SAMPLE = 6  # lines that tell which way up a page is
+ALL_TURNS = (1, 2, 3)  # by 90 degrees each
 
 Value = TypeVar("Value")
 
@@ -60,6 +59,7 @@ class Reading:
         lines: in reading order, once they are known.
         log_probs: what the recognizer says of each line, once it has.
         transform: how the page was turned; the result is in pixels of the page as given.
+        as_given: the page as it was before that.
         result: when all is done.
         error: what stopped it.
         milliseconds: by stage; recognition's is that of all pages together.
@@ -72,6 +72,7 @@ class Reading:
     lines: Tuple[TextLine, ...] = ()
     log_probs: Tuple[LogProbs, ...] = ()
     transform: Optional[PageTransform] = None
+    as_given: Optional[Page] = None
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
     milliseconds: Dict[str, float] = field(default_factory=dict)
@@ -119,14 +120,30 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
         reading for reading in readings if reading.error is None and reading.options.stage == TEXT
     ]
     _recognize(wanted, stages)
+    turned: List[Reading] = []
+    for reading in wanted:
+        if reading.error is None and reading.options.orientation == AUTO:
+            reading.attempt(partial(_turn_if_doubtful, stages=stages, turned=turned))
+    _recognize([reading for reading in turned if reading.error is None], stages)
+
+
+def _turn_if_doubtful(reading: Reading, stages: Stages, turned: List[Reading]) -> None:
+    """Turn a page that was read so poorly that it may lie on its side, and note that it was."""
+    if not is_doubtful(reading.lines, reading.log_probs):
+        return
+    before = reading.transform
+    turn_upright(reading, stages, ALL_TURNS)
+    if reading.transform != before:
+        turned.append(reading)
+        _find_lines(reading, stages)
 
 
 def _find_lines(reading: Reading, stages: Stages) -> None:
     check_page(reading.page)
     options = reading.options
-    if options.orientation == AUTO:
+    if options.orientation == AUTO and reading.as_given is None:
         reading.timed("orientation", lambda: turn_upright(reading, stages))
-    page = reading.page
+    page, reading.lines, reading.log_probs = reading.page, (), ()
     only_handwriting = not stages.finds_all_text or options.kinds == (HANDWRITTEN,)
     if only_handwriting or options.stage == PARAGRAPH:
         found = reading.timed(PARAGRAPH, lambda: _detected(stages, page))
@@ -143,24 +160,26 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
         reading.paragraph = union_of(written) if written else None
 
 
-def turn_upright(reading: Reading, stages: Stages) -> None:
-    """Turn a page the right way, and note how."""
-    page, transform = upright(reading.page, readability=partial(readability, stages=stages))
-    if not transform.is_identity:
-        reading.page, reading.transform = page, transform
+def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
+    """Turn a page the right way, and note how.
+
+    Args:
+        turns: quarter turns to try; None are those that the page looks like.
+    """
+    if reading.as_given is None:
+        reading.as_given = reading.page
+    page, transform = upright(
+        reading.as_given, readability=partial(readability, stages=stages), turns=turns
+    )
+    reading.page, reading.transform = page, None if transform.is_identity else transform
 
 
 def readability(page: Page, stages: Stages) -> float:
-    """How surely a few of a page's lines are read: the mean probability of their best paths."""
+    """How surely the longest lines of a page are read, from 0 to 1."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
     region = whole if stages.finds_all_text else _detected(stages, page)
-    lines = () if region is None else _segmented(stages, page, region)
-    longest = sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE]
-    if not longest:
-        return 0.0
-    (said,) = stages.recognize_pages([page], [longest])
-    peaks = np.concatenate([np.exp(line.values.max(axis=1)) for line in said])
-    return float(np.mean(peaks))
+    sample = longest(() if region is None else _segmented(stages, page, region))
+    return sureness(stages.recognize_pages([page], [sample])[0]) if sample else 0.0
 
 
 def _detected(stages: Stages, page: Page) -> Optional[Box]:

@@ -118,7 +118,7 @@ def test_a_negative_is_read_as_its_positive() -> None:
 
     reading = read(255 - written_page(), Watching([line]), ReadingOptions())
     assert reading.result is not None
-    np.testing.assert_array_equal(seen[-1], written_page())
+    np.testing.assert_array_equal(seen[0], written_page())
     assert reading.result.lines[0].line.box == line.box
     assert reading.result.size == Size(600, 400)
 
@@ -129,3 +129,46 @@ def test_a_page_is_as_sure_as_its_words(confidences: Tuple[float, ...]) -> None:
     result = read(PAGE, stages, AS_GIVEN).result
     assert result is not None
     assert result.confidence == (0.5 if confidences else None)
+
+
+class ReadingUpright(FakeStages):
+    """Reads fifty characters of a page whose top left corner is black, and one of every other."""
+
+    def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
+        return [[self.said(page[0, 0] == 0) for _ in found] for page, found in zip(pages, lines)]
+
+    def said(self, upright: bool) -> LogProbs:
+        values = np.full((100, 3), -9.0, np.float32)
+        values[:, 2] = 0.0
+        values[1 : 100 if upright else 2 : 2] = (0.0, -9.0, -9.0)
+        return LogProbs(values, CHARSET)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_page_that_is_hardly_read_is_turned_where_it_reads_better(turns: int) -> None:
+    page = PAGE.copy()
+    page[0, 0] = 0
+    stages = ReadingUpright([HEADING])
+    reading = read(np.ascontiguousarray(np.rot90(page, -turns)), stages, ReadingOptions())
+    result = reading.result
+    assert result is not None
+    assert reading.page[0, 0] == 0
+    assert (0 if reading.transform is None else reading.transform.quarter_turns) == turns
+    assert result.size == (Size(100, 200) if turns % 2 else Size(200, 100))
+    assert result.lines[0].line.box.clipped(result.size) == result.lines[0].line.box
+
+
+def test_pages_as_given_and_pages_that_read_well_are_read_once() -> None:
+    stages = ReadingUpright([HEADING])
+    read(PAGE, stages, AS_GIVEN)
+    assert len(stages.regions) == 1
+    page = PAGE.copy()
+    page[0, 0] = 0
+    read(page, stages, ReadingOptions())
+    assert len(stages.regions) == 2
+
+
+def test_a_page_that_reads_poorly_every_way_up_stays_as_it_is() -> None:
+    reading = read(PAGE, ReadingUpright([HEADING]), ReadingOptions())
+    assert reading.transform is None
+    assert reading.page is PAGE

@@ -1,0 +1,78 @@
+"""Which way up a page is read best, told by how surely its characters are read.
+
+Upright lines give many sure characters, lines upside down as many doubtful ones, and lines on their
+side hardly any.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.document.results import LogProbs, TextLine
+
+SAMPLE = 6
+"""Lines of a page that are looked at, the longest."""
+
+DOUBTFUL = 0.65
+"""Sureness below which a page may be turned. Of 26 pages of `validation` splits, from school hands
+to the 18th century, upright ones have 0.66 to 0.96 and turned ones at most 0.61."""
+
+FULL_SAMPLE = 40
+"""Characters; the mean over fewer does not count in full."""
+
+A_FEW = 5
+"""Characters; a page with fewer may lie on its side."""
+
+
+def longest(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
+    """The lines of a page by which its sureness is told."""
+    return tuple(sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE])
+
+
+def sureness(log_probs: Sequence[LogProbs]) -> float:
+    """How surely the characters of some lines are read, from 0 to 1.
+
+    The mean over the characters of the best path, of which one that is as likely as not counts as
+    0. Fewer than `FULL_SAMPLE` give less.
+
+    Args:
+        log_probs: of each line, (T, C) natural-log probabilities, blank last.
+    """
+    peaks = _peaks(log_probs)
+    return _sure(peaks) / max(len(peaks), FULL_SAMPLE)
+
+
+def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> bool:
+    """Whether a page is read so poorly that it may have to be turned.
+
+    Args:
+        lines: of the page.
+        log_probs: what is said of each of them.
+    """
+    if len(lines) != len(log_probs):
+        return False
+    widest = sorted(range(len(lines)), key=lambda i: lines[i].box.width, reverse=True)[:SAMPLE]
+    peaks = _peaks([log_probs[index] for index in widest])
+    return len(peaks) < A_FEW or _sure(peaks) < DOUBTFUL * len(peaks)
+
+
+def _sure(peaks: NDArray[np.float64]) -> float:
+    """How many characters are read surely; one that is as likely as not counts as none."""
+    return float(np.maximum(0.0, 2.0 * peaks - 1.0).sum())
+
+
+def _peaks(log_probs: Sequence[LogProbs]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(0), *(_character_peaks(line.values) for line in log_probs)])
+
+
+def _character_peaks(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N,) the highest probability of each character of the best path."""
+    best = values.argmax(axis=1)
+    starts = np.flatnonzero(np.diff(best, prepend=-1))
+    if not len(starts):
+        return np.zeros(0)
+    peaks = np.maximum.reduceat(np.exp(values.max(axis=1).astype(np.float64)), starts)
+    return np.asarray(peaks[best[starts] != values.shape[1] - 1])

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+import pytest
+
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box
+from htrlib.document.results import LogProbs, TextLine
+from htrlib.reading.turning import FULL_SAMPLE, is_doubtful, longest, sureness
+
+CHARSET = Charset.from_text("abc")
+
+
+def said(characters: int, probability: float) -> LogProbs:
+    """What is said of a line of characters, each of this probability and after a blank."""
+    probabilities = np.full((2 * characters + 1, 4), (1 - probability) / 3)
+    probabilities[::2] = (0.01, 0.01, 0.01, 0.97)
+    probabilities[1::2, 0] = probability
+    return LogProbs(np.log(probabilities).astype(np.float32), CHARSET)
+
+
+def lines(*widths: float) -> Tuple[TextLine, ...]:
+    return tuple(TextLine(Box(0, 20 * i, width, 20 * i + 15)) for i, width in enumerate(widths))
+
+
+def test_sure_characters_make_a_page_sure_and_blanks_do_not() -> None:
+    assert sureness([said(FULL_SAMPLE, 0.9)]) == pytest.approx(0.8, abs=1e-3)
+    assert sureness([said(FULL_SAMPLE, 0.5)]) == pytest.approx(0.0, abs=1e-3)
+    assert sureness([said(0, 0.9)]) == 0.0
+    assert sureness([]) == 0.0
+
+
+def test_a_few_characters_say_little() -> None:
+    assert sureness([said(FULL_SAMPLE // 4, 0.9)]) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_character_that_spans_columns_counts_once() -> None:
+    twice = np.repeat(said(FULL_SAMPLE, 0.9).values, 2, axis=0)
+    assert sureness([LogProbs(twice, CHARSET)]) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_the_longest_lines_tell() -> None:
+    found = longest(lines(5, 90, 10, 80, 70, 60, 50, 40))
+    assert [line.box.width for line in found] == [90, 80, 70, 60, 50, 40]
+
+
+def test_poor_and_nearly_empty_readings_are_doubtful() -> None:
+    assert is_doubtful(lines(90), [said(20, 0.7)])
+    assert is_doubtful(lines(90), [said(1, 0.99)])
+    assert is_doubtful((), ())
+
+
+def test_well_read_pages_and_words_are_not_doubtful() -> None:
+    assert not is_doubtful(lines(90), [said(200, 0.9)])
+    assert not is_doubtful(lines(90), [said(6, 0.9)])
+    assert not is_doubtful(lines(90, 20), [said(60, 0.9), said(3, 0.5)])
