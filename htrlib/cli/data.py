@@ -1,12 +1,13 @@
-"""`htr data inspect` and `htr data convert`: look at labeled data, bring it to another format."""
+"""`htr data inspect` and `htr data convert`: report on labeled data and convert it."""
 
 from __future__ import annotations
 
 import argparse
 import random
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
@@ -21,50 +22,108 @@ _LABELS = ".labels.png"  # behind a page's name: the page's own picture may lie 
 _SHEET = "lines.png"
 
 
+@dataclass(frozen=True)
+class Source:
+    """Labeled data.
+
+    Attributes:
+        format: one of `htrlib.data.ADAPTERS`.
+        path: annotation file or folder.
+        images: folder of the images, if the format does not imply it.
+        split: use only this split.
+        options: other options of the format, "name=value" each.
+    """
+
+    format: str
+    path: str
+    images: Optional[str] = None
+    split: Optional[str] = None
+    options: Tuple[str, ...] = ()
+
+    def load(self) -> Dataset:
+        """Load it. Raises as `htrlib.data.selecting.select`."""
+        return datasets.load(
+            self.format, self.path, images=self.images, split=self.split, options=self.options
+        )
+
+
+@dataclass(frozen=True)
+class InspectConfig:
+    """Data to report on, and how many samples of it to draw.
+
+    Attributes:
+        source: the data.
+        samples: number of samples to draw.
+        output: folder for the drawings.
+        seed: chooses the samples.
+    """
+
+    source: Source
+    samples: int = 0
+    output: Path = Path()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Data to convert.
+
+    Attributes:
+        source: the data.
+        to: one of `htrlib.data.WRITERS`.
+        output: folder to write; for ground_truth, the manifest.
+    """
+
+    source: Source
+    to: str
+    output: Path
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
 
-    inspect = actions.add_parser(
+    inspector = actions.add_parser(
         "inspect",
-        help="tell what is there, what was left out and why, and draw samples",
-        description="Tell what is there and what was left out and why, on standard output, and "
-        "draw samples with their boxes and texts.",
+        help="report what the data holds and what was skipped, and draw samples",
+        description="Report on standard output what the data holds, what was skipped and why. "
+        "Draw samples with their boxes and texts.",
     )
-    _add_source(inspect)
-    inspect.add_argument(
+    _add_source(inspector)
+    inspector.add_argument(
         "--samples",
         type=int,
-        default=0,
+        default=InspectConfig.samples,
         metavar="N",
         help=f"draw N samples: NAME{_LABELS} for a page, {_SHEET} for all single lines",
     )
-    inspect.add_argument(
-        "--output", type=Path, metavar="DIR", help="where pictures go (default: here)"
+    inspector.add_argument(
+        "--output",
+        type=Path,
+        default=InspectConfig.output,
+        metavar="DIR",
+        help="folder for the drawings (default: the current one)",
     )
-    inspect.add_argument(
-        "--seed", type=int, default=0, help="which samples are drawn (default: %(default)s)"
+    inspector.add_argument(
+        "--seed",
+        type=int,
+        default=InspectConfig.seed,
+        help="chooses the samples (default: %(default)s)",
     )
-    inspect.set_defaults(run=run, act=_inspect)
+    inspector.set_defaults(run=_inspect_parsed)
 
-    convert = actions.add_parser(
+    converter = actions.add_parser(
         "convert",
-        help="write it in another format",
-        description="Write data in another format. What that cannot hold is told on standard "
-        "error.",
+        help="convert data to another format",
+        description="Convert data to another format. Standard error lists what the format cannot "
+        "hold.",
     )
-    _add_source(convert)
-    convert.add_argument("to", metavar="TO", choices=list(WRITERS), help=", ".join(WRITERS))
-    convert.add_argument(
-        "output", type=Path, metavar="OUTPUT", help="folder, or of ground_truth the manifest"
+    _add_source(converter)
+    converter.add_argument("to", metavar="TO", choices=list(WRITERS), help=", ".join(WRITERS))
+    converter.add_argument(
+        "output", type=Path, metavar="OUTPUT", help="folder; for ground_truth, the manifest"
     )
-    convert.set_defaults(run=run, act=_convert)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Do what the arguments say; return the exit status."""
-    status: int = args.act(args)
-    return status
+    converter.set_defaults(run=_convert_parsed)
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
@@ -73,22 +132,47 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     datasets.add_options(parser)
 
 
-def _source(args: argparse.Namespace) -> Dataset:
-    return datasets.load(
-        args.format, args.path, images=args.images, split=args.split, options=tuple(args.option)
+def _source(parsed: argparse.Namespace) -> Source:
+    return Source(
+        parsed.format, parsed.path, parsed.images, parsed.split, options=tuple(parsed.option)
     )
 
 
-def _inspect(args: argparse.Namespace) -> int:
-    if args.samples < 0:
-        raise ConfigError(f"--samples is 0 or more, found {args.samples}")
-    dataset = _source(args)
+def _inspect_parsed(parsed: argparse.Namespace) -> int:
+    return inspect(InspectConfig(_source(parsed), parsed.samples, parsed.output, parsed.seed))
+
+
+def _convert_parsed(parsed: argparse.Namespace) -> int:
+    return convert(ConvertConfig(_source(parsed), parsed.to, parsed.output))
+
+
+def inspect(config: InspectConfig) -> int:
+    """Print a report, draw samples, and return the exit status.
+
+    Raises:
+        ConfigError: the number of samples is negative.
+        ConfigError, DatasetError: as for `htrlib.cli.datasets.load`.
+    """
+    if config.samples < 0:
+        raise ConfigError(f"--samples is 0 or more, found {config.samples}")
+    dataset = config.source.load()
     report = dataset.report()
     print(report)
     for row in _examples(report.problems):
         print(row)
     sys.stdout.flush()
-    return _draw(dataset, args.samples, args.seed, args.output or Path())
+    return _draw(dataset, config.samples, config.seed, config.output)
+
+
+def convert(config: ConvertConfig) -> int:
+    """Write the data in the other format, and return the exit status.
+
+    Raises:
+        ConfigError, DatasetError: as for `htrlib.cli.datasets.load`.
+    """
+    for problem in WRITERS[config.to](config.source.load(), config.output):
+        print(f"htr: left out, {problem}", file=sys.stderr)
+    return 0
 
 
 def _examples(problems: Sequence[Problem]) -> Iterator[str]:
@@ -128,10 +212,3 @@ def _draw(dataset: Dataset, count: int, seed: int, folder: Path) -> int:
     if rows:
         stacked(rows).save(folder / _SHEET)
     return int(failed)
-
-
-def _convert(args: argparse.Namespace) -> int:
-    problems = WRITERS[args.to](_source(args), args.output)
-    for problem in problems:
-        print(f"htr: left out, {problem}", file=sys.stderr)
-    return 0

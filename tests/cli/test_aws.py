@@ -40,8 +40,8 @@ def test_folders_go_up_and_come_back(bucket, folder, tmp_path, capsys):
     assert htr("download", f"{bucket}/in", tmp_path / "back") == 0
     assert (tmp_path / "back" / "1.png").read_bytes() == b"one"
     err = capsys.readouterr().err
-    assert "1 files, 0 were there, 3 bytes" in err
-    assert "1 files, 1 were there, 0 bytes" in err
+    assert "1 files, 0 already there, 3 bytes" in err
+    assert "1 files, 1 already there, 0 bytes" in err
 
 
 def test_a_model_is_trained_and_deployed_when_the_job_completes(bucket, front, capsys):
@@ -147,7 +147,7 @@ def test_pages_are_labeled_by_a_team(bucket, front, aws, folder, capsys):
     )
     captured = capsys.readouterr()
     assert captured.out == f"{output}/output.manifest\n"
-    assert "1 pages wait for readers" in captured.err
+    assert "1 pages assigned to readers" in captured.err
     (job,) = front.asked("CreateLabelingJob")
     manifest = job["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
     row = json.loads(read_object(manifest, 1000, aws))
@@ -286,7 +286,7 @@ def test_credentials_are_in_no_output(bucket, front, folder, capsys, caplog):
     [
         (("upload", "nowhere", "s3://pages"), "expected a file or a folder with files"),
         (("upload", ".", "pages"), "a place in S3 is s3://BUCKET/KEY"),
-        (("deploy", "hands", *ACCOUNT, "--bundle", "."), "--bundle is packed to an S3 URI"),
+        (("deploy", "hands", *ACCOUNT, "--bundle", "."), "--bundle is uploaded to S3"),
         (("undeploy", "hands"), "hands is not there"),
         (("status", "--profile", "nobody"), "profile (nobody) could not be found"),
     ],

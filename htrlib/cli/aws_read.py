@@ -1,0 +1,140 @@
+"""`htr aws batch|transcribe`: read pages with a deployed model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+from htrlib.aws import machines
+from htrlib.cli import datasets
+from htrlib.cli.aws_jobs import watch_batch
+from htrlib.cli.aws_options import Add, add_account_options, tell
+from htrlib.errors import ImageError
+
+if TYPE_CHECKING:
+    from htrlib.aws.session import Aws
+
+
+def add_verbs(add: Add) -> None:
+    """Add the commands."""
+    _add_batch(add)
+    _add_transcribe(add)
+
+
+def _add_batch(add: Add) -> None:
+    verb = add("batch", _batch, "read every page below an S3 prefix")
+    verb.add_argument("name", help="name of the job")
+    verb.add_argument("input", metavar="INPUT", help="S3 prefix of the pages")
+    verb.add_argument("output", metavar="OUTPUT", help="S3 prefix for the results")
+    model = verb.add_mutually_exclusive_group(required=True)
+    model.add_argument("--endpoint", metavar="NAME", help="use the model of this endpoint")
+    model.add_argument("--model", metavar="NAME", help="SageMaker model")
+    verb.add_argument(
+        "--role",
+        metavar="ARN",
+        help="role that reads INPUT and writes OUTPUT (default: the model's role)",
+    )
+    verb.add_argument("--instance-type", default=machines.BATCH, help="(default: %(default)s)")
+    verb.add_argument("--instances", type=int, default=1, metavar="N", help="number of machines")
+    verb.add_argument(
+        "--detach", action="store_true", help="return without waiting for the results"
+    )
+    verb.add_argument("--fetch", type=Path, metavar="DIR", help="download the results into it")
+    add_account_options(verb)
+
+
+def _add_transcribe(add: Add) -> None:
+    verb = add("transcribe", _transcribe, "read images with an endpoint")
+    verb.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="image file")
+    where = verb.add_mutually_exclusive_group(required=True)
+    where.add_argument("--endpoint", metavar="NAME", help="SageMaker endpoint")
+    where.add_argument("--url", help="address of a server, such as http://127.0.0.1:8080")
+    verb.add_argument("--format", choices=("text", "json"), default="text", help="of the output")
+    verb.add_argument("--beam-width", type=int, metavar="N", help="number of hypotheses")
+    verb.add_argument("--stage", choices=("paragraph", "lines", "text"), help="last stage to run")
+    verb.add_argument("--language-model", choices=("on", "off"), help="of the model")
+    verb.add_argument("--target-model", metavar="NAME", help="archive of a multi-model endpoint")
+    verb.add_argument(
+        "--queue",
+        metavar="S3_URI",
+        help="prefix for the results of an asynchronous endpoint; waits for them",
+    )
+
+
+def _batch(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch
+    from htrlib.aws.sagemaker_models import copy_model, delete_model, model_of
+
+    tags = datasets.pairs(parsed.tag, "--tag")
+    model = parsed.model or model_of(parsed.endpoint, aws)
+    if parsed.role:
+        model = copy_model(parsed.name, model, parsed.role, tags, aws)
+    config = BatchJobConfig(
+        name=parsed.name,
+        model=model,
+        input=parsed.input,
+        output=parsed.output,
+        instance_type=parsed.instance_type,
+        instances=parsed.instances,
+        kms_key=parsed.kms_key,
+        tags=tags,
+    )
+    start_batch(config, aws)
+    if parsed.detach:
+        tell(f"batch job {parsed.name} started: htr aws watch batch {parsed.name}")
+        return 0
+    watch_batch(parsed.name, aws)
+    if parsed.role:
+        delete_model(model, aws)
+    if parsed.fetch:
+        tell(f"{parsed.fetch}: {len(fetch_results(parsed.output, parsed.fetch, aws))} results")
+    return 0
+
+
+def _transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
+    from htrlib.aws.endpoint_client import EndpointClient
+    from htrlib.formats.json_format import to_json
+    from htrlib.formats.text import to_text
+
+    if parsed.queue and aws is not None:
+        return _transcribe_queued(parsed, aws)
+    client = EndpointClient(parsed.endpoint, url=parsed.url, aws=aws)
+    status = 0
+    for path in parsed.paths:
+        try:
+            result = client.transcribe(path, target_model=parsed.target_model, **_reading(parsed))
+        except ImageError as error:
+            print(f"htr: {error}", file=sys.stderr)
+            status = 1
+            continue
+        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
+    return status
+
+
+def _transcribe_queued(parsed: argparse.Namespace, aws: Aws) -> int:
+    from htrlib.aws.endpoint_client import attributes_of
+    from htrlib.aws.queue import ask, collect
+    from htrlib.formats.json_format import to_json
+    from htrlib.formats.text import to_text
+
+    attributes = attributes_of(**_reading(parsed))
+    asked = [
+        ask(parsed.endpoint, path, parsed.queue, attributes=attributes, aws=aws)
+        for path in parsed.paths
+    ]
+    if aws.dry:
+        return 0
+    for result in collect(asked, aws, tell).values():
+        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
+    return 0
+
+
+def _reading(parsed: argparse.Namespace) -> Dict[str, Any]:
+    """The reading options to ask for; None leaves one as the endpoint has it."""
+    return {
+        "beam_width": parsed.beam_width,
+        "stage": parsed.stage,
+        "language_model": parsed.language_model and parsed.language_model == "on",
+    }
