@@ -2,18 +2,18 @@
 
     python stand_ins.py FOLDER BUCKET
 
-It says on standard output with which environment variables boto3 comes here, and serves until its
-standard input ends. moto keeps what S3 and SageMaker keep. What people and machines do is done
-here, since moto has none: three `labelers` answer between the two Lambda functions, and the
-container's `train` and `serve` run as processes. The bucket lies in FOLDER/bucket between two runs.
+Prints the environment variables that point boto3 here, as JSON, and serves until its standard input
+closes. moto stores what S3 and SageMaker store. moto has no people and no machines, so
+`simulated_jobs` does their work: three `labelers` answer between the two Lambda functions, and the
+container's `train` and `serve` run as processes. FOLDER/bucket keeps the bucket between two runs.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -29,24 +29,12 @@ import boto3
 import labelers
 from moto.server import DomainDispatcherApplication, create_backend_app
 from sample_pages import sample_pages
+from simulated_jobs import fetch_model, label_pages, metrics_in, prepare_training, upload_model
 from werkzeug.serving import make_server
 
-from htrlib.aws.location import S3Uri
 from htrlib.aws.session import Aws
-from htrlib.aws.storage import (
-    download,
-    download_archive,
-    list_objects,
-    read_object,
-    upload,
-    upload_archive,
-    write_object,
-)
+from htrlib.aws.storage import download, list_objects, upload
 from htrlib.errors import HtrError
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "ground_truth"))
-import post_annotation
-import pre_annotation
 
 DEMO = "htr-demo"
 REFUSED = "424 Failed Dependency"  # how an endpoint of SageMaker passes on a refusal
@@ -140,8 +128,9 @@ class StandIns:
 
     def start_labeling(self, asked: Parameters) -> Parameters:
         name = asked["LabelingJobName"]
+        people = asked["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"]
         try:
-            self.jobs[name] = _label(asked)
+            self.jobs[name] = label_pages(asked, functools.partial(answers, people=people), Aws())
         except UnknownPageError as error:
             self.jobs[name] = {"LabelingJobStatus": "Failed", "FailureReason": str(error)}
         return {"LabelingJobArn": f"{ARN}:labeling-job/{name}"}
@@ -169,20 +158,14 @@ class StandIns:
     def _train(self, asked: Parameters, job: Parameters) -> None:
         root = self.folder / "jobs" / asked["TrainingJobName"]
         shutil.rmtree(root, ignore_errors=True)
+        aws = Aws()
         try:
-            for channel in asked["InputDataConfig"]:
-                source = channel["DataSource"]["S3DataSource"]["S3Uri"]
-                download(source, root / "input" / "data" / channel["ChannelName"])
-            config = root / "input" / "config"
-            config.mkdir(parents=True)
-            (config / "hyperparameters.json").write_text(json.dumps(asked["HyperParameters"]))
+            prepare_training(asked, root, aws)
             job["SecondaryStatus"] = "Training"
             if self._run_train(root, asked, job):
-                place = S3Uri.parse(asked["OutputDataConfig"]["S3OutputPath"])
-                place = place / asked["TrainingJobName"] / "output" / "model.tar.gz"
                 job["SecondaryStatus"] = "Uploading"
-                upload_archive(root / "model", place)
-                job["ModelArtifacts"] = {"S3ModelArtifacts": str(place)}
+                archive = upload_model(asked, root, aws)
+                job["ModelArtifacts"] = {"S3ModelArtifacts": str(archive)}
                 job.update(TrainingJobStatus="Completed", SecondaryStatus="Completed")
             else:
                 reason = (root / "output" / "failure").read_text(encoding="utf-8")
@@ -197,11 +180,7 @@ class StandIns:
         with (root / "log").open("w", buffering=1, encoding="utf-8") as log:
             for line in process.stdout:
                 log.write(line)
-                found = {
-                    metric["Name"]: float(match[1])
-                    for metric in asked["AlgorithmSpecification"]["MetricDefinitions"]
-                    for match in re.finditer(metric["Regex"], line)
-                }
+                found = metrics_in(line, asked)
                 if found:
                     job["FinalMetricDataList"] = [
                         {"MetricName": name, "Value": value} for name, value in found.items()
@@ -235,15 +214,8 @@ class StandIns:
     def _serve(self, configuration: str) -> Server:
         arguments: List[str] = []
         if configuration:
-            sagemaker = boto3.client("sagemaker")
-            found = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
-            model = found["ProductionVariants"][0]["ModelName"]
-            container = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
-            if "ModelDataUrl" in container:
-                folder = self.folder / "models" / model
-                shutil.rmtree(folder, ignore_errors=True)
-                download_archive(container["ModelDataUrl"], folder)
-                arguments = ["--bundle", str(folder)]
+            bundle, _ = fetch_model(configuration, self.folder / "models", Aws())
+            arguments = [] if bundle is None else ["--bundle", str(bundle)]
         command = ("htrlib", "serve", "--port", "0", "--workers", "1", *arguments)
         process = self._start(*command)
         last = ""
@@ -305,58 +277,26 @@ class StandIns:
 
 
 class UnknownPageError(Exception):
-    """Nobody here can read the page."""
+    """The simulated labelers cannot read the page."""
 
 
-def _label(asked: Parameters) -> Parameters:
-    """Label the pages of a manifest as Ground Truth does, and describe the job that did."""
-    aws, name, attribute = Aws(), asked["LabelingJobName"], asked["LabelAttributeName"]
-    manifest = asked["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
-    rows = [json.loads(row) for row in read_object(manifest, 1 << 20, aws).splitlines()]
-    output = S3Uri.parse(asked["OutputConfig"]["S3OutputPath"]) / name
-    people = asked["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"]
-    payload = output / "annotations" / "consolidation-request" / "1.json"
-    answered = [answered_page(number, row, people) for number, row in enumerate(rows)]
-    write_object(json.dumps(answered).encode(), payload, "application/json", aws)
-    event = {"labelAttributeName": attribute, "payload": {"s3Uri": str(payload)}}
-    labels = post_annotation.handler(event, None)
-    for label in labels:
-        row = rows[int(label["datasetObjectId"])]
-        row.update(label["consolidatedAnnotation"]["content"])
-        metadata = {"type": "groundtruth/custom", "job-name": name, "human-annotated": "yes"}
-        row[f"{attribute}-metadata"] = metadata
-    labeled = output / "manifests" / "output" / "output.manifest"
-    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
-    write_object(lines.encode(), labeled, "application/jsonlines", aws)
-    return {
-        "LabelingJobStatus": "Completed",
-        "LabelCounters": {"TotalLabeled": len(labels), "Unlabeled": len(rows) - len(labels)},
-        "LabelingJobOutput": {"OutputDatasetS3Uri": str(labeled)},
-    }
+def answers(number: int, picture: str, people: int) -> List[str]:
+    """What the first `people` labelers submit for a page.
 
-
-def answered_page(number: int, row: Parameters, people: int) -> Parameters:
-    """What the first so many labelers say of a page."""
-    image = pre_annotation.handler({"dataObject": row}, None)["taskInput"]["image"]
+    Args:
+        number: of the page's row in the manifest.
+        picture: the page's S3 URI.
+    Raises:
+        UnknownPageError: it is none of the sample pages.
+    """
     pages = {f"entry-{n}.png": page for n, page in enumerate(sample_pages(), start=1)}
-    page = pages.get(image.rpartition("/")[2])
+    page = pages.get(picture.rpartition("/")[2])
     if page is None:
         raise UnknownPageError(
-            f"the simulated labelers know the sample pages alone, and not {image}; people who read "
-            "it come with an AWS account"
+            f"the simulated labelers know only the sample pages, not {picture}; for people who "
+            "can read it, use an AWS account"
         )
-    annotations = [
-        {
-            "workerId": person,
-            "annotationData": {"content": labelers.answer(person, page.lines, number)},
-        }
-        for person in labelers.PEOPLE[:people]
-    ]
-    return {
-        "datasetObjectId": str(number),
-        "dataObject": {"s3Uri": image},
-        "annotations": annotations,
-    }
+    return [labelers.answer(person, page.lines, number) for person in labelers.PEOPLE[:people]]
 
 
 def main() -> None:

@@ -30,7 +30,6 @@ from tests.aws.front import Front
 from tests.container.running import IMAGE, NO_IMAGE, Run
 from tests.container.stand_ins import (
     Containers,
-    GroundTruth,
     Import,
     Machine,
     Processes,
@@ -146,7 +145,7 @@ def workers(truth: Dict[str, Lines]) -> List[Worker]:
 
 
 def label(
-    pictures: Path, truth: Dict[str, Lines], bucket: str, aws: Aws, ground_truth: GroundTruth
+    pictures: Path, truth: Dict[str, Lines], bucket: str, aws: Aws, sagemaker: SageMaker
 ) -> str:
     """Upload pages, have them labeled, and give the S3 URI of the labels."""
     upload(pictures, f"{bucket}/pages", aws)
@@ -158,12 +157,12 @@ def label(
         role=ROLE,
         work_team="arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/us",
         template=f"{bucket}/template.liquid.html",
-        pre_lambda="arn:aws:lambda:eu-west-1:123456789012:function:pre_annotation",
-        post_lambda="arn:aws:lambda:eu-west-1:123456789012:function:post_annotation",
+        pre_lambda="arn:aws:lambda:eu-west-1:123456789012:function:htr-pre-annotation",
+        post_lambda="arn:aws:lambda:eu-west-1:123456789012:function:htr-post-annotation",
         workers=3,
     )
     name = start_labeling(config, aws)
-    ground_truth.label(workers(truth))
+    sagemaker.label(workers(truth))
     labeled = wait_for_labels(name, aws)
     assert (labeled.labeled, labeled.failed) == (len(truth), 0)
     return labeled.manifest
@@ -230,11 +229,11 @@ def test_pages_are_labeled_and_learned_from_and_an_endpoint_reads_another(
         name: write_page(texts, pictures / name, seed)
         for seed, (name, texts) in enumerate(PAGES.items())
     }
-    labels = label(pictures, truth, bucket, aws, GroundTruth(front, aws, script))
+    sagemaker = SageMaker(front, aws, script("simulated_jobs"), machine, folder)
+    labels = label(pictures, truth, bucket, aws, sagemaker)
     download(labels, tmp_path / "labels", aws)
     check_labels(tmp_path / "labels" / "output.manifest", pictures)
 
-    sagemaker = SageMaker(front, aws, machine, folder)
     archive = train(labels, bucket, aws, sagemaker)
     variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     model = ModelConfig(IMAGE_URI, ROLE, archive, environment=variables)

@@ -164,10 +164,9 @@ def test_a_notebook_says_which_one_it_needs_first(script, tmp_path):
 def test_the_simulated_labelers_say_which_pages_they_know(script):
     pytest.importorskip("moto.server", reason="moto[server] is not installed")
     stand_ins = script("stand_ins")
-    known = stand_ins.answered_page(0, {"source-ref": "s3://b/pages/entry-2.png"}, people=3)
-    assert len(known["annotations"]) == 3
-    with pytest.raises(stand_ins.UnknownPageError, match=r"sample pages alone, and not .*/mine"):
-        stand_ins.answered_page(0, {"source-ref": "s3://b/pages/mine.png"}, people=3)
+    assert len(stand_ins.answers(0, "s3://b/pages/entry-2.png", people=3)) == 3
+    with pytest.raises(stand_ins.UnknownPageError, match=r"only the sample pages, not .*/mine"):
+        stand_ins.answers(0, "s3://b/pages/mine.png", people=3)
 
 
 @pytest.fixture(scope="module")
