@@ -16,6 +16,7 @@ OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "transcribe": "read pictures of handwriting",
+    "review": "look at pages, correct and label them in a browser",
     "train": "train a network on labeled data",
     "evaluate": "tell how well a bundle reads labeled data",
     "bundle": "look at bundles, check them and make them fast",

@@ -8,6 +8,7 @@ Transkribus keeps its own marks.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -284,9 +285,10 @@ def _words(row: Element) -> Iterator[Word]:
 
 def _confidence(equiv: Element) -> Optional[float]:
     try:
-        return min(max(float(equiv.attrib["conf"]), 0.0), 1.0)
+        confidence = float(equiv.attrib["conf"])
     except (KeyError, ValueError):
         return None
+    return None if math.isnan(confidence) else min(max(confidence, 0.0), 1.0)
 
 
 def _write_line(row: Element, old: Optional[CorrectedLine], line: CorrectedLine, by: Stamp) -> None:

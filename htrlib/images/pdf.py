@@ -64,17 +64,27 @@ def iter_pdf_pages(
                 raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
 
 
-def pdf_page_size(file: BinaryIO, name: str) -> Tuple[int, int]:
-    """Width and height in pixels of the first page, drawn at `DPI`.
+def pdf_page_count(file: BinaryIO, name: str) -> int:
+    """The number of pages; raises as `iter_pdf_pages`."""
+    import pypdfium2
 
+    with closing(_open(pypdfium2, file, name)) as document:
+        return len(document)
+
+
+def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]:
+    """Width and height in pixels of a page, drawn at `DPI`.
+
+    Args:
+        number: of the page, from 1 to the number of pages.
     Raises:
-        ImageError: as for `iter_pdf_pages`, or the first page is damaged.
+        ImageError: as for `iter_pdf_pages`, or the page is damaged.
     """
     import pypdfium2
 
     with (
         closing(_open(pypdfium2, file, name)) as document,
-        _page(pypdfium2, document, 1, f"{name}, page 1") as page,
+        _page(pypdfium2, document, number, f"{name}, page {number}") as page,
     ):
         return _pixels(page.get_size(), DPI)
 

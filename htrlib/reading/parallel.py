@@ -102,10 +102,10 @@ def _remember(pipeline: Pipeline) -> None:
     _pipeline = pipeline
     # Control-C reaches all; the first process ends the others, and says so once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process as soon as the first one is gone, which a signal may have ended."""
     parent = parent_process()
     if parent is not None:

@@ -1,39 +1,23 @@
-"""The pages of a folder: which pictures there are, and where the truth about each one stands."""
+"""The folder that is reviewed: its pages, and which paths belong to it."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from dataclasses import dataclass
+import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
-from htrlib.images.suffixes import PICTURE_SUFFIXES as SUFFIXES
+from htrlib.data.page_places import PagePlace, find_pages
 from htrlib.errors import ConfigError
 
 WORK_FOLDER = ".htr-review"
 """Below the folder of the XML: history, index, trainings. Nothing of it is the only copy."""
 
-_OVERLAY = ".overlay.png"
-
-
-@dataclass(frozen=True)
-class PagePlace:
-    """Where a page lies.
-
-    Attributes:
-        name: of the picture, relative to the folder, with slashes.
-        picture: the file.
-        xml: the PAGE XML file, which may not be there yet.
-    """
-
-    name: str
-    picture: Path
-    xml: Path
+SCRATCH_PREFIX, SCRATCH_SUFFIX = ".htr-", ".part"
+_STALE = 3600.0  # seconds after which a file that was being written is one of a killed server
 
 
 class ReviewFolder:
-    """A folder of pictures.
+    """A folder of pictures and PDFs.
 
     Args:
         pictures: the folder; pictures in folders below it belong to it too.
@@ -44,7 +28,7 @@ class ReviewFolder:
 
     def __init__(self, pictures: Path, output: Optional[Path] = None) -> None:
         if not pictures.is_dir():
-            raise ConfigError(f"{pictures} is no folder; name a folder of pictures")
+            raise ConfigError(f"{pictures} is no folder; name a folder of pictures or PDFs")
         self.pictures = pictures.resolve()
         try:
             if output is not None:
@@ -58,26 +42,9 @@ class ReviewFolder:
                 "that can be written with --output"
             ) from error
 
-    def scan(self) -> Tuple[Dict[str, PagePlace], List[str]]:
-        """The pages by name, in order, and what was left out and why."""
-        found, refused = [], []
-        for path in _files(self.pictures):
-            suffix = path.suffix.lower()
-            if suffix == ".pdf":
-                refused.append(f"{path.name}: PDFs are not shown; convert their pages to pictures")
-            elif suffix in SUFFIXES and not path.name.endswith(_OVERLAY):
-                if self.holds(path):
-                    found.append(path)
-                else:
-                    refused.append(f"{path.name}: a link that leads out of the folder")
-        stems = Counter(str(path.with_suffix("")) for path in found)
-        pages = {}
-        for path in found:
-            name = path.relative_to(self.pictures)
-            alone = stems[str(path.with_suffix(""))] == 1
-            xml = name.with_suffix(".xml") if alone else name.with_name(f"{name.name}.xml")
-            pages[name.as_posix()] = PagePlace(name.as_posix(), path, self.output / xml)
-        return pages, refused
+    def scan(self, pages_of: Callable[[Path], int]) -> Tuple[Dict[str, PagePlace], List[str]]:
+        """The pages by name, in order, and what was left out and why; see `find_pages`."""
+        return find_pages(self.pictures, self.output, self.holds, pages_of)
 
     def holds(self, path: Path) -> bool:
         """Whether a path leads to a place inside the folder, links followed."""
@@ -85,17 +52,14 @@ class ReviewFolder:
             resolved = path.resolve()
         except (OSError, RuntimeError):  # a circle of links
             return False
-        return any(base == resolved or base in resolved.parents for base in self._bases)
+        bases = self.pictures, self.output
+        return any(base == resolved or base in resolved.parents for base in bases)
 
-    @property
-    def _bases(self) -> Tuple[Path, Path]:
-        return self.pictures, self.output
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder by name; hidden ones, and folders that are links, left out."""
-    for base, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(base, name)
+    def remove_scratch(self) -> None:
+        """Remove what a server that was killed had not finished writing."""
+        for path in self.output.rglob(f"{SCRATCH_PREFIX}*{SCRATCH_SUFFIX}"):
+            try:
+                if path.stat().st_mtime < time.time() - _STALE:
+                    path.unlink()
+            except OSError:  # it is another server's, and has its name by now
+                continue

@@ -6,32 +6,31 @@ to; where the file is another one by then, nothing is written.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import gzip
 import hashlib
-import json
-import os
-import re
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
+from urllib.parse import quote, unquote
 
 from htrlib.data.corrections import CorrectedPage, Edit, Splice, correct
+from htrlib.data.page_places import PagePlace
 from htrlib.document.geometry import Size
-from htrlib.errors import HtrError
+from htrlib.errors import CorrectionError, HtrError
 from htrlib.formats.page_editing import DONE, IN_WORK, Stamp, read_page_file, write_page_file
-from htrlib.images.loading import image_size
-from htrlib.review.folder import PagePlace, ReviewFolder
+from htrlib.images.numbered_pages import page_size
+from htrlib.review.folder import ReviewFolder
+from htrlib.review.whole_files import FolderLock, replace_file
 
 NEW = "new"
-NO_FILE = ""  # the version of a page that has no file yet
+NO_FILE = ""
+"""The version of a page that has no file yet."""
 
 VERSIONS_KEPT = 200  # of each page; each takes a few kilobytes
 
-_UNSAFE = re.compile(r"[^\w.-]+")
+_TIME = "%Y%m%dT%H%M%SZ"
+_LONGEST_NAME = 48  # bytes of a person's name that the history keeps
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,31 @@ class StoredPage:
     changed_by: str
 
 
+@dataclass(frozen=True)
+class KeptVersion:
+    """A version that a page had before.
+
+    Attributes:
+        number: counts the versions of the page, from 1.
+        at: when it was written, as 2026-01-31T12:00:00Z.
+        by: who had written it.
+    """
+
+    number: int
+    at: str
+    by: str
+
+
 class ConflictError(HtrError):
     """Somebody else changed the page meanwhile; `current` is what stands there now."""
 
     def __init__(self, current: StoredPage) -> None:
         self.current = current
-        who = current.changed_by or "somebody else"
-        super().__init__(f"{who} changed this page meanwhile; your change was not written")
+        who = current.changed_by or "Somebody else"
+        super().__init__(
+            f"{who} changed this page meanwhile, and your change was not saved; look at the page "
+            "as it is now and make your change again"
+        )
 
 
 class PageStore:
@@ -65,6 +82,7 @@ class PageStore:
     def __init__(self, folder: ReviewFolder) -> None:
         self.folder = folder
         self._history = folder.work / "history"
+        self._lock = FolderLock(folder.work / "lock")
 
     def read(self, place: PagePlace) -> StoredPage:
         """A page as it stands on disk.
@@ -72,17 +90,24 @@ class PageStore:
         Raises:
             AnnotationError: its file is no PAGE XML, or about a picture of another size.
             ImageError: the picture cannot be read.
+            OSError: the file cannot be read, or is a link out of the folder.
         """
         return self._parsed(place, self._content(place.xml))
 
     def change(
-        self, place: PagePlace, version: str, edits: Sequence[Edit], by: str
+        self,
+        place: PagePlace,
+        version: str,
+        edits: Sequence[Edit],
+        by: str,
+        state: Optional[str] = None,
     ) -> Tuple[StoredPage, Tuple[Splice, ...]]:
-        """Make a person's edits to a page, all or none.
+        """Make edits to a page, all or none.
 
         Args:
-            version: of the page that the edits were made to.
+            version: of the page that the edits are made to.
             by: who makes them.
+            state: that the page has then; None tells "in work" from "done" by its own mark.
         Returns:
             the page now, and the edits that undo these, in the order to make them.
         Raises:
@@ -90,32 +115,72 @@ class PageStore:
             CorrectionError: an edit does not fit the page.
             OSError: the disk is full, or the file cannot be written.
         """
-        with self._locked():
-            content = self._content(place.xml)
-            stored = self._parsed(place, content)
-            if stored.version != version:
-                raise ConflictError(stored)
+        with self._lock.held():
+            content, stored = self._expected(place, version)
             page, undos = stored.page, []
             for edit in edits:
                 page, undo = correct(page, edit)
                 undos.append(undo)
-            state = DONE if page.done else IN_WORK
-            self._write(place, content, page, Stamp(by, state))
-            return self.read(place), tuple(reversed(undos))
+            stamp = Stamp(by, state or (DONE if page.done else IN_WORK))
+            written = self._write(place, content, stored, page, stamp)
+            return written, tuple(reversed(undos))
 
     def put(self, place: PagePlace, version: str, page: CorrectedPage, stamp: Stamp) -> StoredPage:
         """Write a whole page, as reading it gives one; raises as `change`."""
-        with self._locked():
-            content = self._content(place.xml)
-            if _version(content) != version:
-                raise ConflictError(self._parsed(place, content))
-            self._write(place, content, page, stamp)
-            return self.read(place)
+        with self._lock.held():
+            content, stored = self._expected(place, version)
+            return self._write(place, content, stored, page, stamp)
 
-    def history(self, place: PagePlace) -> List[str]:
-        """Names of the kept versions, the oldest first: number, time, who had written it."""
-        folder = self._history_of(place)
-        return sorted(path.name for path in folder.glob("*.xml.gz")) if folder.is_dir() else []
+    def history(self, place: PagePlace) -> List[KeptVersion]:
+        """The versions before, the oldest first."""
+        return [_kept_version(path) for path in self._kept(place)]
+
+    def restore(self, place: PagePlace, version: str, number: int, by: str) -> StoredPage:
+        """Bring a version back; the present one is kept, so that this too can be taken back.
+
+        Raises:
+            CorrectionError: there is no such version.
+            ConflictError, OSError: as for `change`.
+        """
+        with self._lock.held():
+            content, stored = self._expected(place, version)
+            found = [path for path in self._kept(place) if _kept_version(path).number == number]
+            if not found:
+                raise CorrectionError(f"the page has no version {number}; load its history again")
+            old = gzip.decompress(found[0].read_bytes())
+            file = read_page_file(old, place.xml, stored.page.size)
+            written = write_page_file(
+                old, file.page, place.picture.name, Stamp(by, file.state), place.xml
+            )
+            self._replace(place, content, stored, written)
+            return self._parsed(place, written)
+
+    def size(self, place: PagePlace) -> Size:
+        """Of a page's picture.
+
+        Raises:
+            ImageError: it cannot be read.
+            OSError: it is a link out of the folder.
+        """
+        self.check(place.picture)
+        return page_size(place.picture, place.number)
+
+    def check(self, path: Path) -> None:
+        """Refuse what has become a link out of the folder since the folder was looked through.
+
+        Raises:
+            PermissionError: it has.
+        """
+        if not self.folder.holds(path):
+            raise PermissionError(f"{path.name} leads out of the folder and is not opened")
+
+    def _expected(self, place: PagePlace, version: str) -> Tuple[Optional[bytes], StoredPage]:
+        """What stands on disk, if it is that version."""
+        content = self._content(place.xml)
+        stored = self._parsed(place, content)
+        if stored.version != version:
+            raise ConflictError(stored)
+        return content, stored
 
     def _parsed(self, place: PagePlace, content: Optional[bytes]) -> StoredPage:
         size = self.size(place)
@@ -124,95 +189,57 @@ class PageStore:
         file = read_page_file(content, place.xml, size)
         return StoredPage(file.page, _version(content), file.state, file.changed_by)
 
-    def size(self, place: PagePlace) -> Size:
-        """Of a page's picture.
-
-        Raises:
-            ImageError: it cannot be read, or is a link out of the folder.
-        """
-        self._check(place.picture)
-        return image_size(place.picture)
-
     def _content(self, path: Path) -> Optional[bytes]:
-        self._check(path)
+        self.check(path)
         try:
             return path.read_bytes()
         except FileNotFoundError:
             return None
 
-    def _check(self, path: Path) -> None:
-        """Refuse what has become a link out of the folder since the folder was looked through."""
-        if not self.folder.holds(path):
-            raise PermissionError(f"{path.name} leads out of the folder and is not opened")
-
     def _write(
-        self, place: PagePlace, before: Optional[bytes], page: CorrectedPage, stamp: Stamp
-    ) -> None:
+        self,
+        place: PagePlace,
+        before: Optional[bytes],
+        stored: StoredPage,
+        page: CorrectedPage,
+        stamp: Stamp,
+    ) -> StoredPage:
         content = write_page_file(before, page, place.picture.name, stamp, place.xml)
-        read_page_file(content, place.xml, page.size)  # what cannot be read back is not written
-        if before is not None:
-            self._keep(place, before)
-        place.xml.parent.mkdir(parents=True, exist_ok=True)
-        _replace(place.xml, content)
+        written = self._parsed(place, content)  # what cannot be read back is not written
+        self._replace(place, before, stored, content)
+        return written
 
-    def _keep(self, place: PagePlace, content: bytes) -> None:
-        """Keep a version, with who had written it and until when it stood."""
-        folder = self._history_of(place)
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = self.history(place)
-        number = int(kept[-1].partition("-")[0]) + 1 if kept else 1
-        by = read_page_file(content, place.xml, self.size(place)).changed_by
-        when = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{number:06d}-{when}-{_UNSAFE.sub('_', by)[:40] or 'unknown'}.xml.gz"
-        _replace(folder / name, gzip.compress(content, 6, mtime=0))
+    def _replace(
+        self, place: PagePlace, before: Optional[bytes], stored: StoredPage, content: bytes
+    ) -> None:
+        if before is not None:
+            self._keep(place, before, stored.changed_by)
+        replace_file(place.xml, content)
+
+    def _keep(self, place: PagePlace, content: bytes, by: str) -> None:
+        """Keep a version, with who had written it and when."""
+        folder, kept = self._history_of(place), self._kept(place)
+        number = _kept_version(kept[-1]).number + 1 if kept else 1
+        when = datetime.fromtimestamp(place.xml.stat().st_mtime, timezone.utc).strftime(_TIME)
+        who = by.encode("utf-8", "ignore")[:_LONGEST_NAME].decode("utf-8", "ignore")
+        name = f"{number:06d}-{when}-{quote(who, safe='')}.xml.gz"
+        replace_file(folder / name, gzip.compress(content, 6, mtime=0))
         # The first stays: it is what was there before people came.
         for old in kept[1 : max(1, len(kept) + 1 - VERSIONS_KEPT)]:
-            (folder / old).unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
+
+    def _kept(self, place: PagePlace) -> List[Path]:
+        return sorted(self._history_of(place).glob("*.xml.gz"))
 
     def _history_of(self, place: PagePlace) -> Path:
         return self._history / place.name
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One at a time reads a version and writes the next, among all servers of the folder."""
-        with (self.folder.work / "lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-
-
-def read_json(path: Path, default: Any) -> Any:
-    """What a JSON file holds, or the default where it is missing or damaged."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return default
+def _kept_version(path: Path) -> KeptVersion:
+    number, when, who = path.name[: -len(".xml.gz")].split("-", 2)
+    at = datetime.strptime(when, _TIME).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return KeptVersion(int(number), at, unquote(who))
 
 
 def _version(content: Optional[bytes]) -> str:
     return NO_FILE if content is None else hashlib.sha256(content).hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is, at every moment, whole: the old one or the new one."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".htr-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(0o644 if not path.exists() else path.stat().st_mode & 0o777)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

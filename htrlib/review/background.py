@@ -1,0 +1,210 @@
+"""Read the pages of a folder that nobody has read yet, one after the other.
+
+The queue is the folder itself: a page without a file waits. So nothing is lost by a restart, and
+what a person writes in the meantime stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Deque, Dict, FrozenSet, List, Optional
+
+from htrlib.data.corrections import CorrectedPage
+from htrlib.data.page_places import PagePlace
+from htrlib.document.results import PageResult
+from htrlib.errors import BundleError, DeviceError, HtrError
+from htrlib.formats.page_editing import READ, Stamp
+from htrlib.review.page_index import PageIndex
+from htrlib.review.page_reading import PagePicture, Readers
+from htrlib.review.store import NEW, NO_FILE, ConflictError, PageStore
+
+_IDLE = 0.5  # seconds between two looks at an empty queue
+_RATE_PAGES = 20  # over which the speed is measured
+_DIED = "the reading process died, most likely for want of memory; free some, or shrink the page"
+
+PROGRAM = "htrlib "
+"""What the name of who changed a page starts with where the library read it."""
+
+
+class BackgroundReading:
+    """A thread that keeps the readers busy.
+
+    Attributes:
+        paused: no further page is begun.
+        problem: why reading stopped, or empty.
+    """
+
+    def __init__(self, index: PageIndex, store: PageStore, readers: Readers) -> None:
+        self._index, self._store, self._readers = index, store, readers
+        self.paused = False
+        self.problem = ""
+        self._superseded: FrozenSet[str] = frozenset()
+        self._active: Dict[Future[PageResult], PagePlace] = {}
+        self._versions: Dict[str, str] = {}
+        self._died: Dict[str, int] = {}
+        self._finished: Deque[float] = deque(maxlen=_RATE_PAGES)
+        self._done = 0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background reading", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Begin no further page."""
+        self._ending.set()
+
+    def pause(self, paused: bool) -> None:
+        """Pause, or go on, with what had stopped the reading forgotten."""
+        self.paused = paused
+        if not paused:
+            self.problem = ""
+
+    def use(self, readers: Readers, superseded: FrozenSet[str]) -> None:
+        """Read with other readers from the next page on.
+
+        Args:
+            superseded: labels of bundles whose readings are made anew where nobody touched them.
+        """
+        self._readers, self._superseded = readers, superseded
+        self._died.clear()
+        self.problem = ""
+
+    def waiting(self) -> List[str]:
+        """The pages to read, in order."""
+        by = {f"{PROGRAM}{label}" for label in self._superseded}
+        return [
+            name
+            for name, summary in self._index.summaries().items()
+            if summary.state == NEW
+            or (summary.state == READ and summary.changed_by in by and not summary.confirmed)
+        ]
+
+    def status(self) -> Dict[str, Any]:
+        """How far it is, as JSON."""
+        active = sorted(place.name for place in list(self._active.values()))
+        waiting = [name for name in self.waiting() if name not in active]
+        return {
+            "waiting": len(waiting),
+            "active": active,
+            "done": self._done,
+            "pages_per_second": self._rate() if active else 0.0,
+            "paused": self.paused,
+            "problem": self.problem,
+        }
+
+    def _rate(self) -> float:
+        """Pages a second, over the last ones."""
+        times = list(self._finished)
+        if len(times) < 2 or times[-1] <= times[0]:
+            return 0.0
+        return (len(times) - 1) / (times[-1] - times[0])
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            if not self.paused and not self.problem:
+                self._begin()
+            if not self._active:
+                self._finished.clear()
+                self._ending.wait(_IDLE)
+                continue
+            done, _ = wait(list(self._active), _IDLE, FIRST_COMPLETED)
+            for future in done:
+                self._finish(future)
+
+    def _begin(self) -> None:
+        """Give the readers pages until each has one."""
+        free = self._readers.jobs - len(self._active)
+        if free <= 0:
+            return
+        active = {place.name for place in self._active.values()}
+        names = [name for name in self.waiting() if name not in active]
+        for name in names[:free]:
+            place = self._index.place(name)
+            if place is not None:
+                self._begin_page(place)
+
+    def _begin_page(self, place: PagePlace) -> None:
+        try:
+            stored = self._store.read(place)  # which checks the picture's header too
+            future = self._readers.page(PagePicture(place.picture, place.number))
+        except BundleError as error:
+            self.problem = str(error)
+        except (HtrError, OSError) as error:
+            self._index.fail(place.name, str(error))
+        else:
+            if stored.state == NEW or stored.state == READ:
+                self._versions[place.name] = stored.version
+                self._active[future] = place
+            else:  # a person was faster than the index
+                future.cancel()
+                self._index.note(place.name, stored)
+
+    def _finish(self, future: Future[PageResult]) -> None:
+        place = self._active.pop(future)
+        version = self._versions.pop(place.name, NO_FILE)
+        try:
+            self._write(place, version, future.result())
+        except BrokenProcessPool:
+            self._died[place.name] = self._died.get(place.name, 0) + 1
+            if self._died[place.name] > 1:  # the first time another page's may have been the fault
+                self._index.fail(place.name, _DIED)
+        except ConflictError as conflict:  # a person was faster
+            self._index.note(place.name, conflict.current)
+        except (BundleError, DeviceError) as error:
+            self.problem = str(error)
+        except OSError as error:
+            if error.filename is not None and not isinstance(error, FileNotFoundError):
+                self.problem = f"{error.filename}: {error.strerror}; reading stopped"
+            else:
+                self._index.fail(place.name, str(error))
+        except Exception as error:  # whatever a page does to the reader, the next one is read
+            self._index.fail(place.name, str(error) or type(error).__name__)
+
+    def _write(self, place: PagePlace, version: str, result: PageResult) -> None:
+        stamp = Stamp(f"{PROGRAM}{result.bundle}", READ)
+        page = CorrectedPage.of_result(result)
+        stored = self._store.put(place, version, page, stamp)
+        self._index.note(place.name, stored, result.warnings)
+        self._done += 1
+        self._finished.append(time.monotonic())
+
+
+class Refreshing:
+    """A thread that looks at files that changed, and keeps the index file.
+
+    Args:
+        index: what is refreshed.
+    """
+
+    _PAUSE, _SHARE = 4.0, 20  # seconds at least, and times as long as a look took
+
+    def __init__(self, index: PageIndex) -> None:
+        self._index = index
+        self._ending = threading.Event()
+        self._thread: Optional[threading.Thread] = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="refreshing", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop, and write the index file."""
+        self._ending.set()
+        with contextlib.suppress(OSError):
+            self._index.save()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            start = time.monotonic()
+            with contextlib.suppress(OSError):  # the folder is away for a moment, or the disk full
+                self._index.refresh()
+                self._index.save()
+            self._ending.wait(max(self._PAUSE, self._SHARE * (time.monotonic() - start)))

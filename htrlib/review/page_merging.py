@@ -1,0 +1,87 @@
+"""A page read anew, with the lines that people confirmed left as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Dict, List, Optional, Set
+
+from htrlib.data.corrections import CorrectedLine, CorrectedPage, Splice
+from htrlib.document.geometry import Box
+from htrlib.review.requested_edits import new_id
+
+_SAME = 0.5  # of the smaller one's area: so much of two lines' boxes in common is one line
+
+
+def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
+    """The edit that puts what was read in the place of all lines that nobody confirmed.
+
+    A confirmed line takes the place of the line that was found where it lies; one where none was
+    found stays behind the confirmed line that was before it.
+    """
+    confirmed = [line for line in page.lines if line.confirmed]
+    lines: List[CorrectedLine] = []
+    placed: Set[str] = set()
+    for line in read.lines:
+        known = _best_match(line, confirmed)
+        if known is None:
+            lines.append(line)
+        elif known.id not in placed:
+            placed.add(known.id)
+            lines.append(known)
+    before: Optional[str] = None
+    for line in confirmed:
+        if line.id not in placed:
+            at = [other.id for other in lines].index(before) + 1 if before is not None else 0
+            lines.insert(at, line)
+        before = line.id
+    taken = {line.id for line in confirmed}
+    named = [line if line.id in taken and line.confirmed else _renamed(line) for line in lines]
+    done = False if page.done and len(named) > len(confirmed) else None
+    return Splice(tuple(line.id for line in page.lines), tuple(enumerate(named)), done)
+
+
+def reread_lines(page: CorrectedPage, read: Dict[str, CorrectedLine]) -> Splice:
+    """The edit that gives lines what was read of them anew; they wait to be confirmed."""
+    changed = [(i, line) for i, line in enumerate(page.lines) if line.id in read]
+    inserted = [
+        (
+            index,
+            replace(
+                line,
+                text=read[line.id].text,
+                words=read[line.id].words,
+                alternatives=read[line.id].alternatives,
+                confidence=read[line.id].confidence,
+                confirmed=False,
+            ),
+        )
+        for index, line in changed
+    ]
+    return Splice(
+        tuple(line.id for _, line in changed), tuple(inserted), False if page.done else None
+    )
+
+
+def _renamed(line: CorrectedLine) -> CorrectedLine:
+    name = new_id()
+    place = None if line.place is None else replace(line.place, id=name)
+    return replace(line, id=name, place=place)
+
+
+def _best_match(line: CorrectedLine, others: List[CorrectedLine]) -> Optional[CorrectedLine]:
+    """The line that lies where another one does, if there is one."""
+    if line.place is None:
+        return None
+    box = line.place.box
+    common = [
+        (_common(box, other.place.box), index)
+        for index, other in enumerate(others)
+        if other.place is not None
+    ]
+    best = max(common, default=(0.0, -1))
+    return others[best[1]] if best[0] >= _SAME else None
+
+
+def _common(first: Box, second: Box) -> float:
+    """The share of the smaller box that both cover."""
+    return first.intersection_area(second) / min(first.area, second.area)

@@ -1,0 +1,202 @@
+"""Edits as the browser asks for them, in JSON."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import statistics
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+
+from htrlib.data.corrections import (
+    Add,
+    Confirm,
+    CorrectedLine,
+    CorrectedPage,
+    Delete,
+    Edit,
+    MarkDone,
+    Merge,
+    Move,
+    Reorder,
+    SetKind,
+    SetText,
+    Splice,
+    Split,
+)
+from htrlib.data.label_text import clean_text
+from htrlib.document.geometry import Box, Point, Polygon
+from htrlib.document.results import TextLine
+from htrlib.errors import CorrectionError
+from htrlib.review.page_json import kind_of, points_of, splice_of
+
+MOST_EDITS = 1000  # of a request
+LONGEST_TEXT = 10_000  # characters of a line
+MOST_POINTS = 2000  # of an outline
+
+_USUAL_HEIGHT = 0.025  # of a line, as a share of the page's height, where no neighbor tells
+_ASCENT = 0.7  # of a line's height stands above its baseline
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RequestedEdit:
+    """An edit that is made out when the page that it is made to is known."""
+
+    data: Json
+
+    def splice(self, page: CorrectedPage) -> Splice:
+        """The lines that go and come.
+
+        Raises:
+            CorrectionError: there is no such edit, a value of it is missing or of another type,
+                or it does not fit the page.
+        """
+        name = self.data.get("do")
+        make = _EDITS.get(name) if isinstance(name, str) else None
+        if make is None:
+            raise CorrectionError(f"an edit does one of {', '.join(_EDITS)}; found {name!r:.40}")
+        try:
+            edit = make(self.data, page)
+        except CorrectionError:
+            raise
+        except KeyError as error:
+            raise CorrectionError(f"the edit {name!r} lacks {error}") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CorrectionError(
+                f"the edit {name!r} has a value that cannot be: {error}"
+            ) from None
+        return edit.splice(page)
+
+
+def edits_of(value: object) -> List[RequestedEdit]:
+    """The edits of a request.
+
+    Raises:
+        CorrectionError: it is no list of objects, or too long a one.
+    """
+    if not isinstance(value, list) or not all(isinstance(edit, dict) for edit in value):
+        raise CorrectionError("edits are a list of objects")
+    if not 1 <= len(value) <= MOST_EDITS:
+        raise CorrectionError(f"a request has 1 to {MOST_EDITS} edits, found {len(value)}")
+    return [RequestedEdit(edit) for edit in value]
+
+
+def new_id() -> str:
+    """A name for a line that no line of the page has, nor one that may come back by undoing."""
+    return f"line-{secrets.token_hex(5)}"
+
+
+def place_of(data: Json, page: CorrectedPage) -> TextLine:
+    """The place of a line: a box, a polygon, a baseline, or a polygon with a baseline.
+
+    A baseline alone gets an outline as high as the lines that lie next to it.
+
+    Raises:
+        CorrectionError: there is none of them.
+        TypeError, ValueError: one is malformed.
+    """
+    box, polygon, baseline = (data.get(name) for name in ("box", "polygon", "baseline"))
+    line = None if baseline is None else _points(baseline, 2)
+    if line is not None:
+        line = tuple(sorted(line))
+    if polygon is not None:
+        outline = Polygon(_points(polygon, 3))
+        return TextLine(outline.box, outline, line)
+    if box is not None:
+        left, top, right, bottom = (_finite(edge) for edge in box)
+        edges = sorted((left, right)), sorted((top, bottom))
+        return TextLine(Box(edges[0][0], edges[1][0], edges[0][1], edges[1][1]), None, line)
+    if line is None:
+        raise CorrectionError("a line has a box, a polygon or a baseline; found none of them")
+    outline = _around(line, _usual_height(line, page))
+    return TextLine(outline.box, outline, line)
+
+
+def _around(baseline: Sequence[Point], height: float) -> Polygon:
+    above, below = _ASCENT * height, (1 - _ASCENT) * height
+    tops = [(x, y - above) for x, y in baseline]
+    return Polygon((*tops, *((x, y + below) for x, y in reversed(baseline))))
+
+
+def _usual_height(baseline: Sequence[Point], page: CorrectedPage) -> float:
+    """The height of the nearest lines."""
+    middle = statistics.fmean(y for _, y in baseline)
+    places = [line.place.box for line in page.lines if line.place is not None]
+    nearest = sorted(places, key=lambda box: abs(box.center[1] - middle))[:3]
+    if not nearest:
+        return max(8.0, _USUAL_HEIGHT * page.size.height)
+    return statistics.median(box.height for box in nearest)
+
+
+def _points(value: Any, least: int) -> Tuple[Point, ...]:
+    if not isinstance(value, list) or not least <= len(value) <= MOST_POINTS:
+        raise CorrectionError(f"an outline or baseline has {least} to {MOST_POINTS} points")
+    points = points_of(value)
+    for x, y in points:
+        _finite(x), _finite(y)
+    return points
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no number of pixels")
+    return number
+
+
+def _text(data: Json, name: str = "text") -> str:
+    value = data[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text, found {value!r:.40}")
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"a line has at most {LONGEST_TEXT:,} characters, found {len(value):,}")
+    return value
+
+
+def _flag(data: Json, name: str) -> bool:
+    value = data[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is true or false, found {value!r:.40}")
+    return value
+
+
+def _integer(data: Json, name: str) -> int:
+    value = data[name]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is a whole number, found {value!r:.40}")
+    return value
+
+
+def _add(data: Json, page: CorrectedPage) -> Edit:
+    wanted = data["line"]
+    if not isinstance(wanted, dict):
+        raise TypeError("line is an object")
+    place = replace(place_of(wanted, page), kind=kind_of(wanted.get("kind")))
+    text = clean_text(_text({"text": wanted.get("text", "")}))
+    index = _integer(data, "index") if "index" in data else len(page.lines)
+    line = CorrectedLine(new_id(), text, place, confirmed=bool(text))
+    return Add(line, index)
+
+
+def _split(data: Json, page: CorrectedPage) -> Edit:
+    x = data.get("x")
+    return Split(
+        _text(data, "id"), new_id(), _integer(data, "at"), None if x is None else _finite(x)
+    )
+
+
+_EDITS: Dict[str, Callable[[Json, CorrectedPage], Edit]] = {
+    "text": lambda data, page: SetText(_text(data, "id"), _text(data)),
+    "confirm": lambda data, page: Confirm(_text(data, "id"), _flag(data, "confirmed")),
+    "kind": lambda data, page: SetKind(_text(data, "id"), kind_of(data.get("kind"))),
+    "delete": lambda data, page: Delete(_text(data, "id")),
+    "add": _add,
+    "move": lambda data, page: Move(_text(data, "id"), place_of(data, page)),
+    "order": lambda data, page: Reorder(_text(data, "id"), _integer(data, "index")),
+    "split": _split,
+    "merge": lambda data, page: Merge(_text(data, "first"), _text(data, "second")),
+    "done": lambda data, page: MarkDone(_flag(data, "done")),
+    "undo": lambda data, page: splice_of(dict(data)),
+}

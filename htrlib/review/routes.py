@@ -1,0 +1,318 @@
+"""The HTTP requests that the page in the browser makes; ``docs/review.md`` lists them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any, Awaitable, Callable, Dict, List, Mapping, Type, TypeVar
+
+from aiohttp import web
+
+from htrlib.errors import AnnotationError, CorrectionError, HtrError, ImageError
+from htrlib.review.access import COOKIE, HEADERS, Access, Refusal, change_refusal, person_of
+from htrlib.review.listing import SORTS, STATES
+from htrlib.review.page_pictures import LARGEST, MOST, SMALLEST
+from htrlib.review.service import NoPageError, ReviewService
+from htrlib.review.store import ConflictError
+
+MOST_BODY = 4 << 20
+"""Bytes of a request: all edits of a page with a thousand lines."""
+
+MOST_LISTED = 1000  # pages of an answer
+
+_STATIC = Path(__file__).with_name("static")
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+}
+_WELCOME = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>htr review</title>'
+    '<meta http-equiv="refresh" content="0; url=./"></head>'
+    '<body><a href="./">Open the pages</a></body></html>'
+)
+_logger = logging.getLogger(__name__)
+
+# The first that fits: class of error -> status and code.
+_STATUSES: Dict[Type[Exception], Refusal] = {
+    NoPageError: Refusal(404, "no_page", ""),
+    ConflictError: Refusal(409, "conflict", ""),
+    CorrectionError: Refusal(422, "edit", ""),
+    AnnotationError: Refusal(422, "file", ""),
+    ImageError: Refusal(422, "picture", ""),
+    HtrError: Refusal(500, "failed", ""),
+    PermissionError: Refusal(403, "forbidden", ""),
+    OSError: Refusal(507, "disk", ""),
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Value = TypeVar("Value")
+
+
+class RefusedError(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.message)
+
+
+def application(
+    service: ReviewService, access: Access, executor: Executor, base_path: str = "/"
+) -> web.Application:
+    """The server's routes, behind its checks.
+
+    Args:
+        executor: runs what blocks.
+        base_path: starts and ends with a slash; requests may come with it or without.
+    """
+    app = web.Application(middlewares=[_checks(access)], client_max_size=MOST_BODY)
+    routes = Routes(service, executor)
+    for base in dict.fromkeys(("/", base_path)):
+        app.router.add_get(base, partial(_file, "index.html"))
+        app.router.add_get(f"{base}static/{{path:.+}}", _static)
+        for method, path, handler in routes.table():
+            app.router.add_route(method, f"{base}{path}", handler)
+    app.on_response_prepare.append(_add_headers)
+    return app
+
+
+class Routes:
+    """What each request does."""
+
+    def __init__(self, service: ReviewService, executor: Executor) -> None:
+        self._service, self._executor = service, executor
+
+    def table(self) -> List[Any]:
+        """Method, path below the base, and handler."""
+        page = "api/pages/{name:.+}"
+        return [
+            ("GET", "api/overview", self._overview),
+            ("GET", "api/pages", self._pages),
+            ("GET", "api/changes", self._changes),
+            ("GET", f"{page}/history", self._history),
+            ("GET", page, self._page),
+            ("POST", f"{page}/edits", self._edit),
+            ("POST", f"{page}/read", self._read),
+            ("POST", f"{page}/restore", self._restore),
+            ("GET", "picture/{name:.+}", self._picture),
+            ("GET", "thumbnail/{name:.+}", self._thumbnail),
+            ("POST", "api/reading", self._reading),
+        ]
+
+    async def _overview(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.overview))
+
+    async def _pages(self, request: web.Request) -> web.Response:
+        state, sort = request.query.get("state", ""), request.query.get("sort", "name")
+        if state and state not in STATES:
+            raise _bad(f"state is one of {', '.join(STATES)}")
+        if sort not in SORTS:
+            raise _bad(f"sort is one of {', '.join(SORTS)}")
+        offset = _number(request.query, "offset", 0, 0, 1 << 40)
+        limit = _number(request.query, "limit", 200, 1, MOST_LISTED)
+        search = request.query.get("search", "")
+        return _json(await self._call(self._service.pages, offset, limit, state, search, sort))
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        since = _number(request.query, "since", 0, 0, 1 << 60)
+        return _json(await self._call(self._service.changes, since))
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.page, _name(request)))
+
+    async def _history(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.history, _name(request)))
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        data = await _body(request)
+        return await self._change(
+            request, self._service.edit, _text(data, "version"), data.get("edits")
+        )
+
+    async def _read(self, request: web.Request) -> web.Response:
+        data = await _body(request)
+        lines = data.get("lines")
+        if lines is not None and (not isinstance(lines, list) or not lines):
+            raise _bad("lines are a list of ids, or null for the whole page")
+        return await self._change(request, self._service.read, _text(data, "version"), lines)
+
+    async def _restore(self, request: web.Request) -> web.Response:
+        data = await _body(request)
+        number = data.get("number")
+        if not isinstance(number, int):
+            raise _bad("number is that of a version in the page's history")
+        return await self._change(request, self._service.restore, _text(data, "version"), number)
+
+    async def _reading(self, request: web.Request) -> web.Response:
+        data = await _body(request)
+        if not isinstance(data.get("paused"), bool):
+            raise _bad("paused is true or false")
+        self._service.background.pause(data["paused"])
+        return _json(await self._call(self._service.overview))
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        largest = _number(request.query, "largest", LARGEST, SMALLEST, MOST)
+        name = _name(request)
+        tag = await self._call(self._service.picture_tag, name, largest)
+        return await self._tagged(request, tag, self._service.picture, name, largest)
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        tag = await self._call(self._service.picture_tag, name, 0)
+        return await self._tagged(request, tag, self._service.thumbnail, name)
+
+    async def _tagged(
+        self, request: web.Request, tag: str, make: Callable[..., bytes], *arguments: Any
+    ) -> web.Response:
+        """A picture, unless the browser has it."""
+        headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=60"}
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return web.Response(status=304, headers=headers)
+        content = await self._call(make, *arguments)
+        return web.Response(body=content, content_type="image/jpeg", headers=headers)
+
+    async def _change(
+        self, request: web.Request, change: Callable[..., Any], *arguments: Any
+    ) -> web.Response:
+        """Change a page; where somebody was faster, the answer has the page as it is now."""
+        name = _name(request)
+        try:
+            return _json(await self._call(change, name, *arguments, person_of(request.headers)))
+        except ConflictError as conflict:
+            page = await self._call(self._service.conflict, name, conflict)
+            error = {"code": "conflict", "message": str(conflict)}
+            return _json({"error": error, "page": page}, 409)
+
+    async def _call(self, work: Callable[..., Value], *arguments: Any) -> Value:
+        """Do what blocks in another thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, partial(work, *arguments))
+
+
+def _checks(access: Access) -> Any:
+    """A middleware that refuses what `Access` refuses, and answers errors in JSON."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.query.get("token")
+        if access.token is not None and request.method == "GET" and access.is_token(given):
+            return _welcome(str(given))
+        refusal = access.refusal(request.headers, request.cookies.get(COOKIE))
+        if refusal is None and request.method not in ("GET", "HEAD"):
+            refusal = change_refusal(request.headers, request.content_type)
+        if refusal is not None:
+            return _refused(refusal)
+        try:
+            return await handler(request)
+        except RefusedError as error:
+            return _refused(error.refusal)
+        except web.HTTPRequestEntityTooLarge:
+            return _refused(Refusal(413, "too_large", f"a request has at most {MOST_BODY:,} bytes"))
+        except web.HTTPNotFound:
+            return _refused(Refusal(404, "not_found", "there is nothing at this address"))
+        except web.HTTPMethodNotAllowed as error:
+            return _refused(Refusal(405, "method", f"{error.method} is not answered here"))
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            return _refused(_refusal_of(error))
+
+    return check
+
+
+def _refusal_of(error: Exception) -> Refusal:
+    for kind, refusal in _STATUSES.items():
+        if isinstance(error, kind):
+            return Refusal(refusal.status, refusal.code, str(error))
+    _logger.exception("a request failed")
+    return Refusal(500, "failed", "the server failed; its log has the details")
+
+
+def _welcome(token: str) -> web.Response:
+    """Set the cookie, and go to the address without the token.
+
+    By a page and not by a redirect: after a link from another site, the browser would not send the
+    new cookie with a redirect.
+    """
+    response = web.Response(text=_WELCOME, content_type="text/html")
+    # Without a path: the browser takes the page's, whatever prefix a proxy has put before it.
+    response.set_cookie(COOKIE, token, path=None, httponly=True, samesite="Strict")  # type: ignore[arg-type]
+    return response
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    return await _file(request.match_info["path"], request)
+
+
+async def _file(name: str, request: web.Request) -> web.StreamResponse:
+    """A file of the folder `static`."""
+    path = (_STATIC / name).resolve() if "\0" not in name else _STATIC
+    kind = _TYPES.get(path.suffix)
+    if _STATIC.resolve() not in path.parents or kind is None or not path.is_file():
+        raise web.HTTPNotFound
+    content_type = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    headers = {"Content-Type": content_type, "Cache-Control": "no-cache"}
+    return web.FileResponse(path, headers=headers)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+async def _body(request: web.Request) -> Dict[str, Any]:
+    content = await request.read()
+    try:
+        data = json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"the request is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise _bad("the request is a JSON object")
+    return data
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _name(request: web.Request) -> str:
+    return request.match_info["name"]
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise _bad(f"the request has a text {name!r}")
+    return value
+
+
+def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal()) or len(text) > 20:
+        raise _bad(f"{name} is a whole number, found {text[:40]!r}")
+    return min(max(int(text), least), most)
+
+
+def _bad(message: str) -> RefusedError:
+    return RefusedError(Refusal(400, "request", message))
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.json_response(value, status=status)
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    error = {"code": refusal.code, "message": refusal.message}
+    return _json({"error": error}, refusal.status)

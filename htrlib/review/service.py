@@ -1,0 +1,202 @@
+"""What the page in the browser can ask for: to look, to change, to read anew.
+
+All methods block, and threads may call them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from htrlib._version import __version__
+from htrlib.data.corrections import CorrectedPage, Splice
+from htrlib.data.page_places import PagePlace
+from htrlib.document.results import TextLine
+from htrlib.errors import CorrectionError, HtrError
+from htrlib.formats.page_editing import READ
+from htrlib.review.background import PROGRAM, BackgroundReading, Refreshing
+from htrlib.review.folder import ReviewFolder
+from htrlib.review.listing import changes, counts, listing
+from htrlib.review.page_index import PageIndex
+from htrlib.review.page_json import page_json, splice_json
+from htrlib.review.page_merging import reread_lines, reread_page
+from htrlib.review.page_pictures import LARGEST, Thumbnails, jpeg, picture_tag, shown_size
+from htrlib.review.page_reading import PagePicture, Readers
+from htrlib.review.requested_edits import edits_of
+from htrlib.review.store import ConflictError, PageStore, StoredPage
+
+Json = Dict[str, Any]
+
+_PICTURES_AT_ONCE = 2  # a large one takes a few hundred megabytes while it is made
+
+
+class NoPageError(HtrError):
+    """The folder has no such page."""
+
+
+class ReviewService:
+    """A folder under review.
+
+    Args:
+        folder: of the pictures.
+        readers: what reads new pages.
+        people: whether several people may edit, who are asked for their names.
+        token: whether a token is asked for.
+    """
+
+    def __init__(
+        self, folder: ReviewFolder, readers: Readers, *, people: bool = False, token: bool = False
+    ) -> None:
+        self.folder, self.readers = folder, readers
+        self._people, self._token = people, token
+        self.store = PageStore(folder)
+        self.index = PageIndex(folder, self.store)
+        self.background = BackgroundReading(self.index, self.store, readers)
+        self._refreshing = Refreshing(self.index)
+        self._thumbnails = Thumbnails(folder.work / "thumbnails")
+        self._drawing = threading.Semaphore(_PICTURES_AT_ONCE)
+
+    def start(self) -> None:
+        """Begin to read new pages, and to look for changes of files."""
+        self.folder.remove_scratch()
+        self._refreshing.start()
+        self.background.start()
+
+    def end(self) -> None:
+        """Stop both."""
+        self.background.end()
+        self._refreshing.end()
+        self.readers.close()
+
+    def overview(self) -> Json:
+        """The folder, its numbers, and how far reading is."""
+        return {
+            "folder": self.folder.pictures.name,
+            "people": self._people,
+            "token": self._token,
+            "version": __version__,
+            "bundle": self.readers.label,
+            **counts(self.index),
+            "trainable": False,
+            "refused": list(self.index.refused),
+            "reading": self.background.status(),
+            "revision": self.index.revision,
+        }
+
+    def pages(self, offset: int, limit: int, state: str, search: str, sort: str) -> Json:
+        """A part of the list; see `listing`."""
+        return listing(self.index, offset, limit, state, search, sort)
+
+    def changes(self, since: int) -> Json:
+        """What changed after a revision, and the overview."""
+        return {**changes(self.index, since), "overview": self.overview()}
+
+    def page(self, name: str) -> Json:
+        """A page; raises `NoPageError`, and as `PageStore.read`."""
+        place = self._place(name)
+        return self._json(place, self.store.read(place))
+
+    def edit(self, name: str, version: str, edits: object, by: str) -> Json:
+        """Make a person's edits; raises `NoPageError`, and as `PageStore.change`."""
+        place = self._place(name)
+        with self._noting_conflicts(name):
+            stored, undo = self.store.change(place, version, edits_of(edits), by)
+        self.index.note(name, stored)
+        return self._changed(place, stored, undo)
+
+    def read(self, name: str, version: str, lines: Optional[Sequence[str]], by: str) -> Json:
+        """Read a page, or lines of it, anew; raises as `edit`, and as `read_page`.
+
+        Args:
+            lines: their ids; None finds and reads the whole page, confirmed lines left alone.
+        """
+        place = self._place(name)
+        stored = self.store.read(place)
+        if stored.version != version:
+            raise ConflictError(stored)
+        picture = PagePicture(place.picture, place.number)
+        self.store.check(place.picture)
+        warnings: Optional[Tuple[str, ...]] = None
+        if lines is None:
+            result = self.readers.page(picture).result()
+            warnings = result.warnings
+            splice = reread_page(stored.page, CorrectedPage.of_result(result))
+        else:
+            places = [_place_of_line(stored.page, line) for line in lines]
+            read = self.readers.lines(picture, places).result()
+            splice = reread_lines(stored.page, {line.id: line for line in read})
+        untouched = lines is None and stored.state != "in work" and not stored.page.done
+        untouched = untouched and not any(line.confirmed for line in stored.page.lines)
+        who, state = (f"{PROGRAM}{self.readers.label}", READ) if untouched else (by, None)
+        with self._noting_conflicts(name):
+            stored, undo = self.store.change(place, version, [splice], who, state)
+        self.index.note(name, stored, warnings)
+        return self._changed(place, stored, undo)
+
+    def history(self, name: str) -> List[Json]:
+        """The versions before, the oldest first."""
+        kept = self.store.history(self._place(name))
+        return [{"number": one.number, "at": one.at, "by": one.by} for one in kept]
+
+    def restore(self, name: str, version: str, number: int, by: str) -> Json:
+        """Bring a version back; raises as `PageStore.restore`."""
+        place = self._place(name)
+        with self._noting_conflicts(name):
+            stored = self.store.restore(place, version, number, by)
+        self.index.note(name, stored)
+        return self._changed(place, stored, ())
+
+    def picture_tag(self, name: str, largest: int) -> str:
+        """Changes when the picture does."""
+        return picture_tag(self._place(name), largest)
+
+    def picture(self, name: str, largest: int) -> bytes:
+        """The page as a JPEG."""
+        place = self._place(name)
+        with self._drawing:
+            return jpeg(place, shown_size(self.store.size(place), largest))
+
+    def thumbnail(self, name: str) -> bytes:
+        """The page as a small JPEG."""
+        place = self._place(name)
+        self.store.check(place.picture)
+        with self._drawing:
+            return self._thumbnails.of(place)
+
+    def conflict(self, name: str, conflict: ConflictError) -> Json:
+        """The page as it is now."""
+        return self._json(self._place(name), conflict.current)
+
+    def _place(self, name: str) -> PagePlace:
+        place = self.index.place(name)
+        if place is None:
+            raise NoPageError(f"the folder has no page {name[:200]!r}")
+        return place
+
+    def _json(self, place: PagePlace, stored: StoredPage) -> Json:
+        summary = self.index.summary(place.name)
+        warnings = () if summary is None else summary.warnings
+        shown = shown_size(stored.page.size, LARGEST)
+        return page_json(place.name, stored, shown, self.index.names(), warnings)
+
+    def _changed(self, place: PagePlace, stored: StoredPage, undo: Sequence[Splice]) -> Json:
+        return {"page": self._json(place, stored), "undo": [splice_json(one) for one in undo]}
+
+    @contextlib.contextmanager
+    def _noting_conflicts(self, name: str) -> Any:
+        """Show in the list, too, what somebody else wrote."""
+        try:
+            yield
+        except ConflictError as conflict:
+            self.index.note(name, conflict.current)
+            raise
+
+
+def _place_of_line(page: CorrectedPage, line: object) -> TextLine:
+    if not isinstance(line, str):
+        raise CorrectionError("lines are a list of ids")
+    place = page.line(line).place
+    if place is None:
+        raise CorrectionError(f"line {line!r} has no place on the page; draw it first")
+    return place

@@ -1,0 +1,85 @@
+"""Write files whole: whoever reads one, at any moment, finds the old content or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Iterator
+
+from htrlib.review.folder import SCRATCH_PREFIX, SCRATCH_SUFFIX
+
+_FILE_MODE = 0o644  # of new files
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file, its folder where that is missing, and wait until the disk has both.
+
+    Raises:
+        OSError: the disk is full, or the file cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(
+        dir=path.parent, prefix=SCRATCH_PREFIX, suffix=SCRATCH_SUFFIX
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).chmod(path.stat().st_mode & 0o777 if path.exists() else _FILE_MODE)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(PermissionError):  # Windows opens no folders, and needs no more
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file; raises as `replace_file`."""
+    replace_file(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
+def read_json(path: Path, default: Any) -> Any:
+    """What a JSON file holds, or the default where it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return default
+
+
+class FolderLock:
+    """Lets one at a time change a folder, among threads and, where files can be locked, processes.
+
+    Args:
+        path: of a file for the lock alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock."""
+        with self._threads, self._path.open("ab") as file:
+            _lock(file.fileno())
+            yield
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for a lock that the system gives back when the file is closed or its process ends."""
+    try:
+        import fcntl  # here: Windows has none
+    except ImportError:
+        return
+    with contextlib.suppress(OSError):  # a network's disk that knows no locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
