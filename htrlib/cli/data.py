@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from tqdm import tqdm
 
 from htrlib.cli import datasets
-from htrlib.data import WRITERS, Dataset, LineSample, PageSample, Problem
+from htrlib.data import FORMATS, WRITERS, Dataset, LineSample, PageSample, Problem
 from htrlib.data.pictures import file_stems
 from htrlib.errors import ConfigError, ImageError
 from htrlib.evaluation.inspection import draw_line, draw_page, stacked
@@ -127,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("format", metavar="FORMAT", help="page_xml, alto, csv, ...")
+    parser.add_argument("format", metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument("path", metavar="PATH", help="annotation file or folder")
     datasets.add_options(parser)
 

@@ -33,7 +33,9 @@ __all__ = [
     "Problem",
     "Report",
     "load",
+    "write_alto",
     "write_ground_truth",
+    "write_hocr",
     "write_lines_folder",
     "write_page_xml",
 ]
@@ -44,6 +46,7 @@ FORMATS: Registry[Callable[..., Dataset]] = Registry(
         "alto": "htrlib.formats.alto:load",
         "csv": "htrlib.data.csv_manifest:load",
         "ground_truth": "htrlib.data.ground_truth:load",
+        "hocr": "htrlib.formats.hocr:load",
         "iam": "htrlib.data.iam:load",
         "lines": "htrlib.data.lines_folder:load",
         "page_xml": "htrlib.formats.page_xml:load",
@@ -56,13 +59,17 @@ FORMATS: Registry[Callable[..., Dataset]] = Registry(
 WRITERS: Registry[Callable[[Dataset, Path], Tuple[Problem, ...]]] = Registry(
     "htrlib.dataset_writers",
     {
+        "alto": "htrlib.formats.alto_writing:write_alto",
         "ground_truth": "htrlib.data.ground_truth_writing:write_ground_truth",
+        "hocr": "htrlib.formats.hocr_writing:write_hocr",
         "lines": "htrlib.data.lines_folder:write_lines_folder",
-        "page_xml": "htrlib.formats.page_xml:write_page_xml",
+        "page_xml": "htrlib.formats.page_xml_writing:write_page_xml",
     },
 )
 _WRITERS = {
+    "write_alto": "alto",
     "write_ground_truth": "ground_truth",
+    "write_hocr": "hocr",
     "write_lines_folder": "lines",
     "write_page_xml": "page_xml",
 }

@@ -86,6 +86,8 @@ class Collector:
         box: Optional[Sequence[float]] = None,
         polygon: Sequence[Point] = (),
         baseline: Sequence[Point] = (),
+        confidence: Optional[float] = None,
+        kind: Optional[str] = None,
     ) -> Optional[TextLine]:
         """The place of a line, cut at the page's edge; None, and noted, if it has none.
 
@@ -96,7 +98,10 @@ class Collector:
             polygon: outline; fewer than three points count as none.
             baseline: left to right; fewer than two points count as none. A line that has nothing
                 else takes the usual height of the page's lines.
+            confidence: that this is a line, where a program says so.
+            kind: how it was written, one of `htrlib.document.kinds.KINDS`.
         """
+        certain = 1.0 if confidence is None else confidence
         polygon = self._finite(source, polygon)
         baseline = self._finite(source, baseline)
         if box is None and len(polygon) >= 2:
@@ -104,7 +109,8 @@ class Collector:
         base = self._baseline(size, source, baseline) if len(baseline) >= 2 else None
         if box is None and base is not None and len({x for x, _ in base}) > 1:
             self.note("baseline without an outline", source)
-            self._bare.append(TextLine(Box.around(band(base, 1.0, 1.0, size)), baseline=base))
+            strip = Box.around(band(base, 1.0, 1.0, size))
+            self._bare.append(TextLine(strip, None, base, certain, kind=kind))
             return self._bare[-1]
         if box is None:
             self.note("text without a box", source)
@@ -117,6 +123,8 @@ class Collector:
             box=checked,
             polygon=self._outline(size, source, polygon) if len(polygon) >= 3 else None,
             baseline=base,
+            confidence=certain,
+            kind=kind,
         )
 
     def points(self, source: str, read: Callable[[], List[Point]]) -> List[Point]:
@@ -187,6 +195,7 @@ class Collector:
         words: Iterable[LabeledWord] = (),
         tags: Iterable[object] = (),
         id: object = "",
+        confidence: Optional[float] = None,
     ) -> Optional[LabeledLine]:
         """A labeled line; None if it has neither text nor place. Without text it is noted."""
         cleaned = self.clean(text, source)
@@ -197,7 +206,7 @@ class Collector:
                 return None
         named = tuple(str(tag) for tag in tags if tag is not None)
         cleaned_words = tuple(replace(word, text=clean_text(word.text)) for word in words)
-        return LabeledLine(cleaned, line, cleaned_words, named, _name(id) or "")
+        return LabeledLine(cleaned, line, cleaned_words, named, _name(id) or "", confidence)
 
     def clean(self, text: str, source: str) -> str:
         """The text as it is learned; what cannot be seen is dropped, and noted."""

@@ -50,8 +50,13 @@ class CorrectedLine:
 
     def labeled(self) -> LabeledLine:
         """The line as ground truth."""
-        words = tuple(LabeledWord(w.text, w.box) for w in self.words if w.box is not None)
-        return LabeledLine(self.text, self.place, words, self.tags, self.id)
+        read = self.confidence is not None
+        words = tuple(
+            LabeledWord(word.text, word.box, word.confidence if read else None)
+            for word in self.words
+            if word.box is not None
+        )
+        return LabeledLine(self.text, self.place, words, self.tags, self.id, self.confidence)
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,20 @@ class CorrectedPage:
         for number, line in enumerate(sample.lines, start=1):
             name = line.id or _free(f"line-{number}", taken)
             taken.add(name)
-            words = tuple(Word(word.text, 1.0, 0, 0, word.box) for word in line.words)
+            words = tuple(
+                Word(w.text, 1.0 if w.confidence is None else w.confidence, 0, 0, w.box)
+                for w in line.words
+            )
             place = None if line.line is None else replace(line.line, id=name)
             lines.append(
                 CorrectedLine(
-                    name, line.text, place, words, confirmed=bool(line.text), tags=line.tags
+                    name,
+                    line.text,
+                    place,
+                    words,
+                    confidence=line.confidence,
+                    confirmed=bool(line.text),
+                    tags=line.tags,
                 )
             )
         return cls(sample.size, tuple(lines))

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from htrlib.data.splitting import groups_of_first
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
-from htrlib.document.results import TextLine
+from htrlib.document.results import KINDS, TextLine
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.images.loading import load_image
 
@@ -38,10 +38,17 @@ Picture = Union[Path, Callable[[], NDArray[np.uint8]]]
 
 @dataclass(frozen=True)
 class LabeledWord:
-    """A word and where it stands on the page."""
+    """A word and where it stands on the page.
+
+    Attributes:
+        text: without white space.
+        box: in page pixels.
+        confidence: probability that the word is right where a program read it, else None.
+    """
 
     text: str
     box: Box
+    confidence: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,11 @@ class LabeledLine:
 
     Attributes:
         text: Unicode form NFC, white space folded; empty where only the place is known.
-        line: where it lies, or None where the annotation does not say.
+        line: where it lies and its kind, or None where the annotation does not say.
         words: those whose box is known, in reading order; their texts may be empty too.
         tags: what the annotation says about the line, "consent" for one.
         id: the annotation's name for the line, empty where it has none.
+        confidence: probability that the text is right where a program read it, else None.
     """
 
     text: str
@@ -61,6 +69,7 @@ class LabeledLine:
     words: Tuple[LabeledWord, ...] = ()
     tags: Tuple[str, ...] = ()
     id: str = ""
+    confidence: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -313,6 +322,24 @@ class Dataset(Sequence[Sample]):
                 continue
             samples.append(replace(sample, lines=tuple(lines)))
         return Dataset(tuple(samples), tuple(problems))
+
+    def of_kinds(self, kinds: Optional[str]) -> Dataset:
+        """All samples, without the lines of other kinds; those whose kind is not known stay.
+
+        Args:
+            kinds: some of `htrlib.document.kinds.KINDS`, commas between; None keeps all lines.
+        Raises:
+            ConfigError: there is no such kind.
+        """
+        if kinds is None:
+            return self
+        wanted = {kind.strip() for kind in kinds.split(",")}
+        if not wanted <= set(KINDS):
+            raise ConfigError(f"kinds are {', '.join(KINDS)}; found {kinds!r}")
+        return self.filter_lines(
+            lambda line: line.line is None or line.line.kind in (None, *wanted),
+            "line of another kind",
+        )
 
     def within(self, charset: Charset) -> Dataset:
         """All samples, without the lines that hold a character outside the charset."""

@@ -8,30 +8,41 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, is_rectangle
+from htrlib.data.label_text import clean_text
 from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
+from htrlib.document.results import KINDS
+from htrlib.formats.page_xml_elements import confidence_of
 from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
 
 FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
 
 
-def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    kinds: Optional[str] = None,
+) -> Dataset:
     """The pages of an ALTO file, or of all below a folder.
 
     Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size;
     a page that does not say it is left out.
-    The labels of ``TAGREFS``, of a line and its block, become tags of the line.
+    The labels of ``TAGREFS``, of a line and its block, become the line's kind or its tags.
 
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the XML, or one folder up.
+        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
     Raises:
         AnnotationError: a file is not well-formed, or not of this form.
+        ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
-    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+    found = load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+    return found.of_kinds(kinds)
 
 
 Edges = Tuple[float, float, float, float]
@@ -106,29 +117,40 @@ class _PageReader:
         if box is None and not points:
             box = self._box_of_strings(source, row)
         baseline = row.get("BASELINE", "")
+        labels = self._labels(block, row)
+        kinds = [label for label in labels if label in KINDS]
         place = self.collector.text_line(
             size,
             source,
             box=box,
             polygon=() if box is not None and is_rectangle(points) else points,
             baseline=self.collector.points(source, lambda: self._baseline(baseline, box)),
+            kind=kinds[-1] if kinds else None,
         )
-        references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
-        tags = dict.fromkeys(self.labels[key] for key in references if self.labels.get(key))
         words = self._words(size, source, row)
         text = _text(row)
+        tags = [label for label in labels if label not in KINDS]
         return self.collector.line(text, source, place, words=words, tags=tags, id=name)
+
+    def _labels(self, block: Element, row: Element) -> List[str]:
+        """What the tags of a line and its block say, the line's own last."""
+        references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
+        return list(dict.fromkeys(self.labels[key] for key in references if self.labels.get(key)))
 
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         """The strings that are single words: some writers put a whole line into one."""
         words = []
-        for string in row.findall("String"):
-            text, edges = string.get("CONTENT", "").strip(), self._box(source, string)
+        strings = row.findall("String")
+        hyphen = row.find("HYP")
+        for index, string in enumerate(strings):
+            text, edges = clean_text(string.get("CONTENT", "")), self._box(source, string)
             if not text or " " in text or edges is None:
                 continue
+            if hyphen is not None and index == len(strings) - 1:
+                text += _hyphen(hyphen)
             box = self.collector.box(size, source, edges)
             if box is not None:
-                words.append(LabeledWord(text, box))
+                words.append(LabeledWord(text, box, confidence_of(string, "WC")))
         return words
 
     def _box(self, source: str, element: Element) -> Optional[Edges]:
@@ -178,8 +200,12 @@ def _text(row: Element) -> str:
         if element.tag == "SP":
             parts.append(" ")
         elif element.tag == "HYP":
-            # A soft hyphen is an invisible one; here it was seen at the line's end.
-            parts.append(element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-"))
+            parts.append(_hyphen(element))
         elif element.tag == "String":
             parts.append(("" if spaced or not parts else " ") + element.get("CONTENT", ""))
     return "".join(parts)
+
+
+def _hyphen(element: Element) -> str:
+    """A soft hyphen is an invisible one; this one was seen at the line's end."""
+    return element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-")

@@ -1,83 +1,240 @@
-"""Results as hOCR 1.2: HTML whose elements say where on the page their text stands."""
+"""hOCR, as Tesseract, OCRopus, Kraken and others write it: HTML, well-formed or not."""
 
 from __future__ import annotations
 
-import html
-from pathlib import PurePath
-from typing import BinaryIO, List
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from htrlib._version import __version__
-from htrlib.document.geometry import Box, Size
-from htrlib.document.results import LineResult, PageResult
-from htrlib.formats.placed_words import placed_words, whole_pixels, xml_names, xml_text
-from htrlib.formats.saving import Result, WriteOptions
+from htrlib.data.collector import Collector, is_rectangle, points_of
+from htrlib.data.label_text import clean_text
+from htrlib.data.pictures import find_picture, is_left_by_system
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
+from htrlib.data.xml import parse_number
+from htrlib.document.geometry import Point, Size
+from htrlib.document.results import KINDS
+from htrlib.errors import AnnotationError, DatasetError
 
-_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" \
-"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
-<html xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<title>{title}</title>
-<meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>
-<meta name="ocr-system" content="htrlib {version}"/>
-<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_line ocrx_word"/>
-<meta name="ocr-number-of-pages" content="{pages}"/>
-</head>
-<body>
-"""
+SUFFIXES = (".hocr", ".html", ".htm", ".xhtml")
+
+_PAGE, _WORD = "ocr_page", "ocrx_word"
+_PLAIN_LINES = ("ocr_line", "ocrx_line")
+_LINES = (*_PLAIN_LINES, "ocr_header", "ocr_footer", "ocr_caption", "ocr_textfloat")
+_EMPTY = ("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
+_PROPERTY = re.compile(r"""\s*([\w-]+)\s*((?:"[^"]*"|'[^']*'|[^;"'])*)(?:;|$)""")
 
 
-def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
-    """Write all pages; confidences become whole percents."""
-    source = result.source or "page"
-    head = _HEAD.format(
-        title=_escaped(PurePath(source).name), version=__version__, pages=len(result.pages)
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    kinds: Optional[str] = None,
+) -> Dataset:
+    """The pages of an hOCR file, or of all below a folder.
+
+    Headers, footers, captions and floats are lines with a tag that says so. Pages of pictures that
+    hold several (``ppageno``) are left out and reported: the pictures of labels hold one.
+
+    Args:
+        path: the file or folder.
+        images: folder of the pictures; by default beside the file, or one folder up.
+        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
+    Raises:
+        AnnotationError: the one file has no hOCR page; such files of a folder are reported.
+        ConfigError: there is no such kind.
+        DatasetError: no page can be used.
+    """
+    path = Path(path)
+    base, files = (path.parent, [path]) if path.is_file() else (path, _files(path))
+    collector = Collector()
+    for file in files:
+        source = file.relative_to(base).with_suffix("").as_posix()
+        folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
+        pages = _pages_of(file)
+        if not pages and path.is_file():
+            raise AnnotationError(f"expected an element of the class {_PAGE}, found none", file)
+        if not pages:
+            collector.note("not hOCR", source, f"no element of the class {_PAGE}", skipped="page")
+        for number, page in enumerate(pages, start=1):
+            name = source if len(pages) == 1 else f"{source}-{number}"
+            _PageReader(collector, name, page, file.stem, folders).read()
+    return collector.dataset(path).of_kinds(kinds)
+
+
+def _files(folder: Path) -> List[Path]:
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in SUFFIXES and not is_left_by_system(file.relative_to(folder))
     )
-    rows = [row for index, page in enumerate(result.pages) for row in _page(page, index)]
-    file.write((head + "\n".join(rows) + "\n</body>\n</html>\n").encode("utf-8"))
+    if not files:
+        raise DatasetError(
+            f"{folder}: expected an hOCR file ({', '.join(SUFFIXES)}), or a folder with some; "
+            "found none"
+        )
+    return files
 
 
-def _page(page: PageResult, index: int) -> List[str]:
-    size = page.size
-    name = f"page_{index + 1}"
-    image = _escaped(PurePath(page.source or "page").name.replace('"', "_"))
-    title = f"image &quot;{image}&quot;; {_box(Box(0, 0, *_sides(size)), size)}; ppageno {index}"
-    rows = [f"<div class='ocr_page' id='{name}' title='{title}'>"]
-    if page.lines:
-        around = page.lines[0].line.box
-        for line in page.lines:
-            around = around.union(line.line.box)
-        rows.append(f"<div class='ocr_carea' id='{name}.block' title='{_box(around, size)}'>")
-        names = xml_names(tuple(line.id for line in page.lines))
-        for line, line_name in zip(page.lines, names):
-            rows.append(_line(line, f"{name}.{line_name}", size))
-        rows.append("</div>")
-    return [*rows, "</div>"]
+@dataclass
+class _Node:
+    """An element with a class of hOCR; `text` is all that it holds."""
+
+    kind: str
+    id: str
+    properties: Dict[str, str]
+    text: List[str] = field(default_factory=list)
+    children: List[_Node] = field(default_factory=list)
 
 
-def _line(line: LineResult, name: str, size: Size) -> str:
-    box = whole_pixels(line.line.box, size)
-    title = _box(box, size)
-    baseline = line.line.baseline
-    if baseline is not None and baseline[0][0] != baseline[-1][0]:
-        (x0, y0), (x1, y1) = baseline[0], baseline[-1]
-        slope = (y1 - y0) / (x1 - x0)
-        title += f"; baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"
-    words = " ".join(
-        f"<span class='ocrx_word' id='{name}.w{index}' title='{_box(word.box, size)}; x_wconf "
-        f"{round(100 * min(1.0, max(0.0, word.confidence)))}'>{_escaped(word.text)}</span>"
-        for index, word in enumerate(placed_words(line, size), start=1)
-    )
-    return f"<span class='ocr_line' id='{name}' title='{title}'>{words}</span>"
+class _Parser(HTMLParser):
+    """Gathers pages, their lines, and the lines' words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: List[_Node] = []
+        self._open: List[Tuple[str, Optional[_Node]]] = []
+
+    def handle_starttag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
+        if tag in _EMPTY:
+            return
+        said = {name: value or "" for name, value in attrs}
+        known = [name for name in said.get("class", "").split() if name in (_PAGE, *_LINES, _WORD)]
+        node = None
+        if known:
+            node = _Node(known[0], said.get("id", ""), _properties(said.get("title", "")))
+            self._add(node)
+        self._open.append((tag, node))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in (name for name, _ in self._open):
+            while self._open.pop()[0] != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        for _, node in self._open:
+            if node is not None and node.kind != _PAGE:
+                node.text.append(data)
+
+    def _add(self, node: _Node) -> None:
+        if node.kind == _PAGE:
+            self.pages.append(node)
+            return
+        around = [other for _, other in self._open if other is not None]
+        wanted = _LINES if node.kind == _WORD else (_PAGE,)
+        parents = [other for other in around if other.kind in wanted]
+        if parents:
+            parents[-1].children.append(node)
 
 
-def _sides(size: Size) -> List[float]:
-    return [float(size.width), float(size.height)]
+def _pages_of(file: Path) -> List[_Node]:
+    """The pages of a file.
+
+    Raises:
+        AnnotationError: it cannot be read.
+    """
+    parser = _Parser()
+    try:
+        parser.feed(file.read_text(encoding="utf-8-sig", errors="replace"))
+        parser.close()
+    except (OSError, AssertionError) as error:  # the parser asserts some of what it expects
+        raise AnnotationError(f"not the HTML that this library knows: {error}", file) from None
+    return parser.pages
 
 
-def _box(box: Box, size: Size) -> str:
-    return "bbox " + " ".join(f"{edge:.0f}" for edge in whole_pixels(box, size).as_tuple())
+def _properties(title: str) -> Dict[str, str]:
+    return {match[1]: match[2].strip() for match in _PROPERTY.finditer(title)}
 
 
-def _escaped(text: str) -> str:
-    return html.escape(xml_text(text), quote=True)
+class _PageReader:
+    """Adds one page to the collector."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        source: str,
+        page: _Node,
+        stem: str,
+        folders: Sequence[Path],
+    ) -> None:
+        self.collector = collector
+        self.source = source
+        self.page = page
+        self.stem = stem
+        self.folders = folders
+
+    def read(self) -> None:
+        name = self.page.properties.get("image", "").strip("\"'")
+        if self.page.properties.get("ppageno", "0") != "0":
+            detail = f"{name} and its page {self.page.properties['ppageno']}, counted from 0"
+            self.collector.note(
+                "page of a picture with several", self.source, detail, skipped="page"
+            )
+            return
+        picture = find_picture(name, self.stem, self.folders)
+        size = self.collector.picture(
+            picture or self.folders[0] / (name or self.stem), self.source, self._stated()
+        )
+        if size is None or picture is None:
+            return
+        lines = [self._line(size, line) for line in self.page.children]
+        self.collector.add_page(picture, size, self.source, lines)
+
+    def _stated(self) -> Optional[Size]:
+        edges = self._numbers(self.page, "bbox")
+        if len(edges) != 4 or edges[2] <= edges[0] or edges[3] <= edges[1]:
+            return None
+        return Size(round(edges[2]), round(edges[3]))
+
+    def _line(self, size: Size, line: _Node) -> Optional[LabeledLine]:
+        source = f"{self.source}#{line.id}"
+        box = self._numbers(line, "bbox")
+        outline = self.collector.points(
+            source, lambda: list(points_of(self._numbers(line, "poly")))
+        )
+        kind = line.properties.get("x_kind")
+        place = self.collector.text_line(
+            size,
+            source,
+            box=box if len(box) == 4 else None,
+            polygon=() if is_rectangle(outline) else outline,
+            baseline=self._baseline(line, box),
+            kind=kind if kind in KINDS else None,
+        )
+        tags = () if line.kind in _PLAIN_LINES else (line.kind.partition("_")[2],)
+        words = [self._word(size, source, word) for word in line.children]
+        return self.collector.line(
+            "".join(line.text),
+            source,
+            place,
+            words=[word for word in words if word is not None],
+            tags=tags,
+            id=line.id,
+        )
+
+    def _word(self, size: Size, source: str, word: _Node) -> Optional[LabeledWord]:
+        text, edges = clean_text("".join(word.text)), self._numbers(word, "bbox")
+        if not text or " " in text or len(edges) != 4:
+            return None
+        box = self.collector.box(size, source, edges)
+        percent = self._numbers(word, "x_wconf")
+        confidence = min(max(percent[0] / 100, 0.0), 1.0) if percent else None
+        return None if box is None else LabeledWord(text, box, confidence)
+
+    def _baseline(self, line: _Node, box: Sequence[float]) -> List[Point]:
+        """The ends of the line that a slope and a height above the box's lower left corner mean."""
+        numbers = self._numbers(line, "baseline")
+        if len(numbers) != 2 or len(box) != 4:
+            return []
+        slope, offset = numbers
+        left, _, right, bottom = box
+        return [(left, bottom + offset), (right, bottom + offset + slope * (right - left))]
+
+    def _numbers(self, node: _Node, name: str) -> List[float]:
+        """The numbers of a property; none, and noted, where it holds other things."""
+        try:
+            return [parse_number(part) for part in node.properties.get(name, "").split()]
+        except ValueError as error:
+            self.collector.note("coordinates that cannot be read", self.source, str(error))
+            return []

@@ -10,18 +10,21 @@ PAGE = Format(
     "page",
     (".page.xml",),
     "application/vnd.prima.page+xml",
-    deferred("htrlib.formats.page_xml_results:write"),
+    deferred("htrlib.formats.page_xml_writing:write"),
     one_page=True,
 )
 ALTO = Format(
     "alto",
     (".alto.xml", ".alto"),
     "application/alto+xml",
-    deferred("htrlib.formats.alto_results:write"),
+    deferred("htrlib.formats.alto_writing:write"),
     one_page=True,
 )
 HOCR = Format(
-    "hocr", (".hocr", ".hocr.html"), "text/vnd.hocr+html", deferred("htrlib.formats.hocr:write")
+    "hocr",
+    (".hocr", ".hocr.html"),
+    "text/vnd.hocr+html",
+    deferred("htrlib.formats.hocr_writing:write"),
 )
 PDF = Format(
     "pdf",

@@ -8,13 +8,11 @@ Transkribus keeps its own marks.
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
-from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, ParseError, indent, tostring
 
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
@@ -23,17 +21,24 @@ from htrlib.data.collector import bounds, is_rectangle
 from htrlib.data.corrections import CorrectedLine, CorrectedPage
 from htrlib.data.label_text import clean_text
 from htrlib.document.geometry import Box, Polygon, Size
-from htrlib.document.results import HANDWRITTEN, PRINTED, TYPEWRITTEN, TextLine, Word
+from htrlib.document.results import TextLine, Word
 from htrlib.errors import AnnotationError
-from htrlib.formats.page_xml import (
+from htrlib.formats.clock import written_at
+from htrlib.formats.page_xml import first_text, points_at, regions_in_order, rows_in_order
+from htrlib.formats.page_xml_elements import (
     NAMESPACE,
     add_child,
+    add_text,
+    add_word,
     box_points,
-    first_text,
-    format_points,
-    points_at,
-    regions_in_order,
-    rows_in_order,
+    confidence_of,
+    custom_tags,
+    custom_value,
+    kind_of,
+    put_kind,
+    put_place,
+    readings,
+    tags_of,
 )
 
 READ, IN_WORK, DONE = STATES = ("read", "in work", "done")
@@ -41,14 +46,6 @@ READ, IN_WORK, DONE = STATES = ("read", "in work", "done")
 _STATE, _CHANGED_BY = "htrlib-state", "htrlib-changed-by"
 _CONFIRMED = re.compile(r"\s*\bconfirmed\s*\{[^}]*\}")
 _ORDER = re.compile(r"\s*\breadingOrder\s*\{[^}]*\}")
-_STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
-_SYNTAX = re.compile(r"[{};]")
-_PRODUCTIONS = {HANDWRITTEN: "handwritten-cursive", TYPEWRITTEN: "typewritten", PRINTED: "printed"}
-_KINDS = {
-    "handwritten-printscript": HANDWRITTEN,
-    "medieval-manuscript": HANDWRITTEN,
-    **{production: kind for kind, production in _PRODUCTIONS.items()},
-}
 _TRANSKRIBUS_DONE = ("DONE", "FINAL", "GT")
 # The order in which the schema wants a line's children; what it has no rank for comes last.
 _RANKS = {"AlternativeImage": 0, "Coords": 1, "Baseline": 2, "Word": 3, "TextEquiv": 4}
@@ -159,12 +156,16 @@ class _Tree:
     def new(cls, picture: str, size: Size) -> _Tree:
         root = Element("PcGts")
         metadata = add_child(root, "Metadata")
-        for name, text in (("Creator", "htrlib"), ("Created", _now()), ("LastChange", _now())):
+        for name, text in (
+            ("Creator", "htrlib"),
+            ("Created", written_at()),
+            ("LastChange", written_at()),
+        ):
             add_child(metadata, name).text = text
         measures = {"imageWidth": str(size.width), "imageHeight": str(size.height)}
         page = add_child(root, "Page", imageFilename=picture, **measures)
         region = add_child(page, "TextRegion", id="r1")
-        add_child(region, "Coords", points=box_points(Box(0, 0, size.width, size.height)))
+        add_child(region, "Coords", points=box_points(Box(0, 0, size.width, size.height), size))
         return cls(root, NAMESPACE, Path(picture))
 
     @property
@@ -188,10 +189,10 @@ class _Tree:
             self.root.insert(0, metadata)
         for name in ("Creator", "Created", "LastChange"):
             if metadata.find(name) is None:
-                add_child(metadata, name).text = "htrlib" if name == "Creator" else _now()
+                add_child(metadata, name).text = "htrlib" if name == "Creator" else written_at()
         change = metadata.find("LastChange")
         if change is not None:
-            change.text = _now()
+            change.text = written_at()
         for name, value in ((_STATE, stamp.state), (_CHANGED_BY, clean_text(stamp.by))):
             for item in metadata.findall("MetadataItem"):
                 if item.get("name") == name:
@@ -206,14 +207,14 @@ class _Tree:
         if not regions:
             region = add_child(self.page, "TextRegion", id="r1")
             whole = Box(0, 0, page.size.width, page.size.height)
-            add_child(region, "Coords", points=box_points(whole))
+            add_child(region, "Coords", points=box_points(whole, page.size))
             regions["r1"] = region
         first = next(iter(regions))
         rows: Dict[str, List[Element]] = {name: [] for name in regions}
         texts: Dict[str, List[str]] = {name: [] for name in regions}
         for line in page.lines:
             row, old = known.get(line.id, (Element("TextLine", id=line.id), None))
-            _write_line(row, old, line, stamp)
+            _write_line(row, old, line, page.size, stamp)
             place = line.region if line.region in regions else first
             rows[place].append(row)
             texts[place].append(line.text)
@@ -222,13 +223,13 @@ class _Tree:
 
     def _line(self, region: Element, row: Element) -> CorrectedLine:
         name = row.get("id", "")
-        said = sorted(row.findall("TextEquiv"), key=lambda equiv: int(equiv.get("index", 0)))
+        said = readings(row)
         text = first_text(row)
         if text is None:
             text = " ".join(first_text(word) or "" for word in row.findall("Word"))
         others = [clean_text(equiv.findtext("Unicode") or "") for equiv in said[1:]]
         custom = row.get("custom", "")
-        kind = _KINDS.get(row.get("production") or region.get("production") or "")
+        kind = kind_of(row, region)
         cleaned = clean_text(text)
         return CorrectedLine(
             name,
@@ -236,10 +237,10 @@ class _Tree:
             _place(row, name, kind),
             tuple(_words(row)),
             tuple(other for other in others if other),
-            _confidence(said[0]) if said else None,
+            confidence_of(said[0]) if said else None,
             bool(cleaned) and _CONFIRMED.search(custom) is not None,
             region.get("id", ""),
-            tuple(_STRUCTURE.findall(custom)),
+            tags_of(row),
         )
 
     def _name_lines(self) -> None:
@@ -273,8 +274,7 @@ def _place(row: Element, name: str, kind: Optional[str]) -> Optional[TextLine]:
 def _words(row: Element) -> Iterator[Word]:
     for word in row.findall("Word"):
         text = clean_text(first_text(word) or "")
-        equiv = word.find("TextEquiv")
-        confidence = None if equiv is None else _confidence(equiv)
+        confidence = confidence_of(word.find("TextEquiv"))
         try:
             box: Optional[Box] = Box(*bounds(points_at(word, "Coords")))
         except ValueError:
@@ -283,76 +283,39 @@ def _words(row: Element) -> Iterator[Word]:
             yield Word(text, 1.0 if confidence is None else confidence, 0, 0, box)
 
 
-def _confidence(equiv: Element) -> Optional[float]:
-    try:
-        confidence = float(equiv.attrib["conf"])
-    except (KeyError, ValueError):
-        return None
-    return None if math.isnan(confidence) else min(max(confidence, 0.0), 1.0)
-
-
-def _write_line(row: Element, old: Optional[CorrectedLine], line: CorrectedLine, by: Stamp) -> None:
+def _write_line(
+    row: Element, old: Optional[CorrectedLine], line: CorrectedLine, size: Size, by: Stamp
+) -> None:
     """Change what differs from the line that was there."""
+    if old is None:
+        row.set("custom", custom_tags(line.tags))
     if old is None or old.place != line.place:
-        _write_place(row, line.place)
+        put_place(row, line.place, size)
+        if line.place is not None:
+            put_kind(row, line.place.kind)
     if old is None or old.words != line.words:
         _remove(row, "Word")
         for number, word in enumerate(word for word in line.words if word.box is not None):
-            _write_word(row, f"{line.id}-w{number}", word)
+            if word.box is not None:
+                name = f"{line.id}-w{number}"
+                add_word(row, name, word.text, word.box, word.confidence, size)
     if old is None or _said(old) != _said(line):
         _remove(row, "TextEquiv")
-        _write_text(row, line.text, line.confidence, 0 if line.alternatives else None)
+        add_text(row, line.text, line.confidence, 0 if line.alternatives else None)
         for index, text in enumerate(line.alternatives, start=1):
-            _write_text(row, text, None, index)
+            add_text(row, text, None, index)
     custom = _ORDER.sub("", row.get("custom", ""))
-    if old is None:
-        for tag in line.tags:
-            custom += f" structure {{type:{_SYNTAX.sub(' ', tag)};}}"
     if not line.confirmed:
         custom = _CONFIRMED.sub("", custom)
     elif _CONFIRMED.search(custom) is None or (old is not None and old.text != line.text):
-        who = _SYNTAX.sub(" ", clean_text(by.by))
-        custom = f"{_CONFIRMED.sub('', custom)} confirmed {{by:{who}; at:{_now()};}}"
+        who = custom_value(clean_text(by.by))
+        custom = f"{_CONFIRMED.sub('', custom)} confirmed {{by:{who}; at:{written_at()};}}"
     row.set("custom", custom.strip())
     row[:] = sorted(row, key=lambda child: _RANKS.get(str(child.tag), len(_RANKS)))
 
 
 def _said(line: CorrectedLine) -> Tuple[str, Optional[float], Tuple[str, ...]]:
     return line.text, line.confidence, line.alternatives
-
-
-def _write_place(row: Element, place: Optional[TextLine]) -> None:
-    _remove(row, "Coords")
-    _remove(row, "Baseline")
-    if place is None:
-        return
-    outline = box_points(place.box)
-    if place.polygon is not None:
-        outline = format_points(place.polygon.points)
-    add_child(row, "Coords", points=outline)
-    if place.baseline is not None:
-        add_child(row, "Baseline", points=format_points(place.baseline))
-    row.attrib.pop("production", None)
-    if place.kind is not None:
-        row.set("production", _PRODUCTIONS[place.kind])
-
-
-def _write_word(row: Element, name: str, word: Word) -> None:
-    element = add_child(row, "Word", id=name)
-    if word.box is not None:
-        add_child(element, "Coords", points=box_points(word.box))
-    _write_text(element, word.text, word.confidence, None)
-
-
-def _write_text(
-    parent: Element, text: str, confidence: Optional[float], index: Optional[int]
-) -> None:
-    equiv = SubElement(parent, "TextEquiv")
-    if index is not None:
-        equiv.set("index", str(index))
-    if confidence is not None:
-        equiv.set("conf", f"{confidence:.4f}")
-    add_child(equiv, "Unicode").text = text
 
 
 def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
@@ -372,7 +335,3 @@ def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
 def _remove(row: Element, tag: str) -> None:
     for child in row.findall(tag):
         row.remove(child)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,54 +3,50 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import re
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
-from xml.etree.ElementTree import Element, ElementTree, SubElement
+from typing import Dict, List, Optional, Tuple, Union
+from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.label_text import clean_text
-from htrlib.data.pictures import file_stems, find_picture, place_picture
-from htrlib.data.samples import (
-    Dataset,
-    LabeledLine,
-    LabeledWord,
-    PageSample,
-    Problem,
-)
+from htrlib.data.pictures import find_picture
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
-from htrlib.document.geometry import Box, Point, Size
-from htrlib.document.results import TextLine
+from htrlib.document.geometry import Point, Size
+from htrlib.formats.page_xml_elements import confidence_of, kind_of, readings, tags_of
 from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
-
-NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
 
 _REGIONS = ("TextRegion", "TableCell")
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*index:\s*(\d+)")
-_CUSTOM_SYNTAX = re.compile(r"[{};]")
-_STRUCTURE = re.compile(r"structure\s*\{[^}]*type:\s*([^;}]+)")
 
 
-def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
+def load(
+    path: Union[str, Path],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    kinds: Optional[str] = None,
+) -> Dataset:
     """The pages of a PAGE XML file, or of all below a folder.
 
     Lines come in the order of ``ReadingOrder`` and of Transkribus' ``custom`` attribute, elsewhere
-    in that of the file. What the file says is printed (``production``) is left out and reported.
-    Region types and Transkribus' structure tags become tags of the lines, the metadata items
-    ``writer`` and ``split`` those of the page.
+    in that of the file. ``production`` and structure tags that name a kind become the lines'
+    kinds; region types and Transkribus' other structure tags their tags; the metadata items
+    ``writer`` and ``split`` the page's.
 
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the XML, or one folder up.
+        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
     Raises:
         AnnotationError: a file is not well-formed, or not of this form.
+        ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
-    return load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+    found = load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
+    return found.of_kinds(kinds)
 
 
 class _PageReader:
@@ -102,9 +98,6 @@ class _PageReader:
         text = first_text(row)
         if text is None:
             text = " ".join(first_text(word) or "" for word in row.findall("Word"))
-        if (row.get("production") or region.get("production")) == "printed":
-            self.collector.note("printed text", source, text, skipped="line")
-            return None
         outline = self.collector.points(source, lambda: points_at(row, "Coords"))
         rectangular = is_rectangle(outline)
         place = self.collector.text_line(
@@ -113,8 +106,10 @@ class _PageReader:
             box=bounds(outline) if rectangular else None,
             polygon=() if rectangular else outline,
             baseline=self.collector.points(source, lambda: points_at(row, "Baseline")),
+            confidence=confidence_of(row.find("Coords")),
+            kind=kind_of(row, region),
         )
-        tags = [region.get("type", ""), *_STRUCTURE.findall(row.get("custom", ""))]
+        tags = [region.get("type", ""), *tags_of(row)]
         return self.collector.line(
             text,
             source,
@@ -122,6 +117,7 @@ class _PageReader:
             words=self._words(size, source, row),
             tags=dict.fromkeys(tag for tag in tags if tag),
             id=name,
+            confidence=confidence_of(next(iter(readings(row)), None)),
         )
 
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
@@ -133,7 +129,8 @@ class _PageReader:
                 continue
             box = self.collector.box(size, source, bounds(outline))
             if box is not None:
-                words.append(LabeledWord(text, box))
+                confidence = confidence_of(next(iter(readings(word)), None))
+                words.append(LabeledWord(text, box, confidence))
         return words
 
 
@@ -184,7 +181,7 @@ def region_references(group: Element) -> List[str]:
 
 def first_text(element: Element) -> Optional[str]:
     """The first of an element's own texts, or None where it has none."""
-    texts = sorted(element.findall("TextEquiv"), key=lambda text: int(text.get("index", 0)))
+    texts = readings(element)
     unicode = texts[0].find("Unicode") if texts else None
     return None if unicode is None else unicode.text or ""
 
@@ -198,102 +195,3 @@ def points_at(element: Element, name: str) -> List[Point]:
     if own and not child.get("points"):
         return [(parse_number(x), parse_number(y)) for x, y in own]
     return parse_points(child.get("points", ""))
-
-
-def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
-    """Write a PAGE XML file (2019-07-15) and a copy of the picture for each page.
-
-    Coordinates become whole pixels. A line is outlined by its polygon, or else by its box.
-
-    Args:
-        dataset: its pages are written.
-        folder: made where it is missing.
-    Returns:
-        What PAGE XML cannot hold and was left out: single line pictures, lines without a place.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    problems = [
-        Problem("a line picture is no page", sample.source, skipped="line")
-        for sample in dataset
-        if not isinstance(sample, PageSample)
-    ]
-    for page, stem in zip(dataset.pages, file_stems(dataset.pages)):
-        picture = place_picture(page.image, folder, stem)
-        root, region = _page_element(page, picture.name)
-        names = _names(page.lines)
-        for index, line in enumerate(page.lines):
-            if line.line is None:
-                problems.append(
-                    Problem("line without a place", page.source, line.text, skipped="line")
-                )
-            else:
-                _line_element(region, index, names[index], line, line.line)
-        ElementTree(root).write(folder / f"{stem}.xml", encoding="UTF-8", xml_declaration=True)
-    return tuple(problems)
-
-
-def _page_element(page: PageSample, picture: str) -> Tuple[Element, Element]:
-    """The root, and the one text region, of a page."""
-    root = Element("PcGts", xmlns=NAMESPACE)
-    metadata = add_child(root, "Metadata")
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    for name, text in (("Creator", "htrlib"), ("Created", now), ("LastChange", now)):
-        add_child(metadata, name).text = text
-    for name, value in (("writer", page.writer), ("split", page.split)):
-        if value is not None:
-            add_child(metadata, "MetadataItem", type="other", name=name, value=value)
-    element = add_child(
-        root,
-        "Page",
-        imageFilename=picture,
-        imageWidth=str(page.size.width),
-        imageHeight=str(page.size.height),
-    )
-    paragraph = page.paragraph or Box(0, 0, page.size.width, page.size.height)
-    region = add_child(element, "TextRegion", id="r1")
-    add_child(region, "Coords", points=box_points(paragraph))
-    return root, region
-
-
-def _names(lines: Sequence[LabeledLine]) -> List[str]:
-    """The lines' own names, and others for those that have none."""
-    taken = {line.id for line in lines}
-    numbers = (f"l{number}" for number in itertools.count())
-    free = (name for name in numbers if name not in taken)
-    return [line.id or next(free) for line in lines]
-
-
-def _line_element(
-    region: Element, index: int, name: str, line: LabeledLine, place: TextLine
-) -> None:
-    tags = [_CUSTOM_SYNTAX.sub(" ", tag) for tag in line.tags]
-    custom = [f"readingOrder {{index:{index};}}"] + [f"structure {{type:{tag};}}" for tag in tags]
-    element = add_child(region, "TextLine", id=name, custom=" ".join(custom))
-    outline = (
-        box_points(place.box) if place.polygon is None else format_points(place.polygon.points)
-    )
-    add_child(element, "Coords", points=outline)
-    if place.baseline is not None:
-        add_child(element, "Baseline", points=format_points(place.baseline))
-    for number, word in enumerate(line.words):
-        child = add_child(element, "Word", id=f"{name}w{number}")
-        add_child(child, "Coords", points=box_points(word.box))
-        add_child(add_child(child, "TextEquiv"), "Unicode").text = word.text
-    add_child(add_child(element, "TextEquiv"), "Unicode").text = line.text
-
-
-def add_child(parent: Element, tag: str, **attributes: str) -> Element:
-    """A new last child."""
-    return SubElement(parent, tag, attributes)
-
-
-def box_points(box: Box) -> str:
-    """The corners of a box as PAGE writes points."""
-    left, top, right, bottom = box.as_tuple()
-    return format_points(((left, top), (right, top), (right, bottom), (left, bottom)))
-
-
-def format_points(points: Sequence[Point]) -> str:
-    """Points as PAGE writes them: whole pixels, "x,y x,y"."""
-    return " ".join(f"{round(x)},{round(y)}" for x, y in points)

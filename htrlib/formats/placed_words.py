@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Collection, List, Optional, Sequence, Set, Tuple
 
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_NAME = re.compile(r"[^\w.-]")
+_NOT_NAME = re.compile(r"[^A-Za-z0-9_.-]")
+_VALID_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -57,31 +58,44 @@ def whole_pixels(box: Box, size: Size) -> Box:
 
 
 def xml_text(text: str) -> str:
-    """The text without the characters that XML cannot hold.
+    """The text without the characters that XML cannot hold; white space among them is a space.
 
-    >>> xml_text("a\\x00b")
-    'ab'
+    >>> xml_text("a\\x00b\\x1fc")
+    'ab c'
     """
-    return _NOT_XML.sub("", text)
+    return _NOT_XML.sub(lambda match: " " if match[0].isspace() else "", text)
 
 
-def xml_names(names: Tuple[str, ...], prefix: str = "line") -> Tuple[str, ...]:
+def xml_names(names: Sequence[str], reserved: Collection[str] = ()) -> Tuple[str, ...]:
     """Names that are valid and different ids in XML, as near to those given as can be.
+
+    Args:
+        names: of lines, in order; empty where a line has none.
+        reserved: ids that the file uses for other things.
 
     >>> xml_names(("a", "a", "7 b", ""))
     ('a', 'a_2', '_7_b', 'line_4')
     """
-    taken: List[str] = []
+    taken = {*reserved, *(name for name in names if _VALID_NAME.fullmatch(name))}
+    given: Set[str] = set(reserved)
+    chosen = []
     for number, name in enumerate(names, start=1):
-        chosen = _NOT_NAME.sub("_", name) or f"{prefix}_{number}"
-        if not (chosen[0].isalpha() or chosen[0] == "_"):
-            chosen = f"_{chosen}"
-        if not chosen.isascii():
-            chosen = chosen.encode("ascii", "replace").decode().replace("?", "_")
-        while chosen in taken:
-            chosen += f"_{number}"
-        taken.append(chosen)
-    return tuple(taken)
+        if _VALID_NAME.fullmatch(name) and name not in given:
+            given.add(name)
+            chosen.append(name)
+            continue
+        plain = _NOT_NAME.sub("_", name) or f"line_{number}"
+        plain = plain if _VALID_NAME.fullmatch(plain) else f"_{plain}"
+        chosen.append(xml_name(plain, taken, f"_{number}"))
+    return tuple(chosen)
+
+
+def xml_name(name: str, taken: Set[str], ending: str = "_") -> str:
+    """The name, with as many endings as tell it from those taken, among which it is from now on."""
+    while name in taken:
+        name += ending
+    taken.add(name)
+    return name
 
 
 def share(confidence: Optional[float]) -> str:

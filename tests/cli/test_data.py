@@ -137,3 +137,15 @@ def test_convert_renders_synthetic_pages_once(tmp_path: Path) -> None:
     assert set(" ".join(line.text for line in data.load("lines", output).lines)) <= set(
         text.read_text()
     )
+
+
+@pytest.mark.parametrize("format", ["page_xml", "alto", "hocr"])
+def test_convert_goes_between_the_formats_of_documents(
+    tmp_path: Path, capsys: Any, format: str
+) -> None:
+    source = write_pages(tmp_path / "data")
+    first, second = tmp_path / format, tmp_path / "back"
+    assert htr("convert", "pages_json", source, format, first) == 0
+    assert htr("convert", format, first, "page_xml", second) == 0
+    wanted = {page.source: page.text for page in data.load("pages_json", source).pages}
+    assert wanted == {f"{p.source}.jpg": p.text for p in data.load("page_xml", second).pages}

@@ -11,6 +11,7 @@ from htrlib.data.flat_outlines import from_baselines, unflattened
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine
 from htrlib.formats import page_xml
+from htrlib.formats.page_xml_elements import NAMESPACE
 
 SIZE = Size(400, 400)
 
@@ -80,7 +81,7 @@ def test_adapters_mend_and_report_them(tmp_path: Path) -> None:
         if line.polygon is not None
     )
     (tmp_path / "a.xml").write_text(
-        f'<PcGts xmlns="{page_xml.NAMESPACE}"><Page imageFilename="a.png" imageWidth="400" '
+        f'<PcGts xmlns="{NAMESPACE}"><Page imageFilename="a.png" imageWidth="400" '
         f'imageHeight="400"><TextRegion id="r">{rows}</TextRegion></Page></PcGts>'
     )
     dataset = page_xml.load(tmp_path / "a.xml")

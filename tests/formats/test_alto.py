@@ -63,7 +63,7 @@ def test_words_spaces_hyphens_and_a_level_baseline(tmp_path, make_picture, versi
     path = write(tmp_path / "a.xml", document(block("b", line("l", inside, extra)), version))
     (found,) = data.load("alto", path)[0].lines
     assert found.text == "Don't st-"
-    assert [word.text for word in found.words] == ["Don", "'t", "st"]
+    assert [word.text for word in found.words] == ["Don", "'t", "st-"]
     assert found.line.baseline == ((10, 37.5), (90, 37.5))
 
 

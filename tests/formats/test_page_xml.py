@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from htrlib import data
 from htrlib.data import Dataset
 from htrlib.document.geometry import Box
-from htrlib.errors import AnnotationError, DatasetError
+from htrlib.errors import AnnotationError, ConfigError, DatasetError
 from tests.data.labeled_pages import pages
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
@@ -97,20 +97,42 @@ def test_the_text_of_words_stands_in_for_that_of_their_line(tmp_path, make_pictu
     assert data.load("page_xml", path)[0].text == "one two"
 
 
-def test_types_are_tags_and_printed_text_is_left_out(tmp_path, make_picture):
+def test_types_are_tags_and_productions_are_kinds(tmp_path, make_picture):
     make_picture("a.png")
     body = region(
         "r",
         text_line("a", "note", extra='custom="structure {type:marginalia;}"'),
         text_line("b", "stamp", extra='production="printed"'),
-        extra='type="paragraph" production="handwritten-cursive"',
+        text_line("c", "typed", extra='custom="structure {type:typewritten;}"'),
+        extra='type="paragraph"',
     )
-    body += region("p", text_line("c", "header"), extra='production="printed"')
-    dataset = data.load("page_xml", write(tmp_path / "a.xml", body))
-    assert [(line.text, line.tags) for line in dataset.lines] == [
-        ("note", ("paragraph", "marginalia"))
+    body += region("p", text_line("d", "name"), extra='production="handwritten-cursive"')
+    path = write(tmp_path / "a.xml", body)
+    found = [
+        (line.text, line.tags, line.line.kind) for line in data.load("page_xml", path)[0].lines
     ]
-    assert dataset.report().skipped == {"printed text": 2}
+    assert found == [
+        ("note", ("paragraph", "marginalia"), None),
+        ("stamp", ("paragraph",), "printed"),
+        ("typed", ("paragraph",), "typewritten"),
+        ("name", (), "handwritten"),
+    ]
+
+
+def test_lines_of_other_kinds_are_left_out_on_request(tmp_path, make_picture):
+    make_picture("a.png")
+    body = region(
+        "r",
+        text_line("a", "note"),
+        text_line("b", "stamp", extra='production="printed"'),
+        text_line("c", "name", extra='production="medieval-manuscript"'),
+    )
+    path = write(tmp_path / "a.xml", body)
+    dataset = data.load("page_xml", path, kinds="handwritten")
+    assert [line.text for line in dataset.lines] == ["note", "name"]
+    assert dataset.report().skipped == {"line of another kind": 1}
+    with pytest.raises(ConfigError, match="handwritten, typewritten, printed; found 'hand'"):
+        data.load("page_xml", path, kinds="hand")
 
 
 def test_what_cannot_be_used_is_reported(tmp_path, make_picture):

@@ -1,0 +1,154 @@
+"""ALTO 4.4 of results and of labeled pages, for libraries' viewers and search, and eScriptorium."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import BinaryIO, Dict, Optional, Set, Tuple, Union
+from xml.etree.ElementTree import Element, ElementTree, SubElement
+
+from htrlib._version import __version__
+from htrlib.data.samples import Dataset, LabeledLine, Problem
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import KINDS, PageResult, TextLine
+from htrlib.formats.clock import written_at
+from htrlib.formats.page_xml_elements import format_points
+from htrlib.formats.placed_words import share, whole_pixels, xml_name, xml_names, xml_text
+from htrlib.formats.saving import WriteOptions
+from htrlib.formats.sheets import Sheet, loose_words, tokens, write_pages
+
+NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
+
+_PAGE, _BLOCK, _STEP = "page", "block", "processing"
+_HYPHENATED = re.compile(r"(.*\w)([-\u2010\u00ac\u2e17\u00ad])")
+
+
+def write(page: PageResult, file: BinaryIO, options: WriteOptions) -> None:
+    """Write a page, in pixels; a hyphen that ends a line is an `HYP`."""
+    write_sheet(Sheet.of_result(page), file)
+
+
+def write_alto(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
+    """Write an ALTO file (4.4) and a copy of the picture for each page.
+
+    Coordinates become whole pixels. A line whose words have no known place is one `String`
+    without a place. The names of writers and splits are not kept.
+
+    Args:
+        dataset: its pages are written.
+        folder: made where it is missing.
+    Returns:
+        What ALTO cannot hold and was left out: single line pictures, lines without a place,
+        words other than those of the text.
+    """
+    problems = write_pages(dataset, folder, ".xml", write_sheet)
+    return problems + loose_words(dataset)
+
+
+def write_sheet(sheet: Sheet, file: BinaryIO) -> None:
+    """Write one page, in one text block."""
+    root = Element("alto", xmlns=NAMESPACE, SCHEMAVERSION="4.4")
+    description = SubElement(root, "Description")
+    SubElement(description, "MeasurementUnit").text = "pixel"
+    image = SubElement(description, "sourceImageInformation")
+    SubElement(image, "fileName").text = xml_text(sheet.picture)
+    if sheet.bundle is not None:
+        _processing(description, sheet.bundle)
+    tags = _tags(root, sheet)
+    size = sheet.page.size
+    sides: Dict[str, str] = {"WIDTH": str(size.width), "HEIGHT": str(size.height)}
+    number = {"ID": _PAGE, "PHYSICAL_IMG_NR": str(sheet.number)}
+    page = SubElement(SubElement(root, "Layout"), "Page", {**number, **sides})
+    space = SubElement(page, "PrintSpace", {"HPOS": "0", "VPOS": "0", **sides})
+    if sheet.lines:
+        block = SubElement(space, "TextBlock", {"ID": _BLOCK, **_edges(sheet.area, size)})
+        taken = {_PAGE, _BLOCK, _STEP, *tags.values()}
+        names = xml_names(tuple(line.id for line in sheet.lines), taken)
+        taken.update(names)
+        for line, name in zip(sheet.lines, names):
+            _add_line(block, name, line, size, tags, taken)
+    ElementTree(root).write(file, encoding="UTF-8", xml_declaration=True)
+
+
+def _processing(description: Element, bundle: str) -> None:
+    step = SubElement(description, "Processing", ID=_STEP)
+    SubElement(step, "processingDateTime").text = written_at()
+    SubElement(step, "processingStepSettings").text = xml_text(f"bundle {bundle}")
+    software = SubElement(step, "processingSoftware")
+    SubElement(software, "softwareName").text = "htrlib"
+    SubElement(software, "softwareVersion").text = __version__
+
+
+def _tags(root: Element, sheet: Sheet) -> Dict[str, str]:
+    """Put the lines' kinds and tags into the file; gives the id of each."""
+    labels = dict.fromkeys(label for line in sheet.lines for label in _labels(line))
+    names = xml_names([f"tag.{label}" for label in labels])
+    ids = dict(zip(labels, names))
+    if ids:
+        element = SubElement(root, "Tags")
+        for label, name in ids.items():
+            said = "line type" if label in KINDS else "line tag"
+            about = {"LABEL": xml_text(label), "DESCRIPTION": f"{said} {xml_text(label)}"}
+            SubElement(element, "OtherTag", {"ID": name, **about})
+    return ids
+
+
+def _labels(line: LabeledLine) -> Tuple[str, ...]:
+    kind = line.line.kind if line.line is not None else None
+    return line.tags if kind is None else (*line.tags, kind)
+
+
+def _add_line(
+    block: Element,
+    name: str,
+    line: LabeledLine,
+    size: Size,
+    tags: Dict[str, str],
+    taken: Set[str],
+) -> None:
+    if line.line is None:
+        return
+    element = SubElement(block, "TextLine", {"ID": name, **_edges(line.line.box, size)})
+    references = " ".join(tags[label] for label in _labels(line))
+    if references:
+        element.set("TAGREFS", references)
+    _add_outline(element, line.line, size)
+    if not line.words or not line.text:
+        SubElement(element, "String", CONTENT=xml_text(line.text))
+        return
+    words = tokens(line)
+    for index, (text, word) in enumerate(words, start=1):
+        if index > 1:
+            SubElement(element, "SP")
+        hyphenated = _HYPHENATED.fullmatch(text) if index == len(words) else None
+        string = SubElement(
+            element,
+            "String",
+            ID=xml_name(f"{name}.w{index}", taken),
+            CONTENT=xml_text(text if hyphenated is None else hyphenated[1]),
+        )
+        if word is not None:
+            _put_word(string, word.box, word.confidence, size)
+        if hyphenated is not None:
+            SubElement(element, "HYP", CONTENT=hyphenated[2])
+
+
+def _put_word(string: Element, box: Box, confidence: Optional[float], size: Size) -> None:
+    if confidence is not None:
+        string.set("WC", share(confidence))
+    for key, value in _edges(box, size).items():
+        string.set(key, value)
+
+
+def _add_outline(element: Element, place: TextLine, size: Size) -> None:
+    if place.baseline is not None and len(place.baseline) >= 2:
+        element.set("BASELINE", format_points(place.baseline, size))
+    if place.polygon is not None:
+        shape = SubElement(element, "Shape")
+        SubElement(shape, "Polygon", POINTS=format_points(place.polygon.points, size))
+
+
+def _edges(box: Box, size: Size) -> Dict[str, str]:
+    whole = whole_pixels(box, size)
+    values = whole.left, whole.top, whole.width, whole.height
+    return {key: f"{value:.0f}" for key, value in zip(("HPOS", "VPOS", "WIDTH", "HEIGHT"), values)}

@@ -1,0 +1,123 @@
+"""hOCR 1.2 of results and of labeled pages: HTML whose elements say where their text stands."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path, PurePath
+from typing import BinaryIO, Iterator, List, Sequence, Set, Tuple, Union
+
+from htrlib._version import __version__
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, Problem
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine
+from htrlib.formats.placed_words import whole_pixels, xml_name, xml_names, xml_text
+from htrlib.formats.saving import Result, WriteOptions
+from htrlib.formats.sheets import Sheet, loose_words, tokens, write_pages
+
+_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" \
+"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml">
+<head>
+<title>{title}</title>
+<meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>
+<meta name="ocr-system" content="htrlib {version}"/>
+<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_line ocrx_word"/>
+<meta name="ocr-number-of-pages" content="{pages}"/>
+</head>
+<body>
+"""
+
+
+def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
+    """Write all pages; confidences become whole percents."""
+    sheets = [Sheet.of_result(page, number) for number, page in enumerate(result.pages, start=1)]
+    write_sheets(sheets, PurePath(result.source or "page").name, file)
+
+
+def write_hocr(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
+    """Write an hOCR file and a copy of the picture for each page.
+
+    Coordinates become whole pixels. Baselines are kept as straight lines; the names of writers and
+    splits, and tags, are not.
+
+    Args:
+        dataset: its pages are written.
+        folder: made where it is missing.
+    Returns:
+        What hOCR cannot hold and was left out: single line pictures, lines without a place,
+        words other than those of the text.
+    """
+    problems = write_pages(
+        dataset, folder, ".hocr", lambda sheet, file: write_sheets([sheet], sheet.picture, file)
+    )
+    return problems + loose_words(dataset)
+
+
+def write_sheets(sheets: Sequence[Sheet], title: str, file: BinaryIO) -> None:
+    """Write pages into one file."""
+    head = _HEAD.format(title=_escaped(title), version=__version__, pages=len(sheets))
+    rows = [row for index, sheet in enumerate(sheets) for row in _page(sheet, index)]
+    file.write((head + "\n".join(rows) + "\n</body>\n</html>\n").encode("utf-8"))
+
+
+def _page(sheet: Sheet, index: int) -> List[str]:
+    size = sheet.page.size
+    name = f"page_{index + 1}"
+    image = _escaped(sheet.picture.replace('"', "_"))
+    whole = _box(Box(0, 0, size.width, size.height), size)
+    title = f"image &quot;{image}&quot;; {whole}; ppageno {sheet.number - 1}"
+    rows = [f"<div class='ocr_page' id='{name}' title='{title}'>"]
+    if sheet.lines:
+        area = _box(sheet.area, size)
+        rows.append(f"<div class='ocr_carea' id='{name}.block' title='{area}'>")
+        names = [line.id for line in sheet.lines]
+        if index:  # ids are those of the file, which names of lines repeat on further pages
+            names = [f"{name}.{line_name}" for line_name in xml_names(names)]
+        taken = {name, f"{name}.block"}
+        chosen = xml_names(names, taken)
+        taken.update(chosen)
+        for line, line_name in zip(sheet.lines, chosen):
+            rows += _line(line, line_name, size, taken)
+        rows.append("</div>")
+    return [*rows, "</div>"]
+
+
+def _line(line: LabeledLine, name: str, size: Size, taken: Set[str]) -> Iterator[str]:
+    if line.line is None:
+        return
+    words = " ".join(
+        _escaped(text) if word is None else _word(word, xml_name(f"{name}.w{index}", taken), size)
+        for index, (text, word) in enumerate(tokens(line), start=1)
+    )
+    title = "; ".join(_properties(line.line, size))
+    yield f"<span class='ocr_line' id='{name}' title='{title}'>{words}</span>"
+
+
+def _word(word: LabeledWord, name: str, size: Size) -> str:
+    title = _box(word.box, size)
+    if word.confidence is not None:
+        title += f"; x_wconf {round(100 * min(1.0, max(0.0, word.confidence)))}"
+    return f"<span class='ocrx_word' id='{name}' title='{title}'>{_escaped(word.text)}</span>"
+
+
+def _properties(place: TextLine, size: Size) -> Iterator[str]:
+    box = whole_pixels(place.box, size)
+    yield _box(box, size)
+    if place.baseline is not None and place.baseline[0][0] != place.baseline[-1][0]:
+        (x0, y0), (x1, y1) = place.baseline[0], place.baseline[-1]
+        slope = (y1 - y0) / (x1 - x0)
+        yield f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"
+    if place.polygon is not None:
+        numbers = (round(number) for point in place.polygon.points for number in point)
+        yield "poly " + " ".join(map(str, numbers))
+    if place.kind is not None:
+        yield f"x_kind {place.kind}"
+
+
+def _box(box: Box, size: Size) -> str:
+    return "bbox " + " ".join(f"{edge:.0f}" for edge in whole_pixels(box, size).as_tuple())
+
+
+def _escaped(text: str) -> str:
+    return html.escape(xml_text(text), quote=True)
