@@ -27,7 +27,7 @@ class Source:
     """Labeled data.
 
     Attributes:
-        format: one of `htrlib.data.ADAPTERS`.
+        format: one of `htrlib.data.FORMATS`.
         path: annotation file or folder.
         images: folder of the images, if the format does not imply it.
         split: use only this split.
