@@ -32,7 +32,8 @@ class BatchJobConfig:
         output: S3 prefix; INPUT/a/1.png is answered in OUTPUT/a/1.png.out.
         instance_type: of each machine.
         instances: how many; each takes its part of the files.
-        kms_key: ARN of the key for disks and results; None is that of AWS.
+        kms_key: ARN of the key for disks and results; None is that of AWS. Machines with disks of
+            their own (g4dn, m5d, ...) take none for them.
         tags: for the bill.
     """
 
@@ -52,6 +53,7 @@ class BatchJobConfig:
 def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
     """Start a job and return its name. Raises as `Aws.call`."""
     key = config.kms_key
+    disk_key = None if machines.has_own_disk(config.instance_type) else key
     source = {"S3DataType": "S3Prefix", "S3Uri": f"{S3Uri.parse(config.input)}/"}
     (aws or Aws()).call(
         "sagemaker",
@@ -74,7 +76,7 @@ def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
         TransformResources={
             "InstanceType": config.instance_type,
             "InstanceCount": config.instances,
-            **({"VolumeKmsKeyId": key} if key else {}),
+            **({"VolumeKmsKeyId": disk_key} if disk_key else {}),
         },
         Tags=tag_list(config.tags),
     )

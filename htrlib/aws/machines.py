@@ -5,6 +5,21 @@ The stack of `examples/sagemaker` and the prices in docs/sagemaker.md go by the 
 
 from __future__ import annotations
 
+import re
+
 TRAINING = "ml.m5.2xlarge"
 ENDPOINT = "ml.m5.large"
 BATCH = "ml.m5.xlarge"
+
+_WITH_DISKS = re.compile(r"[a-z]+\d+[a-z]*d[a-z]*|(g[5-9]|p[5-9]|trn\d)[a-z]*")
+"""Families that bring disks of their own: those with a d (m5d, g4dn), and newer accelerators."""
+
+
+def has_own_disk(instance_type: str) -> bool:
+    """Whether a machine brings a disk of its own, for which SageMaker takes no key.
+
+    >>> has_own_disk("ml.g4dn.xlarge"), has_own_disk("ml.m5.large")
+    (True, False)
+    """
+    family = instance_type.split(".")[1] if instance_type.count(".") > 1 else ""
+    return _WITH_DISKS.fullmatch(family) is not None

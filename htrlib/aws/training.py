@@ -114,6 +114,7 @@ def start_training(config: TrainingJobConfig, aws: Optional[Aws] = None) -> str:
     """
     aws = aws or Aws()
     key = config.kms_key
+    disk_key = None if machines.has_own_disk(config.instance_type) else key
     aws.call(
         "sagemaker",
         "create_training_job",
@@ -134,7 +135,7 @@ def start_training(config: TrainingJobConfig, aws: Optional[Aws] = None) -> str:
             "InstanceType": config.instance_type,
             "InstanceCount": config.instances,
             "VolumeSizeInGB": config.volume_gb,
-            **({"VolumeKmsKeyId": key} if key and not _has_own_disk(config) else {}),
+            **({"VolumeKmsKeyId": disk_key} if disk_key else {}),
         },
         Tags=tag_list(config.tags),
         **{
@@ -210,12 +211,6 @@ def _is_object(place: S3Uri, aws: Aws) -> bool:
         return aws.find("s3", "head_object", Bucket=place.bucket, Key=place.key) is not None
     except AwsAccessError:  # the job's role may read what its starter may not
         return place.key.endswith((".tar.gz", ".manifest"))
-
-
-def _has_own_disk(config: TrainingJobConfig) -> bool:
-    """Whether a machine brings a disk of its own, for which SageMaker takes no key."""
-    family = config.instance_type.split(".")[1]
-    return "d" in family.lstrip("abcdefghijklmnopqrstuvwxyz") or family.startswith(("g5", "g6"))
 
 
 def _interruptible(config: TrainingJobConfig) -> Dict[str, Any]:

@@ -63,6 +63,14 @@ def test_a_key_encrypts_disks_and_results(front, aws):
     assert request["TransformOutput"]["KmsKeyId"] == "arn:key"
 
 
+def test_machines_with_disks_of_their_own_take_no_key_for_them(front, aws):
+    register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
+    start_batch(replace(CONFIG, kms_key="arn:key", instance_type="ml.g5.xlarge"), aws)
+    (request,) = front.asked("CreateTransformJob")
+    assert "VolumeKmsKeyId" not in request["TransformResources"]
+    assert request["TransformOutput"]["KmsKeyId"] == "arn:key"
+
+
 def test_the_results_are_those_of_the_library(aws, bucket, tmp_path):
     page, document = PageResult(Size(3, 4)), DocumentResult((PageResult(Size(1, 2)),))
     for name, result in (("1.png", page), ("box/2 ü.tiff", document)):

@@ -162,6 +162,41 @@ class Expansion:
         return {key: value for key, value in found.items() if value is not GONE}
 
 
+def forms(template: Template) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
+    """Every form that some combination of the switches gives a resource or an output.
+
+    Yields section, name, and form: a resource has as many as its conditions make of it.
+    """
+    for section in ("Resources", "Outputs"):
+        for name, entry in template[section].items():
+            switches = sorted(switches_of(entry, template) & set(SWITCHES))
+            seen = set()
+            for values in itertools.product(*(SWITCHES[switch] for switch in switches)):
+                expansion = Expansion(template, dict(zip(switches, values)))
+                if "Condition" in entry and not expansion.holds(entry["Condition"]):
+                    continue
+                form = expansion.kept({k: v for k, v in entry.items() if k != "Condition"})
+                text = json.dumps(form, sort_keys=True)
+                if text not in seen:
+                    seen.add(text)
+                    yield section, name, form
+
+
+def switches_of(node: Any, template: Template) -> Set[str]:
+    """The parameters that the conditions of a part of a template look at."""
+    if isinstance(node, list):
+        return set().union(*(switches_of(item, template) for item in node))
+    if not isinstance(node, dict):
+        return set()
+    found = switches_of(list(node.values()), template)
+    own = [node["Condition"]] if isinstance(node.get("Condition"), str) else []
+    own += [node["Fn::If"][0]] if "Fn::If" in node else []
+    for name in own:
+        condition = template["Conditions"][name]
+        found |= named(condition) | switches_of(condition, template)
+    return found
+
+
 def named(node: Any) -> Set[str]:
     """The resources and parameters that a part of a template names."""
     if isinstance(node, list):

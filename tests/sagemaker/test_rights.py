@@ -176,10 +176,6 @@ def test_endpoints_read_models_and_nothing_else_of_the_bucket(template):
 def test_roles_are_taken_on_for_this_account_alone(template):
     for name, role in resources(template, "AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        service = trust["Principal"]["Service"]
-        if service == "lambda.amazonaws.com":  # which documents no such key for its own roles
-            assert "Condition" not in trust
-            continue
         wanted = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
         assert trust["Condition"] == wanted, name
 

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("cfnlint", reason="cfn-lint is not installed: pip install -e '.[test]'")
 
 from cfnlint.api import lint, lint_file
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.sagemaker.stack import (
     CODE,
@@ -21,12 +22,14 @@ from tests.sagemaker.stack import (
     Template,
     combinations,
     expanded,
+    forms,
     named,
     read,
     resources,
 )
 
 PSEUDO = {"AWS::AccountId", "AWS::Partition", "AWS::Region", "AWS::StackId", "AWS::StackName"}
+GROUPS = {"VpcSecurityGroupIds": "sg-0123abcd"}  # which go with subnets
 OFTEN = (  # of the combinations, those that cfn-lint looks at one by one
     {},
     {"WithLabeling": "true", "LabelerEmails": "a@example.org"},
@@ -35,7 +38,7 @@ OFTEN = (  # of the combinations, those that cfn-lint looks at one by one
     {"CreateSageMakerNotebookInstance": "false", "CreateDemoEndpoint": "false"},
     {
         **{name: values[1] for name, values in SWITCHES.items() if "Create" not in name},
-        "VpcSecurityGroupIds": "sg-0123abcd",
+        **GROUPS,
     },
 )
 
@@ -56,6 +59,26 @@ def test_cfn_lint_has_nothing_to_say_of_what_switches_leave(template, switches):
     left["Parameters"] = {k: v for k, v in left["Parameters"].items() if k in used}
     del left["Metadata"]
     assert [str(match) for match in lint(json.dumps(left), regions=["us-east-1"])] == []
+
+
+def test_cfn_lint_has_nothing_to_say_of_any_form_that_switches_give_a_resource(template):
+    """All of them in one template, in which those beyond a resource's first have a number."""
+    every = {"Resources": {}, "Outputs": {}}
+    for section, name, form in forms(template):
+        number = sum(
+            re.fullmatch(rf"{name}(Form\d+)?", other) is not None for other in every[section]
+        )
+        every[section][f"{name}Form{number}" if number else name] = form
+    assert len(every["Resources"]) > 1.2 * len(template["Resources"])
+    used = named(every)
+    parameters = {k: dict(v) for k, v in template["Parameters"].items() if k in used}
+    filled = {**{name: values[1] for name, values in SWITCHES.items()}, **GROUPS}
+    for name in set(filled) & used:  # forms use them only where they are set
+        parameters[name]["Default"] = filled[name]
+    text = json.dumps({**every, "Parameters": parameters})
+    found = [str(match) for match in lint(text, regions=["us-east-1"])]
+    two_of_a_name = "[E3019:"  # as two forms of a resource are
+    assert [match for match in found if not match.startswith(two_of_a_name)] == []
 
 
 def test_nothing_names_what_its_switches_leave_out(template):
@@ -211,27 +234,20 @@ def test_no_image_expires_since_an_endpoint_may_run_it(template):
     assert "LifecyclePolicy" not in resources(template, "AWS::ECR::Repository")["Repository"]
 
 
-TAGGED = {"Tags", "UserPoolTags"}
-UNTAGGED = {  # types that CloudFormation does not tag, or that cost nothing by themselves
-    "AWS::Budgets::Budget",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::Cognito::UserPoolClient",
-    "AWS::Cognito::UserPoolDomain",
-    "AWS::Cognito::UserPoolGroup",
-    "AWS::Cognito::UserPoolUser",
-    "AWS::Cognito::UserPoolUserToGroupAttachment",
-    "AWS::Events::Rule",
-    "AWS::IAM::ManagedPolicy",
-    "AWS::Lambda::Permission",
-    "AWS::S3::BucketPolicy",
-    "AWS::SageMaker::NotebookInstanceLifecycleConfig",
-    "Custom::BuiltImage",
-}
+TAGGED = {"Tags", "UserPoolTags", "ResourceTags"}
+
+
+def takes_tags(kind: str) -> bool:
+    """Whether CloudFormation tags resources of a type, by the schema that it publishes of it."""
+    if kind.startswith("Custom::"):
+        return False
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    return bool(TAGGED & set(schema["properties"]))
 
 
 def test_the_budget_counts_what_carries_the_stack_s_tag(template):
     for name, resource in template["Resources"].items():
-        if resource["Type"] in UNTAGGED:
+        if not takes_tags(resource["Type"]):
             continue
         ((_, tags),) = [(k, v) for k, v in resource["Properties"].items() if k in TAGGED]
         wanted = {"Ref": "SolutionPrefix"}
