@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Deque, Dict, FrozenSet, List, Optional
 
@@ -20,7 +20,7 @@ from htrlib.document.results import PageResult
 from htrlib.errors import BundleError, DeviceError, HtrError
 from htrlib.formats.page_editing import READ, Stamp
 from htrlib.review.page_index import PageIndex
-from htrlib.review.page_reading import PagePicture, Readers
+from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.store import NEW, NO_FILE, ConflictError, PageStore
 
 _IDLE = 0.5  # seconds between two looks at an empty queue
@@ -151,6 +151,8 @@ class BackgroundReading:
         version = self._versions.pop(place.name, NO_FILE)
         try:
             self._write(place, version, future.result())
+        except CancelledError:  # other readers read it
+            pass
         except BrokenProcessPool:
             self._died[place.name] = self._died.get(place.name, 0) + 1
             if self._died[place.name] > 1:  # the first time another page's may have been the fault

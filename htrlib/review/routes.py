@@ -53,6 +53,7 @@ _STATUSES: Dict[Type[Exception], Refusal] = {
     PermissionError: Refusal(403, "forbidden", ""),
     OSError: Refusal(507, "disk", ""),
 }
+_TOO_LARGE = Refusal(413, "too_large", f"a request has at most {MOST_BODY:,} bytes")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Value = TypeVar("Value")
@@ -210,6 +211,8 @@ def _checks(access: Access) -> Any:
         refusal = access.refusal(request.headers, request.cookies.get(COOKIE))
         if refusal is None and request.method not in ("GET", "HEAD"):
             refusal = change_refusal(request.headers, request.content_type)
+        if refusal is None and (request.content_length or 0) > MOST_BODY:
+            refusal = _TOO_LARGE
         if refusal is not None:
             return _refused(refusal)
         try:
@@ -217,7 +220,7 @@ def _checks(access: Access) -> Any:
         except RefusedError as error:
             return _refused(error.refusal)
         except web.HTTPRequestEntityTooLarge:
-            return _refused(Refusal(413, "too_large", f"a request has at most {MOST_BODY:,} bytes"))
+            return _refused(_TOO_LARGE)
         except web.HTTPNotFound:
             return _refused(Refusal(404, "not_found", "there is nothing at this address"))
         except web.HTTPMethodNotAllowed as error:
@@ -246,7 +249,7 @@ def _welcome(token: str) -> web.Response:
     """
     response = web.Response(text=_WELCOME, content_type="text/html")
     # Without a path: the browser takes the page's, whatever prefix a proxy has put before it.
-    response.set_cookie(COOKIE, token, path=None, httponly=True, samesite="Strict")  # type: ignore[arg-type]
+    response.set_cookie(COOKIE, token, path="", httponly=True, samesite="Strict")
     return response
 
 

@@ -18,7 +18,7 @@ from htrlib.bundle import load_bundle
 from htrlib.errors import ConfigError
 from htrlib.review.access import Access, is_loopback
 from htrlib.review.folder import ReviewFolder
-from htrlib.review.page_reading import Readers
+from htrlib.review.readers import Readers
 from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
 

@@ -22,7 +22,7 @@ from htrlib.review.page_index import PageIndex
 from htrlib.review.page_json import page_json, splice_json
 from htrlib.review.page_merging import reread_lines, reread_page
 from htrlib.review.page_pictures import LARGEST, Thumbnails, jpeg, picture_tag, shown_size
-from htrlib.review.page_reading import PagePicture, Readers
+from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.requested_edits import edits_of
 from htrlib.review.store import ConflictError, PageStore, StoredPage
 

@@ -29,7 +29,7 @@ from aiohttp import web
 
 from htrlib.review.access import Access
 from htrlib.review.folder import ReviewFolder
-from htrlib.review.page_reading import PagePicture
+from htrlib.review.readers import PagePicture
 from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
 
