@@ -1,4 +1,4 @@
-"""Read handwriting from pictures of pages.
+"""Read handwriting and print from images of pages.
 
 >>> import htrlib
 >>> page = htrlib.load_image("letter.png")            # doctest: +SKIP
@@ -7,8 +7,8 @@
 >>> log_probs = htrlib.recognize_line(page, lines[0]) # doctest: +SKIP
 >>> htrlib.decode(log_probs).text                     # doctest: +SKIP
 
-`htrlib.transcribe` is these calls with these defaults. Names are loaded on first use, so that
-importing the package is cheap; MXNet comes with the first stage.
+`htrlib.transcribe` makes these calls with these defaults. Names load on first use, which keeps
+importing the package cheap.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from htrlib._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle, load_bundle
+    from htrlib.client import EndpointClient
     from htrlib.document.charset import Charset
     from htrlib.document.geometry import Box, LineStrip, Polygon, Size
     from htrlib.document.results import (
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
         CorrectionError,
         DatasetError,
         DeviceError,
+        EndpointError,
+        EndpointNotFoundError,
         HtrError,
         ImageError,
         LanguageModelError,
@@ -86,6 +89,9 @@ __all__ = [
     "DatasetError",
     "DeviceError",
     "DocumentResult",
+    "EndpointClient",
+    "EndpointError",
+    "EndpointNotFoundError",
     "HtrError",
     "ImageError",
     "LanguageModelError",
@@ -122,6 +128,7 @@ __all__ = [
 
 _MODULES = {
     "bundle": ("Bundle", "load_bundle"),
+    "client": ("EndpointClient",),
     "document.charset": ("Charset",),
     "document.results": (
         "DocumentResult",

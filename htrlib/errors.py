@@ -17,6 +17,8 @@ The tree::
         BundleMismatchError          .expected .found
       TrainingError
         NonFiniteLossError           .epoch .batch .samples
+      EndpointError
+        EndpointNotFoundError
       AwsError
         AwsAccessError               .action .resource
         AwsNotFoundError
@@ -133,8 +135,16 @@ class NonFiniteLossError(TrainingError):
         )
 
 
+class EndpointError(HtrError):
+    """A server of htrlib failed, or did not answer."""
+
+
+class EndpointNotFoundError(EndpointError):
+    """A server of htrlib does not have the model."""
+
+
 class AwsError(HtrError):
-    """A call of AWS, or of an endpoint, failed."""
+    """A call of AWS, or of a SageMaker endpoint, failed."""
 
 
 class AwsAccessError(AwsError):

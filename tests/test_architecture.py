@@ -27,6 +27,7 @@ LAYERS = (
     ("review",),
     ("sagemaker",),
     ("aws",),
+    ("client",),
     ("training",),
     ("evaluation",),
     ("reading",),

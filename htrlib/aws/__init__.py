@@ -13,7 +13,7 @@ module            what
 `rollouts`        how an endpoint goes over to a new model
 `scaling`         how many machines it has
 `batch`           batch transform
-`endpoint_client` `EndpointClient`: asks an endpoint, or a server here
+`endpoint_client` `EndpointClient`: reads pages with an endpoint
 `queue`           asks an asynchronous endpoint
 `registry`        the model registry
 `status`          what is there and runs

@@ -11,15 +11,15 @@ from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional,
 from htrlib._version import __version__
 from htrlib.aws.dry_run import Request, intercept
 from htrlib.aws.failures import translated
+from htrlib.client import READ_SECONDS
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
 CONNECT_SECONDS = 10
-READ_SECONDS = 70  # an endpoint may take 60 for an answer
 ATTEMPTS = 6  # with growing, random pauses between them: about half a minute in all
 POLL_SECONDS = 15
 
 _ASKED_ONCE = ("sagemaker-runtime",)
-"""boto3 would repeat a reading that timed out; `endpoint_client` knows what is worth repeating."""
+"""boto3 would retry a request that timed out; `endpoint_client` retries only what can succeed."""
 
 Response = Dict[str, Any]
 Described = TypeVar("Described")

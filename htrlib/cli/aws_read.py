@@ -114,8 +114,8 @@ def _transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
 
 
 def _transcribe_queued(parsed: argparse.Namespace, aws: Aws) -> int:
-    from htrlib.aws.endpoint_client import attributes_of
     from htrlib.aws.queue import ask, collect
+    from htrlib.client import attributes_of
     from htrlib.formats.json_format import to_json
     from htrlib.formats.text import to_text
 

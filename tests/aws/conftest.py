@@ -13,7 +13,8 @@ from typing import Iterator
 
 import pytest
 
-from htrlib.aws import endpoint_client, session
+from htrlib import client
+from htrlib.aws import session
 from htrlib.aws.session import Aws
 from tests.aws.front import Front
 
@@ -98,7 +99,7 @@ def front(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(session, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(session, "ATTEMPTS", 3)
-    monkeypatch.setattr(endpoint_client, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(client, "PAUSES", (0.0, 0.0))
     yield front
     front.close()
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from htrlib.aws import endpoint_client as client_module
+from htrlib import client as client_module
+from htrlib.aws import endpoint_client
 from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.session import Aws, Waits
 from htrlib.document.geometry import Size
@@ -163,7 +164,7 @@ def test_an_error_without_json_is_told_too(client, served, body):
 @pytest.mark.parametrize("body", [b"{}", b"no json", b"[1]", b'{"schema_version": 99}', b"\xff"])
 def test_an_answer_that_is_no_result_is_told(client, served, body):
     served(body=body)
-    with pytest.raises(AwsError, match="the answer is no result of htrlib"):
+    with pytest.raises(AwsError, match="the answer is not a result of htrlib"):
         client.transcribe(np.zeros((3, 4), np.uint8))
 
 
@@ -190,7 +191,7 @@ def test_a_picture_that_is_too_large_is_sent_smaller_and_that_is_told(
     noise = np.random.default_rng(1).integers(100, 140, (300, 400)).astype(np.uint8)
     with caplog.at_level(logging.WARNING):
         EndpointClient("hands").transcribe(png(noise, form))
-    assert "is sent as JPEG" in caplog.text
+    assert "sending a page as JPEG" in caplog.text
     assert header(came[0], "Content-Type") == "image/jpeg"
     assert len(came[0].body) <= 60_000
     with Image.open(io.BytesIO(came[0].body)) as picture:
@@ -296,7 +297,7 @@ def test_a_reading_that_timed_out_is_not_repeated(front):
 
 @pytest.mark.parametrize(("serverless", "form"), [(True, "image/jpeg"), (False, "image/png")])
 def test_a_serverless_endpoint_gets_smaller_requests(front, served, monkeypatch, serverless, form):
-    monkeypatch.setattr(client_module, "SERVERLESS_BYTES", 60_000)
+    monkeypatch.setattr(endpoint_client, "SERVERLESS_BYTES", 60_000)
     came = served()
     variant = {"CurrentServerlessConfig": {}} if serverless else {"CurrentInstanceCount": 1}
     described = {"EndpointName": "hands", "ProductionVariants": [variant]}
@@ -315,9 +316,9 @@ def test_a_small_request_needs_no_other_call(front, served):
 
 
 def test_an_endpoint_or_a_url_is_named_and_not_both(front):
-    with pytest.raises(ConfigError, match="one of them"):
+    with pytest.raises(ConfigError, match="either the name"):
         EndpointClient()
-    with pytest.raises(ConfigError, match="one of them"):
+    with pytest.raises(ConfigError, match="either the name"):
         EndpointClient("hands", url=front.url)
     with pytest.raises(ConfigError, match="begins with http"):
         EndpointClient(url="file:///etc/passwd")

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,7 +22,6 @@ from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box
 from htrlib.document.results import PageResult
 from htrlib.metrics import ErrorRate
-from htrlib.synthesis.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
 from tests.aws.conftest import IMAGE as IMAGE_URI
 from tests.aws.conftest import ROLE
 from tests.aws.front import Front
@@ -37,6 +35,7 @@ from tests.container.stand_ins import (
     Worker,
 )
 from tests.serving.running import needs
+from tests.written_pages import Lines, written_page
 
 pytestmark = pytest.mark.slow
 
@@ -74,8 +73,6 @@ UNSEEN = (
 )
 NEW = "ð"  # is on the pages, and no character of the bundle that ships
 
-Lines = List[Tuple[str, Box]]
-
 
 @pytest.fixture(
     params=[
@@ -95,17 +92,8 @@ def machine(request: pytest.FixtureRequest, run: Run) -> Iterator[Machine]:
 
 def write_page(texts: Sequence[str], path: Path, seed: int) -> Lines:
     """Draw a page in a bundled hand, and give its texts and where they are."""
-    fonts = load_fonts(BUNDLED_FONTS, sorted(set("".join(texts))))
-    rng = np.random.default_rng(seed)
-    page = np.full((150 + 115 * len(texts), 1000), 250.0)
-    lines = []
-    for number, text in enumerate(texts):
-        drawn = draw_line(text, fonts[seed % len(fonts)], 70, rng, HandwritingStyle())
-        height, width = drawn.ink.shape
-        left, top = 60, 120 + 115 * number - drawn.baseline
-        page[top : top + height, left : left + width] -= 0.8 * drawn.ink
-        lines.append((text, Box(left, top, left + width, top + height)))
-    Image.fromarray(page.astype(np.uint8)).save(path)
+    page, lines = written_page(texts, seed)
+    Image.fromarray(page).save(path)
     return lines
 
 
