@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
 from htrlib.images.page_selection import DPI
-from htrlib.reading.options import AUTO, BUNDLED, ORIENTATIONS, ReadingOptions
+from htrlib.reading.options import AUTO, BUNDLED, LINE, ORIENTATIONS, PAGE, ReadingOptions
 
 if TYPE_CHECKING:
     from htrlib.reading.pipeline import Recognizer
@@ -42,6 +42,11 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         type=_kinds,
         metavar="KIND,...",
         help=f"read these lines alone: {', '.join(KINDS)} (default: all text)",
+    )
+    parser.add_argument(
+        "--single-line",
+        action="store_true",
+        help="each picture is one line or word: find no second line in it",
     )
     parser.add_argument(
         "--orientation",
@@ -105,6 +110,7 @@ def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
     model = parsed.language_model
     return ReadingOptions(
         kinds=parsed.kinds,
+        what=LINE if parsed.single_line else PAGE,
         orientation=parsed.orientation,
         decoder=parsed.decoder,
         beam_width=parsed.beam_width,

@@ -31,7 +31,7 @@ def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[Text
     height, width = page.shape
     if height > TALLEST or any(line.box.width > WIDEST * line.box.height for line in lines):
         return None
-    box = _ink_box(page)
+    box = ink_box(page)
     if box is None or box.height < SHORTEST * height or box.width > WIDEST * box.height:
         return None
     if len(lines) == 1 and lines[0].box.width >= COVERED * box.width:
@@ -42,7 +42,7 @@ def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[Text
     return TextLine(Box(left, top, right, bottom))
 
 
-def _ink_box(page: NDArray[np.uint8]) -> Optional[Box]:
+def ink_box(page: NDArray[np.uint8]) -> Optional[Box]:
     """The bounds of all ink but specks."""
     pieces, count = ndimage.label(page_ink(page) > DARK, np.ones((3, 3)))
     if count == 0:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PARAGRAPH, LINES, TEXT = STAGES = ("paragraph", "lines", "text")
 AUTO, AS_GIVEN = ORIENTATIONS = ("auto", "as-given")
+PAGE, LINE = CONTENTS = ("page", "line")
 BUNDLED = "bundled"
 
 LanguageModelLike = Union["NGramModel", str, Path, None]
@@ -38,6 +39,7 @@ class ReadingOptions:
         alternatives: how many further readings of each line to give.
         pages: which pages of a file, as "3", "2-5" or "1,4-"; None is all.
         dpi: dots per inch at which the pages of a PDF are drawn.
+        what: "page", or "line": each picture is one line or word, whatever looks like a second one.
     Raises:
         ConfigError: a value is none of these.
     """
@@ -52,12 +54,14 @@ class ReadingOptions:
     alternatives: int = 0
     pages: Optional[str] = None
     dpi: int = DPI
+    what: str = PAGE
 
     def __post_init__(self) -> None:
         if isinstance(self.kinds, str):
             object.__setattr__(self, "kinds", (self.kinds,))
         for name, value, known in (
             ("stage", self.stage, STAGES),
+            ("what", self.what, CONTENTS),
             ("orientation", self.orientation, ORIENTATIONS),
             ("decoder", self.decoder, METHODS),
             *(("kind", kind, KINDS) for kind in self.kinds or ()),

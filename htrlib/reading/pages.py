@@ -18,7 +18,8 @@ from htrlib.errors import ConfigError
 from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.reading.as_given import result_as_given
-from htrlib.reading.options import AUTO, PARAGRAPH, TEXT, ReadingOptions
+from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
+from htrlib.reading.single_lines import cuts_of_line, cuts_of_word, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
@@ -33,6 +34,9 @@ class Stages(Protocol):
 
     @property
     def finds_all_text(self) -> bool: ...
+
+    @property
+    def recognizes_with_bundle(self) -> bool: ...
 
     def detect_paragraph(self, page: Page) -> Optional[Box]: ...
 
@@ -57,6 +61,7 @@ class Reading:
         source: the name that the result carries.
         paragraph: where the handwriting is, once that is known.
         lines: in reading order, once they are known.
+        one_line: whether the lines are ways to cut one line, until the best of them is known.
         log_probs: what the recognizer says of each line, once it has.
         transform: how the page was turned; the result is in pixels of the page as given.
         as_given: the page as it was before that.
@@ -70,6 +75,7 @@ class Reading:
     source: Optional[str] = None
     paragraph: Optional[Box] = None
     lines: Tuple[TextLine, ...] = ()
+    one_line: bool = False
     log_probs: Tuple[LogProbs, ...] = ()
     transform: Optional[PageTransform] = None
     as_given: Optional[Page] = None
@@ -120,6 +126,8 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
         reading for reading in readings if reading.error is None and reading.options.stage == TEXT
     ]
     _recognize(wanted, stages)
+    if not stages.recognizes_with_bundle:
+        return
     turned: List[Reading] = []
     for reading in wanted:
         if reading.error is None and reading.options.orientation == AUTO:
@@ -155,9 +163,23 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     handwriting = only_handwriting and stages.finds_all_text
     lines = reading.timed("lines", lambda: _segmented(stages, page, region, handwriting))
     reading.lines = tuple(line for line in lines if _wanted(line, options))
+    _cut_one_line(reading, stages)
     if not only_handwriting:
         written = [line.box for line in lines if line.kind == HANDWRITTEN]
         reading.paragraph = union_of(written) if written else None
+
+
+def _cut_one_line(reading: Reading, stages: Stages) -> None:
+    """Take the line of a picture that has only one in each way that it can be cut."""
+    single = reading.options.what == LINE
+    find = cuts_of_line if single else cuts_of_word
+    cuts = find(reading.page, reading.lines)
+    compared = reading.options.stage == TEXT and stages.recognizes_with_bundle
+    reading.one_line = compared and len(cuts) > 1
+    if reading.one_line:
+        reading.lines = cuts
+    elif single:
+        reading.lines = cuts[:1]
 
 
 def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
@@ -224,6 +246,8 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
         return
     for reading, log_probs in zip(readings, said):
         reading.log_probs = tuple(log_probs)
+        if reading.one_line and len(reading.log_probs) == len(reading.lines):
+            reading.lines, reading.log_probs = surest(reading.lines, reading.log_probs)
         reading.milliseconds["recognition"] = 1000.0 * (time.perf_counter() - start)
 
 

@@ -158,6 +158,11 @@ class Pipeline:
         """Whether lines of print are found too, each with its kind."""
         return self._segments_with_bundle and lines.knows_kinds(self.bundle)
 
+    @property
+    def recognizes_with_bundle(self) -> bool:
+        """Whether the recognizer is the bundle's, whose probabilities mean what they say."""
+        return self._recognize_pages is not None
+
     def recognize_pages(
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
     ) -> Sequence[Sequence[LogProbs]]:

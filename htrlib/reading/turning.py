@@ -45,6 +45,12 @@ def sureness(log_probs: Sequence[LogProbs]) -> float:
     return _sure(peaks) / max(len(peaks), FULL_SAMPLE)
 
 
+def mean_sureness(log_probs: Sequence[LogProbs]) -> float:
+    """`sureness`, to which few characters give as much as many."""
+    peaks = _peaks(log_probs)
+    return _sure(peaks) / max(len(peaks), 1)
+
+
 def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> bool:
     """Whether a page is read so poorly that it may have to be turned.
 

@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from htrlib.document.kinds import KINDS
 from htrlib.errors import ConfigError
 from htrlib.formats.saving import FORMATS, Format
-from htrlib.reading.options import BUNDLED, ORIENTATIONS, STAGES, ReadingOptions
+from htrlib.reading.options import BUNDLED, CONTENTS, ORIENTATIONS, STAGES, ReadingOptions
 
 JSON, TEXT, NPY = "application/json", "text/plain", "application/x-npy"
 PDF = "application/pdf"
@@ -33,7 +33,7 @@ _SNIFFED = re.compile(r"(application/octet-stream|application/x-image|image/[a-z
 """What clients send with pictures of any kind, as batch transform and the AWS console do."""
 
 MAX_BEAM_WIDTH = 200
-_OPTIONS = ("stage", "kinds", "orientation", "beam_width", "language_model")
+_OPTIONS = ("stage", "kinds", "what", "orientation", "beam_width", "language_model")
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
@@ -157,6 +157,7 @@ def attributes_of(options: ReadingOptions) -> str:
     model = "on" if options.language_model == BUNDLED else "off"
     parts = [
         f"stage={options.stage}",
+        f"what={options.what}",
         f"orientation={options.orientation}",
         f"beam_width={options.beam_width}",
         f"language_model={model}",
@@ -198,6 +199,10 @@ def _option(name: str, value: str) -> Any:
         if value in STAGES:
             return value
         raise _bad_option(f"stage is one of {', '.join(STAGES)}, found {_shown(value)}")
+    if name == "what":
+        if value in CONTENTS:
+            return value
+        raise _bad_option(f"what is one of {', '.join(CONTENTS)}, found {_shown(value)}")
     if name == "orientation":
         if value in ORIENTATIONS:
             return value

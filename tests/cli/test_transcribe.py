@@ -72,6 +72,11 @@ def test_one_page_prints_its_rows_and_nothing_else(htr: Run, tmp_path: Path, cap
     assert capsys.readouterr() == ("40-1\n40-2\n", "")
 
 
+def test_a_picture_of_one_line_gives_one_row(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    assert htr(draw(tmp_path / "a.png", 40), "--single-line") == 0
+    assert capsys.readouterr().out == "40-1\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -384,7 +389,8 @@ def test_threads_share_an_engine_in_one_process(
 
     monkeypatch.setattr(paragraph, "detect_paragraph", meet)
     files = draw(tmp_path / "a.png"), draw(tmp_path / "b.png")
-    assert htr(*files, "--jobs", 2, "--engine", "onnx") == 0
+    options = "--jobs", 2, "--engine", "onnx", "--orientation", "as-given"
+    assert htr(*files, *options) == 0
     assert len(engines) == 2 and engines[0] is engines[1]
 
 

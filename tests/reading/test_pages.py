@@ -23,6 +23,8 @@ NOTE = TextLine(Box(20, 50, 120, 70), kind=HANDWRITTEN)
 class FakeStages:
     """Finds the lines it is given, and keeps what it was asked about."""
 
+    recognizes_with_bundle = False
+
     def __init__(self, lines: Sequence[TextLine], finds_all_text: bool = True) -> None:
         self.lines, self.finds_all_text = tuple(lines), finds_all_text
         self.regions: List[Box] = []
@@ -134,6 +136,8 @@ def test_a_page_is_as_sure_as_its_words(confidences: Tuple[float, ...]) -> None:
 class ReadingUpright(FakeStages):
     """Reads fifty characters of a page whose top left corner is black, and one of every other."""
 
+    recognizes_with_bundle = True
+
     def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
         return [[self.said(page[0, 0] == 0) for _ in found] for page, found in zip(pages, lines)]
 
@@ -168,7 +172,50 @@ def test_pages_as_given_and_pages_that_read_well_are_read_once() -> None:
     assert len(stages.regions) == 2
 
 
+def test_what_an_own_recognizer_says_turns_no_page() -> None:
+    stages = ReadingUpright([HEADING])
+    stages.recognizes_with_bundle = False
+    page = PAGE.copy()
+    page[-1, 0] = 0
+    reading = read(page, stages, ReadingOptions())
+    assert reading.transform is None
+    assert len(stages.regions) == 1
+
+
+def test_the_surest_cut_of_a_word_counts() -> None:
+    class Sure(FakeStages):
+        recognizes_with_bundle = True
+
+        def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
+            return [[self.said(line) for line in found] for found in lines]
+
+        def said(self, line: TextLine) -> LogProbs:
+            p = 0.9 if line.box.width == 200 else 0.6
+            values = np.log([[p, (1 - p) / 2, (1 - p) / 2]]).astype(np.float32)
+            return LogProbs(values, CHARSET)
+
+    page = np.full((100, 200), 240, np.uint8)
+    page[20:80, 40:160:3] = 10
+    found = TextLine(Box(40, 40, 160, 90), kind=HANDWRITTEN)
+    result = read(page, Sure([found]), AS_GIVEN).result
+    assert result is not None
+    assert [line.line.box for line in result.lines] == [Box(0, 0, 200, 100)]
+
+
 def test_a_page_that_reads_poorly_every_way_up_stays_as_it_is() -> None:
     reading = read(PAGE, ReadingUpright([HEADING]), ReadingOptions())
     assert reading.transform is None
     assert reading.page is PAGE
+
+
+def test_a_picture_of_one_line_has_no_second() -> None:
+    stages = FakeStages([HEADING, NOTE])
+    result = read(PAGE, stages, replace(AS_GIVEN, what="line")).result
+    assert result is not None
+    assert [line.line.box for line in result.lines] == [HEADING.box]
+    alone = read(PAGE, FakeStages([]), replace(AS_GIVEN, what="line")).result
+    assert alone is not None
+    assert [line.line.box for line in alone.lines] == [Box(0, 0, 200, 100)]
+    found = read(PAGE, stages, replace(AS_GIVEN, what="line", stage="lines")).result
+    assert found is not None
+    assert len(found.lines) == 1

@@ -90,6 +90,7 @@ def test_what_the_gateway_passes_on_means_the_same() -> None:
     for options in (
         ReadingOptions(),
         ReadingOptions("lines", ("printed",), "as-given", beam_width=7, language_model=None),
+        ReadingOptions(what="line"),
     ):
         assert options_of(attributes_of(options)) == options
     for answer in (Answer(JSON), Answer(JSON, "aws"), Answer(TEXT), *map(Answer, answer_formats())):

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Polygon
+from htrlib.document.kinds import HANDWRITTEN
+from htrlib.document.results import LogProbs, TextLine
+from htrlib.reading.single_lines import cuts_of_line, cuts_of_word, surest
+
+CHARSET = Charset.from_text("ab")
+FOUND = TextLine(
+    Box(30, 46, 90, 100),
+    Polygon(((30, 46), (90, 46), (90, 100))),
+    ((30, 95), (90, 95)),
+    kind=HANDWRITTEN,
+)
+
+
+def word(height: int = 128, width: int = 128) -> NDArray[np.uint8]:
+    """A picture with a block of ink from 30 to 90 across and 30 to 88 down."""
+    page = np.full((height, width), 240, np.uint8)
+    page[30:88, 30:90:4] = 20
+    page[30:88:20, 30:90] = 20
+    return page
+
+
+def test_a_word_is_cut_as_found_whole_and_around_its_ink() -> None:
+    found, whole, tight = cuts_of_word(word(), (FOUND,))
+    assert found is FOUND
+    assert whole.box == Box(0, 0, 128, 128)
+    assert tight.box.left < 30 and tight.box.top < 30
+    assert tight.box.right > 90 and tight.box.bottom > 81
+    for cut in (whole, tight):
+        assert (cut.kind, cut.polygon, cut.baseline) == (HANDWRITTEN, None, None)
+
+
+def test_pages_and_pictures_of_several_lines_are_no_words() -> None:
+    assert cuts_of_word(word(), (FOUND, FOUND)) == ()
+    assert cuts_of_word(word(), ()) == ()
+    assert cuts_of_word(word(height=600), (FOUND,)) == ()
+    assert cuts_of_word(word(height=128, width=1200), (FOUND,)) == ()
+    line = np.full((100, 900), 240, np.uint8)
+    line[30:70:3, 20:880] = 20
+    assert cuts_of_word(line, (FOUND,)) == ()
+
+
+def test_a_line_is_the_largest_one_found_or_the_whole_picture() -> None:
+    small = TextLine(Box(0, 0, 10, 10))
+    found, whole = cuts_of_line(word(), (small, FOUND))
+    assert found is FOUND
+    assert whole.box == Box(0, 0, 128, 128)
+    (alone,) = cuts_of_line(word(), ())
+    assert alone.box == Box(0, 0, 128, 128)
+
+
+def test_the_surest_cut_counts() -> None:
+    sure, doubtful = (
+        LogProbs(np.log([[p, (1 - p) / 2, (1 - p) / 2]]).astype(np.float32), CHARSET)
+        for p in (0.9, 0.6)
+    )
+    other = TextLine(Box(0, 0, 128, 128))
+    assert surest((FOUND, other), (doubtful, sure)) == ((other,), (sure,))
+    assert surest((FOUND, other), (sure, doubtful)) == ((FOUND,), (sure,))
