@@ -1,4 +1,4 @@
-"""Fonts that are installed come with their licenses and are named in NOTICE."""
+"""What is installed of others' comes with its license and is named in NOTICE."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ def test_each_font_has_a_license_that_the_notice_and_setup_cfg_name(folder, setu
         place = license.relative_to(ROOT)
         assert str(place) in notice
         assert any(place.match(pattern) for pattern in patterns)
+
+
+STATIC = PACKAGE / "review" / "static"
+VENDORED = sorted(path for path in (STATIC / "vendor").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("folder", VENDORED, ids=lambda folder: folder.name)
+def test_a_vendored_script_has_a_license_that_the_notice_and_setup_cfg_name(folder, setup) -> None:
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    license = (folder / "LICENSE.txt").relative_to(ROOT)
+    assert (folder / "LICENSE.txt").is_file()
+    assert str(license) in notice
+    assert str(license) in setup["metadata"]["license_files"].split()
+    assert all(script.name in notice for script in folder.glob("*.js"))
+
+
+def test_every_file_of_the_review_page_is_installed(setup) -> None:
+    patterns = setup["options.package_data"]["htrlib"].split()
+    for file in (path for path in STATIC.rglob("*") if path.is_file()):
+        place = file.relative_to(PACKAGE)
+        assert any(
+            place.match(pattern) and len(Path(pattern).parts) == len(place.parts)
+            for pattern in patterns
+        ), place

@@ -1,0 +1,107 @@
+// Starts the page, shows the view that the address names, and keeps what is on screen up to date.
+
+import { api } from "./api.js";
+import { askName } from "./dialogs.js";
+import { button, element } from "./dom.js";
+import { notify } from "./notices.js";
+import { PageEdits } from "./page_edits.js";
+import { PageList } from "./page_list.js";
+import { PageView } from "./page_view.js";
+import { LIST, routeOf } from "./routes.js";
+import { saveSetting, setting } from "./settings.js";
+import { TrainingView } from "./training.js";
+
+const POLL = 2000; // milliseconds
+const root = document.getElementById("app");
+const open = new Map(); // page name -> PageEdits, of pages on screen or not saved
+let view = null;
+let route = null;
+let overview = null;
+let revision = 0;
+
+async function start() {
+  overview = await api.overview();
+  revision = overview.revision;
+  if (overview.people && setting("name") === null) saveSetting("name", await askName(null));
+  window.addEventListener("hashchange", show);
+  window.addEventListener("beforeunload", warn);
+  await show();
+  setTimeout(poll, POLL);
+}
+
+async function show() {
+  const wanted = (route = routeOf(location.hash));
+  view?.close();
+  view = null;
+  try {
+    const made = await viewOf(wanted);
+    if (route !== wanted) return; // the user went on meanwhile
+    view = made;
+    root.replaceChildren(view.element);
+    window.scrollTo(0, 0);
+    await view.open();
+  } catch (error) {
+    if (route === wanted) fail(error);
+  }
+}
+
+async function viewOf({ view: kind, name }) {
+  if (kind === "training") return new TrainingView();
+  if (kind === "list") return new PageList(overview);
+  forgetSaved();
+  if (!open.has(name)) open.set(name, new PageEdits(await api.page(name)));
+  document.title = `${name} – htr review`;
+  return new PageView(open.get(name));
+}
+
+/** Forget pages that are saved; the others go on being sent. */
+function forgetSaved() {
+  for (const [name, edits] of open) {
+    if (!edits.unsaved) open.delete(name);
+  }
+}
+
+async function poll() {
+  try {
+    const changes = await api.changes(revision);
+    ({ revision, overview } = changes);
+    if (view instanceof PageList) view.changed(changes);
+    if (view instanceof PageView) await followPage(changes.pages);
+  } catch (error) {
+    if (error.status === 401) notify(error.message, "problem");
+    else if (!error.passing) throw error;
+  } finally {
+    setTimeout(poll, POLL);
+  }
+}
+
+/** Show what others saved of the page on screen; own edits that wait are reconciled when sent. */
+async function followPage(pages) {
+  const { edits } = view;
+  if (!pages.some(({ name }) => name === edits.page.name) || edits.sending) return;
+  const { version } = edits.page;
+  const page = await api.page(edits.page.name);
+  if (edits.sending || edits.page.version !== version || page.version === version) return;
+  edits.adopt(page);
+  if (page.changed_by) notify(`${page.changed_by} changed this page; it shows the change.`);
+}
+
+function warn(event) {
+  if ([...open.values()].some((edits) => edits.unsaved)) event.preventDefault();
+}
+
+function fail(error) {
+  const missing = error.status === 404;
+  root.replaceChildren(
+    element(
+      "main",
+      { id: "main", class: "failure" },
+      element("h1", { text: missing ? "There is no such page" : "This did not work" }),
+      element("p", { text: error.message }),
+      element("p", {}, button("Try again", () => location.reload(), { class: "primary" }), element("a", { href: LIST, text: "All pages" })),
+    ),
+  );
+  if (!error.status && error.status !== 0) throw error; // a fault of this page, for the console
+}
+
+start().catch(fail);

@@ -1,0 +1,149 @@
+// Train a better reader from the confirmed lines, see what it is worth, and read on with it.
+
+import { api } from "./api.js";
+import { button, counted, element, percent } from "./dom.js";
+import { announce, notify } from "./notices.js";
+import { LIST } from "./routes.js";
+
+const POLL = 2000; // milliseconds
+
+export class TrainingView {
+  constructor() {
+    this.body = element("main", { id: "main", class: "training", tabindex: "-1" });
+    this.element = element(
+      "div",
+      { class: "list-view" },
+      element(
+        "header",
+        { class: "list-header" },
+        element("a", { href: LIST, class: "back", text: "All pages" }),
+        element("h1", { text: "Train" }),
+      ),
+      this.body,
+    );
+    document.title = "Train – htr review";
+    this.minutes = element("input", {
+      id: "minutes", type: "number", min: "1", max: "10000", value: "10", inputmode: "numeric",
+    });
+    this.start = button("Start training", () => this.#start(), { class: "primary" });
+    this.stop = button("Stop", () => this.#do(api.stopTraining));
+    this.use = button("Use it for the pages left", () => this.#use(), { class: "primary" });
+    this.lines = element("p", { class: "large" });
+    this.whyNot = element("p", { class: "hint", role: "status" });
+    this.bar = element("progress", { max: "1", "aria-label": "Progress of the training" });
+    this.state = element("p", { role: "status" });
+    this.log = element("pre", { class: "log", tabindex: "0", "aria-label": "Log of the training" });
+    this.scores = element("div", { class: "scores" });
+    this.inUse = element("p", { class: "hint" });
+    this.#layout();
+  }
+
+  async open() {
+    await this.#poll();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.closed = true;
+  }
+
+  #layout() {
+    this.running = element("section", { "aria-label": "Training" }, element("h2", { text: "Progress" }), this.state, this.bar, this.stop, this.log);
+    this.result = element("section", { "aria-label": "Result" }, element("h2", { text: "Result" }), this.scores, this.use);
+    this.body.append(
+      element(
+        "section",
+        { "aria-label": "Start" },
+        this.lines,
+        element("p", { text: "The reader learns from the lines that people confirmed. Some pages are kept aside: on them it is measured before and after." }),
+        element("p", { class: "minutes" }, element("label", { for: "minutes", text: "Minutes" }), this.minutes, this.start),
+        this.whyNot,
+        this.inUse,
+      ),
+      this.running,
+      this.result,
+    );
+  }
+
+  show(training) {
+    const { state } = training;
+    const running = state === "running";
+    this.lines.textContent = `${counted(training.lines, "confirmed line")} on ${counted(training.pages, "page")}`;
+    this.start.disabled = running || !training.can_train;
+    this.minutes.disabled = running;
+    if (running && training.minutes) this.minutes.value = training.minutes;
+    this.whyNot.textContent = running ? "" : training.why_not;
+    this.inUse.textContent = training.in_use ? `Pages are read with ${training.in_use}.` : "";
+    this.running.hidden = state === "idle";
+    this.stop.hidden = !running;
+    this.bar.hidden = !running;
+    this.bar.value = training.progress;
+    const words = {
+      running: `Training, ${percent(training.progress)}`,
+      finished: "Training has finished.",
+      stopped: "Training was stopped.",
+      failed: `Training failed: ${training.problem}`,
+    };
+    const text = words[state] ?? "";
+    if (this.state.textContent !== text) this.state.textContent = text;
+    this.state.classList.toggle("problem", state === "failed");
+    const log = training.log.join("\n");
+    this.log.hidden = !log;
+    if (this.log.textContent !== log) {
+      this.log.textContent = log;
+      this.log.scrollTop = this.log.scrollHeight;
+    }
+    this.#showScores(training);
+  }
+
+  #showScores({ before, after, bundle, in_use: inUse }) {
+    this.result.hidden = !before && !after;
+    this.scores.replaceChildren(...[["Before", before], ["After", after]].map(([name, score]) =>
+      element(
+        "div",
+        { class: "score" },
+        element("h3", { text: name }),
+        element("p", { class: "large", text: score ? percent(score.cer, 1) : "–" }),
+        element("p", { class: "hint", text: score ? `of characters wrong, ${counted(score.lines, "line")} of ${counted(score.pages, "page")} kept aside` : "not measured yet" }),
+      ),
+    ));
+    const used = bundle !== null && bundle === inUse;
+    this.use.hidden = !bundle || !after;
+    this.use.disabled = used;
+    this.use.textContent = used ? "In use" : "Use it for the pages left";
+  }
+
+  async #poll() {
+    clearTimeout(this.timer);
+    try {
+      const training = await api.training();
+      if (this.closed) return;
+      this.show(training);
+    } catch (error) {
+      if (!this.closed) this.state.textContent = error.message;
+    }
+    if (!this.closed) this.timer = setTimeout(() => this.#poll(), POLL);
+  }
+
+  async #start() {
+    const minutes = Number(this.minutes.value);
+    if (!(minutes > 0)) return notify("Give the number of minutes, at least 1.", "problem");
+    return this.#do(() => api.startTraining(minutes));
+  }
+
+  async #use() {
+    if (await this.#do(api.useTrained)) notify("Pages are read with the new model from now on.");
+  }
+
+  async #do(request) {
+    try {
+      await request();
+      await this.#poll();
+      return true;
+    } catch (error) {
+      notify(error.message, "problem");
+      announce(error.message);
+      return false;
+    }
+  }
+}
