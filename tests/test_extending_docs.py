@@ -17,6 +17,7 @@ from htrlib import data
 from htrlib.cli.main import main
 from htrlib.engines.choice import ENGINES
 from htrlib.errors import ConfigError
+from htrlib.formats import FORMATS
 from htrlib.reading.own_recognizer import load_recognizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +96,26 @@ def test_the_server_s_worker_reads_with_it(strokes: ModuleType, default_bundle: 
 def test_a_recognizer_that_is_not_there_is_named(place: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_recognizer(place)
+
+
+def test_a_format_of_one_s_own_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    default_bundle: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letter.png").write_bytes(LETTER.read_bytes())
+    names: Dict[str, Any] = {}
+    try:
+        for example in examples("A format"):
+            exec(example, names)
+        assert main(["transcribe", "letter.png", "--format", "shout"]) == 0
+    finally:
+        FORMATS.pop("shout", None)
+    text = (tmp_path / "letter.loud").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == text
+    assert text == text.upper() != text.lower()
 
 
 def test_an_engine_of_one_s_own_runs_the_networks(

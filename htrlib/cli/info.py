@@ -1,4 +1,4 @@
-"""`htr info`: versions, engines, devices and bundles, for a look and for reports of faults."""
+"""`htr info`: versions, engines, devices and bundles, for bug reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from htrlib.errors import HtrError
 
 LIBRARIES = ("numpy", "scipy", "Pillow")
 PACKAGES = {"onnx": ("onnxruntime", "onnxruntime-gpu"), "mxnet": ("mxnet", "mxnet-cu112")}
-"""Engine -> the packages that bring its framework."""
+"""Engine -> the packages that provide its framework."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what there is; return the exit status."""
+    """Print what is installed, and return the exit status."""
     print(f"htrlib {__version__}, Python {platform.python_version()}, {platform.platform()}")
     print(", ".join(f"{name} {_version(name) or 'missing'}" for name in LIBRARIES))
     for row in (*_engines(), *_bundles()):
@@ -39,13 +39,15 @@ def _version(package: str) -> Optional[str]:
 
 def _engines() -> List[str]:
     from htrlib.bundle import load_bundle
-    from htrlib.engines.choice import default_engine
+    from htrlib.engines.choice import ENGINES, default_engine
 
     try:
-        rows = [f"engine taken by default: {default_engine()}"]
+        rows = [f"default engine: {default_engine()}"]
     except HtrError as error:
         rows = [f"no engine: {error}"]
-    for name, packages in PACKAGES.items():
+    variants = {name for name in ENGINES if name.startswith("onnx-")}
+    for name in sorted({*PACKAGES, *ENGINES} - variants):
+        packages = PACKAGES.get(name, ())
         found = [f"{package} {_version(package)}" for package in packages if _version(package)]
         try:
             device = load_bundle().engine(name).device

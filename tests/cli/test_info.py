@@ -16,7 +16,7 @@ def test_versions_engines_and_bundles_are_shown(
     out = capsys.readouterr().out
     assert f"htrlib {__version__}, Python " in out
     assert f"numpy {numpy.__version__}" in out
-    assert f"engine taken by default: {choice.default_engine()}" in out
+    assert f"default engine: {choice.default_engine()}" in out
     assert f"bundle {default_bundle} " in out
 
 
@@ -30,3 +30,15 @@ def test_an_engine_that_is_missing_is_told_and_no_failure(
     monkeypatch.setattr("htrlib.bundle._loaded", {})
     assert main(["info"]) == 0
     assert "(steam is out)" in capsys.readouterr().out
+
+
+def test_an_engine_of_another_package_is_listed(
+    default_bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Abacus:
+        device = "table"
+
+    monkeypatch.setitem(choice.ENGINES, "abacus", lambda networks, device: Abacus())  # type: ignore[arg-type,return-value]
+    monkeypatch.setattr("htrlib.bundle._loaded", {})
+    assert main(["info"]) == 0
+    assert "engine abacus: installed, device table" in capsys.readouterr().out
