@@ -36,7 +36,7 @@ def test_an_engine_of_another_package_is_listed(
     default_bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Abacus:
-        device = "table"
+        name, device = "abacus", "table"
 
     monkeypatch.setitem(choice.ENGINES, "abacus", lambda networks, device: Abacus())  # type: ignore[arg-type,return-value]
     monkeypatch.setattr("htrlib.bundle._loaded", {})
