@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the PAGE XML files (default: beside the pictures)",
     )
-    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument(
+        "--bundle",
+        help="name or directory of the model (default: the one trained on the folder and chosen "
+        "there, or english)",
+    )
     parser.add_argument(
         "--host",
         default="127.0.0.1",

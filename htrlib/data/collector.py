@@ -15,13 +15,14 @@ from htrlib.data.samples import (
     LabeledWord,
     LineSample,
     PageSample,
+    Picture,
     Problem,
     Sample,
 )
 from htrlib.document.geometry import Box, Point, Polygon, Size, union_of
 from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, ImageError
-from htrlib.images.loading import image_size
+from htrlib.images.numbered_pages import page_size
 
 TOLERANCE = 2.0
 """Pixels that a box may reach over the page's edge before it is reported."""
@@ -48,13 +49,16 @@ class Collector:
         """Remember a problem; `skipped` is "page" or "line" where that much is left out."""
         self._problems.append(Problem(reason, source, detail, skipped))
 
-    def picture(self, path: Path, source: str, stated: Optional[Size] = None) -> Optional[Size]:
+    def picture(
+        self, path: Path, source: str, stated: Optional[Size] = None, number: int = 1
+    ) -> Optional[Size]:
         """The size of a sample's picture, or None, with the problem noted, if it cannot be used.
 
         Args:
             path: the picture.
             source: the sample's name; used twice is a problem.
             stated: the size that the annotation says.
+            number: of the page in a file of several.
         """
         self._lines_outside = self._lines_lost = 0
         self._bare = []
@@ -65,7 +69,7 @@ class Collector:
             self.note("missing image", source, str(path), skipped="page")
             return None
         try:
-            size = image_size(path)
+            size = page_size(path, number)
         except (ImageError, OSError) as error:
             self.note("unreadable image", source, str(error), skipped="page")
             return None
@@ -217,7 +221,7 @@ class Collector:
 
     def add_page(
         self,
-        image: Path,
+        image: Picture,
         size: Size,
         source: str,
         lines: Iterable[Optional[LabeledLine]],

@@ -18,6 +18,12 @@ from htrlib.errors import ImageError
 from htrlib.images.numbered_pages import count_pages
 from htrlib.images.suffixes import IMAGE_SUFFIXES, SUFFIXES
 
+WORK_FOLDER = ".htr-review"
+"""In the folder of the XML files: what `htr review` keeps for itself."""
+
+KEPT_ASIDE = "kept-aside.json"
+"""In that folder: the XML files, relative to theirs, of the pages that training leaves out."""
+
 _PDF, _TIFF = SUFFIXES["PDF"], SUFFIXES["TIFF"]
 _OVERLAY = ".overlay.png"  # what `htr transcribe` draws beside a picture
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")

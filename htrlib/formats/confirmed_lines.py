@@ -1,32 +1,50 @@
-"""``review``: the lines of PAGE XML files that a person confirmed."""
+"""``review``: the lines of PAGE XML files that a person confirmed, as `htr review` keeps them."""
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
-from typing import Union
+from typing import Optional, Set, Union
 
 from htrlib.data.collector import Collector
+from htrlib.data.page_places import KEPT_ASIDE, WORK_FOLDER, PagePlace, find_pages
 from htrlib.data.pictures import find_picture
-from htrlib.data.samples import Dataset
+from htrlib.data.samples import Dataset, Picture
 from htrlib.data.xml import annotation_files
 from htrlib.errors import AnnotationError
 from htrlib.formats.page_editing import read_page_file
+from htrlib.images.numbered_pages import load_page
+
+ASIDE, TRAIN = "kept aside", "train"
+"""The splits, where pages are kept aside."""
 
 
-def load(path: Union[str, Path]) -> Dataset:
-    """The confirmed lines of a file, or of all PAGE XML files below a folder, pictures beside them.
+def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Dataset:
+    """The confirmed lines of a file, or of all PAGE XML files below a folder.
 
-    Files that are no PAGE XML, or about a picture of another size, are left out and reported.
+    Files that are no PAGE XML, or about a picture of another size, are left out and reported. Where
+    `htr review` keeps pages aside to measure a training by, the split of these is "kept aside" and
+    that of the others "train".
 
+    Args:
+        path: a PAGE XML file, or a folder of them.
+        images: the folder of the pictures; by default they are beside the files.
     Raises:
         DatasetError: no line is confirmed.
     """
     base, files = annotation_files(Path(path))
+    places, _ = find_pages(base if images is None else Path(images), base, lambda _: True)
+    by_xml = {place.xml: place for place in places.values()}
+    aside = _kept_aside(base)
     collector = Collector()
     for file in files:
-        source = file.relative_to(base).with_suffix("").as_posix()
-        picture = find_picture("", file.stem, [file.parent]) or file.with_suffix(".png")
-        size = collector.picture(picture, source)
+        name = file.relative_to(base)
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        source = name.with_suffix("").as_posix()
+        place = by_xml.get(file) or _beside(file)
+        size = collector.picture(place.picture, source, number=place.number)
         if size is None:
             continue
         try:
@@ -35,8 +53,28 @@ def load(path: Union[str, Path]) -> Dataset:
             collector.note("not PAGE XML of this picture", source, str(error), skipped="page")
             continue
         confirmed = [line.labeled() for line in page.lines if line.confirmed]
-        if confirmed:
-            collector.add_page(picture, size, source, confirmed)
-        else:
+        if not confirmed:
             collector.note("no confirmed line", source, skipped="page")
+            continue
+        split = None if aside is None else ASIDE if name.as_posix() in aside else TRAIN
+        collector.add_page(_picture(place), size, source, confirmed, split=split)
     return collector.dataset(Path(path))
+
+
+def _beside(file: Path) -> PagePlace:
+    """The picture of a file whose folder lists none for it: its name is spelled otherwise, say."""
+    picture = find_picture("", file.stem, [file.parent]) or file.with_suffix(".png")
+    return PagePlace(picture.name, picture, 1, file)
+
+
+def _picture(place: PagePlace) -> Picture:
+    if place.name.endswith(place.picture.name):  # the file holds this page alone
+        return place.picture
+    return partial(load_page, place.picture, place.number)
+
+
+def _kept_aside(base: Path) -> Optional[Set[str]]:
+    try:
+        return set(json.loads((base / WORK_FOLDER / KEPT_ASIDE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None

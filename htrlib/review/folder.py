@@ -6,11 +6,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
-from htrlib.data.page_places import PagePlace, find_pages
+from htrlib.data.page_places import WORK_FOLDER, PagePlace, find_pages
 from htrlib.errors import ConfigError
-
-WORK_FOLDER = ".htr-review"
-"""Below the folder of the XML: history, index, trainings. Nothing of it is the only copy."""
 
 SCRATCH_PREFIX, SCRATCH_SUFFIX = ".htr-", ".part"
 _STALE = 3600.0  # seconds after which a file that was being written is one of a killed server
@@ -34,6 +31,7 @@ class ReviewFolder:
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)
             self.output = self.pictures if output is None else output.resolve()
+            # History, index, trainings: nothing of it is the only copy of a text.
             self.work = self.output / WORK_FOLDER
             self.work.mkdir(exist_ok=True)
         except OSError as error:

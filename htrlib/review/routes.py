@@ -108,6 +108,10 @@ class Routes:
             ("GET", "picture/{name:.+}", self._picture),
             ("GET", "thumbnail/{name:.+}", self._thumbnail),
             ("POST", "api/reading", self._reading),
+            ("GET", "api/training", self._training),
+            ("POST", "api/training", self._start_training),
+            ("POST", "api/training/stop", self._stop_training),
+            ("POST", "api/training/use", self._use_trained),
         ]
 
     async def _overview(self, request: web.Request) -> web.Response:
@@ -160,6 +164,21 @@ class Routes:
             raise _bad("paused is true or false")
         self._service.background.pause(data["paused"])
         return _json(await self._call(self._service.overview))
+
+    async def _training(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.training))
+
+    async def _start_training(self, request: web.Request) -> web.Response:
+        minutes = (await _body(request)).get("minutes")
+        if isinstance(minutes, bool) or not isinstance(minutes, (int, float)):
+            raise _bad("minutes is a number")
+        return _json(await self._call(self._service.start_training, float(minutes)))
+
+    async def _stop_training(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.stop_training))
+
+    async def _use_trained(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.use_trained))
 
     async def _picture(self, request: web.Request) -> web.Response:
         largest = _number(request.query, "largest", LARGEST, SMALLEST, MOST)

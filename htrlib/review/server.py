@@ -9,6 +9,7 @@ import socket
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -21,6 +22,7 @@ from htrlib.review.folder import ReviewFolder
 from htrlib.review.readers import Readers
 from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
+from htrlib.review.trainings import chosen_bundle
 
 _THREADS = 8  # requests that are worked on at once
 _MOST_JOBS = 4  # pages that are read at once, where no number is asked for
@@ -38,7 +40,8 @@ class ReviewConfig:
         port: 0 takes a free one.
         base_path: of the address, behind a proxy.
         token: that requests bring; None makes one up where the server can be reached by others.
-        bundle: name or path.
+        bundle: name or path; None is the one that people trained on the folder and chose to use,
+            or the default one.
         jobs: pages that are read at once; None is one a core, less one for the server.
         browser: open the address in a browser.
     """
@@ -65,15 +68,18 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
         BundleError: there is no such bundle.
     """
     base_path = f"/{config.base_path.strip('/')}/".replace("//", "/")
-    bundle = str(load_bundle(config.bundle).directory)  # now, and not when the first page is read
     people = not is_loopback(config.host)
     token = config.token
     if token is None and (people or base_path != "/"):
         token = secrets.token_urlsafe(24)
     folder = ReviewFolder(config.folder, config.output)
+    chosen = None if config.bundle else chosen_bundle(folder)
+    bundle = chosen or str(load_bundle(config.bundle).directory)
     listening = _listening(config.host, config.port)
-    readers = Readers(bundle, config.jobs or _usual_jobs())
-    service = ReviewService(folder, readers, people=people, token=token is not None)
+    new_readers = partial(Readers, jobs=config.jobs or _usual_jobs())
+    service = ReviewService(
+        folder, new_readers(bundle), new_readers, people=people, token=token is not None
+    )
     app = application(service, Access(token), ThreadPoolExecutor(_THREADS), base_path)
     address = _address(config.host, listening.getsockname()[1], base_path, token)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from htrlib._version import __version__
 from htrlib.data.corrections import CorrectedPage, Splice
@@ -25,6 +25,7 @@ from htrlib.review.page_pictures import LARGEST, Thumbnails, jpeg, picture_tag, 
 from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.requested_edits import edits_of
 from htrlib.review.store import ConflictError, PageStore, StoredPage
+from htrlib.review.trainings import Trainings, superseded
 
 Json = Dict[str, Any]
 
@@ -41,18 +42,27 @@ class ReviewService:
     Args:
         folder: of the pictures.
         readers: what reads new pages.
+        new_readers: makes such of a bundle's directory.
         people: whether several people may edit, who are asked for their names.
         token: whether a token is asked for.
     """
 
     def __init__(
-        self, folder: ReviewFolder, readers: Readers, *, people: bool = False, token: bool = False
+        self,
+        folder: ReviewFolder,
+        readers: Readers,
+        new_readers: Callable[[str], Readers],
+        *,
+        people: bool = False,
+        token: bool = False,
     ) -> None:
         self.folder, self.readers = folder, readers
+        self._new_readers = new_readers
         self._people, self._token = people, token
         self.store = PageStore(folder)
         self.index = PageIndex(folder, self.store)
         self.background = BackgroundReading(self.index, self.store, readers)
+        self.trainings = Trainings(folder, self.index, self._read_with)
         self._refreshing = Refreshing(self.index)
         self._thumbnails = Thumbnails(folder.work / "thumbnails")
         self._drawing = threading.Semaphore(_PICTURES_AT_ONCE)
@@ -60,11 +70,13 @@ class ReviewService:
     def start(self) -> None:
         """Begin to read new pages, and to look for changes of files."""
         self.folder.remove_scratch()
+        self.background.use(self.readers, frozenset(superseded(self.folder)))
         self._refreshing.start()
         self.background.start()
 
     def end(self) -> None:
-        """Stop both."""
+        """Stop both, and a training."""
+        self.trainings.end()
         self.background.end()
         self._refreshing.end()
         self.readers.close()
@@ -78,7 +90,7 @@ class ReviewService:
             "version": __version__,
             "bundle": self.readers.label,
             **counts(self.index),
-            "trainable": False,
+            "trainable": self.trainings.can_train(),
             "refused": list(self.index.refused),
             "reading": self.background.status(),
             "revision": self.index.revision,
@@ -146,6 +158,31 @@ class ReviewService:
             stored = self.store.restore(place, version, number, by)
         self.index.note(name, stored)
         return self._changed(place, stored, ())
+
+    def training(self) -> Json:
+        """The last training."""
+        return self.trainings.status(self.readers.bundle)
+
+    def start_training(self, minutes: float) -> Json:
+        """Begin one; raises as `Trainings.start`."""
+        self.trainings.start(minutes, self.readers.bundle)
+        return self.training()
+
+    def stop_training(self) -> Json:
+        """Stop it."""
+        self.trainings.stop()
+        return self.training()
+
+    def use_trained(self) -> Json:
+        """Read with the new bundle; raises as `Trainings.use`."""
+        self.trainings.use(self.readers.bundle)
+        return self.training()
+
+    def _read_with(self, bundle: str, labels: List[str]) -> None:
+        """Read with another bundle from the next page on."""
+        before, self.readers = self.readers, self._new_readers(bundle)
+        self.background.use(self.readers, frozenset(labels))
+        before.close()
 
     def picture_tag(self, name: str, largest: int) -> str:
         """Changes when the picture does."""

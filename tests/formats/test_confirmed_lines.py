@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from PIL import Image
 
 from htrlib import data
 from htrlib.data.corrections import CorrectedLine, CorrectedPage
@@ -43,3 +44,47 @@ def test_a_folder_without_a_confirmed_line_is_refused(make_picture: Callable[...
     write(picture, False)
     with pytest.raises(DatasetError, match="no confirmed line"):
         data.load("review", picture.parent)
+
+
+def test_pages_of_a_file_have_xml_files_with_their_numbers(tmp_path: Path) -> None:
+    pages = [Image.new("L", (200, 100), shade) for shade in (255, 40)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "scan.pdf", save_all=True, append_images=pages[1:], resolution=300)
+    for name in ("scan.tif", "scan.pdf"):
+        write(tmp_path / f"{name}.0002.png", True)
+    dataset = data.load("review", tmp_path)
+    assert [sample.source for sample in dataset] == ["scan.pdf.0002", "scan.tif.0002"]
+    assert [int(sample.load_image().mean()) for sample in dataset] == [40, 40]
+
+
+def test_of_pictures_of_one_stem_each_has_a_file_of_its_own(
+    make_picture: Callable[..., Path],
+) -> None:
+    first, second = make_picture("a.png"), make_picture("a.jpg")
+    write(first, True)  # a.xml names a.png
+    write(Path(f"{second}.png"), True, True)  # a.jpg.xml
+    dataset = data.load("review", first.parent)
+    pictures = {sample.source: (sample.image, len(sample.lines)) for sample in dataset.pages}
+    assert pictures == {"a": (first, 1), "a.jpg": (second, 2)}
+
+
+def test_pictures_may_lie_in_another_folder(make_picture: Callable[..., Path]) -> None:
+    picture = make_picture("scans/letters/a.png")
+    output = picture.parents[2] / "xml"
+    (output / "letters").mkdir(parents=True)
+    write(output / "letters" / "a.png", True)
+    dataset = data.load("review", output, images=picture.parents[1])
+    assert [sample.image for sample in dataset] == [picture]
+
+
+def test_pages_kept_aside_are_a_split(make_picture: Callable[..., Path]) -> None:
+    for name in ("a.png", "b.png"):
+        write(make_picture(name), True)
+    folder = make_picture("c.png").parent
+    assert {sample.split for sample in data.load("review", folder)} == {None}
+    work = folder / ".htr-review"
+    work.mkdir()
+    write(work / "old.png", True)  # of the program's own
+    (work / "kept-aside.json").write_text('["b.xml"]')
+    dataset = data.load("review", folder)
+    assert {sample.source: sample.split for sample in dataset} == {"a": "train", "b": "kept aside"}

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from htrlib.bundle import BUNDLED, DEFAULT, load_bundle
 from htrlib.data.corrections import CorrectedLine, CorrectedPage
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
@@ -52,10 +53,10 @@ def line_result(number: int, text: str, top: float) -> LineResult:
 class StandInReaders:
     """Reads two lines on every page, at once or when it is told to."""
 
-    bundle, jobs = "stand-in", 1
+    jobs = 1
 
-    def __init__(self, label: str = "stand-in 1") -> None:
-        self.label = label
+    def __init__(self, label: str = "stand-in 1", bundle: str = str(BUNDLED / DEFAULT)) -> None:
+        self.label, self.bundle = label, bundle
         self.texts = ["one two", "three four"]
         self.held = False
         self.asked: List[PagePicture] = []
@@ -187,6 +188,7 @@ def running(
     service = ReviewService(
         ReviewFolder(folder, output),
         readers,  # type: ignore[arg-type]
+        lambda bundle: StandInReaders(load_bundle(bundle).label, bundle),  # type: ignore[arg-type,return-value]
         people=token is not None,
         token=token is not None,
     )

@@ -1,0 +1,233 @@
+"""A training that was started in the browser: three programs in a row, and how far they are.
+
+`htr evaluate` on the pages kept aside, `htr train` on the others, `htr evaluate` with what came of
+it. Each is a process of its own; the state is on disk, so that a new start shows the last one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from htrlib.formats.confirmed_lines import ASIDE, TRAIN
+from htrlib.review.whole_files import read_json, write_json
+
+IDLE, RUNNING, FINISHED, FAILED, STOPPED = "idle", "running", "finished", "failed", "stopped"
+
+HTR = (sys.executable, "-m", "htrlib")
+"""The program."""
+
+_EPOCHS = 30  # at most, as `htr train` has it
+_LOG_LINES = 40  # that are shown
+_STOP_SECONDS = 20.0  # after which a training that does not stop by itself is ended
+_NICENESS = 5  # answers to the browser come first
+_MEASURING = 0.05  # of the progress, before the training and after it
+
+Json = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training, as it is kept on disk.
+
+    Attributes:
+        state: one of "idle", "running", "finished", "failed" and "stopped".
+        minutes: that it may take.
+        init: directory of the bundle that it starts from.
+        before: of that bundle on the pages kept aside: `cer`, `lines`, `pages`.
+        after: the same of the new one.
+        bundle: directory of the new one, once it is there.
+        problem: why it failed.
+        process: id of the program that runs.
+    """
+
+    state: str = IDLE
+    minutes: float = 0.0
+    init: str = ""
+    before: Optional[Json] = None
+    after: Optional[Json] = None
+    bundle: Optional[str] = None
+    problem: str = ""
+    process: Optional[int] = None
+
+
+class _StoppedError(Exception):
+    """Somebody stopped the training."""
+
+
+class TrainingJob:
+    """One training in a folder of its own.
+
+    Args:
+        folder: for its state, its logs and the new bundle; made where it is missing.
+        name: of the new bundle.
+        data: the options that tell `htr` where the data is: "review" and a folder, and the folder
+            of the pictures or None.
+    """
+
+    def __init__(self, folder: Path, name: str, data: Sequence[str], images: Optional[str]) -> None:
+        self._folder = folder
+        self._output, self._run_folder = folder / name, folder / "run"
+        self._log = folder / "log.txt"
+        self._data, self._images = list(data), images
+        self._file = folder / "training.json"
+        self._state = _stored(read_json(self._file, {}))
+        self._stop = threading.Event()
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._thread: Optional[threading.Thread] = None
+
+    @property
+    def state(self) -> TrainingState:
+        """How it stands."""
+        return self._state
+
+    def recover(self) -> None:
+        """Note the end of a training that a server which was killed had started."""
+        if self._state.state == RUNNING:
+            _end_orphan(self._state.process, self._folder)
+            found = str(self._output) if self._output.is_dir() else None
+            self._set(
+                state=STOPPED, process=None, bundle=found, problem="the server ended meanwhile"
+            )
+
+    def start(self, minutes: float, init: str) -> None:
+        """Begin; raises OSError where the folder cannot be written."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._state = TrainingState(RUNNING, minutes, init)
+        self._set()
+        self._thread = threading.Thread(target=self._run, name="training", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the current step; what has been learned by then is kept."""
+        self._stop.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+
+    def end(self) -> None:
+        """Stop, and wait for that."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+            if self._thread.is_alive() and self._process is not None:
+                self._process.kill()
+
+    def progress(self) -> float:
+        """The share of the work that is done."""
+        state = self._state
+        if state.state == FINISHED:
+            return 1.0
+        if state.before is None:
+            return 0.0
+        if self._output.is_dir() and state.state == RUNNING:
+            return 1.0 - _MEASURING
+        entry = _last_entry(self._run_folder / "log.jsonl")
+        minutes = float(entry.get("minutes", 0.0)) / max(state.minutes, 1e-9)
+        share = max(minutes, float(entry.get("epoch", 0.0)) / _EPOCHS)
+        return _MEASURING + (1 - 2 * _MEASURING) * min(max(share, 0.0), 1.0)
+
+    def log(self) -> List[str]:
+        """The last lines that the programs wrote."""
+        try:
+            content = self._log.read_bytes()[-20_000:]
+        except OSError:
+            return []
+        lines = content.decode("utf-8", "replace").replace("\r", "\n").splitlines()
+        return [line for line in lines if line.strip()][-_LOG_LINES:]
+
+    def _run(self) -> None:
+        state = self._state
+        try:
+            self._set(before=self._measured(state.init))
+            self._train(state)
+            self._set(bundle=str(self._output), after=self._measured(str(self._output)))
+            self._set(state=FINISHED)
+        except _StoppedError:
+            found = str(self._output) if self._output.is_dir() else None
+            self._set(state=STOPPED, bundle=found)
+        except Exception as error:
+            self._set(state=FAILED, problem=str(error) or type(error).__name__)
+
+    def _train(self, state: TrainingState) -> None:
+        options = ["--split", TRAIN, "--init", state.init, "--output", str(self._output)]
+        options += ["--run", str(self._run_folder), "--minutes", f"{state.minutes:g}"]
+        self._program("train", "line-recognition", "--train", *self._data, *options)
+
+    def _measured(self, bundle: str) -> Json:
+        """How well a bundle reads the pages that are kept aside."""
+        options = ["--split", ASIDE, "--lines", "--bundle", bundle, "--format", "json"]
+        found = json.loads(self._program("evaluate", "--data", *self._data, *options))
+        decoders = found["decoders"]
+        rates = decoders[next(reversed(decoders))]  # beam search comes after the best path
+        return {"cer": rates["cer"]["rate"], "lines": found["lines"], "pages": found["pages"]}
+
+    def _program(self, *arguments: str) -> str:
+        """Run `htr`; what it says goes to the log, too.
+
+        Raises:
+            _StoppedError: it was stopped.
+            RuntimeError: it failed; the message is its own.
+        """
+        command = [*HTR, *arguments]
+        if self._images is not None:
+            command += ["--images", self._images]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with self._log.open("ab") as log:
+            log.write(f"htr {' '.join(command[len(HTR) :])}\n".encode("utf-8", "replace"))
+            log.flush()
+            if self._stop.is_set():
+                raise _StoppedError
+            output = subprocess.PIPE if arguments[0] == "evaluate" else log
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, env=environment
+            )
+            self._process = process
+            self._set(process=process.pid)
+            with contextlib.suppress(OSError, AttributeError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+            said, _ = process.communicate()
+        self._set(process=None)
+        if self._stop.is_set():
+            raise _StoppedError
+        if process.returncode != 0:
+            last = (self.log() or ["it wrote nothing"])[-1]
+            raise RuntimeError(f"htr {arguments[0]} failed: {last}")
+        return (said or b"").decode("utf-8", "replace")
+
+    def _set(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+        write_json(self._file, asdict(self._state))
+
+
+def _stored(value: Any) -> TrainingState:
+    try:
+        return TrainingState(**value)
+    except TypeError:
+        return TrainingState()
+
+
+def _last_entry(path: Path) -> Json:
+    """The last entry of a training's log."""
+    try:
+        entry = json.loads(path.read_bytes().splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _end_orphan(process: Optional[int], folder: Path) -> None:
+    """Stop a program that outlived its server, if it is still that program (on Linux)."""
+    if process is None:
+        return
+    with contextlib.suppress(OSError):
+        if str(folder).encode() in Path(f"/proc/{process}/cmdline").read_bytes():
+            os.kill(process, signal.SIGTERM)

@@ -1,0 +1,184 @@
+"""The trainings of a folder: whether one can start, the last one, and the bundle that reads now."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from htrlib.bundle import load_bundle
+from htrlib.data.page_places import KEPT_ASIDE
+from htrlib.data.pictures import safe_name
+from htrlib.errors import CorrectionError, HtrError
+from htrlib.review.folder import ReviewFolder
+from htrlib.review.kept_aside import FEWEST_PAGES, kept_aside
+from htrlib.review.page_index import PageIndex
+from htrlib.review.training_job import RUNNING, TrainingJob
+from htrlib.review.whole_files import read_json, write_json
+
+LEAST_MINUTES, MOST_MINUTES = 0.1, 7 * 24 * 60.0
+
+Json = Dict[str, Any]
+
+
+class Trainings:
+    """Starts trainings, one at a time.
+
+    Args:
+        folder: whose confirmed lines are learned from.
+        index: of its pages.
+        use: is given the directory of a bundle that reads from now on, and the labels of those
+            whose readings are made anew.
+    """
+
+    def __init__(
+        self, folder: ReviewFolder, index: PageIndex, use: Callable[[str, List[str]], None]
+    ) -> None:
+        self._folder, self._index, self._use = folder, index, use
+        self._home = folder.work / "trainings"
+        self._lock = threading.Lock()
+        number = self._last_number()
+        self._job = self._new_job(number) if number else None
+        if self._job is not None:
+            self._job.recover()
+
+    def status(self, in_use: str) -> Json:
+        """The last training, and whether another can start.
+
+        Args:
+            in_use: directory of the bundle that reads.
+        """
+        pages, lines = self._confirmed()
+        reason = self._why_not(pages)
+        job = self._job
+        state = None if job is None else job.state
+        return {
+            "state": "idle" if state is None else state.state,
+            "lines": lines,
+            "pages": len(pages),
+            "minutes": 0 if state is None else state.minutes,
+            "progress": 0.0 if job is None else job.progress(),
+            "log": [] if job is None else job.log(),
+            "before": None if state is None else state.before,
+            "after": None if state is None else state.after,
+            "bundle": None if state is None else state.bundle,
+            "in_use": in_use,
+            "problem": "" if state is None else state.problem,
+            "can_train": not reason,
+            "why_not": reason,
+        }
+
+    def can_train(self) -> bool:
+        """Whether a training can start."""
+        return not self._why_not(self._confirmed()[0])
+
+    def start(self, minutes: float, init: str) -> None:
+        """Train on what is confirmed now.
+
+        Raises:
+            CorrectionError: that cannot be; the message says why.
+        """
+        if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+            raise CorrectionError(
+                f"a training takes {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f} minutes, found "
+                f"{minutes:g}"
+            )
+        with self._lock:
+            pages, _ = self._confirmed()
+            reason = self._why_not(pages)
+            if reason:
+                raise CorrectionError(reason)
+            path = self._folder.work / KEPT_ASIDE
+            before = read_json(path, [])
+            write_json(path, kept_aside(pages, before if isinstance(before, list) else []))
+            self._job = self._new_job(self._last_number() + 1)
+            self._job.start(minutes, init)
+
+    def stop(self) -> None:
+        """Stop the training that runs, if one does."""
+        if self._job is not None:
+            self._job.stop()
+
+    def end(self) -> None:
+        """Stop, and wait for that: the server ends."""
+        if self._job is not None and self._job.state.state == RUNNING:
+            self._job.end()
+
+    def use(self, in_use: str) -> None:
+        """Read with the new bundle from now on, after a restart too.
+
+        Args:
+            in_use: directory of the bundle so far.
+        Raises:
+            CorrectionError: there is no new bundle.
+            BundleError: it is damaged.
+        """
+        bundle = None if self._job is None else self._job.state.bundle
+        if bundle is None or self._job is None or self._job.state.state == RUNNING:
+            raise CorrectionError("there is no new bundle; train one first")
+        load_bundle(bundle)
+        labels = [*superseded(self._folder), load_bundle(in_use).label]
+        new = load_bundle(bundle).label
+        labels = [label for label in dict.fromkeys(labels) if label != new]
+        write_json(_choice(self._folder), {"bundle": bundle, "superseded": labels})
+        self._use(bundle, labels)
+
+    def _confirmed(self) -> Tuple[List[str], int]:
+        """The XML files of the pages with confirmed lines, and the number of these lines."""
+        files, lines = [], 0
+        for name, summary in self._index.summaries().items():
+            place = self._index.place(name)
+            if summary.confirmed and place is not None:
+                files.append(place.xml.relative_to(self._folder.output).as_posix())
+                lines += summary.confirmed
+        return files, lines
+
+    def _why_not(self, pages: List[str]) -> str:
+        if importlib.util.find_spec("mxnet") is None:
+            return (
+                "training needs MXNet, which runs on Linux with Python 3.9 to 3.12; train the "
+                "folder there with: htr train line-recognition --train review FOLDER"
+            )
+        if self._job is not None and self._job.state.state == RUNNING:
+            return "a training runs already"
+        if len(pages) < FEWEST_PAGES:
+            return (
+                f"confirm lines on {FEWEST_PAGES} pages at least, of which one is kept aside to "
+                f"measure by; {len(pages)} have some"
+            )
+        return ""
+
+    def _new_job(self, number: int) -> TrainingJob:
+        folder = self._folder
+        name = f"{safe_name(folder.pictures.name)}-{number}"
+        images = None if folder.output == folder.pictures else str(folder.pictures)
+        data = ["review", str(folder.output)]
+        return TrainingJob(self._home / f"{number:04d}", name, data, images)
+
+    def _last_number(self) -> int:
+        numbers = [int(path.name) for path in self._home.glob("[0-9]*") if path.name.isdecimal()]
+        return max(numbers, default=0)
+
+
+def chosen_bundle(folder: ReviewFolder) -> Optional[str]:
+    """The bundle that people chose to read a folder with; None where they chose none."""
+    choice = read_json(_choice(folder), {})
+    bundle = choice.get("bundle") if isinstance(choice, dict) else None
+    if not isinstance(bundle, str):
+        return None
+    try:
+        return str(load_bundle(bundle).directory)
+    except HtrError:  # the folder was moved, or cleaned up
+        return None
+
+
+def superseded(folder: ReviewFolder) -> List[str]:
+    """The labels of the bundles that the chosen one takes the place of."""
+    choice = read_json(_choice(folder), {})
+    labels = choice.get("superseded") if isinstance(choice, dict) else None
+    return [str(label) for label in labels] if isinstance(labels, list) else []
+
+
+def _choice(folder: ReviewFolder) -> Path:
+    return folder.work / "bundle.json"

@@ -1,0 +1,218 @@
+"""A training is started in the browser, measured on pages kept aside, and its bundle used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htrlib.formats.confirmed_lines import ASIDE
+from htrlib.review import training_job, trainings
+from htrlib.review.kept_aside import kept_aside
+from tests.review.running import Running, running, write_xml
+
+Make = Callable[..., Path]
+
+# Stands in for `htr`: measures at once, and "trains" by a copy of the bundle.
+PROGRAM = """
+import json, shutil, signal, sys, time
+from pathlib import Path
+arguments = sys.argv[1:]
+given = dict(zip(arguments, arguments[1:]))
+with open("CALLS", "a") as calls:
+    calls.write(json.dumps(arguments) + "\\n")
+if Path("BROKEN").exists():
+    sys.exit("htr: it broke")
+if arguments[0] == "evaluate":
+    cer = 0.05 if "-1" in given["--bundle"] else 0.2
+    decoders = {"best path": {"cer": {"rate": 0.9}}, "beam": {"cer": {"rate": cer}}}
+    print(json.dumps({"decoders": decoders, "lines": 4, "pages": 1}))
+else:
+    print("epoch=1; train_loss=0.5;", flush=True)
+    def save(*_):
+        shutil.copytree(given["--init"], given["--output"])
+        sys.exit(130)
+    signal.signal(signal.SIGTERM, save)
+    Path("STARTED").touch()
+    while Path("HELD").exists():
+        time.sleep(0.02)
+    shutil.copytree(given["--init"], given["--output"])
+"""
+
+
+@pytest.fixture()
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the stand-in for `htr` writes what it was asked for."""
+    folder = tmp_path / "program"
+    folder.mkdir()
+    script = PROGRAM
+    for name in ("CALLS", "BROKEN", "STARTED", "HELD"):
+        script = script.replace(f'"{name}"', repr(str(folder / name)))
+    (folder / "htr.py").write_text(script)
+    monkeypatch.setattr(training_job, "HTR", (sys.executable, str(folder / "htr.py")))
+    monkeypatch.setattr(trainings.importlib.util, "find_spec", lambda name: object())
+    return folder
+
+
+def calls(program: Path) -> List[List[str]]:
+    return [json.loads(row) for row in (program / "CALLS").read_text().splitlines()]
+
+
+def confirmed_pages(make_picture: Make, count: int) -> Path:
+    for number in range(count):
+        picture = make_picture(f"scans/{number}.png")
+        write_xml(picture, "one", "two", confirmed=True, state="done", by="Anna")
+    return picture.parent
+
+
+def training(server: Running) -> Dict[str, Any]:
+    found: Dict[str, Any] = server.client.get("/api/training").json
+    return found
+
+
+def wait_for(server: Running, state: str) -> Dict[str, Any]:
+    server.until(lambda: training(server)["state"] == state, f"the training is {state}")
+    return training(server)
+
+
+def test_a_training_is_measured_on_pages_kept_aside_and_its_bundle_used(
+    make_picture: Make, program: Path
+) -> None:
+    folder = confirmed_pages(make_picture, 10)
+    write_xml(make_picture("scans/read.png"), "misread", by="htrlib stand-in 1")
+    with running(folder) as server:
+        server.service.index.refresh()
+        idle = training(server)
+        assert (idle["state"], idle["lines"], idle["pages"]) == ("idle", 20, 10)
+        assert idle["can_train"] is True
+        assert server.client.get("/api/overview").json["trainable"] is True
+        started = server.client.post("/api/training", {"minutes": 2}).json
+        assert (started["state"], started["minutes"]) == ("running", 2)
+        done = wait_for(server, "finished")
+        assert done["before"] == {"cer": 0.2, "lines": 4, "pages": 1}
+        assert done["after"] == {"cer": 0.05, "lines": 4, "pages": 1}
+        assert done["progress"] == 1.0
+        assert any("train_loss" in line for line in done["log"])
+        before, train, after = calls(program)
+        assert before[before.index("--split") + 1] == ASIDE
+        assert train[:4] == ["train", "line-recognition", "--train", "review"]
+        assert train[train.index("--minutes") + 1] == "2"
+        assert after[after.index("--bundle") + 1] == done["bundle"]
+        used = server.client.post("/api/training/use", {}).json
+        assert used["in_use"] == done["bundle"]
+        assert server.client.get("/api/overview").json["bundle"] == "english 1.0"
+    with running(folder) as server:  # which shows the last training, and knows the choice
+        assert training(server)["after"]["cer"] == 0.05
+        assert trainings.chosen_bundle(server.service.folder) == done["bundle"]
+
+
+def test_the_pages_kept_aside_are_listed_beside_the_files(
+    make_picture: Make, program: Path
+) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        server.client.post("/api/training", {"minutes": 1})
+        wait_for(server, "finished")
+        listed = json.loads((folder / ".htr-review" / "kept-aside.json").read_text())
+        server.client.post("/api/training", {"minutes": 1})
+        wait_for(server, "finished")
+    assert len(listed) == 1
+    assert (folder / listed[0]).is_file()
+    assert json.loads((folder / ".htr-review" / "kept-aside.json").read_text()) == listed
+
+
+def test_a_training_is_stopped_and_what_it_learned_is_kept(
+    make_picture: Make, program: Path
+) -> None:
+    (program / "HELD").touch()
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        server.client.post("/api/training", {"minutes": 1})
+        server.until((program / "STARTED").exists, "the training has begun")
+        again = server.client.post("/api/training", {"minutes": 1})
+        assert (again.status, again.json["error"]["message"]) == (422, "a training runs already")
+        assert server.client.post("/api/training/use", {}).status == 422
+        server.client.post("/api/training/stop", {})
+        stopped = wait_for(server, "stopped")
+    assert Path(stopped["bundle"]).is_dir()
+    assert stopped["after"] is None
+    assert stopped["problem"] == ""
+
+
+def test_a_training_that_fails_says_why(make_picture: Make, program: Path) -> None:
+    (program / "BROKEN").touch()
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        server.client.post("/api/training", {"minutes": 1})
+        failed = wait_for(server, "failed")
+        assert failed["problem"] == "htr evaluate failed: htr: it broke"
+        assert failed["can_train"] is True
+        assert server.client.post("/api/training/use", {}).status == 422
+
+
+def test_a_server_that_ends_stops_its_training(make_picture: Make, program: Path) -> None:
+    (program / "HELD").touch()
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        server.client.post("/api/training", {"minutes": 1})
+        server.until((program / "STARTED").exists, "the training has begun")
+    with running(folder) as server:
+        assert training(server)["state"] == "stopped"
+
+
+def test_a_training_whose_server_was_killed_is_stopped(make_picture: Make, program: Path) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    state = folder / ".htr-review" / "trainings" / "0004" / "training.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"state": "running", "minutes": 5, "process": 1}')
+    with running(folder) as server:
+        found = training(server)
+    assert (found["state"], found["problem"]) == ("stopped", "the server ended meanwhile")
+
+
+def test_too_few_pages_and_a_machine_that_cannot_train_are_told(
+    make_picture: Make, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = confirmed_pages(make_picture, 2)
+    with running(folder) as server:
+        server.service.index.refresh()
+        assert "confirm lines on 3 pages" in training(server)["why_not"]
+        assert server.client.post("/api/training", {"minutes": 1}).status == 422
+        monkeypatch.setattr(trainings.importlib.util, "find_spec", lambda name: None)
+        assert "MXNet" in training(server)["why_not"]
+
+
+@pytest.mark.parametrize("minutes", [0, -1, 1e9, "5", None, True])
+def test_minutes_that_cannot_be_are_refused(
+    make_picture: Make, program: Path, minutes: object
+) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        assert server.client.post("/api/training", {"minutes": minutes}).status in (400, 422)
+        assert training(server)["state"] == "idle"
+
+
+PAGES = st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True)
+
+
+@given(PAGES, PAGES, PAGES)
+def test_a_page_kept_aside_stays_so_and_one_is_always(
+    first: List[str], more: List[str], gone: List[str]
+) -> None:
+    once = kept_aside(first, [])
+    later = [page for page in {*first, *more} if page not in gone]
+    twice = kept_aside(later, once)
+    assert set(once) <= set(twice)
+    assert len(once) == (min(len(first), max(1, round(0.1 * len(first)))))
+    assert not later or set(twice) & set(later)
+    assert kept_aside(list(reversed(later)), once) == twice
