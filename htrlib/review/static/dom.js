@@ -35,6 +35,12 @@ export function button(text, action, attributes = {}) {
   return element("button", { type: "button", text, on: { click: action }, ...attributes });
 }
 
+/** Create a button of a tool bar; where its text is a sign, its title is read out instead. */
+export function toolButton(text, title, action, attributes = {}) {
+  const name = text.length < 3 ? title : null;
+  return button(text, action, { title, "aria-label": name, ...attributes });
+}
+
 /** Call `action` once the calls stop for `milliseconds`. The result's `flush` calls it at once. */
 export function debounced(action, milliseconds) {
   let timer = null;

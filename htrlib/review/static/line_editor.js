@@ -1,6 +1,6 @@
 // One line of the page: its text field with the doubtful words marked, and what can be done to it.
 
-import { button, counted, element } from "./dom.js";
+import { button, counted, element, toolButton } from "./dom.js";
 import { singleLine } from "./characters.js";
 import { doubtfulWords } from "./doubtful_words.js";
 import { keyName } from "./keys.js";
@@ -95,11 +95,10 @@ export class LineEditor {
   }
 
   #tools() {
-    const tool = (text, command, label, key) =>
-      button(text, () => this.actions.run(command, this.id), {
-        title: key ? `${label} (${key})` : label,
-        "aria-label": label,
-      });
+    const tool = (text, command, label, key) => {
+      const title = key ? `${label} (${key})` : label;
+      return toolButton(text, title, () => this.actions.run(command, this.id));
+    };
     this.kindField = element(
       "select",
       { "aria-label": "Kind of line", on: { change: (event) => this.actions.kind(this.id, event.target.value || null) } },

@@ -1,6 +1,6 @@
 // The bar above a page: where one is, whether all is saved, and what can be done to the page.
 
-import { button, counted, element } from "./dom.js";
+import { button, counted, element, toolButton } from "./dom.js";
 import { keyName } from "./keys.js";
 import { countDoubtful } from "./line_list.js";
 import { announce } from "./notices.js";
@@ -21,7 +21,7 @@ export class PageHeader {
     const act = (text, command, label) => {
       const key = command in { undo: 1, redo: 1, nextPage: 1, previousPage: 1, done: 1, help: 1 };
       const title = key ? `${label} (${keyName(command)})` : label;
-      return button(text, run(command), { title, "aria-label": label });
+      return toolButton(text, title, run(command));
     };
     this.saving = element("button", { type: "button", class: "saving", on: { click: run("save") } });
     this.previous = act("‹", "previousPage", "Page before");

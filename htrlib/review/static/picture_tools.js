@@ -1,6 +1,6 @@
 // The buttons above the picture.
 
-import { button, element } from "./dom.js";
+import { element, toolButton } from "./dom.js";
 import { keyName } from "./keys.js";
 
 const DRAWING = [
@@ -21,11 +21,10 @@ export class PictureTools {
     this.drawing = Object.fromEntries(
       DRAWING.map(([name, text, label]) => {
         const title = name === "select" ? label : `${label} (${keyName(name)})`;
-        return [name, button(text, () => run(name), { title, "aria-pressed": "false" })];
+        return [name, toolButton(text, title, () => run(name), { "aria-pressed": "false" })];
       }),
     );
-    const zoom = (text, command, label) =>
-      button(text, () => run(command), { title: label, "aria-label": label });
+    const zoom = (text, command, title) => toolButton(text, title, () => run(command));
     this.hint = element("p", { class: "hint", role: "status" });
     this.element = element(
       "div",

@@ -1,0 +1,169 @@
+"""What the review page does when others edit, the server is away, or texts are hostile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from tests.review.running import Running, running
+from tests.review.visiting import Visitor, draw_page, texts_on_disk
+
+pytest.importorskip("selenium", reason="selenium is not installed: pip install -e '.[test]'")
+
+from selenium.webdriver.common.keys import Keys
+
+LINES = (("the ferri left at six", ["ferri"]), ("on a grey moming and", ["moming"]))
+POLLING = "*/api/changes*"
+SAVING = "*/edits"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Running]:
+    draw_page(tmp_path / "a.png", LINES)
+    with running(tmp_path, token="secret") as started:
+        started.service.index.refresh()
+        yield started
+
+
+@pytest.fixture
+def visitor(browser: Any, server: Running) -> Visitor:
+    came = Visitor(browser, f"http://127.0.0.1:{server.client.port}/")
+    came.block()
+    browser.get(f"{came.address}?token=secret")
+    browser.execute_script("localStorage.setItem('htr-review:name', arguments[0])", "Björn")
+    return came
+
+
+def second_window(visitor: Visitor) -> None:
+    visitor.browser.switch_to.new_window("window")
+
+
+@pytest.fixture(autouse=True)
+def one_window(browser: Any) -> Iterator[None]:
+    yield
+    first, *others = browser.window_handles
+    for window in others:
+        browser.switch_to.window(window)
+        browser.close()
+    browser.switch_to.window(first)
+
+
+def test_the_second_of_two_who_save_a_line_is_told_and_neither_text_is_lost(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.block(POLLING)  # neither sees the other's change before saving
+    visitor.open("a.png")
+    first = visitor.browser.current_window_handle
+    second_window(visitor)
+    visitor.block(POLLING)
+    visitor.open("a.png")
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until_saved()
+
+    visitor.browser.switch_to.window(first)
+    visitor.keys(Keys.F8)
+    visitor.keys("fairy", Keys.ENTER)
+    visitor.until(lambda: visitor.all(".conflict"), "both texts")
+    assert "Björn changed this page" in visitor.one("#notices").text
+    assert visitor.one(".conflict .theirs").text == "the ferry left at six"
+    assert visitor.one(".conflict .mine").text == "the fairy left at six"
+    assert texts_on_disk(tmp_path / "a.png")[0] == "the ferry left at six"
+
+    visitor.one(".conflict button").click()  # keep mine
+    visitor.until_saved()
+    assert texts_on_disk(tmp_path / "a.png")[0] == "the fairy left at six"
+
+
+def test_edits_of_different_lines_are_both_kept(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.block(POLLING)
+    visitor.open("a.png")
+    first = visitor.browser.current_window_handle
+    second_window(visitor)
+    visitor.block(POLLING)
+    visitor.open("a.png")
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until_saved()
+
+    visitor.browser.switch_to.window(first)
+    visitor.keys(Keys.ARROW_DOWN, Keys.END, " I")
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert not visitor.all(".conflict")
+    assert texts_on_disk(tmp_path / "a.png") == ["the ferry left at six", "on a grey moming and I"]
+    assert visitor.texts()[0] == "the ferry left at six"
+
+
+def test_a_change_of_somebody_else_appears_by_itself(visitor: Visitor, server: Running) -> None:
+    visitor.open("a.png")
+    cookie = visitor.browser.get_cookies()[0]
+    headers = {"Cookie": f"{cookie['name']}={cookie['value']}", "X-HTR-Name": "Anna"}
+    version = server.client.get("/api/pages/a.png", **headers).json["version"]
+    edit = {"do": "text", "id": "line-2", "text": "on a grey morning and"}
+    assert server.client.edit("a.png", version, edit, **headers).status == 200
+    visitor.until(lambda: visitor.texts()[1] == "on a grey morning and", "her text")
+    assert "Anna changed this page" in visitor.one("#notices").text
+
+
+def test_what_cannot_be_saved_is_tried_again_and_leaving_warns(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    leaving = (
+        "const leaving = new Event('beforeunload', {cancelable: true});"
+        "window.dispatchEvent(leaving); return leaving.defaultPrevented"
+    )
+    assert visitor.browser.execute_script(leaving)
+    visitor.block()
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert not visitor.browser.execute_script(leaving)
+    assert texts_on_disk(tmp_path / "a.png")[0] == "the ferry left at six"
+
+
+def test_text_that_was_not_saved_is_there_after_the_page_was_closed(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    visitor.browser.get("about:blank")
+    if visitor.browser.current_url != "about:blank":  # the browser asks first
+        visitor.browser.switch_to.alert.accept()
+    visitor.block()
+    visitor.open("a.png")
+    visitor.until_saved()
+    assert texts_on_disk(tmp_path / "a.png")[0] == "the ferry left at six"
+
+
+def test_without_the_token_the_page_says_what_to_do(visitor: Visitor) -> None:
+    visitor.browser.delete_all_cookies()
+    visitor.browser.get(visitor.address)
+    assert "token" in visitor.browser.page_source
+
+
+def test_script_in_texts_and_names_is_harmless(browser: Any, tmp_path: Path) -> None:
+    script = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
+    name = "<img src=x onerror='harmed=1'>.png"
+    draw_page(tmp_path / name, [(script, ["src=x"])], by=script)
+    with running(tmp_path) as server:
+        server.service.index.refresh()
+        visitor = Visitor(browser, f"http://127.0.0.1:{server.client.port}/")
+        visitor.open()
+        visitor.until(lambda: visitor.all(".card"), "the card")
+        visitor.one("#search").send_keys("onerror")
+        visitor.until(lambda: "onerror" in visitor.one(".card-facts").text, "the text")
+        visitor.open(name)
+        visitor.until(lambda: visitor.texts() == [script], "the text")
+        visitor.keys(Keys.F2)
+        assert not visitor.all("[onerror]")
+        assert not browser.execute_script("return window.harmed")
