@@ -1,6 +1,6 @@
 // The lines of the page in reading order, one of them active.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { doubtfulWords, wordAt } from "./doubtful_words.js";
 import { LineCrop } from "./line_crop.js";
 import { LineEditor, conflictChoice } from "./line_editor.js";
@@ -15,10 +15,14 @@ export class LineList {
     this.crop = new LineCrop();
     this.list = element("ol", { class: "lines", "aria-label": "Lines of text" });
     this.lost = element("div", { class: "lost" });
-    this.empty = element("p", {
-      class: "hint empty",
-      text: "This page has no lines yet. Draw a box around the first one (B), or have the page read.",
-    });
+    this.empty = element(
+      "div",
+      { class: "hint empty" },
+      element("p", {
+        text: "This page has no lines yet. Draw a box around the first one, or have the page read.",
+      }),
+      button("Read the page", () => actions.run("readPage"), { class: "primary" }),
+    );
     this.element = element("div", {}, this.lost, this.empty, this.list);
     this.handlers = {
       ...actions,

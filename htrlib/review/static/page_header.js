@@ -34,7 +34,7 @@ export class PageHeader {
     this.element = element(
       "header",
       { class: "page-header" },
-      element("a", { href: LIST, class: "back", text: "All pages" }),
+      element("a", { href: LIST, class: "back" }, element("span", { text: "All pages" })),
       element("div", { class: "turn" }, this.previous, this.next),
       element("div", { class: "name" }, this.title, this.facts),
       this.saving,
@@ -47,7 +47,8 @@ export class PageHeader {
     const { page } = this.page.edits;
     const confirmed = page.lines.filter((line) => line.confirmed).length;
     const doubtful = countDoubtful(page.lines, threshold);
-    const facts = [`${confirmed} of ${counted(page.lines.length, "line")} confirmed`];
+    const total = counted(page.lines.length, "line");
+    const facts = [page.lines.length ? `${confirmed} of ${total} confirmed` : "No lines yet"];
     if (doubtful) facts.push(counted(doubtful, "doubtful word"));
     if (page.changed_by) facts.push(`last change: ${page.changed_by}`);
     this.facts.textContent = facts.join(" · ");

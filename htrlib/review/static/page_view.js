@@ -189,7 +189,7 @@ export class PageView {
   /** A command of a line's own button: the line becomes the active one. */
   #runAt(command, id) {
     if (command === "toggle") return this.commands.toggle(id);
-    this.list.activate(id);
+    if (id) this.list.activate(id);
     return this.run(command);
   }
 
@@ -212,7 +212,7 @@ export class PageView {
     const lines = this.edits.page.lines.filter((line) => !this.edits.drafts.has(line.id));
     const from = { id: this.list.active, index };
     const found = nextDoubtful(lines, Number(setting("threshold")), from, step);
-    if (!found) return this.tell("No doubtful word is left in this direction.");
+    if (!found) return this.tell("No more doubtful words.");
     return this.goTo(found.line.id, found.word.start, found.word.end);
   }
 
