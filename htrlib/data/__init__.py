@@ -48,6 +48,7 @@ FORMATS: Registry[Callable[..., Dataset]] = Registry(
         "ground_truth": "htrlib.data.ground_truth:load",
         "hocr": "htrlib.formats.hocr:load",
         "iam": "htrlib.data.iam:load",
+        "label_studio": "htrlib.data.label_studio:load",
         "lines": "htrlib.data.lines_folder:load",
         "page_xml": "htrlib.formats.page_xml:load",
         "pages_json": "htrlib.data.pages_json:load",
