@@ -1,3 +1,3 @@
-"""The version, which other modules need without the package around it."""
+"""The version, for modules that must not import the whole package."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Bundles as the tar archives that SageMaker hands around; what comes in one is not trusted."""
+"""Pack and unpack bundles as the tar archives that SageMaker uses. Archives are not trusted."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _LONGEST_NAME = 255  # bytes, of a file or folder
 
 
 def pack(folder: Path, archive: Path) -> Path:
-    """Write a folder's files to a .tar.gz, and return that.
+    """Pack a folder's files into a .tar.gz, and return its path.
 
-    The same files give the same bytes, wherever and by whomever they are packed.
+    The same files always give the same bytes.
 
     Raises:
-        BundleNotFoundError: there is no such folder.
+        BundleNotFoundError: the folder does not exist.
     """
     if not folder.is_dir():
-        raise BundleNotFoundError(f"{folder} is no folder; name that of a bundle")
+        raise BundleNotFoundError(f"{folder} is not a folder; give the folder of a bundle")
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(archive.open("wb"))
         packed = stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
@@ -46,17 +46,17 @@ def pack(folder: Path, archive: Path) -> Path:
 def unpack(
     archive: Path, folder: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
 ) -> Path:
-    """Write the files of a .tar.gz, or a .tar, to a new folder, and return that.
+    """Unpack a .tar.gz or .tar into a new folder, and return the folder.
 
-    The archive may come from anyone: it can put nothing outside the folder, nothing but plain files
-    and folders into it, and no more than so much. The folder appears when all is in it.
+    The archive is not trusted: nothing is written outside the folder, only plain files and
+    folders are created, and their number and size are limited. The folder appears once complete.
 
     Raises:
-        BundleError: the archive is none, is damaged, or tries that.
-        ConfigError: the folder is there and not empty.
+        BundleError: the file is not an archive, is damaged, or breaks one of these rules.
+        ConfigError: the folder exists and is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty; name a new folder")
+        raise ConfigError(f"{folder} is not empty; choose a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -94,7 +94,7 @@ def _unpack(raw: BinaryIO, folder: Path, max_bytes: int, max_files: int, name: s
 
 
 def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
-    """Where a member goes below the folder, if it may."""
+    """Return the path of a member inside the folder, or raise BundleError."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\0" in member.name:
         raise BundleError(f"{archive}: {member.name!r} leads out of the folder")
@@ -111,10 +111,10 @@ def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
 
 
 class _TooMuchError(Exception):
-    """An archive unpacks to more than it may."""
+    """An archive exceeds the size limit."""
 
 
-# `tarfile` turns the numbers of headers into integers as they stand.
+# `tarfile` does not check the numbers in headers.
 _DAMAGE = (
     *(tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError, OverflowError),
     _TooMuchError,
@@ -122,9 +122,9 @@ _DAMAGE = (
 
 
 class _Bounded(io.RawIOBase):
-    """A file that ends in an error beyond so many bytes.
+    """A file that raises an error after a number of bytes.
 
-    No read is large either: a header that says it is gigabytes long would be read in one go.
+    Single reads are limited too: `tarfile` reads a header in one go, however long it claims to be.
     """
 
     def __init__(self, file: BinaryIO, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Bundles: everything that reads pages, in one directory.
+"""Bundles: the networks, charset and language model of a model, in one directory.
 
 ::
 
@@ -34,10 +34,10 @@ from htrlib.engines.port import RECOGNIZER, Engine, EngineLike
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
 
 FORMAT_VERSION = 1
-"""Grows when a reader of the old form would break."""
+"""Incremented when older readers can no longer read the format."""
 
 DEFAULT = "english"
-"""The bundle that reads where none is named and the environment names none."""
+"""The bundle used when neither the caller nor the environment names one."""
 
 ENVIRONMENT_VARIABLE = "HTRLIB_BUNDLE"
 
@@ -50,12 +50,12 @@ Parameters = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A model directory whose checksums hold.
+    """A model directory with verified checksums.
 
     Attributes:
-        directory: where it lies.
-        config: what `config.json` says.
-        charset: the symbols that the recognizer writes.
+        directory: its location.
+        config: the content of `config.json`.
+        charset: the symbols that the recognizer outputs.
     """
 
     directory: Path
@@ -77,17 +77,17 @@ class Bundle:
 
     @property
     def label(self) -> str:
-        """Name and version, as a `PageResult` carries them."""
+        """Name and version, as stored in a `PageResult`."""
         return f"{self.name} {self.version}"
 
     @property
     def decoding(self) -> Mapping[str, Any]:
-        """The numbers of decoding."""
+        """The decoding parameters."""
         decoding: Mapping[str, Any] = self.config.get("decoding", {})
         return decoding
 
     def network_config(self, name: str) -> Mapping[str, Any]:
-        """The numbers of a network: its architecture, and what it wants of its input.
+        """The configuration of a network: its architecture and its input format.
 
         Raises:
             BundleMismatchError: the bundle has no such network.
@@ -100,7 +100,7 @@ class Bundle:
         return networks[name]
 
     def file(self, name: str) -> Path:
-        """The path of a file whose checksum held when the bundle was loaded.
+        """The path of a file, whose checksum was verified when the bundle was loaded.
 
         Raises:
             BundleError: there is no such file.
@@ -114,12 +114,12 @@ class Bundle:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of the files in bytes."""
         return sum((self.directory / name).stat().st_size for name in self._files)
 
     @property
     def extra_files(self) -> Tuple[str, ...]:
-        """The files beside configuration, charset and networks: language models."""
+        """Files other than configuration, charset and networks: language models."""
         networks = {str(numbers["file"]) for numbers in self.config["networks"].values()}
         known = networks.union(self._int8_graphs.values(), (CONFIG, CHARSET))
         return tuple(sorted(set(self._files) - known))
@@ -131,38 +131,40 @@ class Bundle:
         return graphs
 
     def int8_graph(self, network: str) -> Optional[Path]:
-        """The ONNX file of a network in 8-bit integers, or None where the bundle has none."""
+        """The 8-bit ONNX file of a network, or None if the bundle has none."""
         name = self._int8_graphs.get(network)
         return None if name is None else self.file(name)
 
     def parameters(self, name: str) -> Dict[str, NDArray[np.float32]]:
-        """The parameters of a network by structural name, as float32 whatever they are stored as.
+        """The parameters of a network by structural name, converted to float32.
 
         Raises:
-            BundleError: the file is no archive of arrays.
+            BundleError: the file is not an archive of arrays.
             BundleMismatchError: the bundle has no such network.
         """
         return {k: value.astype(np.float32) for k, value in self.stored_parameters(name).items()}
 
     def stored_parameters(self, name: str) -> Dict[str, NDArray[Any]]:
-        """The parameters of a network in the type that they are stored in; see `parameters`."""
+        """The parameters of a network in their stored type; see `parameters`."""
         path = self.file(str(self.network_config(name)["file"]))
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise BundleError(f"{path}: these are not a network's parameters ({error})") from error
+            raise BundleError(
+                f"{path} does not hold the parameters of a network ({error})"
+            ) from error
 
     def engine(self, engine: EngineLike = None, device: Optional[str] = None) -> Engine:
-        """What runs the bundle's networks; it is made once for each name and device, and kept.
+        """Return the engine that runs the bundle's networks, created once per name and device.
 
         Args:
-            engine: "mxnet", ...; None is what HTRLIB_ENGINE says, or else the fastest that is
-                there. An engine is given back as it is.
-            device: "cpu", "gpu", "gpu:N"; None is the first GPU, or the CPU where there is none.
+            engine: "onnx", "mxnet", ...; None means the one named by HTRLIB_ENGINE, or else the
+                fastest one installed. An `Engine` is returned unchanged.
+            device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or the CPU if there is none.
         Raises:
             ConfigError: there is no engine of that name.
-            DeviceError: the device, or the engine's framework, is not there.
+            DeviceError: the device or the engine's framework is missing.
         """
         if engine is not None and not isinstance(engine, str):
             return engine
@@ -178,28 +180,28 @@ _loaded: Dict[Path, Tuple[bytes, Bundle]] = {}
 
 
 def load_bundle(bundle: Union[str, Path, Bundle, None] = None) -> Bundle:
-    """Load a bundle, or find it loaded already.
+    """Load a bundle. A bundle that is already loaded is returned.
 
     Args:
-        bundle: a name, the path of a directory, a bundle (given back as it is), or None: what the
-            environment variable HTRLIB_BUNDLE says, or else "english".
+        bundle: a name, the path of a directory, or a `Bundle` (returned unchanged). None means the
+            one named by the environment variable HTRLIB_BUNDLE, or else "english".
     Raises:
-        BundleNotFoundError: no bundle has that name, or the directory is not there.
-        BundleError: the directory is no bundle, or a damaged one.
-        BundleMismatchError: this library is too old for it, or its parts do not fit together.
+        BundleNotFoundError: no bundle has that name, or the directory does not exist.
+        BundleError: the directory is not a bundle, or is damaged.
+        BundleMismatchError: the bundle needs a newer htrlib, or its parts do not match.
     """
     if isinstance(bundle, Bundle):
         return bundle
     directory = _find(bundle or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).resolve()
     checksums = _read(directory, CHECKSUMS)
     known = _loaded.get(directory)
-    if known is None or known[0] != checksums:  # a directory written anew is loaded anew
+    if known is None or known[0] != checksums:  # reload a directory that has changed
         known = _loaded[directory] = (checksums, _load(directory, checksums))
     return known[1]
 
 
 def bundled_names() -> Tuple[str, ...]:
-    """The names of the bundles that the library brings along."""
+    """The names of the bundles included in the package."""
     return tuple(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
 
 
@@ -211,19 +213,19 @@ def write_bundle(
     extra_files: Optional[Mapping[str, bytes]] = None,
     int8_graphs: Optional[Mapping[str, bytes]] = None,
 ) -> None:
-    """Write a bundle; one that is there already is replaced as a whole.
+    """Write a bundle, replacing an existing one as a whole.
 
     Args:
-        directory: where to; its parent exists.
-        config: name, version, the numbers of each network and of decoding; `format_version`, the
-            networks' `file` and `engines` are filled in.
-        charset: the symbols that the recognizer writes.
-        parameters: network -> structural name -> array, stored in the type it has.
-        extra_files: file name -> content, the language model for one.
-        int8_graphs: network -> content of its ONNX file, made from these parameters.
+        directory: the destination; its parent must exist.
+        config: name, version, and the configuration of each network and of decoding. This function
+            adds `format_version` and each network's `file` and `engines`.
+        charset: the symbols that the recognizer outputs.
+        parameters: network -> structural name -> array, stored in its own type.
+        extra_files: file name -> content, for example the language model.
+        int8_graphs: network -> content of its ONNX file, created from these parameters.
     Raises:
-        BundleError: the directory is there and is no bundle.
-        BundleMismatchError: `config` and `parameters` speak of different networks.
+        BundleError: the directory exists and is not a bundle.
+        BundleMismatchError: `config` and `parameters` name different networks.
     """
     directory = Path(directory).resolve()
     check_replaceable(directory)
@@ -259,19 +261,19 @@ def write_bundle(
 
 
 def check_replaceable(directory: Path) -> None:
-    """Whether `write_bundle` may write there.
+    """Check that `write_bundle` may write to a directory.
 
     Raises:
-        BundleError: the directory is there and is no bundle, or it is no directory.
+        BundleError: the path exists and is not a bundle.
     """
     if not directory.exists() or (directory / CHECKSUMS).is_file():
         return
     if not directory.is_dir() or any(directory.iterdir()):
-        raise BundleError(f"{directory} is there and is no bundle; name another directory")
+        raise BundleError(f"{directory} exists and is not a bundle; choose another directory")
 
 
 def _find(name: Union[str, Path]) -> Path:
-    """The directory of a bundle's name or path."""
+    """Return the directory for a bundle's name or path."""
     path = Path(name)
     if isinstance(name, str) and name in bundled_names():
         return BUNDLED / name
@@ -281,14 +283,16 @@ def _find(name: Union[str, Path]) -> Path:
         raise BundleError(f"{path} is not a directory; a bundle is a directory with {CONFIG}")
     there = ", ".join(bundled_names()) or "none"
     raise BundleNotFoundError(
-        f"no bundle {str(name)!r}: it is no directory, and the bundles that ship are: {there}"
+        f"no bundle {str(name)!r}: it is neither a directory nor an included bundle ({there})"
     )
 
 
 def _load(directory: Path, checksums: bytes) -> Bundle:
     files = _json(directory / CHECKSUMS, checksums)
     config = _json(directory / CONFIG, _read(directory, CONFIG))
-    _check_version(directory, config)  # before the checksums: a newer format may have others
+    _check_version(
+        directory, config
+    )  # before the checksums, which a newer format may store differently
     _check_files(directory, files)
     charset = _charset(directory / CHARSET)
     bundle = Bundle(directory, config, charset, files)
@@ -299,10 +303,12 @@ def _load(directory: Path, checksums: bytes) -> Bundle:
             bundle.file(name)
         classes = config["networks"].get(RECOGNIZER, {}).get("num_classes")
     except (KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{directory / CONFIG} lacks or spoils {error}") from error
+        raise BundleError(
+            f"{directory / CONFIG} has a missing or invalid entry: {error}"
+        ) from error
     if classes not in (None, len(charset) + 1):
         raise BundleMismatchError(
-            f"{directory}: classes of the recognizer, for the symbols of the charset and the blank",
+            f"{directory}: classes of the recognizer (symbols of the charset, and the blank)",
             len(charset) + 1,
             classes,
         )
@@ -316,14 +322,14 @@ def _charset(path: Path) -> Charset:
     except CharsetError as error:
         raise BundleError(f"{path}: {error}") from error
     except (KeyError, TypeError) as error:
-        raise BundleError(f"{path} lacks or spoils its list of symbols ({error})") from error
+        raise BundleError(f"{path} has no valid list of symbols ({error})") from error
 
 
 def _check_version(directory: Path, config: Mapping[str, Any]) -> None:
     found = config.get("format_version")
     if isinstance(found, int) and found > FORMAT_VERSION:
         raise BundleMismatchError(
-            f"{directory}: format of the bundle (install a newer htrlib to read it)",
+            f"{directory}: bundle format (a newer one needs a newer htrlib)",
             f"version {FORMAT_VERSION} at most",
             f"version {found}",
         )
@@ -356,7 +362,7 @@ def _read(directory: Path, name: str) -> bytes:
         return (directory / name).read_bytes()
     except FileNotFoundError:
         raise BundleError(
-            f"{directory} is no bundle, it has no {name}; name the directory that has one"
+            f"{directory} is not a bundle: it has no {name}; give the directory that contains it"
         ) from None
     except OSError as error:
         raise BundleError(f"{directory / name} cannot be read: {error.strerror}") from error
@@ -366,9 +372,9 @@ def _json(path: Path, content: bytes) -> Dict[str, Any]:
     try:
         value = json.loads(content.decode("utf-8"))
     except ValueError as error:
-        raise BundleError(f"{path} is no JSON ({error}); copy the bundle again") from error
+        raise BundleError(f"{path} is not valid JSON ({error}); copy the bundle again") from error
     if not isinstance(value, dict):
-        raise BundleError(f"{path} holds no JSON object; copy the bundle again")
+        raise BundleError(f"{path} is not a JSON object; copy the bundle again")
     return value
 
 

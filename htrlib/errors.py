@@ -1,4 +1,4 @@
-"""Every exception that htrlib raises on purpose.
+"""The exceptions that htrlib raises.
 
 The tree::
 
@@ -35,11 +35,11 @@ from typing import Any, Optional, Tuple, Type
 
 
 class HtrError(Exception):
-    """Base of every error that htrlib raises on purpose."""
+    """Base of all exceptions that htrlib raises."""
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        # Exception's own would call __init__ with `args`, the message; a worker process that
-        # raised such an error would leave its pool waiting.
+        # The default would call __init__ with `args`, the message. A worker process that raised
+        # such an error would then leave its pool waiting.
         return _restored, (type(self), self.args), self.__dict__
 
 
@@ -48,30 +48,30 @@ def _restored(kind: Type[HtrError], args: Tuple[Any, ...]) -> HtrError:
 
 
 class ConfigError(HtrError, ValueError):
-    """An option has a value that cannot work."""
+    """An option has an invalid value."""
 
 
 class DeviceError(HtrError, ValueError):
-    """The device asked for is not there, or is not named correctly."""
+    """The requested device does not exist, or its name is invalid."""
 
 
 class ImageError(HtrError, ValueError):
-    """A file or an array is not a picture that can be read."""
+    """A file or array is not a readable picture."""
 
 
 class CharsetError(HtrError, ValueError):
-    """A charset is malformed, or does not fit what it is used with."""
+    """A charset is malformed, or does not match what it is used with."""
 
 
 class UnknownCharacterError(CharsetError):
-    """A text holds a character that the charset lacks."""
+    """A text contains a character that is not in the charset."""
 
     def __init__(self, character: str, position: int) -> None:
         self.character = character
         self.position = position
         super().__init__(
             f"character {character!r} (U+{ord(character):04X}) at position {position} is not in "
-            "the charset; drop it, replace it, or train with a charset that has it"
+            "the charset; remove it, replace it, or train with a charset that includes it"
         )
 
 
@@ -80,7 +80,7 @@ class DatasetError(HtrError):
 
 
 class AnnotationError(DatasetError):
-    """One annotation file, or one line of it, is wrong."""
+    """An annotation file, or a line of one, is invalid."""
 
     def __init__(self, message: str, path: Path, line_number: Optional[int] = None) -> None:
         self.path = path
@@ -90,7 +90,7 @@ class AnnotationError(DatasetError):
 
 
 class CorrectionError(HtrError, ValueError):
-    """An edit does not fit the page that it is made to."""
+    """An edit does not apply to the page."""
 
 
 class LanguageModelError(HtrError, ValueError):
@@ -102,14 +102,14 @@ class BundleError(HtrError):
 
 
 class BundleNotFoundError(BundleError, FileNotFoundError):
-    """No bundle has that name, or lies at that path."""
+    """No bundle has that name or path."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
 
 
 class BundleMismatchError(BundleError):
-    """A bundle is whole, but not what was asked for."""
+    """A bundle is intact, but not the expected one."""
 
     def __init__(self, what: str, expected: object, found: object) -> None:
         self.expected = expected
@@ -118,7 +118,7 @@ class BundleMismatchError(BundleError):
 
 
 class TrainingError(HtrError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class NonFiniteLossError(TrainingError):
@@ -148,27 +148,27 @@ class AwsError(HtrError):
 
 
 class AwsAccessError(AwsError):
-    """The credentials lack a right."""
+    """The credentials lack a permission."""
 
     def __init__(self, action: str, resource: str) -> None:
         self.action = action
         self.resource = resource
         super().__init__(
-            f"no right to {action} on {resource}; add the action to a policy of the role or user "
-            "whose credentials these are"
+            f"no permission for {action} on {resource}; add the action to a policy of the role or "
+            "user that the credentials belong to"
         )
 
 
 class AwsNotFoundError(AwsError):
-    """A bucket, an object, a job, an endpoint, ... is not there."""
+    """A bucket, object, job, endpoint or other resource does not exist."""
 
 
 class AwsTooLargeError(AwsError):
-    """An object of S3 has more bytes than are read."""
+    """An S3 object exceeds the size limit."""
 
 
 class AwsJobError(AwsError):
-    """A job, a build or an update of an endpoint ended without a result."""
+    """A job, a build or an endpoint update failed."""
 
     def __init__(self, job: str, reason: str) -> None:
         self.job = job

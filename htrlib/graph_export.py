@@ -1,6 +1,6 @@
-"""Networks of bundles as ONNX graphs: stored in the bundle, where reading looks for them, or given.
+"""Export the networks of bundles as ONNX graphs, into the bundle or as files.
 
-Quantizing, and nothing else here, needs the package `onnx`.
+Only quantization needs the package `onnx`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PRECISIONS = (INT8, "float32", "float16")
 
 
 def add_int8_graphs(bundle: Bundle) -> Bundle:
-    """Quantize the networks of a bundle and store them in it, in the place of those it has.
+    """Quantize the networks of a bundle and store them in it, replacing previous ones.
 
-    It takes a quarter of a minute.
+    This takes about 15 seconds.
 
     Returns:
-        the bundle with its graphs.
+        The bundle with its graphs.
     Raises:
         DeviceError: the package `onnx` or ONNX Runtime is not installed.
     """
@@ -42,12 +42,12 @@ def add_int8_graphs(bundle: Bundle) -> Bundle:
 
 
 def can_quantize() -> bool:
-    """Whether the packages are installed that `add_int8_graphs` needs."""
+    """Return whether the packages that `add_int8_graphs` needs are installed."""
     return all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime"))
 
 
 def onnx_graphs(bundle: Bundle, precision: str) -> Dict[str, bytes]:
-    """Network -> content of its ONNX file; with int8 only of networks that can be quantized.
+    """Return network -> content of its ONNX file; for int8, only those that can be quantized.
 
     Args:
         precision: one of `PRECISIONS`.
@@ -64,10 +64,10 @@ def onnx_graphs(bundle: Bundle, precision: str) -> Dict[str, bytes]:
 
 
 def check_graphs(bundle: Bundle) -> Iterator[Comparison]:
-    """Run each network of a bundle, and compare int8 with float32 where the bundle has both.
+    """Run each network of a bundle, and compare int8 with float32 if the bundle has both.
 
     Raises:
-        BundleMismatchError: parameters do not fit their network.
+        BundleMismatchError: the parameters do not match their network.
         DeviceError: ONNX Runtime is not installed.
     """
     from htrlib.engines.onnx.comparison import compare_precisions  # imports ONNX Runtime

@@ -1,10 +1,10 @@
-"""How well text is read and lines are found: error rates, detection F1, confusions.
+"""Metrics of text and lines: error rates, detection F1, confusions.
 
-Rates are corpus rates, as fractions: the edits of all samples over the length of all references,
-so a rate can exceed 1. Texts are compared as `normalize` gives them: Unicode form NFC, each run of
-white space one space, none at the ends; upper and lower case differ unless `ignore_case` is set;
-accents and punctuation always count. A word is what stands between two spaces, its punctuation
-included.
+Rates are corpus rates, as fractions: the edits of all samples divided by the length of all
+references, so a rate can exceed 1. `normalize` is applied before texts are compared: Unicode form
+NFC, white space collapsed to single spaces and stripped; upper and lower case differ unless
+`ignore_case` is set; accents and punctuation always count. A word is a run of characters between
+spaces, including punctuation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ErrorRate:
     length: int = 0
 
     def add(self, reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> None:
-        """Count one sample, as it is: nothing is normalized here."""
+        """Add one sample, without normalizing it."""
         self.edits += Levenshtein.distance(reference, hypothesis)
         self.length += len(reference)
 
@@ -50,14 +50,14 @@ class ErrorRate:
 
     @property
     def rate(self) -> float:
-        """Edits over length; of empty references 0 if nothing was read, infinite otherwise."""
+        """Edits over length; for empty references, 0 if nothing was read, else infinity."""
         if self.length == 0:
             return 0.0 if self.edits == 0 else float("inf")
         return self.edits / self.length
 
 
 def normalize(text: str, *, ignore_case: bool = False) -> str:
-    """The text as it is compared.
+    """Normalize a text for comparison.
 
     >>> normalize("  Two\\n Words ", ignore_case=True)
     'two words'
@@ -68,7 +68,7 @@ def normalize(text: str, *, ignore_case: bool = False) -> str:
 
 
 def page_text(lines: Iterable[str]) -> str:
-    """The text of a page's lines as it is compared: joined by a space, white space folded."""
+    """Join a page's lines with spaces and normalize them for comparison."""
     return normalize(" ".join(lines))
 
 
@@ -105,16 +105,16 @@ def word_error_rate(pairs: Iterable[Tuple[str, str]], *, ignore_case: bool = Fal
 def confusions(
     pairs: Iterable[Tuple[str, str]], *, ignore_case: bool = False
 ) -> Counter[Tuple[str, str]]:
-    """How often each character was read as which other one.
+    """Count how often each character was read as which other one.
 
-    The characters are those of one alignment with the fewest edits.
+    Characters are paired by one of the alignments with the fewest edits.
 
     Args:
         pairs: (reference, hypothesis).
-        ignore_case: upper and lower case are the same.
+        ignore_case: treat upper and lower case as equal.
     Returns:
-        counts of (character of the reference, character read); '' where a character was read that
-        is not there, or where one that is there was not read.
+        counts of (reference character, character read); '' stands for an inserted or a missed
+        character.
 
     >>> confusions([("modern", "modem")]).most_common()
     [(('r', 'm'), 1), (('n', ''), 1)]
@@ -133,28 +133,29 @@ def confusions(
 def bootstrap_interval(
     edits: Sequence[int], lengths: Sequence[int], seed: int
 ) -> Tuple[float, float]:
-    """The 95 % interval of a corpus error rate, samples drawn with replacement.
+    """Estimate the 95 % interval of a corpus error rate by resampling.
 
     The percentile interval of Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
-    Where lines of one page or hand are alike, give one sample per page or hand.
+    If lines of one page or writer are similar, give one sample per page or writer.
 
     Args:
         edits: of each sample.
         lengths: reference length of each sample.
-        seed: of the draws; the same seed gives the same interval.
+        seed: of the random draws; the same seed gives the same interval.
     Returns:
         (low, high), fractions.
     Raises:
-        ValueError: there are no samples, not as many edits as lengths, or a length is not positive.
+        ValueError: there are no samples, the lengths of the sequences differ, or a length is not
+            positive.
     """
     if not edits or len(edits) != len(lengths):
         raise ValueError(
-            "an interval takes the edits and the length of at least one sample, found "
+            "an interval needs edits and a length for at least one sample, found "
             f"{len(edits)} edits and {len(lengths)} lengths"
         )
     if min(lengths) <= 0:
         raise ValueError(
-            f"reference lengths are positive, found {min(lengths)}; leave such samples out"
+            f"reference lengths must be positive, found {min(lengths)}; omit such samples"
         )
     all_edits, all_lengths = np.asarray(edits), np.asarray(lengths)
     generator = np.random.default_rng(seed)
@@ -170,8 +171,8 @@ def bootstrap_interval(
 class DetectionF1:
     """Boxes expected, found and matched, summed over pages.
 
-    A found box matches an expected one if their IoU is at least `iou`; each box is matched once,
-    and as many as possible are.
+    A found box matches an expected one if their IoU is at least `iou`; each box is matched at
+    most once, and the number of matches is maximal.
 
     >>> score = DetectionF1()
     >>> score.add([Box(0, 0, 10, 10), Box(0, 20, 10, 30)], [Box(0, 0, 10, 9)])
@@ -186,10 +187,10 @@ class DetectionF1:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.iou <= 1.0:
-            raise ConfigError(f"the IoU of a match is above 0 and at most 1, found {self.iou}")
+            raise ConfigError(f"the IoU of a match must be above 0 and at most 1, found {self.iou}")
 
     def add(self, expected: Sequence[Box], found: Sequence[Box]) -> None:
-        """Count the boxes of one page."""
+        """Add the boxes of one page."""
         self.matched += _matches(expected, found, self.iou)
         self.expected += len(expected)
         self.found += len(found)
@@ -206,17 +207,17 @@ class DetectionF1:
 
     @property
     def precision(self) -> float:
-        """Matched over found; 1 where nothing was found."""
+        """Matched over found; 1 if nothing was found."""
         return self.matched / self.found if self.found else 1.0
 
     @property
     def recall(self) -> float:
-        """Matched over expected; 1 where nothing was expected."""
+        """Matched over expected; 1 if nothing was expected."""
         return self.matched / self.expected if self.expected else 1.0
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of the two; 1 where nothing was expected and nothing found."""
+        """Harmonic mean of the two; 1 if nothing was expected and nothing found."""
         boxes = self.expected + self.found
         return 2 * self.matched / boxes if boxes else 1.0
 
@@ -224,10 +225,10 @@ class DetectionF1:
 def detection_f1(
     expected: Iterable[Sequence[Box]], found: Iterable[Sequence[Box]], iou: float = 0.5
 ) -> DetectionF1:
-    """The score of the boxes found on each page against those expected there.
+    """Score the boxes found on each page against the expected ones.
 
     Raises:
-        ValueError: not as many pages expected as found.
+        ValueError: the numbers of expected and found pages differ.
     """
     expected_pages, found_pages = list(expected), list(found)
     if len(expected_pages) != len(found_pages):
@@ -242,7 +243,7 @@ def detection_f1(
 
 
 def _matches(expected: Sequence[Box], found: Sequence[Box], iou: float) -> int:
-    """Most pairs of an expected and a found box that can be made, each box in at most one."""
+    """Return the maximum number of matching pairs, with each box in at most one pair."""
     if not expected or not found:
         return 0
     fits = csr_matrix([[wanted.iou(box) >= iou for box in found] for wanted in expected])
@@ -251,7 +252,7 @@ def _matches(expected: Sequence[Box], found: Sequence[Box], iou: float) -> int:
 
 
 def mean_iou(pairs: Iterable[Tuple[Optional[Box], Optional[Box]]]) -> float:
-    """Mean IoU of (expected, found) boxes; None is no box: 1 if both are, 0 if one is.
+    """Mean IoU of (expected, found) boxes. None means no box: two score 1, one scores 0.
 
     Raises:
         ValueError: there are no pairs.
@@ -261,5 +262,5 @@ def mean_iou(pairs: Iterable[Tuple[Optional[Box], Optional[Box]]]) -> float:
         for expected, found in pairs
     ]
     if not values:
-        raise ValueError("the mean IoU of no boxes is not a number")
+        raise ValueError("the mean IoU needs at least one pair of boxes")
     return sum(values) / len(values)

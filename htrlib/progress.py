@@ -1,4 +1,4 @@
-"""How far something long is: a bar on a terminal, elsewhere a line every half minute."""
+"""Show progress: a bar on a terminal, otherwise a line every half minute."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Iterable, Iterator, TypeVar
 from tqdm import tqdm
 
 SECONDS = 30.0
-"""Between two lines where standard error is no terminal: logs stay short, and show life."""
+"""Time between two lines if standard error is not a terminal. Keeps logs short."""
 
 Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """The items; on standard error, how many of them are behind.
+    """Yield the items, and report the number done on standard error.
 
     >>> sum(progress([1, 2], "adding", 2))
     3

@@ -1,4 +1,4 @@
-"""What is found by name: the library's own parts, and those that installed packages add."""
+"""Registries of parts by name: those of the library and those that installed packages add."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Value = TypeVar("Value")
 
 
 class Registry(MutableMapping[str, Value], Generic[Value]):
-    """Name -> part; a part is imported when it is first looked up.
+    """A mapping from names to parts, each imported on first use.
 
     Args:
-        group: of the entry points by which other packages add parts.
-        own: name -> `module:attribute` of the library's parts. A package cannot replace one.
+        group: entry point group in which other packages add parts.
+        own: name -> `module:attribute` of the library's parts. Packages cannot replace these.
 
     >>> registry = Registry("htrlib.examples", {"pi": "math:pi"})
     >>> list(registry), round(registry["pi"], 2)
@@ -63,8 +63,8 @@ class Registry(MutableMapping[str, Value], Generic[Value]):
             value: Value = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise ConfigError(
-                f"{name!r} of the entry points {self._group} is {place}, which cannot be loaded "
-                f"({error}); mend or uninstall the package that brings it"
+                f"entry point {name!r} of {self._group} is {place}, which cannot be imported "
+                f"({error}); fix or uninstall the package that provides it"
             ) from error
         return value
 

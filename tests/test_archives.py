@@ -151,5 +151,5 @@ def test_a_folder_with_files_is_not_written_over(archive, tmp_path):
     path = archive((member("a"), b""))
     with pytest.raises(ConfigError, match="not empty"):
         unpack(path, tmp_path)
-    with pytest.raises(BundleNotFoundError, match="is no folder"):
+    with pytest.raises(BundleNotFoundError, match="is not a folder"):
         pack(tmp_path / "nowhere", tmp_path / "x.tar.gz")

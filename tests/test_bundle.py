@@ -109,7 +109,7 @@ def test_the_environment_names_the_default(
 
 def test_writing_refuses_a_directory_that_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         write_bundle(tmp_path, ONE_NETWORK, Charset.from_text("a"), {"net": {}})
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
@@ -133,7 +133,7 @@ def test_a_file_is_no_bundle(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_something_else_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         load_bundle(tmp_path)
 
 
@@ -235,7 +235,7 @@ def test_a_network_that_is_not_there_is_named(tiny_bundle: Path) -> None:
 def test_pickled_parameters_are_refused(tmp_path: Path) -> None:
     array = np.array([{"not": "a number"}], dtype=object)
     write_bundle(tmp_path / "b", ONE_NETWORK, Charset.from_text("a"), {"net": {"w": array}})
-    with pytest.raises(BundleError, match="not a network's parameters"):
+    with pytest.raises(BundleError, match="does not hold the parameters"):
         load_bundle(tmp_path / "b").parameters("net")
 
 

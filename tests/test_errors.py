@@ -96,7 +96,7 @@ def test_the_drawn_attributes_are_there() -> None:
         (BundleNotFoundError(), ""),
         (EXAMPLES[3], "classes: expected 97, found 96"),
         (EXAMPLES[4], "the loss is not finite in epoch 2, batch 30"),
-        (EXAMPLES[5], "no right to s3:PutObject on arn:aws:s3:::pages/a.png"),
+        (EXAMPLES[5], "no permission for s3:PutObject on arn:aws:s3:::pages/a.png"),
         (EXAMPLES[6], "training job hands: no channel 'training'"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -1,1 +1,1 @@
-"""What the stages hand on: geometry, characters, and results with their JSON form."""
+"""Types passed between stages: geometry, charset, and results with their JSON form."""

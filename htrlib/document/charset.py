@@ -1,4 +1,4 @@
-"""The symbols a recognizer writes, and their labels."""
+"""The symbols that a recognizer outputs, and their labels."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Charset:
 
     def __post_init__(self) -> None:
         if not self.symbols:
-            raise CharsetError("a charset has at least one symbol, found none")
+            raise CharsetError("a charset needs at least one symbol, found none")
         for position, symbol in enumerate(self.symbols):
             if len(symbol) != 1:
                 raise CharsetError(
-                    f"each symbol is one character, found {symbol!r} at position {position}"
+                    f"each symbol must be one character, found {symbol!r} at position {position}"
                 )
             if symbol != unicodedata.normalize("NFC", symbol):
-                raise CharsetError(f"symbols are in Unicode form NFC, {symbol!r} is not")
+                raise CharsetError(f"symbols must be in Unicode form NFC, {symbol!r} is not")
         labels = {symbol: label for label, symbol in enumerate(self.symbols)}
         if len(labels) != len(self.symbols):
             twice = sorted(s for s in labels if self.symbols.count(s) > 1)
-            raise CharsetError(f"each symbol stands once, found more of {twice}")
+            raise CharsetError(f"symbols must be unique, found duplicates of {twice}")
         object.__setattr__(self, "_labels", labels)
 
     @classmethod
     def from_text(cls, *texts: str) -> Charset:
-        """The charset of all characters in the texts, in code point order."""
+        """Create the charset of all characters in the texts, in code point order."""
         return cls(tuple(sorted(set("".join(unicodedata.normalize("NFC", t) for t in texts)))))
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Charset:
         return len(self.symbols)
 
     def encode(self, text: str) -> Tuple[int, ...]:
-        """The labels of a text, which is brought to Unicode form NFC first.
+        """Convert a text to labels, after normalizing it to Unicode form NFC.
 
         Raises:
             UnknownCharacterError: a character has no label.
@@ -69,7 +69,7 @@ class Charset:
         return tuple(labels)
 
     def decode(self, labels: Iterable[int]) -> str:
-        """The text of labels.
+        """Convert labels to text.
 
         Raises:
             CharsetError: a label is the blank or out of range.
@@ -77,10 +77,10 @@ class Charset:
         symbols = []
         for label in labels:
             if not 0 <= label < len(self.symbols):
-                raise CharsetError(f"labels go from 0 to {len(self.symbols) - 1}, found {label}")
+                raise CharsetError(f"labels range from 0 to {len(self.symbols) - 1}, found {label}")
             symbols.append(self.symbols[label])
         return "".join(symbols)
 
     def unknown(self, text: str) -> Tuple[str, ...]:
-        """The characters of a text that have no label, sorted."""
+        """Return the characters of a text that have no label, sorted."""
         return tuple(sorted(set(unicodedata.normalize("NFC", text)) - self._labels.keys()))

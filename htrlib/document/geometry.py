@@ -1,8 +1,8 @@
-"""Sizes, boxes, polygons and line strips: the only box arithmetic of the project.
+"""Sizes, boxes, polygons and line strips. All box arithmetic of the project is here.
 
-Coordinates are float pixels of the page as :func:`htrlib.load_image` gives it: origin top left,
-y down, right and bottom exclusive. NumPy is imported where it is needed: the Lambda functions of
-examples/sagemaker carry this module and have none.
+Coordinates are float pixels of the page as :func:`htrlib.load_image` returns it: origin top left,
+y down, right and bottom exclusive. NumPy is imported only where it is needed: the Lambda functions
+of examples/sagemaker use this module without it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Size:
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
-            raise ValueError(f"a size is positive, found {self.width} x {self.height}")
+            raise ValueError(f"a size must be positive, found {self.width} x {self.height}")
 
 
 @dataclass(frozen=True)
 class Box:
-    """An axis-parallel rectangle, right and bottom exclusive.
+    """An axis-aligned rectangle, right and bottom exclusive.
 
     >>> Box(0, 0, 4, 2).iou(Box(2, 0, 6, 2))
     0.3333333333333333
@@ -46,24 +46,24 @@ class Box:
     def __post_init__(self) -> None:
         edges = (self.left, self.top, self.right, self.bottom)
         if not all(math.isfinite(edge) for edge in edges):
-            raise ValueError(f"a box has finite edges, found {edges}")
+            raise ValueError(f"the edges of a box must be finite, found {edges}")
         if self.right <= self.left or self.bottom <= self.top:
-            raise ValueError(f"a box has left < right and top < bottom, found {edges}")
+            raise ValueError(f"a box needs left < right and top < bottom, found {edges}")
 
     @classmethod
     def from_xywh(cls, x: float, y: float, width: float, height: float) -> Box:
-        """The box of a left top corner and a size."""
+        """Create a box from its top left corner and size."""
         return cls(x, y, x + width, y + height)
 
     @classmethod
     def from_normalized(cls, box: Sequence[float], size: Size) -> Box:
-        """The box of (left, top, right, bottom) as fractions of a page's size."""
+        """Create a box from (left, top, right, bottom) as fractions of a page's size."""
         left, top, right, bottom = box
         return cls(left * size.width, top * size.height, right * size.width, bottom * size.height)
 
     @classmethod
     def around(cls, points: Iterable[Point]) -> Box:
-        """The smallest box that holds all points."""
+        """Create the smallest box that contains all points."""
         xs, ys = zip(*points)
         return cls(float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys)))
 
@@ -88,14 +88,14 @@ class Box:
         return (self.left, self.top, self.right, self.bottom)
 
     def expanded(self, x: float, y: float) -> Box:
-        """The box with x pixels more on the left and right, y more above and below."""
+        """Return the box grown by x pixels to the left and right and y above and below."""
         return Box(self.left - x, self.top - y, self.right + x, self.bottom + y)
 
     def clipped(self, size: Size) -> Box:
-        """The part of the box on a page of that size.
+        """Return the part of the box on a page of a size.
 
         Raises:
-            ValueError: nothing of the box lies on the page.
+            ValueError: the box is outside the page.
         """
         return Box(
             max(self.left, 0.0),
@@ -105,15 +105,15 @@ class Box:
         )
 
     def scaled(self, x: float, y: float) -> Box:
-        """The box with its x coordinates times x and its y coordinates times y."""
+        """Return the box with x coordinates multiplied by x and y coordinates by y."""
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
 
     def shifted(self, x: float, y: float) -> Box:
-        """The box moved right by x and down by y."""
+        """Return the box moved right by x and down by y."""
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
     def union(self, other: Box) -> Box:
-        """The smallest box that holds both."""
+        """Return the smallest box that contains both."""
         return Box(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -122,7 +122,7 @@ class Box:
         )
 
     def intersection_area(self, other: Box) -> float:
-        """Pixels that both boxes cover."""
+        """Area of the intersection in pixels."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return width * height if width > 0 and height > 0 else 0.0
@@ -134,23 +134,23 @@ class Box:
 
 
 def union_of(boxes: Iterable[Box]) -> Box:
-    """The smallest box that holds all boxes.
+    """Return the smallest box that contains all boxes.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no boxes.
     """
     remaining = iter(boxes)
     try:
         result = next(remaining)
     except StopIteration:
-        raise ValueError("the union of no boxes is not a box") from None
+        raise ValueError("the union needs at least one box") from None
     for box in remaining:
         result = result.union(box)
     return result
 
 
 def boxes_to_array(boxes: Sequence[Box]) -> NDArray[np.float32]:
-    """(N, 4) float32 array, columns left, top, right, bottom."""
+    """Convert boxes to an (N, 4) float32 array with columns left, top, right, bottom."""
     import numpy as np
 
     return np.array([box.as_tuple() for box in boxes], dtype=np.float32).reshape(-1, 4)
@@ -164,7 +164,7 @@ class Polygon:
 
     def __post_init__(self) -> None:
         if len(self.points) < 3:
-            raise ValueError(f"a polygon has at least 3 points, found {len(self.points)}")
+            raise ValueError(f"a polygon needs at least 3 points, found {len(self.points)}")
 
     @property
     def box(self) -> Box:
@@ -173,11 +173,10 @@ class Polygon:
 
 @dataclass(frozen=True)
 class LineStrip:
-    """Where a text line lies: its top and bottom at evenly spaced columns, left to right.
+    """The course of a text line: its top and bottom at evenly spaced columns, left to right.
 
     A strip follows a sloped or curved line with vertical columns, so a fraction of the strip's
-    length is a fraction of its horizontal extent. It is how a frame of a recognizer finds its
-    place on the page.
+    length is a fraction of its horizontal extent. It maps the frames of a recognizer to the page.
     """
 
     left: float
@@ -187,16 +186,16 @@ class LineStrip:
 
     def __post_init__(self) -> None:
         if not self.left < self.right:
-            raise ValueError(f"a strip has left < right, found {self.left}, {self.right}")
+            raise ValueError(f"a strip needs left < right, found {self.left}, {self.right}")
         if len(self.tops) != len(self.bottoms) or len(self.tops) < 2:
             raise ValueError(
-                "a strip has as many tops as bottoms, at least two; found "
+                "a strip needs as many tops as bottoms, and at least two; found "
                 f"{len(self.tops)} and {len(self.bottoms)}"
             )
 
     @classmethod
     def from_box(cls, box: Box) -> LineStrip:
-        """The straight strip that fills a box."""
+        """Create the straight strip that fills a box."""
         return cls(box.left, box.right, (box.top, box.top), (box.bottom, box.bottom))
 
     @property
@@ -205,7 +204,7 @@ class LineStrip:
         return sum(b - t for t, b in zip(self.tops, self.bottoms)) / len(self.tops)
 
     def box(self, start: float = 0.0, end: float = 1.0) -> Box:
-        """The page box of the part from fraction `start` to fraction `end` of the length."""
+        """Return the page box of the part from fraction `start` to `end` of the length."""
         import numpy as np
 
         columns = np.linspace(0.0, 1.0, len(self.tops))

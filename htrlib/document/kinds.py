@@ -1,3 +1,3 @@
-"""The kinds of text that a line can be; importing them costs nothing."""
+"""The kinds of text lines. Importing this module is cheap."""
 
 HANDWRITTEN, TYPEWRITTEN, PRINTED = KINDS = ("handwritten", "typewritten", "printed")

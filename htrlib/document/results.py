@@ -1,7 +1,7 @@
-"""What the stages hand to each other, and the result with its JSON form.
+"""Types passed between stages, and results with their JSON form.
 
-The JSON form is documented in ``docs/data-formats.md``. It is the one schema of the command line,
-the server and the client; `SCHEMA_VERSION` grows when a reader of the old form would break.
+``docs/data-formats.md`` documents the JSON form. The command line, the server and the client share
+it; `SCHEMA_VERSION` is incremented when older readers can no longer read it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class TextLine:
     """One line of text on a page.
 
     Attributes:
-        box: of the line.
-        polygon: its outline, where it is known.
-        baseline: from left to right, where it is known.
-        confidence: probability that this is a line, between 0 and 1.
-        id: names the line within its page; empty until the page has been read.
-        kind: one of `KINDS`, or None where it is not known.
+        box: of the line, in page pixels.
+        polygon: its outline, if known.
+        baseline: points from left to right, if known.
+        confidence: probability that this is a text line, between 0 and 1.
+        id: unique within the page; empty until the page has been read.
+        kind: one of `KINDS`, or None if unknown.
     """
 
     box: Box
@@ -47,12 +47,12 @@ class TextLine:
 
 @dataclass(frozen=True, eq=False)
 class LogProbs:
-    """What the recognizer says of one line.
+    """Character probabilities of one line.
 
     Attributes:
         values: (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
         charset: the symbols of the first C - 1 columns.
-        strip: where the T frames lie on the page, or None where that is not known.
+        strip: position of the T frames on the page, or None if unknown.
     """
 
     values: NDArray[np.float32]
@@ -64,7 +64,7 @@ class LogProbs:
         return f"LogProbs({frames} frames, {classes} classes)"
 
     def frame_box(self, start: int, end: int) -> Optional[Box]:
-        """The page box of frames start to end (exclusive), or None without a strip."""
+        """Return the page box of frames start to end (exclusive), or None without a strip."""
         if self.strip is None:
             return None
         frames = len(self.values)
@@ -77,10 +77,10 @@ class Word:
 
     Attributes:
         text: without white space.
-        confidence: probability that the word is right, between 0 and 1.
+        confidence: probability that the word is correct, between 0 and 1.
         start_frame: first frame of the word.
-        end_frame: frame after the last of the word.
-        box: in page pixels, or None where the place on the page is not known.
+        end_frame: the frame after the last one of the word.
+        box: in page pixels, or None if the position on the page is unknown.
     """
 
     text: str
@@ -95,12 +95,12 @@ class Transcription:
     """The text of one line.
 
     Attributes:
-        text: the best reading, without white space at its ends.
-        log_prob: natural log of its probability (of its best path with method "greedy").
-        confidence: probability that the line is right, between 0 and 1.
+        text: the best hypothesis, stripped of white space.
+        log_prob: natural log of its probability (with method "greedy", of its best path).
+        confidence: probability that the line is correct, between 0 and 1.
         words: the words of `text` in order.
-        characters: the characters of `text` other than white space, where they were asked for.
-        alternatives: (text, natural-log probability) of the next best readings, where asked for.
+        characters: the characters of `text` except white space, if requested.
+        alternatives: (text, natural-log probability) of the next best hypotheses, if requested.
     """
 
     text: str
@@ -113,7 +113,7 @@ class Transcription:
 
 @dataclass(frozen=True)
 class LineResult:
-    """A line and what it says."""
+    """A text line and its transcription."""
 
     line: TextLine
     transcription: Transcription
@@ -127,27 +127,27 @@ class LineResult:
 
     @property
     def id(self) -> str:
-        """Names the line within its page."""
+        """Unique within the page."""
         return self.line.id
 
     @property
     def kind(self) -> Optional[str]:
-        """One of `KINDS`, or None where it is not known."""
+        """One of `KINDS`, or None if unknown."""
         return self.line.kind
 
 
 @dataclass(frozen=True)
 class PageResult:
-    """A page: where its handwriting is and what it says.
+    """The text of a page and its position.
 
     Attributes:
-        size: of the page as :func:`htrlib.load_image` gives it.
-        paragraph: the box of the handwriting, or None where there is none.
+        size: of the page as :func:`htrlib.load_image` returns it.
+        paragraph: the box of the handwriting, or None if there is none.
         lines: in reading order.
-        bundle: name and version of the bundle that read the page, where one did.
-        source: file name of the page, where it came from a file.
-        warnings: what makes the result doubtful, one sentence each.
-        number: of the page in its file, from 1; None where the file holds this page alone.
+        bundle: name and version of the bundle that read the page, if any.
+        source: file name of the page, if it came from a file.
+        warnings: reasons to doubt the result, one sentence each.
+        number: of the page in its file, from 1; None if the file has only this page.
     """
 
     size: Size
@@ -160,22 +160,22 @@ class PageResult:
 
     @property
     def pages(self) -> Tuple[PageResult, ...]:
-        """This page alone, so that a page is taken as a document is."""
+        """A tuple of this page, so that pages can be treated like documents."""
         return (self,)
 
     def __repr__(self) -> str:
-        """Short, since a page has thousands of numbers."""
+        """Return a summary: a page has thousands of numbers."""
         source = "" if self.source is None else f"{self.source!r}, "
         return f"PageResult({source}{self.size}, {len(self.lines)} lines, {_start(self.text)})"
 
     @property
     def text(self) -> str:
-        """One row per written line."""
+        """The text, one row per line."""
         return "\n".join(line.text for line in self.lines)
 
     @property
     def confidence(self) -> Optional[float]:
-        """The share of the page's words that is expected to be right; None without words."""
+        """Expected fraction of correct words on the page; None without words."""
         words = [word for line in self.lines for word in line.transcription.words]
         return sum(word.confidence for word in words) / len(words) if words else None
 
@@ -185,11 +185,11 @@ class PageResult:
         format: Optional[str] = None,
         source: Any = None,
     ) -> None:
-        """Write the page into a file, as :func:`htrlib.save` does."""
+        """Write the page to a file, as :func:`htrlib.save` does."""
         _save(self, path, format, source)
 
     def to_dict(self) -> Dict[str, Any]:
-        """The JSON form."""
+        """Convert the result to its JSON form."""
         return {
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
@@ -206,7 +206,7 @@ class PageResult:
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> PageResult:
-        """The result of its JSON form.
+        """Create a result from its JSON form.
 
         Raises:
             ValueError: a key is missing, or the schema is newer than this library.
@@ -214,7 +214,7 @@ class PageResult:
         version = data.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ValueError(
-                f"this library reads page results of schema version {SCHEMA_VERSION}, found "
+                f"this htrlib reads page results of schema version {SCHEMA_VERSION}, found "
                 f"{version!r}; use the htrlib version that wrote it"
             )
         try:
@@ -228,17 +228,17 @@ class PageResult:
                 number=data.get("number"),
             )
         except KeyError as error:
-            raise ValueError(f"a page result has the key {error}, this one has not") from None
+            raise ValueError(f"the page result has no key {error}") from None
 
 
 @dataclass(frozen=True)
 class DocumentResult:
-    """The pages of a file that holds several.
+    """The pages of a multi-page file.
 
     Attributes:
         pages: those that could be read, in order; each has its `number`.
-        source: name of the file, where it came from one.
-        errors: why each of the other pages could not be read; each names its page.
+        source: name of the file, if the pages came from one.
+        errors: why each of the other pages could not be read; each message names its page.
     """
 
     pages: Tuple[PageResult, ...] = field(default=())
@@ -251,7 +251,7 @@ class DocumentResult:
 
     @property
     def text(self) -> str:
-        """The pages' texts, a form feed between two pages."""
+        """The pages' texts, separated by form feeds."""
         return "\f".join(page.text for page in self.pages)
 
     def save(
@@ -260,11 +260,11 @@ class DocumentResult:
         format: Optional[str] = None,
         source: Any = None,
     ) -> None:
-        """Write the pages into a file, as :func:`htrlib.save` does."""
+        """Write the pages to a file, as :func:`htrlib.save` does."""
         _save(self, path, format, source)
 
     def to_dict(self) -> Dict[str, Any]:
-        """The JSON form: the pages' forms in a list."""
+        """Convert the result to its JSON form, a list of pages."""
         return {
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
@@ -274,13 +274,13 @@ class DocumentResult:
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> DocumentResult:
-        """The result of its JSON form.
+        """Create a result from its JSON form.
 
         Raises:
             ValueError: a key is missing, or the schema is newer than this library.
         """
         if "pages" not in data:
-            raise ValueError("a document result has the key 'pages', this one has not")
+            raise ValueError("the document result has no key 'pages'")
         return cls(
             pages=tuple(PageResult.from_dict(page) for page in data["pages"]),
             source=data.get("source"),
@@ -289,12 +289,12 @@ class DocumentResult:
 
 
 def _save(result: Any, *arguments: Any) -> None:
-    # By name: formats lie above documents, and who saves no result needs none of them.
+    # By name: formats are a higher layer, and are only needed for saving.
     importlib.import_module("htrlib.formats.saving").save(result, *arguments)
 
 
 def _start(text: str) -> str:
-    """How a text begins, for a repr."""
+    """Return the beginning of a text, for a repr."""
     return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
@@ -327,7 +327,7 @@ def _line_to_dict(result: LineResult) -> Dict[str, Any]:
 def _line_from_dict(data: Dict[str, Any]) -> LineResult:
     polygon, baseline, box = data["polygon"], data["baseline"], _box(data["box"])
     if box is None:
-        raise ValueError("a line has a box, this one's is null")
+        raise ValueError("the box of a line is null")
     return LineResult(
         TextLine(
             box=box,

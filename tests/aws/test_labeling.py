@@ -229,7 +229,9 @@ def test_a_job_is_stopped(aws, stub):
 
 def test_a_missing_right_is_told(aws, stub):
     stub.add_client_error("create_labeling_job", "AccessDeniedException", "User: x is not allowed")
-    with pytest.raises(AwsAccessError, match="no right to sagemaker:CreateLabelingJob on letters"):
+    with pytest.raises(
+        AwsAccessError, match="no permission for sagemaker:CreateLabelingJob on letters"
+    ):
         labeling.start_labeling(CONFIG, aws)
 
 

@@ -63,7 +63,7 @@ def test_a_missing_right_of_s3_is_told_by_the_call(front, aws, tmp_path):
     )
     front.rules.append(lambda request: denied if request.method == "GET" else None)
     (tmp_path / "a").write_text("a")
-    with pytest.raises(AwsAccessError, match="no right to s3:ListBucket on s3://pages/in"):
+    with pytest.raises(AwsAccessError, match="no permission for s3:ListBucket on s3://pages/in"):
         upload(tmp_path, "s3://pages/in", aws)
 
 

@@ -75,7 +75,7 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
             ("--train", "lines", "{}", "--set", 'augmentation={{"slant": 9}}'),
             "slant of an augmentation lies between 0 and 1, found 9.0",
         ),
-        (("--train", "lines", "{}", "--output", "{}"), "is there and is no bundle"),
+        (("--train", "lines", "{}", "--output", "{}"), "exists and is not a bundle"),
         (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
         (("--train", "lines", "{}", "--device", "tpu"), "a device is"),
         (("--train", "lines", "{}", "--share", "1.5"), "a fraction lies between 0 and 1"),

@@ -108,7 +108,7 @@ def test_a_broken_model_ends_the_server_with_a_line(run: Run, folder: Path) -> N
     (folder / "config.json").write_text("{}")
     status, log = run("serve", options=(*LOCKED, *mount(folder, "/opt/ml/model"))).wait()
     assert status != 0
-    assert "/opt/ml/model is no bundle" in log
+    assert "/opt/ml/model is not a bundle" in log
     assert "Traceback" not in log
 
 

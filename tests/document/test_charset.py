@@ -75,7 +75,7 @@ def test_equal_symbols_are_equal_charsets() -> None:
         ((), "at least one symbol"),
         (("a", ""), "'' at position 1"),
         (("ab",), "'ab' at position 0"),
-        (("a", "b", "a"), r"found more of \['a'\]"),
+        (("a", "b", "a"), r"found duplicates of \['a'\]"),
         (("\u212b",), "NFC"),  # the angstrom sign is composed to another character
     ],
 )
