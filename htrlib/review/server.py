@@ -24,6 +24,8 @@ from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
 from htrlib.review.trainings import chosen_bundle
 
+_EVERYWHERE = ("0.0.0.0", "::")  # the addresses of all networks that the computer is in
+_LAST_PORT = 65535
 _THREADS = 8  # requests that are worked on at once
 _MOST_JOBS = 4  # pages that are read at once, where no number is asked for
 _SHUTDOWN_SECONDS = 5.0  # for requests that are being answered when the server ends
@@ -86,6 +88,8 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     async def started(_: web.Application) -> None:
         service.start()
         tell(f"{len(service.index.names())} pages: {address}")
+        if config.host in _EVERYWHERE:
+            tell(f"from other computers, {socket.gethostname()} takes the place of localhost")
         if config.browser:
             webbrowser.open(address)
 
@@ -100,19 +104,21 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"a port is 0 to {_LAST_PORT}, found {port}; name another with --port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         advice = "name another with --host"
-        if getattr(error, "errno", None) == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             advice = "another program has the port; name another with --port"
         raise ConfigError(f"cannot listen at {host}, port {port} ({error}); {advice}") from error
 
 
 def _address(host: str, port: int, base_path: str, token: Optional[str]) -> str:
     """What to open in a browser on this computer."""
-    shown = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+    shown = "localhost" if host in _EVERYWHERE else host
     shown = f"[{shown}]" if ":" in shown else shown
     query = "" if token is None else f"?token={token}"
     return f"http://{shown}:{port}{base_path}{query}"

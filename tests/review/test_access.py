@@ -360,3 +360,21 @@ def test_a_confidence_that_is_no_number_is_none(make_picture: Make) -> None:
 
     json.loads(reply.body, parse_constant=refuse)
     assert reply.json["lines"][0]["confidence"] is None
+
+
+def test_a_base_path_stands_before_every_address_or_the_proxy_takes_it_away(
+    make_picture: Make,
+) -> None:
+    folder = make_picture("a.png").parent
+    write_xml(folder / "a.png", "one")
+    base = "/user/anna/proxy/8080/"
+    headers = {"Host": "studio.example", "Cookie": f"{COOKIE}={TOKEN}"}
+    with running(folder, token=TOKEN, base_path=base) as server:
+        for prefix in (base, "/"):
+            for path in ("", "api/overview", "api/pages/a.png", "picture/a.png"):
+                assert server.client.get(f"{prefix}{path}", **headers).status == 200
+            reply = server.client.post(f"{prefix}api/reading", {"paused": False}, **headers)
+            assert reply.status == 200
+            welcome = server.client.get(f"{prefix}?token={TOKEN}", Host="studio.example")
+            assert b'url=./"' in welcome.body
+        assert server.client.get("/other/api/overview", **headers).status == 404
