@@ -1,13 +1,13 @@
 """A font without ink: text that is searched and copied, and not seen.
 
-A TrueType file of two empty glyphs is embedded, so that the file stays PDF/A. Each character of a
-document has a code of its own, and a `ToUnicode` map says which.
+A TrueType file of empty glyphs is embedded, so that the file stays PDF/A. The code of a character
+is its UTF-16; one that takes two units there has a code among those that no character has.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
@@ -20,7 +20,8 @@ ADVANCE = 500
 
 _UNITS = 1000
 _LONGEST_BLOCK = 100  # of entries in a map, as the format has it
-_LAST_CODE = 0xFFFF
+_SURROGATES = range(0xD800, 0xE000)
+_UNKNOWN = 0xFFFD
 
 
 class GlyphlessFont:
@@ -28,7 +29,8 @@ class GlyphlessFont:
 
     def __init__(self, document: pikepdf.Pdf) -> None:
         self._document = document
-        self._codes: Dict[str, int] = {}
+        self._rows: Set[int] = set()  # first bytes of codes in use
+        self._astral: Dict[str, int] = {}
         self.reference: Any = document.make_indirect(Dictionary(Type=Name.Font))
 
     def encode(self, text: str) -> bytes:
@@ -37,17 +39,21 @@ class GlyphlessFont:
         return b"<" + "".join(f"{code:04X}" for code in codes).encode("ascii") + b">"
 
     def _code(self, character: str) -> int:
-        known = self._codes.get(character)
-        if known is None:
-            known = self._codes[character] = min(len(self._codes) + 1, _LAST_CODE)
-        return known
+        code = ord(character)
+        if code > 0xFFFF:
+            if len(self._astral) == len(_SURROGATES):
+                return self._astral.get(character, _UNKNOWN)
+            return self._astral.setdefault(character, _SURROGATES[len(self._astral)])
+        if code in _SURROGATES:
+            code = _UNKNOWN
+        self._rows.add(code >> 8)
+        return code
 
     def finish(self) -> None:
         """Complete the font that pages refer to."""
         document = self._document
         program = Stream(document, font_program())
         program.Length1 = len(font_program())
-        glyphs = Stream(document, b"\x00\x01" * (_LAST_CODE + 1))  # every code is the empty glyph
         descriptor = Dictionary(
             Type=Name.FontDescriptor,
             FontName=Name.GlyphLessFont,
@@ -69,7 +75,7 @@ class GlyphlessFont:
             ),
             FontDescriptor=document.make_indirect(descriptor),
             DW=ADVANCE,
-            CIDToGIDMap=document.make_indirect(glyphs),
+            CIDToGIDMap=Name.Identity,
         )
         font = self.reference
         font.Subtype = Name.Type0
@@ -80,13 +86,10 @@ class GlyphlessFont:
 
     def _unicode_map(self) -> bytes:
         entries = [
-            f"<{code:04X}> <{character.encode('utf-16-be', 'replace').hex().upper()}>"
-            for character, code in self._codes.items()
+            f"<{code:04X}> <{character.encode('utf-16-be').hex().upper()}>"
+            for character, code in self._astral.items()
         ]
-        blocks = [
-            entries[start : start + _LONGEST_BLOCK]
-            for start in range(0, len(entries), _LONGEST_BLOCK)
-        ]
+        ranges = [f"<{row:02X}00> <{row:02X}FF> <{row:02X}00>" for row in sorted(self._rows)]
         rows = [
             "/CIDInit /ProcSet findresource begin",
             "12 dict begin",
@@ -98,8 +101,10 @@ class GlyphlessFont:
             "<0000> <FFFF>",
             "endcodespacerange",
         ]
-        for block in blocks:
-            rows += [f"{len(block)} beginbfchar", *block, "endbfchar"]
+        for kind, said in (("bfrange", ranges), ("bfchar", entries)):
+            for start in range(0, len(said), _LONGEST_BLOCK):
+                block = said[start : start + _LONGEST_BLOCK]
+                rows += [f"{len(block)} begin{kind}", *block, f"end{kind}"]
         rows += ["endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"]
         return "\n".join(rows).encode("ascii")
 

@@ -58,7 +58,7 @@ def add_picture_page(
     )
     a, b, c, d, e, f = shape
     numbers = (a * width, b * height, c * width, d * height, e * width, f * height)
-    matrix = " ".join(f"{number:.4f}" for number in numbers)
+    matrix = " ".join(f"{number:.7g}" for number in numbers)
     page.obj.Contents = Stream(document, f"q {matrix} cm /Picture Do Q\n".encode())
     return page, (width, height)
 
@@ -173,7 +173,7 @@ def _own_png(document: pikepdf.Pdf, picture: Image.Image, content: bytes) -> Opt
     stream = _stream(document, picture, packed, Name.FlateDecode, bits=bits, parameters=parameters)
     if color_type == _PALETTE:
         colors = bytes(picture.getpalette("RGB") or b"")
-        palette = pikepdf.String(colors)
+        palette = document.make_indirect(Stream(document, colors))
         last = len(colors) // 3 - 1
         stream.ColorSpace = Array([Name.Indexed, Name.DeviceRGB, last, palette])
     elif color_type == 0 and picture.mode != "L":

@@ -1,19 +1,41 @@
-"""The invisible text of a PDF page: each word under its box, along the slope of its line."""
+"""The invisible text of a PDF page: each word under its box, along the slope of its line.
+
+Programs that extract text, as `pdftotext`, sort it by its places anew: words are of one line where
+their baselines differ by less than half the size of text, and of one column where that size is the
+same and the gaps between them are small. So a page has text of one size, as far as its lines allow,
+sloping lines are set a little flatter than they are, and words reach into the gaps between them.
+"""
 
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
-from htrlib.document.geometry import Box, Point
+from htrlib.document.geometry import Box, Point, union_of
 from htrlib.document.results import LineResult, PageResult
 from htrlib.formats.glyphless_font import ADVANCE, ASCENT, DESCENT, GlyphlessFont
 from htrlib.formats.placed_words import PlacedWord, placed_words
 
 FONT = "/HtrText"
 
+_UNITS = 32  # of which the usual size of text has so many; places are in whole ones
+_STEP = 4  # percent, in which text is made wider or narrower; never too wide, for gaps matter
+_TILT = 0.01  # points over the usual size of text
+_LEVEL = 0.15  # slope below which words stand upright, one higher than the other
+_SAME_SIZE = 1.7  # lines whose heights differ less have text of one size
+_OF_PITCH = 0.9  # of the distance between two lines, which text is high at most
+_DROP = 0.4  # of the size of text, by which the words of a line may differ in height
+_DROP_POINTS = 11.0  # within which programs look for the leftmost word of a line
+_APART = 0.6  # of the size of text, by which the words of two lines differ at least
+_PLAY = 0.25  # of a box's height, about its middle, is where the middle of its text may be
+_BESIDE = 0.3  # of a line's length, that another shares which is above or below it
+_SPACE = 0.25  # of the size of text: what is left of wide gaps, and made of narrow ones
+_MOST_ADDED = 0.6  # of a word's length, at either end: its middle stays in its box
+_MOST_CUT = 0.3
 _STEEPEST = 0.3  # of what tells the sides of a turned rectangle by the box around it
+_MIDDLE_OF_TEXT = (ASCENT + DESCENT) / 2 / 1000  # above the baseline, of the size of text
 
 
 @dataclass(frozen=True)
@@ -27,9 +49,64 @@ class Placement:
     e: float
     f: float
 
-    def __call__(self, point: Point) -> Point:
-        x, y = point
-        return (self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f)
+    @property
+    def scale(self) -> float:
+        """Points of a pixel."""
+        return math.sqrt(abs(self.a * self.d - self.b * self.c))
+
+    def matrix(self, height: int, unit: float) -> str:
+        """The operator that lets content be written in units of pixels, y up from the lower edge.
+
+        Args:
+            height: of the page, in pixels.
+            unit: pixels.
+        """
+        a, b, c, d = (unit * n for n in (self.a, self.b, -self.c, -self.d))
+        if a == d == 0:  # PDFium, which Chrome shows PDF by, finds no text that stands exactly so
+            tilt = _TILT / _UNITS
+            a, d = math.copysign(tilt, c), math.copysign(tilt, c)
+        ends = (self.e + self.c * height, self.f + self.d * height)
+        return " ".join(f"{n or 0.0:.6g}" for n in (a, b, c, d, *ends)) + " cm"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A word as it is set: the middle of its text, its length, and its direction with y up."""
+
+    text: str
+    middle: Point
+    length: float
+    cos: float = 1.0
+    sin: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The words of a line, the direction, y up, at each, and the slope of all, y down."""
+
+    words: Tuple[PlacedWord, ...]
+    directions: Tuple[Point, ...]
+    slope: float
+
+    @classmethod
+    def of(cls, line: LineResult, words: Tuple[PlacedWord, ...]) -> _Line:
+        directions = tuple(_direction(word.box, line) for word in words)
+        along = sum(cos for cos, _ in directions)
+        down = -sum(sin for _, sin in directions)
+        return cls(words, directions, down / along if along > 0 else math.inf)
+
+    @property
+    def box(self) -> Box:
+        return union_of(word.box for word in self.words)
+
+    @property
+    def middle(self) -> float:
+        return statistics.median(word.box.center[1] for word in self.words)
+
+    @property
+    def height(self) -> float:
+        """That of its words, but of dashes and the like no more than they are long."""
+        return statistics.median(min(w.box.height, 2 * w.box.width) for w in self.words)
 
 
 def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> bytes:
@@ -40,54 +117,131 @@ def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> b
         placement: of them on the PDF page, in points.
         font: the document's, which pages name `FONT`.
     """
-    rows: List[bytes] = [b"q", b"BT", b"3 Tr"]
-    for line in page.lines:
-        words = placed_words(line, page.size)
-        for index, word in enumerate(words):
-            following = words[index + 1] if index + 1 < len(words) else None
-            rows += _word(word, following, line, placement, font)
-    return b"\n".join([*rows, b"ET", b"Q", b""])
+    height = page.size.height
+    lines = [_Line.of(line, placed_words(line, page.size)) for line in page.lines]
+    lines = [line for line in lines if line.words]
+    if not lines:
+        return b""
+    found = list(_set(lines, _DROP_POINTS / placement.scale))
+    unit = statistics.median(size for _, size, _ in found) / _UNITS
+    rows = [f"q {placement.matrix(height, unit)} BT 3 Tr"]
+    pen = _Pen(font, height, unit)
+    for line, size, drop in found:
+        runs = _turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop)
+        rows += [pen.show(run, size) for run in runs]
+    return "\n".join([*rows, "ET Q", ""]).encode("ascii")
 
 
-def _word(
-    word: PlacedWord,
-    following: Optional[PlacedWord],
-    line: LineResult,
-    placement: Placement,
-    font: GlyphlessFont,
-) -> List[bytes]:
-    cos, sin = _direction(word.box, line, placement)
-    corners = [placement(corner) for corner in _corners(word.box)]
-    box = Box.around(corners)
-    length, height = _sides(box, cos, sin)
-    x, y = box.center
-    # The middle of the text, half its length along and half its height up, is the box's.
-    up = (ASCENT + DESCENT) / 2 / (ASCENT - DESCENT) * height
-    left = (x - cos * length / 2 + sin * up, y - sin * length / 2 - cos * up)
-    gap = 0.0
-    if following is not None:
-        after = Box.around([placement(corner) for corner in _corners(following.box)]).center
-        next_length = _sides(
-            Box.around([placement(corner) for corner in _corners(following.box)]), cos, sin
-        )[0]
-        gap = (after[0] - x) * cos + (after[1] - y) * sin - (length + next_length) / 2
-    shown = [
-        f"{FONT} {height:.2f} Tf".encode(),
-        f"{_stretch(length, height, len(word.text)):.1f} Tz".encode(),
-        f"{cos:.4f} {sin:.4f} {-sin:.4f} {cos:.4f} {left[0]:.1f} {left[1]:.1f} Tm".encode(),
-        font.encode(word.text) + b" Tj",
-    ]
-    space = max(gap, 0.05 * height)
-    return [*shown, f"{_stretch(space, height, 1):.1f} Tz".encode(), font.encode(" ") + b" Tj"]
+class _Pen:
+    """Writes the operators that set words, and remembers what holds for the next one.
+
+    Whole units, and widths in steps, make numbers that are short and alike, which pack well.
+
+    Args:
+        font: the document's.
+        height: of the page, in pixels.
+        unit: of the numbers, in pixels.
+    """
+
+    def __init__(self, font: GlyphlessFont, height: int, unit: float) -> None:
+        self._font = font
+        self._height = height
+        self._unit = unit
+        self._size = 0
+        self._stretch = 0
+        self._turned = True
+        self._at = (0, 0)
+
+    def show(self, run: _Run, size: float) -> str:
+        """The operators for a word and the space behind it."""
+        up, units = _MIDDLE_OF_TEXT * size, max(1, round(size / self._unit))
+        left = run.middle[0] - run.cos * run.length / 2 + run.sin * up
+        base = self._height - run.middle[1] - run.sin * run.length / 2 - run.cos * up
+        x, y = round(left / self._unit), round(base / self._unit)
+        full = len(run.text) * size * ADVANCE / 1000
+        stretch = max(1, int(100 * run.length / full / _STEP)) * _STEP
+        said = []
+        if units != self._size:
+            said.append(f"{FONT} {units} Tf")
+        if stretch != self._stretch:
+            said.append(f"{stretch} Tz")
+        if run.sin:
+            numbers = (run.cos, run.sin, -run.sin, run.cos)
+            said.append(" ".join(f"{number:.4g}" for number in numbers) + f" {x} {y} Tm")
+        elif self._turned:
+            said.append(f"1 0 0 1 {x} {y} Tm")
+        else:
+            said.append(f"{x - self._at[0]} {y - self._at[1]} Td")
+        self._size, self._stretch, self._at, self._turned = units, stretch, (x, y), bool(run.sin)
+        return " ".join(said) + self._font.encode(f"{run.text} ").decode("ascii") + "Tj"
 
 
-def _stretch(length: float, height: float, characters: int) -> float:
-    """Percent by which characters are stretched to take a length."""
-    return 100.0 * length / (max(1, characters) * height * ADVANCE / (ASCENT - DESCENT))
+def _set(lines: Sequence[_Line], most: float) -> Iterator[Tuple[_Line, float, float]]:
+    """Each line with the size of its text, and how much its words may differ in height.
+
+    Args:
+        lines: of a page.
+        most: pixels by which words may differ.
+    """
+    pitches = [_pitch(line, lines) for line in lines]
+    near = [pitch for pitch in pitches if pitch < math.inf]
+    usual = statistics.median(line.height for line in lines)
+    if near:
+        usual = min(usual, _OF_PITCH * statistics.median(near))
+    for line, pitch in zip(lines, pitches):
+        own = min(line.height, _OF_PITCH * pitch)
+        size = usual if usual / _SAME_SIZE < own < usual * _SAME_SIZE else own
+        drop = max(0.0, min(most, _DROP * size, pitch - _APART * size))
+        yield line, max(1.0, size), drop
 
 
-def _direction(box: Box, line: LineResult, placement: Placement) -> Tuple[float, float]:
-    """Cosine and sine of the way that text runs at a box."""
+def _pitch(line: _Line, lines: Sequence[_Line]) -> float:
+    """The distance from a line to the nearest one above or below it; infinite where is none."""
+    box, found = line.box, [math.inf]
+    for other in lines:
+        shared = min(box.right, other.box.right) - max(box.left, other.box.left)
+        distance = abs(other.middle - line.middle)
+        least = _BESIDE * min(box.width, other.box.width)
+        if other is not line and shared > least and distance > 0.2 * line.height:
+            found.append(distance)
+    return min(found)
+
+
+def _turned(line: _Line) -> Iterator[_Run]:
+    for word, (cos, sin) in zip(line.words, line.directions):
+        yield _Run(word.text, word.box.center, _length(word.box, cos, sin), cos, sin)
+
+
+def _level(line: _Line, size: float, drop: float) -> Iterator[_Run]:
+    """The words upright, each at its height, in which they differ by no more than `drop`."""
+    boxes = [word.box for word in line.words]
+    start = statistics.median(box.center[1] - line.slope * box.center[0] for box in boxes)
+    heights = [start + line.slope * box.center[0] for box in boxes]
+    middle = (min(heights) + max(heights)) / 2
+    flatter = min(1.0, drop / max(1.0, max(heights) - min(heights)))
+    for word, height, (left, right) in zip(line.words, heights, _spans(line.words, size)):
+        y, play = word.box.center[1], _PLAY * word.box.height
+        y = min(max(middle + flatter * (height - middle), y - play), y + play)
+        yield _Run(word.text, ((left + right) / 2, y), right - left)
+
+
+def _spans(words: Sequence[PlacedWord], size: float) -> List[Tuple[float, float]]:
+    """The left and right ends of words that stand in a row, with `_SPACE` between if they can."""
+    lefts = [word.box.left for word in words]
+    rights = [word.box.right for word in words]
+    for index, (before, after) in enumerate(zip(words, words[1:])):
+        spare = (after.box.left - before.box.right - _SPACE * size) / 2
+        rights[index] += _bounded(spare, before.box.width)
+        lefts[index + 1] -= _bounded(spare, after.box.width)
+    return list(zip(lefts, rights))
+
+
+def _bounded(spare: float, width: float) -> float:
+    return min(max(spare, -_MOST_CUT * width), _MOST_ADDED * width)
+
+
+def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
+    """Cosine and sine, y up, of the way that text runs at a box."""
     baseline: Sequence[Point] = line.line.baseline or ()
     x, y = box.center
     pieces = [
@@ -95,29 +249,20 @@ def _direction(box: Box, line: LineResult, placement: Placement) -> Tuple[float,
         for (x0, y0), (x1, y1) in zip(baseline, baseline[1:])
         if (x0, y0) != (x1, y1)
     ]
-    _, start, end = min(pieces, default=(0.0, (box.left, y), (box.right, y)))
-    (x0, y0), (x1, y1) = placement(start), placement(end)
+    _, (x0, y0), (x1, y1) = min(pieces, default=(0.0, (box.left, y), (box.right, y)))
     length = math.hypot(x1 - x0, y1 - y0)
-    return ((x1 - x0) / length, (y1 - y0) / length)
+    return ((x1 - x0) / length, (y0 - y1) / length)
 
 
-def _sides(box: Box, cos: float, sin: float) -> Tuple[float, float]:
-    """Length and height of the turned rectangle that a box holds."""
+def _length(box: Box, cos: float, sin: float) -> float:
+    """Length of the turned rectangle that a box holds; its middle line lies in the box."""
     cos, sin = abs(cos), abs(sin)
     difference = cos * cos - sin * sin
     width, height = box.width, box.height
+    longest = min(width / max(cos, 1e-9), height / max(sin, 1e-9))
     if abs(difference) > _STEEPEST:
         length = (width * cos - height * sin) / difference
         thickness = (height * cos - width * sin) / difference
         if length > 0 and thickness > 0.2 * min(width, height):
-            return length, thickness
-    return (width, height) if cos >= sin else (height, width)
-
-
-def _corners(box: Box) -> Tuple[Point, ...]:
-    return (
-        (box.left, box.top),
-        (box.right, box.top),
-        (box.right, box.bottom),
-        (box.left, box.bottom),
-    )
+            return min(length, longest)
+    return min(width if cos >= sin else height, longest)

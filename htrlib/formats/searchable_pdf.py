@@ -55,7 +55,7 @@ def _write_over_pdf(
                 placement = _pdf_placement(page, read[number])
                 _add_text(document, page, read[number], placement, font)
         font.finish()
-        document.save(file, deterministic_id=True)
+        document.save(file, deterministic_id=True, object_stream_mode=_PACKED)
 
 
 def _write_pictures(
@@ -71,12 +71,20 @@ def _write_pictures(
                 size = read[number].size
                 placement = upright_placement((size.width, size.height), points)
                 _add_text(document, page, read[number], placement, font)
+                page.contents_coalesce()
         font.finish()
         _describe(document)
         document.save(file, deterministic_id=True, object_stream_mode=_PACKED)
 
 
 _PACKED = pikepdf.ObjectStreamMode.generate
+_XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+    'rdf:about="" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" pdf:Producer="htrlib {version}"'
+    '{archival}/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+_ARCHIVAL = ' xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" pdfaid:part="2" pdfaid:conformance="B"'
 
 
 def _add_text(
@@ -135,10 +143,11 @@ def _rotation(page: Any) -> int:
 def _describe(document: pikepdf.Pdf) -> None:
     """Say what PDF/A-2b asks for, where no picture speaks against it."""
     images = [page.obj.Resources.XObject.Picture for page in document.pages]
-    with document.open_metadata(set_pikepdf_as_editor=False) as metadata:
-        metadata["pdf:Producer"] = f"htrlib {__version__}"
-        if all(image.get("/Filter") != Name.JPXDecode for image in images):
-            metadata["pdfaid:part"], metadata["pdfaid:conformance"] = "2", "B"
+    archival = all(image.get("/Filter") != Name.JPXDecode for image in images)
+    said = _XMP.format(version=__version__, archival=_ARCHIVAL if archival else "")
+    metadata = Stream(document, said.encode("utf-8"))
+    metadata.Type, metadata.Subtype = Name.Metadata, Name.XML
+    document.Root.Metadata = document.make_indirect(metadata)
     profile = Stream(document, _srgb_profile())
     profile.N = 3
     intent = Dictionary(

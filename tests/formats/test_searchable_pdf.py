@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import re
 import shutil
+import statistics
 import subprocess
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image, ImageFont
 
 import htrlib
-from htrlib.document.geometry import Box, Size
+from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.results import (
     DocumentResult,
     LineResult,
@@ -55,13 +57,96 @@ def saved(path, found, source):
     return pypdfium2.PdfDocument(path)
 
 
-def words_of(path, page=1):
-    """The words that another program finds."""
-    program = shutil.which("pdftotext")
-    if program is None:
+def text_of(path, *options):
+    """What another program finds in a file."""
+    found = shutil.which("pdftotext")
+    if found is None:
         pytest.skip("needs pdftotext (poppler-utils)")
-    command = [program, "-raw", "-f", str(page), "-l", str(page), str(path), "-"]
-    return subprocess.run(command, capture_output=True, check=True).stdout.decode().split()
+    command = [found, *options, str(path), "-"]
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode()
+
+
+def words_of(path, page=1):
+    """The words that another program finds on a page."""
+    return text_of(path, "-raw", "-f", str(page), "-l", str(page)).split()
+
+
+def letter(slope, rows=8, pitch=50):
+    """Lines as handwriting has them: as high as they are apart, words of different sizes."""
+    lines = []
+    for row in range(rows):
+        words, left, top = [], 60.0, 200.0 + pitch * row
+        for number, text in enumerate(f"{row}a few words of a letter, no more".split()):
+            right = left + 18 * len(text) + 7 * (row * number % 3)
+            middle = top + slope * (left + right) / 2
+            half = pitch / 2 + 3 * ((row + number) % 3) + abs(slope) * (right - left) / 2
+            words.append(Word(text, 0.9, 0, 1, Box(left, middle - half, right, middle + half)))
+            left = right + 8 + 9 * ((row + 2 * number) % 4)
+        place = TextLine(
+            union_of(word.box for word in words),
+            baseline=((60.0, top + slope * 60 + 15), (left, top + slope * left + 15)),
+        )
+        text = " ".join(word.text for word in words)
+        lines.append(LineResult(place, Transcription(text, 0.0, 0.9, tuple(words))))
+    return PageResult(Size(1000, 800), None, tuple(lines))
+
+
+@pytest.mark.parametrize("slope", [-0.05, -0.02, 0.0, 0.02, 0.05])
+@pytest.mark.parametrize("dpi", [72, 100, 300])
+def test_programs_that_sort_text_anew_keep_the_reading_order(tmp_path, slope, dpi):
+    page = letter(slope)
+    Image.new("L", (1000, 800), 255).save(tmp_path / "a.jpg", dpi=(dpi, dpi))
+    saved(tmp_path / "a.pdf", page, tmp_path / "a.jpg")
+    assert text_of(tmp_path / "a.pdf").split() == page.text.split()
+    assert text_of(tmp_path / "a.pdf", "-raw").split() == page.text.split()
+
+
+@pytest.mark.parametrize("slope", [-0.4, -0.1, 0.0, 0.05, 0.15, 0.3, 1.2])
+def test_the_middle_of_each_word_lies_in_its_box(tmp_path, slope):
+    page = letter(slope, rows=4)
+    Image.new("L", (1000, 800), 255).save(tmp_path / "a.png", dpi=(72, 72))
+    saved(tmp_path / "a.pdf", page, tmp_path / "a.png")
+    told = text_of(tmp_path / "a.pdf", "-bbox")
+    found = re.findall(r'xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">', told)
+    middles = [(float(a) / 2 + float(c) / 2, float(b) / 2 + float(d) / 2) for a, b, c, d in found]
+    boxes = [word.box for line in page.lines for word in line.transcription.words]
+    inside = [any(b.left < x < b.right and b.top < y < b.bottom for b in boxes) for x, y in middles]
+    assert len(inside) >= len(boxes)
+    assert all(inside)
+
+
+def test_the_text_layer_is_small(tmp_path):
+    page, source = letter(0.02), picture(tmp_path / "a.jpg", "JPEG")
+    saved(tmp_path / "a.pdf", page, source)
+    assert len(page.text.split()) == 64
+    assert (tmp_path / "a.pdf").stat().st_size < source.stat().st_size + 3200
+
+
+def test_further_pages_share_the_font(tmp_path):
+    pages = [Image.new("L", (1000, 800), 255)] * 5
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    found = DocumentResult(
+        tuple(dataclasses.replace(letter(0.02), number=number) for number in range(1, 6))
+    )
+    saved(tmp_path / "a.pdf", found, tmp_path / "a.tif")
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        fonts = [page.Resources.Font.HtrText.objgen for page in document.pages]
+    assert len(set(fonts)) == 1
+
+
+def test_files_are_clean_to_another_program(tmp_path):
+    program = shutil.which("qpdf")
+    if program is None:
+        pytest.skip("needs qpdf")
+    saved(tmp_path / "a.pdf", letter(0.3), picture(tmp_path / "a.jpg", "JPEG"))
+    done = subprocess.run([program, "--check", tmp_path / "a.pdf"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_words_of_a_page_without_words_are_none(tmp_path):
+    source = picture(tmp_path / "a.jpg", "JPEG")
+    saved(tmp_path / "a.pdf", PageResult(SIZE), source)
+    assert words_of(tmp_path / "a.pdf") == []
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
@@ -145,18 +230,13 @@ def test_a_pdf_keeps_its_pages_turned_and_cropped(tmp_path, turn):
     saved(tmp_path / "out.pdf", found, tmp_path / "in.pdf")
     assert words_of(tmp_path / "out.pdf") == ["word"]
     assert (load_image(tmp_path / "out.pdf") == before).all()
-    with pikepdf.open(tmp_path / "out.pdf") as read:
-        layer = read.pages[0].Contents[0].read_bytes()
-    left, bottom = (
-        float(number) for number in re.search(rb"([-.\d]+) ([-.\d]+) Tm", layer).groups()
-    )
-    expected = {
-        0: (50 + 0.2 * 400, 360 - 0.25 * 300),
-        90: (50 + 0.25 * 400, 60 + 0.2 * 300),
-        180: (450 - 0.2 * 400, 60 + 0.25 * 300),
-        270: (450 - 0.25 * 400, 360 - 0.2 * 300),
-    }[turn]
-    assert math.dist((left, bottom), expected) < 80
+    text = pypdfium2.PdfDocument(tmp_path / "out.pdf")[0].get_textpage()
+    start = text.get_text_range().index("word")
+    corners = [text.get_charbox(start + index, loose=True) for index in (0, 3)]
+    x = statistics.mean(edge for box in corners for edge in box[::2])
+    y = statistics.mean(edge for box in corners for edge in box[1::2])
+    middle = {0: (150, 285), 90: (150, 135), 180: (350, 135), 270: (350, 285)}[turn]
+    assert math.dist((x, y), middle) < 5
 
 
 def test_the_pages_of_a_tiff_go_into_one_file(tmp_path):
