@@ -16,6 +16,10 @@ DPI = 300  # where a picture does not say its resolution, or says one that canno
 _LONGEST = 1000 / 25.4  # inches; a page that would be longer has a wrong resolution
 _LEAST_DPI = 50
 
+# Points by which a page is smaller than its picture's size, and the picture than the page: programs
+# that round up would show a row or column too many, and move the others.
+_LESS_PAPER, _LESS_PICTURE = 0.0001, 0.001
+
 # EXIF orientation -> where the upright page has the picture's left, top, and whether it is turned
 _TURNS = {
     1: (1, 0, 0, 1, 0, 0),
@@ -51,13 +55,15 @@ def add_picture_page(
     width, height = 72 * picture.width / across, 72 * picture.height / down
     if turn in _SIDEWAYS:
         width, height = height, width
+    width, height = width - _LESS_PAPER, height - _LESS_PAPER
     document.add_blank_page(page_size=(width, height))
     page = document.pages[-1]
     page.obj.Resources = Dictionary(
         XObject=Dictionary(Picture=document.make_indirect(_picture(document, picture, file)))
     )
     a, b, c, d, e, f = shape
-    numbers = (a * width, b * height, c * width, d * height, e * width, f * height)
+    wide, high, edge = width - _LESS_PICTURE, height - _LESS_PICTURE, _LESS_PICTURE / 2
+    numbers = (a * wide, b * high, c * wide, d * high, e * wide + edge, f * high + edge)
     matrix = " ".join(f"{number:.7g}" for number in numbers)
     page.obj.Contents = Stream(document, f"q {matrix} cm /Picture Do Q\n".encode())
     return page, (width, height)

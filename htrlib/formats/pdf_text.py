@@ -61,12 +61,9 @@ class Placement:
             height: of the page, in pixels.
             unit: pixels.
         """
-        a, b, c, d = (unit * n for n in (self.a, self.b, -self.c, -self.d))
-        if a == d == 0:  # PDFium, which Chrome shows PDF by, finds no text that stands exactly so
-            tilt = _TILT / _UNITS
-            a, d = math.copysign(tilt, c), math.copysign(tilt, c)
+        turn = (unit * n for n in (self.a, self.b, -self.c, -self.d))
         ends = (self.e + self.c * height, self.f + self.d * height)
-        return " ".join(f"{n or 0.0:.6g}" for n in (a, b, c, d, *ends)) + " cm"
+        return " ".join(f"{n or 0.0:.6g}" for n in (*turn, *ends)) + " cm"
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,9 @@ def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> b
     found = list(_set(lines, _DROP_POINTS / placement.scale))
     unit = statistics.median(size for _, size, _ in found) / _UNITS
     rows = [f"q {placement.matrix(height, unit)} BT 3 Tr"]
-    pen = _Pen(font, height, unit)
+    # PDFium, by which Chrome shows PDF, finds no text that stands exactly on its side.
+    tilt = _TILT / (placement.scale * unit * _UNITS) if placement.a == placement.d == 0 else 0.0
+    pen = _Pen(font, height, unit, tilt)
     for line, size, drop in found:
         runs = _turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop)
         rows += [pen.show(run, size) for run in runs]
@@ -141,12 +140,14 @@ class _Pen:
         font: the document's.
         height: of the page, in pixels.
         unit: of the numbers, in pixels.
+        tilt: sine of what level words are turned by.
     """
 
-    def __init__(self, font: GlyphlessFont, height: int, unit: float) -> None:
+    def __init__(self, font: GlyphlessFont, height: int, unit: float, tilt: float) -> None:
         self._font = font
         self._height = height
         self._unit = unit
+        self._tilt = tilt
         self._size = 0
         self._stretch = 0
         self._turned = True
@@ -165,14 +166,15 @@ class _Pen:
             said.append(f"{FONT} {units} Tf")
         if stretch != self._stretch:
             said.append(f"{stretch} Tz")
-        if run.sin:
-            numbers = (run.cos, run.sin, -run.sin, run.cos)
+        sin = run.sin or self._tilt
+        if sin:
+            numbers = (run.cos, sin, -sin, run.cos)
             said.append(" ".join(f"{number:.4g}" for number in numbers) + f" {x} {y} Tm")
         elif self._turned:
             said.append(f"1 0 0 1 {x} {y} Tm")
         else:
             said.append(f"{x - self._at[0]} {y - self._at[1]} Td")
-        self._size, self._stretch, self._at, self._turned = units, stretch, (x, y), bool(run.sin)
+        self._size, self._stretch, self._at, self._turned = units, stretch, (x, y), bool(sin)
         return " ".join(said) + self._font.encode(f"{run.text} ").decode("ascii") + "Tj"
 
 
