@@ -114,7 +114,7 @@ export class LineEditor {
       tool("↑", "orderUp", "Move up in reading order", keyName("orderUp")),
       tool("↓", "orderDown", "Move down in reading order", keyName("orderDown")),
       tool("Ω", "characters", "Special characters", keyName("characters")),
-      tool("Read again", "reread", "Read this line again"),
+      tool("Reread", "reread", "Read this line again"),
       this.kindField,
       tool("Delete", "remove", "Delete this line"),
     );
