@@ -23,6 +23,7 @@ from tqdm import tqdm
 from htrlib import data
 from htrlib.bundle import load_bundle
 from htrlib.data.samples import PageSample
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.metrics import ErrorRate, normalize, page_text
 from htrlib.reading.options import AS_GIVEN, AUTO, ReadingOptions
 from htrlib.reading.pipeline import Pipeline
@@ -175,7 +176,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--bundle")
     parser.add_argument("--as-given", action="store_true", help="turn no page")
     args = parser.parse_args(arguments)
-    options = ReadingOptions(orientation=AS_GIVEN if args.as_given else AUTO)
+    # labels are of handwriting alone, and sheets of Copiste bear print
+    orientation = AS_GIVEN if args.as_given else AUTO
+    options = ReadingOptions(orientation=orientation, kinds=HANDWRITTEN)
     bundle = load_bundle(args.bundle)
     pipeline = Pipeline(bundle=bundle, options=options)
     names = [name for name in CHANGES if not args.only or name in ("plain", *args.only)]

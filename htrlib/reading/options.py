@@ -31,7 +31,8 @@ class ReadingOptions:
         kinds: of the lines to read: "handwritten", "typewritten", "printed", or several of them;
             None reads all text, where the bundle tells kinds apart.
         orientation: "auto" turns pages that are light on dark, tilted, on their side or upside
-            down, and gives results in pixels of the page as given; "as-given" turns nothing.
+            down, and takes the squares out of squared paper; results are in pixels of the page
+            as given. "as-given" leaves pages as they are.
         decoder: "beam", or "greedy": the best path, without a language model.
         beam_width: how many readings beam search follows.
         language_model: "bundled", a model or the path of one, or None for none.

@@ -17,6 +17,7 @@ from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, 
 from htrlib.errors import ConfigError
 from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
+from htrlib.images.rulings import without_squares
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.single_lines import cuts_of_line, cuts_of_word, surest
@@ -56,7 +57,8 @@ class Reading:
     """A page on its way through the stages.
 
     Attributes:
-        page: (H, W) uint8, 0 is black; once it is being read, turned the right way.
+        page: (H, W) uint8, 0 is black; once it is being read, turned the right way and
+            without squares.
         options: how it is read.
         source: the name that the result carries.
         paragraph: where the handwriting is, once that is known.
@@ -64,7 +66,7 @@ class Reading:
         one_line: whether the lines are ways to cut one line, until the best of them is known.
         log_probs: what the recognizer says of each line, once it has.
         transform: how the page was turned; the result is in pixels of the page as given.
-        as_given: the page as it was before that.
+        as_given: the page before it was turned.
         result: when all is done.
         error: what stopped it.
         milliseconds: by stage; recognition's is that of all pages together.
@@ -183,17 +185,19 @@ def _cut_one_line(reading: Reading, stages: Stages) -> None:
 
 
 def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
-    """Turn a page the right way, and note how.
+    """Turn a page the right way, and note how; take the squares out of squared paper.
 
     Args:
         turns: quarter turns to try; None are those that the page looks like.
     """
     if reading.as_given is None:
-        reading.as_given = reading.page
+        reading.as_given = without_squares(reading.page)
     page, transform = upright(
         reading.as_given, readability=partial(readability, stages=stages), turns=turns
     )
-    reading.page, reading.transform = page, None if transform.is_identity else transform
+    changed = transform.inverted or transform.tilt
+    reading.page = without_squares(page) if changed else page
+    reading.transform = None if transform.is_identity else transform
 
 
 def readability(page: Page, stages: Stages) -> float:

@@ -1,0 +1,249 @@
+"""Take the printed squares out of squared paper, and leave the strokes that cross them.
+
+A ruling is taken out only where it is a lattice for sure: thin lines at equal distances, across and
+down. Ruled lines alone stay; networks know them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Page = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+STRIP = 48  # pixels: lines are looked for in strips as high, in which they hardly slope
+ROWS = 4  # every so manyth is looked at
+LOOKED_AT = 10  # strips that tell whether there may be a ruling at all
+THICKEST = 9  # pixels: a thicker line is no ruling
+CLOSEST, FEWEST = 5, 6  # pixels between lines, and lines on a page
+PERIODIC = 0.3  # correlation of a strip with itself, shifted by one distance
+OVERTONE, TRIED = 0.3, 5  # of the best correlation, which may be that after several distances
+STRIPS = 0.5  # share of strips that are so
+LEAST_DARKNESS = 5.0  # gray levels of a strip's mean: a fainter ruling troubles nobody
+MOST_RULINGS = 3  # of one direction: Séyès has strong and weak lines, a form its own beside them
+SLACK = 0.08  # of the distance: so far a line lies off its place
+DRAWN = 0.4, 0.7  # of its darkness, and share of a ruling that has as much: rows of text have gaps
+FAINT = 0.1  # of a line's darkness: what is fainter beside its middle is paper
+ON_RULE = 1.25, 10.0  # times a ruling's darkness, and gray levels more: what is darker is a stroke
+
+
+@dataclass(frozen=True, eq=False)
+class Ruling:
+    """The lines of a ruling that run down a page.
+
+    Attributes:
+        distance: pixels from line to line.
+        middles: (S,) float64 heights at which the lines are known.
+        places: (S, N) float64 where each line is there.
+        darkness: (S, N) float32 gray levels by which it is darker than the paper.
+        profile: (2 R + 1,) float32 share of it that the pixels beside a line's middle have.
+    """
+
+    distance: float
+    middles: NDArray[np.float64]
+    places: NDArray[np.float64]
+    darkness: Floats
+    profile: Floats
+
+
+def without_squares(page: Page) -> Page:
+    """The page without its squares, the same array where it has none.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+    """
+    down = find_ruling(page)
+    if down is None:
+        return page
+    likely = down.distance, down.distance / 4  # squares, and the French ruling
+    if find_ruling(page.T, likely) is None:
+        return page
+    without = _without_lines(page)
+    return np.ascontiguousarray(_without_lines(without.T, likely).T)
+
+
+def _without_lines(page: Page, likely: Tuple[float, ...] = ()) -> Page:
+    """The page without the rulings that run down it; one may lie under another."""
+    for _ in range(MOST_RULINGS):
+        ruling = find_ruling(page, likely)
+        if ruling is None:
+            break
+        page = _erased(page, ruling)
+    return page
+
+
+def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
+    """The ruling whose lines run down a page, or None where there is none for sure.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        likely: distances between lines that are tried too.
+    """
+    if page.shape[0] < STRIP or page.shape[1] < FEWEST * CLOSEST:
+        return None
+    some = max(1, page.shape[0] // STRIP // LOOKED_AT)
+    if some > 1 and not likely and not _distances(_ridges(page, some)[0]):
+        return None
+    ridges, middles = _ridges(page)
+    tried = (*_distances(ridges), *(one for one in likely if one >= CLOSEST))
+    found = (_ruling(ridges, middles, distance) for distance in tried)
+    return next((ruling for ruling in found if ruling is not None), None)
+
+
+def _ruling(ridges: Floats, middles: NDArray[np.float64], distance: float) -> Optional[Ruling]:
+    """The lines at a distance from each other, or None where they are no ruling."""
+    width = ridges.shape[1]
+    places = _places(ridges, distance)
+    columns = np.clip(np.rint(places).astype(int), 0, width - 1)
+    darkness = np.take_along_axis(ridges, columns, axis=1)
+    inside = (places >= 0) & (places < width)
+    usual = float(np.median(darkness[inside]))
+    if usual < LEAST_DARKNESS:
+        return None
+    if _drawn(ridges, columns, darkness > DRAWN[0] * usual, inside) < DRAWN[1]:
+        return None
+    darkness = np.where(inside, np.minimum(darkness, 1.5 * usual), usual)
+    profile = _profile(ridges, columns, inside)
+    if np.ptp(places[:, 0]) > 1:  # lines that slope are now here, now a pixel further
+        profile = ndimage.maximum_filter1d(np.pad(profile, 1), 3)
+    return Ruling(distance, middles, places, darkness, profile)
+
+
+def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
+    """How much darker each column of a strip is than those beside it.
+
+    Args:
+        page: (H, W) uint8.
+        step: take every so manyth strip.
+    Returns:
+        (S, W) gray levels, and the heights of the strips' middles.
+    """
+    count = page.shape[0] // STRIP
+    strips = page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
+    # most of a column is ruling, but a line that slopes leaves it, and strokes come in
+    grays = np.percentile(strips, 60, axis=1).astype(np.float32)
+    around = ndimage.median_filter(grays, (1, 2 * THICKEST + 1), mode="nearest")
+    middles = (np.arange(0, count, step) + 0.5) * STRIP
+    return np.maximum(around - grays, 0), middles
+
+
+def _distances(ridges: Floats) -> List[float]:
+    """What may be the distance between lines: enough strips repeat themselves after it."""
+    width = ridges.shape[1]
+    capped = ndimage.uniform_filter1d(ridges, 3, axis=1)
+    capped = np.minimum(capped, np.percentile(capped, 98, axis=1, keepdims=True))
+    capped -= capped.mean(axis=1, keepdims=True)
+    size = 1 << (2 * width - 1).bit_length()
+    spectrum = np.fft.rfft(capped, size, axis=1)
+    repeats = np.fft.irfft(np.abs(spectrum) ** 2, size, axis=1)[:, : width // FEWEST + 2]
+    repeats = repeats / np.maximum(repeats[:, :1], 1e-6)
+    overlap = 1.0 - np.arange(repeats.shape[1]) / width
+    together = np.median(repeats / overlap, axis=0)
+    if len(together) <= CLOSEST + 1:
+        return []
+    inner = together[CLOSEST:-1]
+    peaks = (inner >= together[CLOSEST - 1 : -2]) & (inner >= together[CLOSEST + 1 :])
+    lags = CLOSEST + np.flatnonzero(peaks & (inner > OVERTONE * inner.max()))
+    often = ((repeats / overlap)[:, lags] >= PERIODIC).mean(axis=0) >= STRIPS
+    return [_refined(together, int(lag)) for lag in lags[often][:TRIED]]
+
+
+def _refined(together: NDArray[np.float64], lag: int) -> float:
+    """The distance to a fraction of a pixel, by its multiples."""
+    distance = float(lag)
+    for times in range(2, (len(together) - 2) // lag + 1):
+        near = round(times * distance)
+        window = together[max(0, near - 3) : near + 4]
+        if len(window) == 7:
+            distance = (max(0, near - 3) + int(window.argmax())) / times
+    return distance
+
+
+def _places(ridges: Floats, distance: float) -> NDArray[np.float64]:
+    """(S, N) where the lines are: a comb over each strip, its teeth moved to the ridges."""
+    strips, width = ridges.shape
+    smooth = ndimage.convolve1d(ridges, (0.25, 0.5, 0.25), axis=1)
+    capped = np.minimum(smooth, np.percentile(smooth, 98, axis=1, keepdims=True))
+    count = int(width / distance) + 1
+    teeth = np.arange(count) * distance
+    phases = np.arange(0.0, distance, 0.5)
+    at = np.clip(np.rint(phases[:, np.newaxis] + teeth).astype(int), 0, width - 1)
+    fits = capped[:, at].sum(axis=2)
+    found: List[NDArray[np.float64]] = []
+    slack = max(1, round(SLACK * distance))
+    offsets = np.arange(-slack, slack + 1)
+    for strip in range(strips):
+        comb = phases[fits[strip].argmax()] + teeth
+        near = np.clip(np.rint(comb)[:, np.newaxis].astype(int) + offsets, 0, width - 1)
+        weights = smooth[strip][near] - 0.1 * np.abs(offsets)
+        found.append(near[np.arange(count), weights.argmax(axis=1)].astype(np.float64))
+    return _continued(np.array(found), distance)
+
+
+def _continued(places: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """The places of lines strip by strip, with those that come in from the sides further down."""
+    for strip in range(1, len(places)):
+        step = float(np.median(places[strip] - places[strip - 1]))
+        places[strip] -= round(step / distance) * distance
+    # lines run side by side, but for what a lens bends
+    drift = np.median(places - places.mean(axis=0), axis=1, keepdims=True)
+    along = np.median(places - drift, axis=0) + drift
+    places = along + ndimage.median_filter(places - along, (5, 1), mode="nearest")
+    beyond = np.arange(1, 2 + int(np.ptp(drift) / distance)) * distance
+    return np.concatenate((places[:, :1] - beyond[::-1], places, places[:, -1:] + beyond), axis=1)
+
+
+def _drawn(
+    ridges: Floats, columns: NDArray[np.int64], dark: NDArray[np.bool_], inside: NDArray[np.bool_]
+) -> float:
+    """The share of a ruling that is dark, in the strips with the least writing beside it."""
+    width = ridges.shape[1]
+    beside = np.ones(ridges.shape, bool)
+    for offset in (-2, -1, 0, 1, 2):
+        np.put_along_axis(beside, np.clip(columns + offset, 0, width - 1), False, axis=1)
+    written = np.where(beside, ridges, 0).sum(axis=1) / np.maximum(beside.sum(axis=1), 1)
+    quiet = np.argsort(written, kind="stable")[: max(1, len(ridges) // 3)]
+    return float(dark[quiet][inside[quiet]].mean())
+
+
+def _profile(ridges: Floats, columns: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:
+    """The darkness of a line from side to side, where it has any, with 1 in the middle."""
+    half = THICKEST // 2
+    offsets = np.arange(-half, half + 1)
+    around = np.clip(columns[..., np.newaxis] + offsets, 0, ridges.shape[1] - 1)
+    beside = np.take_along_axis(ridges, around.reshape(len(ridges), -1), axis=1)
+    profile = np.median(beside.reshape(around.shape)[inside], axis=0)
+    profile = np.maximum(profile, profile[::-1]) / max(float(profile.max()), 1e-6)
+    profile[half] = 1.0
+    dark = np.flatnonzero(profile > FAINT)
+    return np.asarray(profile[dark[0] : dark[-1] + 1], np.float32)
+
+
+def _erased(page: Page, ruling: Ruling) -> Page:
+    """The page with each line filled from its two sides, but for what is darker than the line."""
+    height, width = page.shape
+    rows = np.arange(height)
+    cleaned = page.copy()
+    reach = len(ruling.profile) // 2 + 1
+    for line in range(ruling.places.shape[1]):
+        x = np.rint(np.interp(rows, ruling.middles, ruling.places[:, line])).astype(int)
+        inside = (x >= reach + 1) & (x < width - reach - 1)
+        y, x = rows[inside], x[inside]
+        darkness = np.interp(y, ruling.middles, ruling.darkness[:, line])
+        left = page[y, x - reach].astype(np.float32)
+        right = page[y, x + reach].astype(np.float32)
+        paper = np.maximum(left, right)
+        for offset in range(1 - reach, reach):
+            share = (offset + reach) / (2 * reach)
+            between = left + share * (right - left)
+            gray = page[y, x + offset]
+            usual = darkness * ruling.profile[offset + reach - 1]
+            rule = paper - gray <= ON_RULE[0] * usual + ON_RULE[1]
+            filled = np.where(rule, np.maximum(between, gray), gray)
+            cleaned[y, x + offset] = filled.astype(np.uint8)
+    return cleaned
