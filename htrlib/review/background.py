@@ -7,6 +7,7 @@ what a person writes in the meantime stays.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -23,9 +24,11 @@ from htrlib.review.page_index import PageIndex
 from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.store import NEW, NO_FILE, ConflictError, PageStore
 
+_logger = logging.getLogger(__name__)
+
 _IDLE = 0.5  # seconds between two looks at an empty queue
 _RATE_PAGES = 20  # over which the speed is measured
-_DIED = "the reading process died, most likely for want of memory; free some, or shrink the page"
+DIED = "the reading process died, most likely for want of memory; free some, or shrink the page"
 
 PROGRAM = "htrlib "
 """What the name of who changed a page starts with where the library read it."""
@@ -109,7 +112,11 @@ class BackgroundReading:
     def _run(self) -> None:
         while not self._ending.is_set():
             if not self.paused and not self.problem:
-                self._begin()
+                try:
+                    self._begin()
+                except Exception as error:  # the thread stays, and shows it
+                    _logger.exception("reading stopped")
+                    self.problem = f"reading stopped: {error}"
             if not self._active:
                 self._finished.clear()
                 self._ending.wait(_IDLE)
@@ -156,7 +163,7 @@ class BackgroundReading:
         except BrokenProcessPool:
             self._died[place.name] = self._died.get(place.name, 0) + 1
             if self._died[place.name] > 1:  # the first time another page's may have been the fault
-                self._index.fail(place.name, _DIED)
+                self._index.fail(place.name, DIED)
         except ConflictError as conflict:  # a person was faster
             self._index.note(place.name, conflict.current)
         except (BundleError, DeviceError) as error:
@@ -206,7 +213,11 @@ class Refreshing:
     def _run(self) -> None:
         while not self._ending.is_set():
             start = time.monotonic()
-            with contextlib.suppress(OSError):  # the folder is away for a moment, or the disk full
+            try:
                 self._index.refresh()
                 self._index.save()
+            except OSError:  # the folder is away for a moment, or the disk full
+                pass
+            except Exception:
+                _logger.exception("the folder could not be looked through")
             self._ending.wait(max(self._PAUSE, self._SHARE * (time.monotonic() - start)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
@@ -57,8 +58,9 @@ class PageIndex:
         self._file = folder.work / "index.json"
         self._lock = threading.RLock()
         self._scanning = threading.Lock()
-        self._revision = 0
-        self._saved_revision = 0
+        # Later than those of an earlier start, so that a page that is open still learns of all.
+        self._revision = time.time_ns() // 1_000_000
+        self._saved_revision = self._revision
         self._changed: Dict[str, int] = {}
         self._summaries: Dict[str, Summary] = {}
         self._places: Dict[str, PagePlace] = {}

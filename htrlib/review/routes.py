@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import tempfile
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -17,11 +19,12 @@ from htrlib.review.access import COOKIE, HEADERS, Access, Refusal, change_refusa
 from htrlib.review.listing import SORTS, STATES
 from htrlib.review.page_pictures import LARGEST, MOST, SMALLEST
 from htrlib.review.service import NoPageError, ReviewService
-from htrlib.review.store import ConflictError
+from htrlib.review.store import ConflictError, OutsideFolderError
 
 MOST_BODY = 4 << 20
 """Bytes of a request: all edits of a page with a thousand lines."""
 
+_PIECE = 1 << 16  # bytes of a download
 MOST_LISTED = 1000  # pages of an answer
 
 _STATIC = Path(__file__).with_name("static")
@@ -49,9 +52,8 @@ _STATUSES: Dict[Type[Exception], Refusal] = {
     CorrectionError: Refusal(422, "edit", ""),
     AnnotationError: Refusal(422, "file", ""),
     ImageError: Refusal(422, "picture", ""),
+    OutsideFolderError: Refusal(403, "forbidden", ""),
     HtrError: Refusal(500, "failed", ""),
-    PermissionError: Refusal(403, "forbidden", ""),
-    OSError: Refusal(507, "disk", ""),
 }
 _TOO_LARGE = Refusal(413, "too_large", f"a request has at most {MOST_BODY:,} bytes")
 
@@ -108,6 +110,7 @@ class Routes:
             ("GET", "picture/{name:.+}", self._picture),
             ("GET", "thumbnail/{name:.+}", self._thumbnail),
             ("POST", "api/reading", self._reading),
+            ("GET", "api/download", self._download),
             ("GET", "api/training", self._training),
             ("POST", "api/training", self._start_training),
             ("POST", "api/training/stop", self._stop_training),
@@ -164,6 +167,18 @@ class Routes:
             raise _bad("paused is true or false")
         self._service.background.pause(data["paused"])
         return _json(await self._call(self._service.overview))
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        with tempfile.TemporaryFile() as archive:
+            await self._call(self._service.write_archive, archive)
+            response = web.StreamResponse()
+            response.content_type = "application/zip"
+            response.headers["Content-Disposition"] = 'attachment; filename="pages.zip"'
+            await response.prepare(request)
+            while piece := await self._call(archive.read, _PIECE):
+                await response.write(piece)
+            await response.write_eof()
+            return response
 
     async def _training(self, request: web.Request) -> web.Response:
         return _json(await self._call(self._service.training))
@@ -256,6 +271,9 @@ def _refusal_of(error: Exception) -> Refusal:
     for kind, refusal in _STATUSES.items():
         if isinstance(error, kind):
             return Refusal(refusal.status, refusal.code, str(error))
+    if isinstance(error, OSError) and error.strerror is not None:
+        name = Path(os.fsdecode(error.filename or "")).name
+        return Refusal(507, "disk", f"{name}: {error.strerror}; your change was not saved")
     _logger.exception("a request failed")
     return Refusal(500, "failed", "the server failed; its log has the details")
 

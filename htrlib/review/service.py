@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+import zipfile
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from htrlib._version import __version__
 from htrlib.data.corrections import CorrectedPage, Splice
@@ -15,7 +18,7 @@ from htrlib.data.page_places import PagePlace
 from htrlib.document.results import TextLine
 from htrlib.errors import CorrectionError, HtrError
 from htrlib.formats.page_editing import READ
-from htrlib.review.background import PROGRAM, BackgroundReading, Refreshing
+from htrlib.review.background import DIED, PROGRAM, BackgroundReading, Refreshing
 from htrlib.review.folder import ReviewFolder
 from htrlib.review.listing import changes, counts, listing
 from htrlib.review.page_index import PageIndex
@@ -28,6 +31,7 @@ from htrlib.review.store import ConflictError, PageStore, StoredPage
 from htrlib.review.trainings import Trainings, superseded
 
 Json = Dict[str, Any]
+Value = TypeVar("Value")
 
 _PICTURES_AT_ONCE = 2  # a large one takes a few hundred megabytes while it is made
 
@@ -131,12 +135,12 @@ class ReviewService:
         self.store.check(place.picture)
         warnings: Optional[Tuple[str, ...]] = None
         if lines is None:
-            result = self.readers.page(picture).result()
+            result = _awaited(self.readers.page(picture))
             warnings = result.warnings
             splice = reread_page(stored.page, CorrectedPage.of_result(result))
         else:
             places = [_place_of_line(stored.page, line) for line in lines]
-            read = self.readers.lines(picture, places).result()
+            read = _awaited(self.readers.lines(picture, places))
             splice = reread_lines(stored.page, {line.id: line for line in read})
         untouched = lines is None and stored.state != "in work" and not stored.page.done
         untouched = untouched and not any(line.confirmed for line in stored.page.lines)
@@ -158,6 +162,15 @@ class ReviewService:
             stored = self.store.restore(place, version, number, by)
         self.index.note(name, stored)
         return self._changed(place, stored, ())
+
+    def write_archive(self, target: BinaryIO) -> None:
+        """Write a zip of the PAGE XML files into a file, which is set back to its start."""
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in self.index.names():
+                place = self.index.place(name)
+                if place is not None and self.folder.holds(place.xml) and place.xml.is_file():
+                    archive.write(place.xml, place.xml.relative_to(self.folder.output))
+        target.seek(0)
 
     def training(self) -> Json:
         """The last training."""
@@ -228,6 +241,16 @@ class ReviewService:
         except ConflictError as conflict:
             self.index.note(name, conflict.current)
             raise
+
+
+def _awaited(future: Future[Value]) -> Value:
+    """What was read; raises as the reading, and `HtrError` where that was given up."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise HtrError(DIED) from error
+    except CancelledError as error:
+        raise HtrError("another bundle reads by now; ask again") from error
 
 
 def _place_of_line(page: CorrectedPage, line: object) -> TextLine:

@@ -76,6 +76,10 @@ class ConflictError(HtrError):
         )
 
 
+class OutsideFolderError(HtrError):
+    """A file has become a link out of the folder since the folder was looked through."""
+
+
 class PageStore:
     """Reads and writes the pages of a folder. Threads and processes may share it."""
 
@@ -90,7 +94,8 @@ class PageStore:
         Raises:
             AnnotationError: its file is no PAGE XML, or about a picture of another size.
             ImageError: the picture cannot be read.
-            OSError: the file cannot be read, or is a link out of the folder.
+            OutsideFolderError: one of both is a link out of the folder.
+            OSError: the file cannot be read.
         """
         return self._parsed(place, self._content(place.xml))
 
@@ -160,7 +165,7 @@ class PageStore:
 
         Raises:
             ImageError: it cannot be read.
-            OSError: it is a link out of the folder.
+            OutsideFolderError: it is a link out of the folder.
         """
         self.check(place.picture)
         return page_size(place.picture, place.number)
@@ -169,10 +174,12 @@ class PageStore:
         """Refuse what has become a link out of the folder since the folder was looked through.
 
         Raises:
-            PermissionError: it has.
+            OutsideFolderError: it has.
         """
         if not self.folder.holds(path):
-            raise PermissionError(f"{path.name} leads out of the folder and is not opened")
+            raise OutsideFolderError(
+                f"{path.name} is a link out of the folder and is not opened; copy the file"
+            )
 
     def _expected(self, place: PagePlace, version: str) -> Tuple[Optional[bytes], StoredPage]:
         """What stands on disk, if it is that version."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import zipfile
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import quote
@@ -12,6 +14,7 @@ from PIL import Image
 
 from htrlib.formats.page_editing import read_page_file
 from htrlib.images.numbered_pages import page_size
+from htrlib.review import store
 from tests.review.running import running, write_xml
 
 Make = Callable[..., Path]
@@ -289,6 +292,38 @@ def test_history_names_who_wrote_what_and_any_version_comes_back(make_picture: M
         assert server.client.post("/api/pages/a.png/restore", data).status == 422
         history = server.client.get("/api/pages/a.png/history").json
     assert [one["by"] for one in history] == ["htrlib x 1", "Anna/../B", "Ben"]
+
+
+def test_a_disk_that_is_full_is_told_and_the_file_stays(
+    make_picture: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = make_picture("a.png")
+    xml = write_xml(picture, "one")
+    before = xml.read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with running(picture.parent) as server:
+        version = server.client.page("a.png")["version"]
+        monkeypatch.setattr(store, "replace_file", full)
+        edit = {"do": "text", "id": "line-1", "text": "x"}
+        reply = server.client.edit("a.png", version, edit)
+    assert (reply.status, reply.code) == (507, "disk")
+    assert "No space left" in reply.json["error"]["message"]
+    assert xml.read_bytes() == before
+
+
+def test_all_files_are_downloaded_at_once(make_picture: Make) -> None:
+    for name in ("a.png", "letters/b.png"):
+        write_xml(make_picture(name), name)
+    folder = make_picture("new.png").parent
+    with running(folder) as server:
+        reply = server.client.get("/api/download")
+    assert reply.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert files == {name: (folder / name).read_bytes() for name in ("a.xml", "letters/b.xml")}
 
 
 def test_lines_and_pages_are_read_anew_and_confirmed_lines_stay(make_picture: Make) -> None:
