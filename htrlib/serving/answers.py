@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from htrlib.bundle import Bundle
 from htrlib.document.results import DocumentResult, PageResult
@@ -16,17 +16,29 @@ Result = Union[PageResult, DocumentResult]
 
 
 def write_answer(
-    result: Result, answer: Answer, bundle: Bundle, milliseconds: Mapping[str, float]
+    result: Result,
+    answer: Answer,
+    bundle: Bundle,
+    milliseconds: Mapping[str, float],
+    file: Optional[bytes] = None,
 ) -> Tuple[bytes, str]:
     """The body of an answer and its content type.
 
+    Args:
+        result: one page or several.
+        answer: its form.
+        bundle: that read the pages.
+        milliseconds: stage -> the time it took.
+        file: the picture or PDF that was read.
     Raises:
-        RefusedError: 406: the format holds one page, and there are several.
+        ImageError: the file, which the format holds, cannot be read again.
+        RefusedError: 406: the format holds one page, and there are several; or it holds the file,
+            and bare pixels were sent.
     """
     if answer.content_type == TEXT:
         return to_text(result).encode("utf-8"), "text/plain; charset=utf-8"
     if answer.content_type in answer_formats():
-        return _in_format(result, answer_formats()[answer.content_type])
+        return _in_format(result, answer_formats()[answer.content_type], file)
     if answer.form == "aws":
         content = _aws_form(result)
     else:
@@ -38,8 +50,14 @@ def write_answer(
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8"), JSON
 
 
-def _in_format(result: Result, form: Format) -> Tuple[bytes, str]:
+def _in_format(result: Result, form: Format, file: Optional[bytes]) -> Tuple[bytes, str]:
     written = result
+    if form.needs_picture and file is None:
+        raise RefusedError(
+            HTTPStatus.NOT_ACCEPTABLE,
+            f"an answer of {form.media_type} holds the page's picture; send a picture or PDF, "
+            f"not its pixels, or accept {JSON}",
+        )
     if form.one_page:
         if len(result.pages) != 1:
             raise RefusedError(
@@ -50,7 +68,7 @@ def _in_format(result: Result, form: Format) -> Tuple[bytes, str]:
         written = result.pages[0]
     is_text = form.media_type.startswith("text/")
     kind = f"{form.media_type}; charset=utf-8" if is_text else form.media_type
-    return to_bytes(written, form, WriteOptions()), kind
+    return to_bytes(written, form, WriteOptions(file)), kind
 
 
 def _aws_form(result: Result) -> Dict[str, Any]:

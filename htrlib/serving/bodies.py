@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +76,12 @@ class Body:
     Attributes:
         pages: (H, W) uint8 each, decoded as they are asked for; raises ImageError or RefusedError.
         is_pixel_list: it is the nested list of the AWS solution's clients.
+        file: the picture or PDF that the pages come from; None for bare pixels.
     """
 
     pages: Iterator[Page]
     is_pixel_list: bool = False
+    file: Optional[bytes] = None
 
 
 def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
@@ -95,7 +97,7 @@ def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
         return Body(iter((_from_npy(body, limits),)))
     if content_type == JSON:
         return _from_json(body, limits)
-    return Body(_from_picture(body, limits))
+    return _from_file(body, limits)
 
 
 def _sniffed(body: bytes) -> str:
@@ -103,6 +105,10 @@ def _sniffed(body: bytes) -> str:
     if body.startswith(_NPY_MAGIC):
         return NPY
     return JSON if body.lstrip()[:1] in (b"{", b"[") else OCTETS
+
+
+def _from_file(content: bytes, limits: BodyLimits) -> Body:
+    return Body(_from_picture(content, limits), file=content)
 
 
 def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
@@ -202,9 +208,9 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
     if isinstance(value, dict) and len(value) == 1:
         name, content = next(iter(value.items()))
         if name == "image" and isinstance(content, str):
-            return Body(_from_picture(_from_base64(content), limits))
+            return _from_file(_from_base64(content), limits)
         if name == "s3_uri" and isinstance(content, str):
-            return Body(_from_picture(_from_s3(content, limits), limits))
+            return _from_file(_from_s3(content, limits), limits)
     raise _bad('JSON is {"image": BASE64}, or {"s3_uri": "s3://..."} where that is switched on')
 
 

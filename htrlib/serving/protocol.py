@@ -110,7 +110,7 @@ def content_type_of(header: Optional[str]) -> str:
 def answer_formats() -> Mapping[str, Format]:
     """Media type -> the format of answers beside JSON and plain text.
 
-    Formats that hold the page's picture are not among them: a worker keeps no picture.
+    Of those that hold the page's picture, only PDF is among them.
     """
     found: Dict[str, Format] = {}
     for name in FORMATS:
@@ -119,7 +119,7 @@ def answer_formats() -> Mapping[str, Format]:
         except ConfigError as error:  # a package that is broken takes nothing else with it
             _logger.warning("no answers of the format %s: %s", name, error)
             continue
-        if not form.needs_picture and form.media_type not in (JSON, TEXT):
+        if form.media_type == PDF or not (form.needs_picture or form.media_type in (JSON, TEXT)):
             found.setdefault(form.media_type, form)
     return found
 

@@ -44,6 +44,7 @@ from htrlib.serving.protocol import (
     DEADLINE,
     JSON,
     OCTETS,
+    PDF,
     THOROUGH,
     Answer,
     RefusedError,
@@ -231,6 +232,8 @@ class BatchTransformer(Transformer):
         request.body = self._default_inference_handler.default_input_fn(request.content, kind)
         if request.body.is_pixel_list and request.answer.form is None:
             request.answer = Answer(request.answer.content_type, "aws")
+        if request.answer.content_type != PDF:
+            request.body = replace(request.body, file=None)
         request.content = b""
 
     def _read(self, requests: Sequence[Request]) -> None:
@@ -280,8 +283,9 @@ class BatchTransformer(Transformer):
             body, kind = request.content, request.answer.content_type
         else:
             request.milliseconds["total"] = 1000.0 * (time.perf_counter() - request.start)
+            file = None if request.body is None else request.body.file
             body, kind = write_answer(
-                request.result, request.answer, self._model, request.milliseconds
+                request.result, request.answer, self._model, request.milliseconds, file
             )
         if len(body) > self.settings.max_answer_bytes:
             raise RefusedError(

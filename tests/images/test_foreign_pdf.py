@@ -1,0 +1,172 @@
+"""PDF files that other programs made are read, keep their pages, and get their text."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import htrlib
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import LineResult, PageResult, TextLine, Transcription
+from htrlib.images.loading import load_image
+
+WIDTH, HEIGHT, DPI = 600, 900, 150
+
+
+@pytest.fixture()
+def scan(tmp_path: Path) -> Path:
+    """A page of gray tiles, smooth enough to be drawn alike by any program."""
+    tiles = np.random.default_rng(3).integers(0, 255, (9, 6), dtype=np.uint8)
+    path = tmp_path / "scan.jpg"
+    pixels = tiles.repeat(HEIGHT // 9, 0).repeat(WIDTH // 6, 1)
+    Image.fromarray(pixels).save(path, quality=95, dpi=(DPI, DPI))
+    return path
+
+
+def by_img2pdf(scan: Path, path: Path) -> None:
+    img2pdf = pytest.importorskip("img2pdf")
+    path.write_bytes(img2pdf.convert(str(scan)))
+
+
+def by_ghostscript(scan: Path, path: Path) -> None:
+    program = shutil.which("gs")
+    if program is None:
+        pytest.skip("needs gs (Ghostscript)")
+    source = path.with_name("source.pdf")
+    Image.open(scan).save(source, resolution=DPI)
+    subprocess.run(
+        [
+            program,
+            "-q",
+            "-dNOPAUSE",
+            "-dBATCH",
+            "-sDEVICE=pdfwrite",
+            f"-sOutputFile={path}",
+            source,
+        ],
+        check=True,
+    )
+
+
+def by_reportlab(scan: Path, path: Path) -> None:
+    canvas = pytest.importorskip("reportlab.pdfgen.canvas")
+    size = (WIDTH * 72 / DPI, HEIGHT * 72 / DPI)
+    page = canvas.Canvas(str(path), pagesize=size, pageCompression=1)
+    page.drawImage(str(scan), 0, 0, *size)
+    page.showPage()
+    page.save()
+
+
+def by_office(scan: Path, path: Path) -> None:
+    program = shutil.which("soffice")
+    if program is None:
+        pytest.skip("needs soffice (LibreOffice Draw)")
+    command = [program, "--headless", "--convert-to", "pdf:draw_pdf_Export", "--outdir"]
+    subprocess.run([*command, path.parent, scan], check=True, capture_output=True)
+    scan.with_suffix(".pdf").rename(path)
+
+
+@pytest.mark.parametrize("make", [by_img2pdf, by_ghostscript, by_reportlab, by_office])
+def test_pages_look_as_they_did_and_their_text_is_found(
+    tmp_path: Path, scan: Path, make: Callable[[Path, Path], None]
+) -> None:
+    source, written = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    make(scan, source)
+    before = load_image(source)
+    wanted = np.asarray(Image.open(scan).resize(before.shape[::-1])).astype(int)
+    inner = np.abs(before.astype(int) - wanted)[20:-20, 20:-20]
+    assert np.median(inner) <= 3
+    height, width = before.shape
+    place = TextLine(Box(0.2 * width, 0.4 * height, 0.6 * width, 0.45 * height))
+    page = PageResult(Size(width, height), None, (LineResult(place, Transcription("word", 0, 1)),))
+    htrlib.save(page, written, source=source)
+    assert (load_image(written) == before).all()
+    assert "word" in pypdfium2.PdfDocument(written)[0].get_textpage().get_text_range()
+
+
+def shared_picture(pages: int, path: Path) -> None:
+    """A PDF of many pages that show one picture."""
+    file = io.BytesIO()
+    noise: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 255, (800, 600), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "JPEG")
+    with pikepdf.new() as document:
+        picture = pikepdf.Stream(document, file.getvalue())
+        picture.stream_dict = pikepdf.Dictionary(
+            Type=pikepdf.Name.XObject,
+            Subtype=pikepdf.Name.Image,
+            Width=600,
+            Height=800,
+            ColorSpace=pikepdf.Name.DeviceGray,
+            BitsPerComponent=8,
+            Filter=pikepdf.Name.DCTDecode,
+        )
+        shown = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=document.make_indirect(picture)))
+        content = document.make_indirect(pikepdf.Stream(document, b"600 0 0 800 0 0 cm /P Do"))
+        for _ in range(pages):
+            document.add_blank_page(page_size=(600, 800))
+            document.pages[-1].obj.Resources = shown
+            document.pages[-1].obj.Contents = content
+        document.save(path)
+
+
+READ_ALL = """
+import sys
+from htrlib.images.loading import iter_page_outcomes
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+found = []
+for number, _ in enumerate(iter_page_outcomes(sys.argv[1], dpi=float(sys.argv[2])), start=1):
+    found.append(resident())
+print(number, found[19], max(found[20:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
+def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
+    shared_picture(200, tmp_path / "a.pdf")
+    told = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(tmp_path / "a.pdf"), "72"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    pages, early, most = map(int, told.split())
+    assert pages == 200
+    assert most - early < 20_000_000  # a page has half a million pixels
+
+
+@pytest.mark.slow
+def test_a_thousand_pages_get_their_text(tmp_path: Path) -> None:
+    shared_picture(1000, tmp_path / "a.pdf")
+    place = TextLine(Box(60, 100, 500, 150))
+    pages = tuple(
+        PageResult(
+            Size(600, 800),
+            None,
+            (LineResult(place, Transcription(f"page {number}", 0.0, 1.0)),),
+            number=number,
+        )
+        for number in range(1, 1001)
+    )
+    written = tmp_path / "b.pdf"
+    htrlib.save(htrlib.DocumentResult(pages), written, source=tmp_path / "a.pdf")
+    document = pypdfium2.PdfDocument(written)
+    assert len(document) == 1000
+    for number in (1, 500, 1000):
+        found = document[number - 1].get_textpage().get_text_range().split()
+        assert found == ["page", str(number)]
