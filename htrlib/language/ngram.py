@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
@@ -36,25 +37,40 @@ class Level:
     def __len__(self) -> int:
         return len(self.symbols)
 
+    @cached_property
+    def symbol_text(self) -> str:
+        """`symbols` as a text, whose `find` looks a symbol up faster than NumPy does."""
+        return self.symbols.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
 
 class Context:
-    """The part of the text so far that a model distinguishes: what it remembers of the past."""
+    """The part of the text so far that a model distinguishes: what it remembers of the past.
 
-    __slots__ = ("followers", "index", "length", "row", "shorter")
+    Attributes:
+        length: of the n-gram that the context is.
+        children: (start, end) of the n-grams one longer that begin with it.
+        backoff: natural log of the weight of the shorter context.
+        shorter: the context without what the longest model forgets first; None for the empty one.
+        followers: symbol -> the context after it, as far as asked for.
+    """
 
-    def __init__(self, length: int, index: int, shorter: Optional[Context]) -> None:
-        self.length = length  # of the n-gram that the context is
-        self.index = index  # of that among the n-grams of its length
-        self.shorter = shorter  # the context without what the longest model forgets first
-        self.row: Optional[NDArray[np.float32]] = None
+    __slots__ = ("backoff", "children", "followers", "length", "shorter")
+
+    def __init__(
+        self, length: int, children: Tuple[int, int], backoff: float, shorter: Optional[Context]
+    ) -> None:
+        self.length = length
+        self.children = children
+        self.backoff = backoff
+        self.shorter = shorter
         self.followers: Dict[int, Context] = {}
 
 
 class NGramModel:
     """A character n-gram model: log P(next character | the characters before it).
 
-    Contexts and their distributions are worked out when first met, and kept for a while. A model
-    may be used by several threads.
+    Contexts are worked out when first met, and kept for a while. A model may be used by several
+    threads.
 
     >>> from htrlib.language.estimation import estimate
     >>> model = estimate(["the cat sat on the mat"], order=3)
@@ -62,8 +78,7 @@ class NGramModel:
     True
 
     Attributes:
-        contexts_kept: of each model, at most; about 1 kB each. A quarter of them costs an eighth of
-            decoding where pages are all different.
+        contexts_kept: of each model, at most; about 300 bytes each.
     """
 
     contexts_kept = 1 << 15
@@ -113,11 +128,26 @@ class NGramModel:
             context = self.follow(context, self.symbol_id(character))
         return context
 
+    def log_prob(self, context: Context, symbol: int) -> float:
+        """Natural log of P(symbol | context)."""
+        backoffs = 0.0
+        while context.shorter is not None:
+            index = self._find(context, symbol)
+            if index >= 0:
+                return backoffs + self.levels[context.length].log_probs.item(index)
+            backoffs += context.backoff
+            context = context.shorter
+        return backoffs + self.levels[0].log_probs.item(symbol)
+
     def row(self, context: Context) -> NDArray[np.float32]:
-        """(V,) natural log of P(symbol | context); not to be written to."""
-        if context.row is None:
-            context.row = self._row(context)
-        return context.row
+        """(V,) natural log of P(symbol | context)."""
+        if context.shorter is None:
+            return self.levels[0].log_probs.copy()
+        row = self.row(context.shorter) + np.float32(context.backoff)
+        start, end = context.children
+        longer = self.levels[context.length]
+        row[longer.symbols[start:end]] = longer.log_probs[start:end]
+        return row
 
     def follow(self, context: Context, symbol: int) -> Context:
         """The context after one more symbol."""
@@ -142,7 +172,7 @@ class NGramModel:
             symbols.append(self.symbol_ids[END])
         scores = np.empty(len(symbols))
         for position, symbol in enumerate(symbols):
-            scores[position] = self.row(context)[symbol]
+            scores[position] = self.log_prob(context, symbol)
             context = self.follow(context, symbol)
         return scores
 
@@ -152,7 +182,7 @@ class NGramModel:
 
     def _forget(self) -> None:
         """Start anew with the empty context; contexts in use elsewhere stay valid."""
-        self._root = Context(0, 0, None)
+        self._root = Context(0, (0, len(self.vocabulary)), 0.0, None)
         self._contexts_met = 0
 
     def _follower(self, context: Context, symbol: int) -> Context:
@@ -161,38 +191,20 @@ class NGramModel:
         length = context.length + 1
         if length >= self.order:
             return shorter
-        level = self.levels[length - 1]
         index = self._find(context, symbol)
-        if index is None or not (
-            level.first_child[index] < level.first_child[index + 1] or level.backoffs[index]
-        ):
+        if index < 0:
+            return shorter
+        level = self.levels[length - 1]
+        children = level.first_child.item(index), level.first_child.item(index + 1)
+        backoff = level.backoffs.item(index)
+        if children[0] == children[1] and not backoff:
             return shorter
         self._contexts_met += 1
-        return Context(length, index, shorter)
+        return Context(length, children, backoff, shorter)
 
-    def _find(self, context: Context, symbol: int) -> Optional[int]:
-        """The index of the n-gram that is a context and one more symbol, or None."""
-        start, end = self._children(context)
-        symbols = self.levels[context.length].symbols[start:end]
-        offset = int(symbols.searchsorted(symbol))
-        return start + offset if offset < len(symbols) and symbols[offset] == symbol else None
-
-    def _row(self, context: Context) -> NDArray[np.float32]:
-        if context.shorter is None:
-            return self.levels[0].log_probs
-        backoff = self.levels[context.length - 1].backoffs[context.index]
-        row: NDArray[np.float32] = self.row(context.shorter) + backoff
-        start, end = self._children(context)
-        longer = self.levels[context.length]
-        row[longer.symbols[start:end]] = longer.log_probs[start:end]
-        return row
-
-    def _children(self, context: Context) -> Tuple[int, int]:
-        """Where the n-grams one longer than a context stand."""
-        if context.length == 0:
-            return 0, len(self.vocabulary)
-        first_child = self.levels[context.length - 1].first_child
-        return int(first_child[context.index]), int(first_child[context.index + 1])
+    def _find(self, context: Context, symbol: int) -> int:
+        """The index of the n-gram that is a context and one more symbol, or -1."""
+        return self.levels[context.length].symbol_text.find(chr(symbol), *context.children)
 
 
 def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:

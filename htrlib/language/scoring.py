@@ -123,7 +123,7 @@ class LanguageModelScorer(Scorer):
         symbol = self._symbols[label]
         score = FLOOR
         if symbol != self._unknown:
-            score = max(FLOOR, float(self._model.row(content)[symbol]))
+            score = max(FLOOR, self._model.log_prob(content, symbol))
         return self._weight * score + self._bonus
 
     def next(self, content: Content, label: int) -> Content:
