@@ -12,12 +12,10 @@ from __future__ import annotations
 import collections
 import unicodedata
 from dataclasses import dataclass
-from typing import Counter, Hashable, Iterable, Optional, Sequence, Tuple
+from typing import Counter, Dict, Hashable, Iterable, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from htrlib.document.geometry import Box
 from htrlib.errors import ConfigError
@@ -243,12 +241,24 @@ def detection_f1(
 
 
 def _matches(expected: Sequence[Box], found: Sequence[Box], iou: float) -> int:
-    """Return the maximum number of matching pairs, with each box in at most one pair."""
-    if not expected or not found:
-        return 0
-    fits = csr_matrix([[wanted.iou(box) >= iou for box in found] for wanted in expected])
-    partners = maximum_bipartite_matching(fits, perm_type="column")  # -1: none
-    return int((partners >= 0).sum())
+    """Most pairs of an expected and a found box that can be made, each box in at most one.
+
+    Kuhn 1955, "The Hungarian Method for the Assignment Problem": a box whose partners are all taken
+    gets one whose own box finds another.
+    """
+    fits = [[i for i, box in enumerate(found) if wanted.iou(box) >= iou] for wanted in expected]
+    partners: Dict[int, int] = {}  # found -> expected
+
+    def paired(wanted: int, tried: Set[int]) -> bool:
+        for box in sorted(fits[wanted], key=partners.__contains__):  # free ones first
+            if box not in tried:
+                tried.add(box)
+                if box not in partners or paired(partners[box], tried):
+                    partners[box] = wanted
+                    return True
+        return False
+
+    return sum(paired(wanted, set()) for wanted in range(len(expected)))
 
 
 def mean_iou(pairs: Iterable[Tuple[Optional[Box], Optional[Box]]]) -> float:

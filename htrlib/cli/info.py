@@ -10,7 +10,7 @@ from typing import List, Optional
 from htrlib._version import __version__
 from htrlib.errors import HtrError
 
-LIBRARIES = ("numpy", "scipy", "Pillow")
+LIBRARIES = ("numpy", "Pillow")
 PACKAGES = {"onnx": ("onnxruntime", "onnxruntime-gpu"), "mxnet": ("mxnet", "mxnet-cu112")}
 """Engine -> the packages that provide its framework."""
 

@@ -97,10 +97,10 @@ class Prefixes:
             state = self.states[prefix] = self.scorer.follow(parent, self.labels[prefix])
         return state
 
-    def read(self, prefix: int, most: Optional[int] = None) -> Tuple[int, ...]:
-        """The labels of a prefix; of a long one, no more than the last so many."""
+    def read(self, prefix: int) -> Tuple[int, ...]:
+        """The labels of a prefix."""
         labels: List[int] = []
-        while prefix != _ROOT and len(labels) != most:
+        while prefix != _ROOT:
             labels.append(self.labels[prefix])
             prefix = self.parents[prefix]
         return tuple(labels[::-1])

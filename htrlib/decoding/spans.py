@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,26 +73,35 @@ def word_posteriors(
     The beam at the end of a line agrees on all but its last words, since rivals of the others
     have left it long ago; at the end of a word they are there still.
     """
+    labels = {symbol: label for label, symbol in enumerate(charset.symbols)}
+    space = labels.get(" ")
     posteriors = []
     for first, last in ranges:
         index = len(found.beams) - 1
         if last < len(text):  # after the frames of the space that follows
             index = min(index, bisect_left(found.frames, spans[last][1] - 1))
-        word = text[first:last]
+        word = [labels[symbol] for symbol in text[first:last]]
         right, total = 0.0, 0.0
         for candidate in found.beams[index]:
             total += candidate[0]
-            if _ends_with_word(found.prefixes, candidate[3], charset.symbols, word):
+            if _ends_with_word(found.prefixes, candidate[3], word, space):
                 right += candidate[0]
         posteriors.append(right / total)
     return tuple(posteriors)
 
 
-def _ends_with_word(prefixes: Prefixes, prefix: int, symbols: Sequence[str], word: str) -> bool:
-    """Whether a prefix ends in a word, with the space after it or without."""
-    tail = prefixes.read(prefix, len(word) + 2)
-    text = "".join([symbols[label] for label in tail])
-    return (" " + text).rstrip(" ").endswith(" " + word)
+def _ends_with_word(
+    prefixes: Prefixes, prefix: int, word: Sequence[int], space: Optional[int]
+) -> bool:
+    """Whether a prefix ends in a word, with spaces after it or without."""
+    parents, labels = prefixes.parents, prefixes.labels
+    while prefix and labels[prefix] == space:
+        prefix = parents[prefix]
+    for label in reversed(word):
+        if labels[prefix] != label:  # that of the empty prefix is none
+            return False
+        prefix = parents[prefix]
+    return not prefix or labels[prefix] == space
 
 
 def locate(

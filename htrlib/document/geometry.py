@@ -205,16 +205,18 @@ class LineStrip:
 
     def box(self, start: float = 0.0, end: float = 1.0) -> Box:
         """Return the page box of the part from fraction `start` to `end` of the length."""
-        import numpy as np
-
-        columns = np.linspace(0.0, 1.0, len(self.tops))
-        at = np.concatenate(([start], columns[(columns > start) & (columns < end)], [end]))
-        tops = np.interp(at, columns, self.tops)
-        bottoms = np.interp(at, columns, self.bottoms)
+        last = len(self.tops) - 1
+        within = slice(math.floor(start * last) + 1, math.ceil(end * last))
+        tops = (_at(self.tops, start), *self.tops[within], _at(self.tops, end))
+        bottoms = (_at(self.bottoms, start), *self.bottoms[within], _at(self.bottoms, end))
         width = self.right - self.left
         return Box(
-            self.left + start * width,
-            float(tops.min()),
-            self.left + end * width,
-            float(bottoms.max()),
+            self.left + start * width, min(tops), self.left + end * width, max(bottoms)
         )
+
+
+def _at(heights: Sequence[float], fraction: float) -> float:
+    """The height at a fraction of the length, between two of evenly spaced ones."""
+    place = min(max(fraction, 0.0), 1.0) * (len(heights) - 1)
+    before = min(int(place), len(heights) - 2)
+    return heights[before] + (heights[before + 1] - heights[before]) * (place - before)

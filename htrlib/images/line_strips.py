@@ -12,10 +12,10 @@ from typing import List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from htrlib.document.geometry import LineStrip, Point, Polygon
 from htrlib.document.results import TextLine
+from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
 
 COLUMN_SPACING = 0.5  # of a line's height, between two columns of its strip
 MARGIN = 0.08  # of a line's height, above and below
@@ -23,6 +23,9 @@ SIDE_MARGIN = 0.2  # of a line's height, left and right: boxes tend to cut first
 PAPER_WINDOW = 1.5  # of a line's height: the paper's brightness is taken over as many columns
 WIDEST = 1 << 17  # columns: a strip that would have more is thin as a thread, and holds no writing
 POLYGON_TOLERANCE = 0.06  # of a line's height: ink as far outside the polygon is kept
+
+
+_Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +50,9 @@ def line_extent(polygon: Polygon, baseline: Tuple[Point, ...]) -> LineExtent:
     tops, bottoms = _outline(polygon)
     columns = polygon.box.left + 0.5 + np.arange(len(tops))
     base = _baseline_at(baseline, columns)
-    ascent = max(float(np.percentile(base - tops, 95)), 1.0)
-    descent = max(float(np.percentile(bottoms - base, 95)), 0.2 * ascent)
-    return LineExtent(columns, base, ascent, descent)
+    ((above, below),) = percentiles(np.stack((base - tops, bottoms - base)), (95,)).tolist()
+    ascent = max(above, 1.0)
+    return LineExtent(columns, base, ascent, max(below, 0.2 * ascent))
 
 
 def line_strip(line: TextLine, margin: float = MARGIN) -> LineStrip:
@@ -95,19 +98,19 @@ def cut_line(
     width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
     region, offset, reduction = _region(page, strip, scale)
     mesh = _mesh(strip, width, height, offset, reduction)
-    gray = np.asarray(
-        Image.fromarray(region).transform(
-            (width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR
-        )
-    )
-    ink = paper_to_zero(gray)
-    if polygon is not None:
-        mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
-        inside = mask.transform(
-            (width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR
-        )
-        ink = np.where(np.asarray(inside) > 127, ink, 0).astype(np.uint8)
-    return ink
+    picture = Image.fromarray(region)
+    if polygon is None:
+        return paper_to_zero(_straightened(picture, width, height, mesh))
+    mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
+    # Both at once, as the two channels of one picture.
+    both = _straightened(Image.merge("La", (picture, mask)), width, height, mesh)
+    return np.where(both[:, :, 1] > 127, paper_to_zero(both[:, :, 0]), 0).astype(np.uint8)
+
+
+def _straightened(picture: Image.Image, width: int, height: int, mesh: _Mesh) -> NDArray[np.uint8]:
+    """(height, width) or (height, width, channels) uint8 as the mesh draws it."""
+    size, method = (width, height), Image.Transform.MESH
+    return np.asarray(picture.transform(size, method, mesh, Image.Resampling.BILINEAR))
 
 
 def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -120,16 +123,17 @@ def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width = gray.shape
     step = 8
-    columns = gray[:, : width // step * step].reshape(height, -1, step)
-    bright = np.percentile(columns, 80, axis=(0, 2)) if columns.size else gray.max(keepdims=True)[0]
+    columns = gray[:, : width // step * step].reshape(height, -1, step).swapaxes(0, 1)
+    if columns.size:
+        (bright,) = percentiles(columns.reshape(len(columns), -1), (80,))
+    else:
+        bright = gray.max(keepdims=True)[0]
     window = max(1, round(PAPER_WINDOW * height / step))
-    paper = ndimage.uniform_filter1d(
-        ndimage.percentile_filter(bright, 70, size=window, mode="nearest"), window, mode="nearest"
-    )
+    paper = mean_filter(percentile_filter(bright, 70, window), window)
     centers = (np.arange(len(paper)) + 0.5) * step
     local = np.interp(np.arange(width) + 0.5, centers, paper).astype(np.float32)
     darkness = np.maximum(local[np.newaxis] - gray, 0.0)
-    strongest = max(float(np.percentile(darkness, 98.5)), 24.0)  # 24: paper alone stays paper
+    strongest = upper_percentile(darkness, 98.5, 24.0)  # 24: paper alone stays paper
     return np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
 
 
@@ -139,10 +143,10 @@ def _outline(
     """Top and bottom of a polygon at each of its pixel columns."""
     box = polygon.box
     size = (max(1, int(np.ceil(box.width))), max(1, int(np.ceil(box.height))))
-    mask = Image.new("1", size)
+    mask = Image.new("L", size)
     points = [(x - box.left, y - box.top) for x, y in polygon.points]
     ImageDraw.Draw(mask).polygon(points, fill=1, outline=1)
-    inside = np.asarray(mask)
+    inside = np.asarray(mask).astype(bool)
     filled = inside.any(axis=0)
     tops = np.where(filled, inside.argmax(axis=0), np.nan)
     bottoms = np.where(filled, inside.shape[0] - inside[::-1].argmax(axis=0), np.nan)
@@ -180,32 +184,23 @@ def _region(
     return region, (left - pad * reduction, top - pad * reduction), reduction
 
 
-_Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
-
-
 def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: int) -> _Mesh:
     """Pillow's mesh: target rectangles and the source quadrilaterals that fill them."""
     count = len(strip.tops) - 1
-    targets = [round(width * i / count) for i in range(count + 1)]
-    length = strip.right - strip.left
-
-    def source(column: int, y: float) -> Point:
-        x = strip.left + length * targets[column] / width
-        return (x - offset[0]) / reduction, (y - offset[1]) / reduction
-
-    mesh: _Mesh = []
-    for i in range(count):
-        if targets[i] == targets[i + 1]:
-            continue
-        corners = (
-            source(i, strip.tops[i]),
-            source(i, strip.bottoms[i]),
-            source(i + 1, strip.bottoms[i + 1]),
-            source(i + 1, strip.tops[i + 1]),
+    targets = np.rint(width * np.arange(count + 1) / count).astype(int)
+    xs = strip.left + (strip.right - strip.left) * targets / width
+    xs = ((xs - offset[0]) / reduction).tolist()
+    tops = ((np.array(strip.tops) - offset[1]) / reduction).tolist()
+    bottoms = ((np.array(strip.bottoms) - offset[1]) / reduction).tolist()
+    columns = targets.tolist()
+    return [
+        (
+            (columns[i], 0, columns[j], height),
+            (xs[i], tops[i], xs[i], bottoms[i], xs[j], bottoms[j], xs[j], tops[j]),
         )
-        quad = tuple(coordinate for corner in corners for coordinate in corner)
-        mesh.append(((targets[i], 0, targets[i + 1], height), quad))
-    return mesh
+        for i, j in zip(range(count), range(1, count + 1))
+        if columns[i] < columns[j]
+    ]
 
 
 def _mask(

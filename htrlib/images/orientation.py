@@ -14,9 +14,16 @@ from typing import Callable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from htrlib.document.geometry import Box, Point, Polygon, Size
+from htrlib.images.filters import (
+    long_runs,
+    maximum_filter,
+    mean_filter,
+    percentile_filter,
+    percentiles,
+    upper_percentile,
+)
 
 SMALL_AREA = 200_000  # pixels of the picture that is looked at
 CELL = 24  # pixels of it: polarity is told in squares of this side
@@ -164,12 +171,15 @@ def upright(
     inverted = is_light_on_dark(small)
     ink = _ink(~small if inverted else small)
     transform = PageTransform(size, inverted)
+    sharpness = _sharpness(ink, COARSE_ANGLES)
     if readability is not None:
-        tried = doubtful_turns(ink) if turns is None else turns
+        tried = doubtful_turns(ink, sharpness) if turns is None else turns
         transform = _most_readable(page, transform, tried, readability)
     if min(page.shape) >= LEAST_FOR_TILT:
-        tilt = tilt_of(np.rot90(ink, transform.quarter_turns))
-        transform = replace(transform, tilt=tilt)
+        if transform.quarter_turns:
+            ink = np.rot90(ink, transform.quarter_turns)
+            sharpness = _sharpness(ink, COARSE_ANGLES)
+        transform = replace(transform, tilt=tilt_of(ink, sharpness))
     return (page if transform.is_identity else transform.apply(page)), transform
 
 
@@ -196,7 +206,7 @@ def is_light_on_dark(page: Page) -> bool:
         return False
     cells = page[:height, :width].reshape(height // CELL, CELL, width // CELL, CELL)
     cells = cells.transpose(0, 2, 1, 3).reshape(-1, CELL * CELL)
-    low, median, high = np.percentile(cells, (3, 50, 97), axis=1)
+    low, median, high = percentiles(cells, (3, 50, 97))
     clear = high - low >= LEAST_CONTRAST
     if not clear.any():
         return False
@@ -204,13 +214,13 @@ def is_light_on_dark(page: Page) -> bool:
     return bool(np.median(median) < LIGHTEST_GROUND and lean.mean() > 0 and np.median(lean) > 0)
 
 
-def tilt_of(ink: Page) -> float:
+def tilt_of(ink: Page, coarse: Floats) -> float:
     """Degrees by which lines fall to the right, where that is worth leveling; else 0.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
+        coarse: its sharpness at `COARSE_ANGLES`.
     """
-    coarse = _sharpness(ink, COARSE_ANGLES)
     near = float(COARSE_ANGLES[coarse.argmax()])
     level = coarse[np.abs(COARSE_ANGLES) < COARSE_STEP].max()
     if abs(near) < LEAST_TILT - COARSE_STEP or coarse.max() <= level:
@@ -223,13 +233,13 @@ def tilt_of(ink: Page) -> float:
     return tilt
 
 
-def doubtful_turns(ink: Page) -> Tuple[int, ...]:
+def doubtful_turns(ink: Page, rows: Floats) -> Tuple[int, ...]:
     """The quarter turns that may set a page upright; empty where it seems to be so.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
+        rows: its sharpness at `COARSE_ANGLES`.
     """
-    rows = _sharpness(ink, COARSE_ANGLES)
     columns = _sharpness(np.rot90(ink), COARSE_ANGLES)
     if columns.max() > TURNED * rows.max():
         return (1, 3)
@@ -245,10 +255,11 @@ def heads_balance(ink: Page, tilt: float) -> float:
     """
     above, below = 0.0, 0.0
     for profile in _leveled(*_strips(ink), tilt):
-        smooth = ndimage.uniform_filter1d(profile, 3)
+        smooth = mean_filter(profile, 3, "symmetric")
         if smooth.max() <= 0:
             continue
-        band = smooth > 0.5 * ndimage.maximum_filter1d(smooth, max(3, len(profile) // 12))
+        window = max(3, len(profile) // 12)
+        band = smooth > 0.5 * maximum_filter(smooth, window, "symmetric")
         band &= smooth > 0.25 * smooth.max()
         starts = np.flatnonzero(np.diff(np.r_[False, band].astype(int)) == 1)
         ends = np.flatnonzero(np.diff(np.r_[band, False].astype(int)) == -1) + 1
@@ -268,10 +279,10 @@ def _ink(gray: Page) -> Page:
     """Ink without paper, borders and rules."""
     height, width = gray.shape
     coarse = np.asarray(Image.fromarray(gray).reduce(8))
-    paper = ndimage.percentile_filter(coarse, 75, size=5, mode="nearest")
+    paper = percentile_filter(coarse, 75, 5)
     local = np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR))
     darkness = np.maximum(local.astype(np.int16) - gray, 0)
-    strongest = max(float(np.percentile(darkness[::2, ::2], 98)), 24.0)
+    strongest = upper_percentile(darkness[::2, ::2], 98, 24.0)
     ink = np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
     return _without_rules(np.ascontiguousarray(_without_rules(ink).T)).T
 
@@ -279,12 +290,8 @@ def _ink(gray: Page) -> Page:
 def _without_rules(ink: Page) -> Page:
     """The ink without what runs on along a row for long."""
     length = max(24, int(LONGEST_RUN * ink.shape[1]))
-    mask = (ink > 60).astype(np.uint8)
-    run = ndimage.minimum_filter1d(mask, length, axis=1, mode="constant")
-    if not run.any():
-        return ink
-    rule = ndimage.maximum_filter1d(run, length, axis=1, mode="constant")
-    return np.where(rule > 0, 0, ink).astype(np.uint8)
+    rules = long_runs(ink > 60, length)
+    return np.where(rules, 0, ink).astype(np.uint8) if rules.any() else ink
 
 
 def _cosine_sine(degrees: float) -> Tuple[float, float]:

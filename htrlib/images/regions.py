@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from htrlib.document.geometry import Box
+from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
 from htrlib.images.loading import resize
+
+Floats = NDArray[np.float64]
 
 PAPER_CELL = 16  # pixels: the paper's brightness is measured in squares of this side
 PAPER_WINDOW = 7  # squares: and taken over as many in each direction
@@ -32,8 +35,8 @@ class Region:
     top: float
     scale: float
 
-    def to_page(self, x: float, y: float) -> tuple[float, float]:
-        """The page coordinates of a point of `gray`."""
+    def to_page(self, x: Floats, y: Floats) -> Tuple[Floats, Floats]:
+        """The page coordinates of points of `gray`."""
         return self.left + x / self.scale, self.top + y / self.scale
 
 
@@ -60,17 +63,16 @@ def page_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = gray.shape
     padded = np.pad(gray, ((0, -height % PAPER_CELL), (0, -width % PAPER_CELL)), mode="edge")
     rows, columns = padded.shape[0] // PAPER_CELL, padded.shape[1] // PAPER_CELL
-    cells = padded.reshape(rows, PAPER_CELL, columns, PAPER_CELL)
-    bright = np.percentile(cells, 75, axis=(1, 3)).astype(np.float32)
-    paper = ndimage.uniform_filter(
-        ndimage.percentile_filter(bright, 70, size=PAPER_WINDOW, mode="nearest"), 3, mode="nearest"
-    )
+    cells = padded.reshape(rows, PAPER_CELL, columns, PAPER_CELL).swapaxes(1, 2)
+    (bright,) = percentiles(cells.reshape(rows, columns, -1), (75,))
+    paper = percentile_filter(bright, 70, PAPER_WINDOW)
+    paper = mean_filter(mean_filter(paper.T, 3).T, 3).astype(np.float32)
     local = np.asarray(
         Image.fromarray(paper).resize(
             (columns * PAPER_CELL, rows * PAPER_CELL), Image.Resampling.BILINEAR
         )
     )[:height, :width]
     darkness = np.maximum(local - gray, 0.0)
-    strongest = max(float(np.percentile(darkness, 99)), 32.0)  # 32: paper alone stays paper
+    strongest = upper_percentile(darkness, 99, 32.0)  # 32: paper alone stays paper
     ink: NDArray[np.uint8] = np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
     return ink

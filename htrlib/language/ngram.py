@@ -91,13 +91,9 @@ class NGramModel:
         self.vocabulary = tuple(vocabulary)
         self.levels = tuple(levels)
         _check(self.vocabulary, self.levels)
+        self.order = len(self.levels)  # the length of the longest n-grams
         self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
         self._forget()
-
-    @property
-    def order(self) -> int:
-        """The length of the longest n-grams."""
-        return len(self.levels)
 
     @property
     def characters(self) -> Tuple[str, ...]:

@@ -72,22 +72,23 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
         return None
     height = (spans.row[first] + spans.row[second]) / 2
     distance = spans.row - height
+    lefts, rights = spans.left.tolist(), spans.right.tolist()
     before, after = [first], [second]
     others = np.ones(len(spans.row), bool)
     others[[first, second]] = False
     for downward in (True, False):
         side = np.flatnonzero(others & ((distance >= 0) == downward))
-        for index in side[np.argsort(np.abs(distance[side]), kind="stable")]:
-            room_right = high - max(low, spans.right[index])
-            room_left = min(high, spans.left[index]) - low
+        for index in side[np.argsort(np.abs(distance[side]), kind="stable")].tolist():
+            room_right = high - max(low, rights[index])
+            room_left = min(high, lefts[index]) - low
             if max(room_left, room_right) < narrowest:
                 break
             if room_right >= room_left:
-                before.append(int(index))
-                low = max(low, float(spans.right[index]))
+                before.append(index)
+                low = max(low, rights[index])
             else:
-                after.append(int(index))
-                high = min(high, float(spans.left[index]))
+                after.append(index)
+                high = min(high, lefts[index])
     enough = next((n for width, n in ENOUGH_LINES if high - low >= width * spans.thickness), None)
     if enough is None or _lines_beside(spans, before, after) < enough:
         return None

@@ -8,10 +8,10 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from htrlib.document.geometry import Box, Point, Polygon
 from htrlib.document.results import HANDWRITTEN, KINDS, TextLine
+from htrlib.images.filters import long_runs, mean_filter
 from htrlib.layout.columns import NARROWEST, Spans, gutter_between
 from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
@@ -39,7 +39,7 @@ TAIL_DISTANCE = 0.65  # of the usual distance between lines: and is one where it
 OUTLINE_STEP = 2.0  # of a core's thickness, between points of an outline
 
 Floats = NDArray[np.float64]
-ToPage = Callable[[float, float], Point]
+ToPage = Callable[[Floats, Floats], Tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,9 @@ def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[C
     if not len(kinds):
         return [core]
     shortest = max(2, round(SHORTEST_OF_KIND * usual))
-    written = ndimage.uniform_filter1d(kinds[0], shortest, mode="nearest") > 0.5
+    if kinds.shape[1] < 2 * shortest:
+        return [replace(core, kinds=kinds.mean(axis=1).astype(np.float64))]
+    written = mean_filter(kinds[0], shortest) > 0.5
     ends = [0, *(1 + np.flatnonzero(np.diff(written))), len(written)]
     cuts = [cut for i, cut in enumerate(ends[1:-1], 1) if cut - ends[i - 1] >= shortest]
     cuts = [cut for cut in cuts if len(written) - cut >= shortest]
@@ -220,7 +222,7 @@ def _apart(
 ) -> Optional[List[Core]]:
     """The cores that run together in a mask, or None where they cannot be told apart."""
     tall = int(TOO_THICK * usual) + 1
-    bridges = ndimage.binary_opening(mask, np.ones((tall, 1)))
+    bridges = long_runs(mask.T, tall).T
     if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
         return _cores(np.where(mask & ~bridges, core, 0), kinds, usual, thresholds)
     if len(thresholds) > 1:
@@ -398,9 +400,13 @@ def _text_line(
     bottoms = np.maximum(bottoms, outline.base[dense] + 0.5)
     picked = slice(None, None, 2)
     page_x = np.clip(dense + 0.5, left, right)
-    upper = [to_page(x, y) for x, y in zip(page_x[picked], tops[picked])]
-    lower = [to_page(x, y) for x, y in zip(page_x[picked], bottoms[picked])]
+    upper = _points(*to_page(page_x[picked], tops[picked]))
+    lower = _points(*to_page(page_x[picked], bottoms[picked]))
     polygon = Polygon((*upper, *reversed(lower)))
-    baseline = tuple(to_page(x, y) for x, y in zip(xs, base))
+    baseline = _points(*to_page(xs, base))
     kind = KINDS[int(row.kinds.argmax())] if len(row.kinds) else HANDWRITTEN
     return TextLine(Box.around(polygon.points), polygon, baseline, row.confidence, kind=kind)
+
+
+def _points(xs: Floats, ys: Floats) -> Tuple[Point, ...]:
+    return tuple(zip(xs.tolist(), ys.tolist()))

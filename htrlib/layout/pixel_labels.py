@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
-from htrlib.document.geometry import Box, Point
+from htrlib.document.geometry import Box
 from htrlib.engines.port import Engine
-from htrlib.images.regions import Region, cut_region, page_ink
+from htrlib.images.regions import Floats, Region, cut_region, page_ink
 
 SIDE_MULTIPLE = 64  # pixels: sides are padded to it, so that few shapes of input occur
 PLACES = 2  # labels that say where lines are, cores and areas; those of kinds follow
@@ -50,8 +50,8 @@ class Labels:
         """Page pixels for each label."""
         return 2.0 / self.region.scale
 
-    def to_page(self, x: float, y: float) -> Point:
-        """The page coordinates of a point among the labels."""
+    def to_page(self, x: Floats, y: Floats) -> Tuple[Floats, Floats]:
+        """The page coordinates of points among the labels."""
         return self.region.to_page(2.0 * x, 2.0 * y)
 
 

@@ -8,7 +8,6 @@ from typing import List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
@@ -87,7 +86,7 @@ def detect_words(
     ink = page_ink(region.gray)
     pixels = network_input(ink)
     logits, offsets = engine.find_words(pixels)
-    scores = expit(logits[:, 1] - logits[:, 0])  # softmax of two classes
+    scores = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))  # softmax of two classes
     likely = np.flatnonzero(scores >= CONFIDENT)
     boxes = decode_boxes(offsets[likely], anchor_boxes(config, *pixels.shape)[likely])
     boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))

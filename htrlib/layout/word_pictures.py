@@ -6,11 +6,11 @@ from typing import Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from htrlib.document.geometry import Box
+from htrlib.document.geometry import Box, union_of
 from htrlib.document.results import TextLine
 from htrlib.images.regions import page_ink
+from htrlib.layout.parts import connected_parts
 
 TALLEST = 200  # pixels of a picture that may be that of a word
 WIDEST = 3.0  # times a word's height: what is longer is found as a line
@@ -44,9 +44,12 @@ def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[Text
 
 def ink_box(page: NDArray[np.uint8]) -> Optional[Box]:
     """The bounds of all ink but specks."""
-    pieces, count = ndimage.label(page_ink(page) > DARK, np.ones((3, 3)))
-    if count == 0:
+    pieces = connected_parts(page_ink(page) > DARK)
+    if not pieces:
         return None
-    areas = np.bincount(pieces.ravel())[1:]
-    rows, columns = np.nonzero(np.isin(pieces, 1 + np.flatnonzero(areas >= SPECK * areas.max())))
-    return Box(float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0)
+    least = SPECK * max(piece.area for piece in pieces)
+    return union_of(
+        Box(piece.columns.start, piece.rows.start, piece.columns.stop, piece.rows.stop)
+        for piece in pieces
+        if piece.area >= least
+    )

@@ -32,29 +32,27 @@ def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> Tuple[P
     Douglas and Peucker 1973, from the first point to the one farthest from it and back.
     """
     array = np.array([*points, points[0]], dtype=np.float64)
+    last = len(array) - 1
     far = int(np.hypot(*(array - array[0]).T).argmax())
-    kept = {0, far}
-    spans = [(0, far), (far, len(array) - 1)]
-    while spans:
-        start, end = spans.pop()
-        if end - start < 2:
-            continue
-        between = array[start + 1 : end]
-        distances = _distances(between, array[start], array[end])
-        farthest = int(distances.argmax())
-        if distances[farthest] > tolerance:
-            middle = start + 1 + farthest
-            kept.add(middle)
-            spans += [(start, middle), (middle, end)]
-    return tuple(points[index] for index in sorted(kept))
+    kept = np.unique((0, far, last))
+    every = np.arange(last)
+    while True:
+        segment = np.searchsorted(kept, every, side="right") - 1
+        distances = _distances(array[:-1], array[kept[segment]], array[kept[segment + 1]])
+        farthest = np.maximum.reduceat(distances, kept[:-1])[segment]
+        beyond = np.flatnonzero((distances == farthest) & (farthest > tolerance))
+        if not len(beyond):
+            return tuple(points[index] for index in kept[:-1])
+        _, first = np.unique(segment[beyond], return_index=True)
+        kept = np.union1d(kept, beyond[first])
 
 
-def _distances(points: _Floats, start: _Floats, end: _Floats) -> _Floats:
-    """(N,) from each of the (N, 2) points to the segment."""
-    along = end - start
-    length = float(along @ along)
-    share = np.clip((points - start) @ along / length, 0, 1) if length else np.zeros(len(points))
-    away: _Floats = points - start - share[:, None] * along
+def _distances(points: _Floats, starts: _Floats, ends: _Floats) -> _Floats:
+    """(N,) from each of the (N, 2) points to its segment."""
+    along, away = ends - starts, points - starts
+    lengths = (along * along).sum(axis=1)
+    shares = np.clip((away * along).sum(axis=1) / np.where(lengths > 0, lengths, 1), 0, 1)
+    away = away - shares[:, np.newaxis] * along
     distances: _Floats = np.hypot(away[:, 0], away[:, 1])
     return distances
 

@@ -9,7 +9,6 @@ from typing import List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from htrlib.document.geometry import Box, Point, Polygon
 
@@ -223,11 +222,12 @@ def spread(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _word_boxes(numbers: NDArray[np.uint8], left: int, top: int) -> Tuple[Box, ...]:
-    found = [where for where in ndimage.find_objects(numbers) if where is not None]
-    return tuple(
-        Box(float(left + x.start), float(top + y.start), float(left + x.stop), float(top + y.stop))
-        for y, x in found
-    )
+    boxes = []
+    for number in np.flatnonzero(np.bincount(numbers.ravel())[1:]) + 1:
+        rows, columns = np.nonzero(numbers == number)
+        box = Box(float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0)
+        boxes.append(box.shifted(left, top))
+    return tuple(boxes)
 
 
 def _mesh(

@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logsumexp
 from tqdm import tqdm
 
 from htrlib.decoding.calibration import (
@@ -147,7 +146,9 @@ def text_log_probs(
     skips = np.zeros(len(states), bool)  # from two states before, without the blank between
     skips[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
     heats = np.asarray(temperatures)[:, np.newaxis, np.newaxis]
-    emitted = log_softmax(values / heats, axis=-1)[:, :, states]
+    cooled = values / heats
+    sums = np.logaddexp.reduce(cooled, axis=-1, keepdims=True)
+    emitted = (cooled - sums)[:, :, states]
     now = np.full((len(temperatures), len(states)), -np.inf)
     now[:, :2] = emitted[:, 0, :2]
     for frame in range(1, len(values)):
@@ -156,7 +157,7 @@ def text_log_probs(
         ways[1, :, 1:] = now[:, :-1]
         ways[2, :, 2:] = np.where(skips[2:], now[:, :-2], -np.inf)
         now = np.logaddexp(np.logaddexp(ways[0], ways[1]), ways[2]) + emitted[:, frame]
-    result: NDArray[np.float64] = logsumexp(now[:, -2:], axis=1)
+    result: NDArray[np.float64] = np.logaddexp.reduce(now[:, -2:], axis=1)
     return result
 
 

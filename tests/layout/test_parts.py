@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -40,3 +41,13 @@ def test_diagonal_pixels_touch_and_others_come_in_reading_order():
 
 def test_an_empty_mask_has_no_parts():
     assert connected_parts(np.zeros((3, 3), bool)) == ()
+
+
+@given(masks)
+def test_parts_are_those_of_scipy(mask):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    parts = connected_parts(mask)
+    assert [(part.rows, part.columns) for part in parts] == ndimage.find_objects(labels)
+    for number, part in enumerate(parts, start=1):
+        assert (part.mask == (labels[part.rows, part.columns] == number)).all()

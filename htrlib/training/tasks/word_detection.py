@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from htrlib.data.samples import PageSample
 from htrlib.document.geometry import Box
@@ -139,7 +138,7 @@ class WordDetectionTask(PageTask):
 
     def _found(self, logits: Floats, offsets: Floats) -> Floats:
         """(M, 4) left, top, right, bottom of the words that a network finds on a crop."""
-        scores = expit(logits[:, 1] - logits[:, 0])
+        scores = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
         likely = np.flatnonzero(scores >= CONFIDENT)
         anchors = anchor_boxes(SsdConfig.from_dict(self.numbers()), SIDE, SIDE)
         boxes = decode_boxes(offsets[likely], anchors[likely])
