@@ -210,9 +210,7 @@ class LineStrip:
         tops = (_at(self.tops, start), *self.tops[within], _at(self.tops, end))
         bottoms = (_at(self.bottoms, start), *self.bottoms[within], _at(self.bottoms, end))
         width = self.right - self.left
-        return Box(
-            self.left + start * width, min(tops), self.left + end * width, max(bottoms)
-        )
+        return Box(self.left + start * width, min(tops), self.left + end * width, max(bottoms))
 
 
 def _at(heights: Sequence[float], fraction: float) -> float:

@@ -46,7 +46,7 @@ def test_an_empty_mask_has_no_parts():
 @given(masks)
 def test_parts_are_those_of_scipy(mask):
     ndimage = pytest.importorskip("scipy.ndimage")
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
     parts = connected_parts(mask)
     assert [(part.rows, part.columns) for part in parts] == ndimage.find_objects(labels)
     for number, part in enumerate(parts, start=1):
