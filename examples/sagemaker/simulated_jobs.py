@@ -1,4 +1,4 @@
-"""The work of SageMaker's labeling jobs, training jobs and endpoints, done on this machine.
+"""The work of SageMaker's labeling, training and transform jobs and endpoints, on this machine.
 
 Each step follows the request that AWS would have received, so a request that AWS would fail on
 fails here too. `stand_ins.py` runs these steps behind an AWS API on this machine.
@@ -12,16 +12,26 @@ import re
 import shutil
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from htrlib.aws.location import S3Uri
 from htrlib.aws.session import Aws
-from htrlib.aws.storage import download, download_archive, read_object, upload, write_object
+from htrlib.aws.storage import (
+    download,
+    download_archive,
+    list_objects,
+    read_object,
+    upload,
+    write_object,
+)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "ground_truth"))
 
 LARGEST_MANIFEST = 1 << 20  # bytes
+LARGEST_PAGE = 100 << 20  # bytes, as a transform job takes at most
 
 Request = Mapping[str, Any]
 """The parameters of an AWS operation."""
@@ -142,6 +152,34 @@ def upload_model(job: Request, root: Path, aws: Aws) -> S3Uri:
     return place / "model.tar.gz"
 
 
+def transform_pages(job: Request, url: str, aws: Aws) -> Dict[str, Any]:
+    """Read every object below a prefix with a server, as a transform job does.
+
+    Args:
+        job: the request that created the transform job.
+        url: address of a server of the job's model.
+    Returns:
+        the description of the job, which fails as SageMaker's do with the first page refused.
+    """
+    source = S3Uri.parse(job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
+    output = S3Uri.parse(job["TransformOutput"]["S3OutputPath"])
+    done = {"TransformOutput": job["TransformOutput"]}
+    for place in list_objects(source, aws):
+        body = read_object(place, LARGEST_PAGE, aws)
+        request = urllib.request.Request(f"{url}/invocations", data=body, method="POST")
+        request.add_header("Content-Type", job["TransformInput"]["ContentType"])
+        request.add_header("Accept", job["TransformOutput"]["Accept"])
+        try:
+            with urllib.request.urlopen(request, timeout=600) as answer:
+                result = answer.read()
+        except urllib.error.HTTPError as error:
+            reason = f"Bad HTTP status returned from invoke: {error.code} for {place}"
+            return {"TransformJobStatus": "Failed", "FailureReason": reason, **done}
+        name = place.key[len(source.prefix) :]
+        write_object(result, output / f"{name}.out", "application/json", aws)
+    return {"TransformJobStatus": "Completed", **done}
+
+
 def fetch_model(
     configuration: str, folder: Path, aws: Aws
 ) -> Tuple[Optional[Path], Dict[str, str]]:
@@ -152,11 +190,16 @@ def fetch_model(
     """
     found = aws.call("sagemaker", "describe_endpoint_config", EndpointConfigName=configuration)
     (variant,) = found["ProductionVariants"]
-    model = aws.call("sagemaker", "describe_model", ModelName=variant["ModelName"])
+    return unpack_model(variant["ModelName"], folder, aws)
+
+
+def unpack_model(name: str, folder: Path, aws: Aws) -> Tuple[Optional[Path], Dict[str, str]]:
+    """Unpack a model below `folder`. Returns as `fetch_model`."""
+    model = aws.call("sagemaker", "describe_model", ModelName=name)
     container = model["PrimaryContainer"]
     environment = container.get("Environment", {})
     if "ModelDataUrl" not in container:
         return None, environment
-    target = folder / variant["ModelName"]
+    target = folder / name
     shutil.rmtree(target, ignore_errors=True)
     return download_archive(container["ModelDataUrl"], target, aws), environment

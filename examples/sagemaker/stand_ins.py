@@ -29,14 +29,23 @@ import boto3
 import labelers
 from moto.server import DomainDispatcherApplication, create_backend_app
 from sample_pages import sample_pages
-from simulated_jobs import fetch_model, label_pages, metrics_in, prepare_training, upload_model
+from simulated_jobs import (
+    fetch_model,
+    label_pages,
+    metrics_in,
+    prepare_training,
+    transform_pages,
+    unpack_model,
+    upload_model,
+)
+from simulated_stack import small_stack
 from werkzeug.serving import make_server
 
 from htrlib.aws.session import Aws
 from htrlib.aws.storage import download, list_objects, upload
 from htrlib.errors import HtrError
 
-DEMO = "htr-demo"
+DEMO = "-demo"  # how the names of demo endpoints end
 REFUSED = "424 Failed Dependency"  # how an endpoint of SageMaker passes on a refusal
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 
@@ -75,7 +84,7 @@ class StandIns:
         path = environ["PATH_INFO"]
         action = self.actions().get(operation)
         if action is None and not path.endswith("/invocations"):
-            return self.moto(environ, start_response)
+            return self.moto(small_stack(environ), start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if action is None:
             status, data = self.invoke(path.split("/")[2], environ, body)
@@ -98,6 +107,8 @@ class StandIns:
             "ListLabelingJobs": self.list_labeling,
             "CreateTrainingJob": self.start_training,
             "DescribeTrainingJob": lambda asked: self.jobs.get(asked["TrainingJobName"]),
+            "CreateTransformJob": self.start_transform,
+            "DescribeTransformJob": lambda asked: self.jobs.get(asked["TransformJobName"]),
             "CreateEndpoint": self.bring_up,
             "UpdateEndpoint": self.bring_up,
             "DescribeEndpoint": self.describe_endpoint,
@@ -187,6 +198,23 @@ class StandIns:
                     ]
         return process.wait() == 0
 
+    # ---- batch transform ----
+
+    def start_transform(self, asked: Parameters) -> Parameters:
+        name = asked["TransformJobName"]
+        self.jobs[name] = {"TransformJobStatus": "InProgress"}
+        threading.Thread(target=self._transform, args=(asked,), daemon=True).start()
+        return {"TransformJobArn": f"{ARN}:transform-job/{name}"}
+
+    def _transform(self, asked: Parameters) -> None:
+        aws = Aws()
+        bundle, _ = unpack_model(asked["ModelName"], self.folder / "models", aws)
+        server = self._serve_bundle(bundle)
+        failed = {"TransformJobStatus": "Failed", "FailureReason": server.failure}
+        done = failed if server.failure else transform_pages(asked, server.url, aws)
+        server.stop()
+        self.jobs[asked["TransformJobName"]] = done
+
     # ---- endpoints ----
 
     def bring_up(self, asked: Parameters) -> Optional[Parameters]:
@@ -212,10 +240,12 @@ class StandIns:
         old.stop()
 
     def _serve(self, configuration: str) -> Server:
-        arguments: List[str] = []
-        if configuration:
-            bundle, _ = fetch_model(configuration, self.folder / "models", Aws())
-            arguments = [] if bundle is None else ["--bundle", str(bundle)]
+        bundle, _ = fetch_model(configuration, self.folder / "models", Aws())
+        return self._serve_bundle(bundle, configuration)
+
+    def _serve_bundle(self, bundle: Optional[Path], configuration: str = "") -> Server:
+        """Serve a bundle, or that of the package; tell how an endpoint of it is."""
+        arguments = [] if bundle is None else ["--bundle", str(bundle)]
         command = ("htrlib", "serve", "--port", "0", "--workers", "1", *arguments)
         process = self._start(*command)
         last = ""
@@ -240,6 +270,7 @@ class StandIns:
         rows = [
             {"EndpointName": name, "EndpointStatus": server.status}
             for name, server in self.endpoints.items()
+            if not name.endswith(DEMO)  # it comes and goes with its stack
         ]
         return {"Endpoints": rows}
 
@@ -251,8 +282,8 @@ class StandIns:
         return {}
 
     def invoke(self, name: str, environ: Parameters, body: bytes) -> Reply:
-        if name == DEMO and name not in self.endpoints:  # a stack has it from the start
-            self.endpoints[name] = self._serve("")
+        if name.endswith(DEMO) and name not in self.endpoints:  # a stack has it from the start
+            self.endpoints[name] = self._serve_bundle(None)
         server = self.endpoints.get(name)
         if server is None or not server.url:
             message = (server and server.failure) or f"Endpoint {name} not found"

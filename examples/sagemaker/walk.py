@@ -20,21 +20,22 @@ from readiness import wait_until_ready
 wait_until_ready()  # on a notebook instance that has just started
 
 from htrlib.aws import session  # noqa: E402
+from htrlib.aws.network import Vpc  # noqa: E402
 from htrlib.aws.session import Aws  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 
 # The outputs of a stack that is not there; nobody asks for its roles and functions.
-_ACCOUNT = "123456789012"
+ACCOUNT = "123456789012"
 STAND_INS = {
     "SolutionPrefix": "htr",
     "S3Bucket": "htr-here",
-    "SageMakerIamRole": f"arn:aws:iam::{_ACCOUNT}:role/htr-execution",
-    "ServingRole": f"arn:aws:iam::{_ACCOUNT}:role/htr-serving",
-    "ImageUri": f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/htr:serve",
-    "PreLabelLambdaArn": f"arn:aws:lambda:us-east-1:{_ACCOUNT}:function:htr-pre-annotation",
-    "PostLabelLambdaArn": f"arn:aws:lambda:us-east-1:{_ACCOUNT}:function:htr-post-annotation",
-    "WorkteamArn": f"arn:aws:sagemaker:us-east-1:{_ACCOUNT}:workteam/private-crowd/htr-labelers",
+    "SageMakerIamRole": f"arn:aws:iam::{ACCOUNT}:role/htr-execution",
+    "ServingRole": f"arn:aws:iam::{ACCOUNT}:role/htr-serving",
+    "ImageUri": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/htr:serve",
+    "PreLabelLambdaArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:htr-pre-annotation",
+    "PostLabelLambdaArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:htr-post-annotation",
+    "WorkteamArn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:workteam/private-crowd/htr-labelers",
     "SageMakerDemoEndpointName": "htr-demo",
     "SageMakerEndpointName": "htr-endpoint",
     "SageMakerTrainingInstanceType": "ml.m5.2xlarge",
@@ -71,6 +72,23 @@ class Walk:
     @property
     def bucket(self) -> str:
         return f"s3://{self.settings['S3Bucket']}"
+
+    @property
+    def tags(self) -> Dict[str, str]:
+        """What the stack's budget counts by."""
+        return {"htrlib": self.settings["SolutionPrefix"]}
+
+    @property
+    def kms_key(self) -> Optional[str]:
+        """ARN of the stack's key; None is that of AWS."""
+        return self.settings.get("KmsKeyArn") or None
+
+    @property
+    def vpc(self) -> Optional[Vpc]:
+        """The stack's network; None is SageMaker's own."""
+        subnets = self.settings.get("VpcSubnetIds") or ""
+        groups = self.settings.get("VpcSecurityGroupIds") or ""
+        return Vpc(tuple(subnets.split(",")), tuple(groups.split(","))) if subnets else None
 
     def keep(self, **values: str) -> None:
         """Leave values for the next notebooks."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Tuple
 
 _READS = ("Describe", "Head", "GetObject")
+_OF_NEXT_PAGES = {"NextToken", "NextMarker", "NextContinuationToken"}  # there are none
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _placeholder(shape: Any, name: str) -> Any:
     if shape.type_name == "structure":
         return {key: _placeholder(member, key) for key, member in shape.members.items()}
     if shape.type_name == "string":
-        return f"<{name}>"
+        return "" if name in _OF_NEXT_PAGES else f"<{name}>"
     if shape.type_name == "blob":
         return io.BytesIO()
     return {"list": [], "map": {}, "boolean": False}.get(shape.type_name, 0)

@@ -102,7 +102,7 @@ def copy_model(
     found = aws.find("sagemaker", "describe_model", ModelName=model)
     if found is None and not aws.dry:
         raise AwsNotFoundError(f"there is no model {model!r} in {aws.region}")
-    found = found or {"PrimaryContainer": {"Image": f"<image of {model}>"}}
+    found = found or {"PrimaryContainer": {"Image": f"<image-of-{model}>"}}
     container = {
         key: value
         for key, value in found["PrimaryContainer"].items()

@@ -38,7 +38,10 @@ BESIDES = {
 }
 
 FUNCTIONS = ("build_image", "invitation")  # Lambdas; those of ground_truth lie elsewhere
-OF_OTHERS = ("package", "simulated_jobs", "stand_ins", *FUNCTIONS)
+OF_OTHERS = (
+    *("package", "simulated_jobs", "simulated_stack", "smoke", "smoke_steps", "stand_ins"),
+    *FUNCTIONS,
+)
 """Scripts that go with other rights: of who creates the stack, none, and roles of their own."""
 
 

@@ -44,6 +44,7 @@ def test_the_costs_of_machines_are_computed_as_the_guide_says():
     assert defaults <= {row[0] for row in rows}, "the price of what is started by default"
     vcpus = {"ml.m5.large": 2, "ml.m5.xlarge": 4}
     for machine, hour, month, pages, thousand in rows:
+        assert float(hour) == machines.PRICES[machine]
         if month:
             assert abs(float(month) - 730 * float(hour)) <= 0.6
         if pages:

@@ -1,0 +1,311 @@
+"""The steps of `smoke.py`, each of which raises an `HtrError` where it proves nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Set
+
+import boto3
+import package
+from botocore.exceptions import BotoCoreError, ClientError
+from sample_pages import sample_pages
+
+import htrlib
+from htrlib import data
+from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch, wait_for_batch
+from htrlib.aws.endpoint_client import EndpointClient
+from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy, undeploy
+from htrlib.aws.following import State, follow
+from htrlib.aws.names import stamped
+from htrlib.aws.sagemaker_models import copy_model, delete_model, model_of
+from htrlib.aws.session import Aws, Response
+from htrlib.aws.storage import download_archive, list_objects, upload, write_object
+from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
+from htrlib.bundle import load_bundle
+from htrlib.data import Dataset, LabeledLine, PageSample
+from htrlib.document.geometry import Size
+from htrlib.document.results import TextLine
+from htrlib.errors import AwsError, ConfigError
+from htrlib.metrics import ErrorRate
+
+LETTER = Path(__file__).resolve().parents[1] / "data" / "letter.png"
+PREFIX = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
+OUTPUTS = ("SageMakerIamRole", "ServingRole", "ImageUri")
+ALIKE = 0.02  # character error rate between two machines that read with one model
+SECONDS_BETWEEN = 0.5  # two requests to an endpoint that is exchanged
+EPOCHS = 2
+
+Tell = Callable[[str], object]
+
+
+class Smoke:
+    """One run: what it has made so far, and deletes at the end.
+
+    Args:
+        prefix: name of the stack, and the first part of all other names.
+        profile: of the credentials that `package` uploads with, as those of `aws`.
+    Raises:
+        ConfigError: the prefix makes no names.
+    """
+
+    def __init__(self, aws: Aws, prefix: str, profile: Optional[str], tell: Tell) -> None:
+        if not PREFIX.fullmatch(prefix):
+            raise ConfigError(
+                "a prefix has 2 to 20 lowercase letters, digits and hyphens, a letter first, "
+                f"found {prefix!r}"
+            )
+        self._aws, self._prefix, self._profile, self._tell = aws, prefix, profile, tell
+        self._outputs: Dict[str, str] = {}
+        self._code_bucket = self._stack = self._trained = self._batch_model = ""
+        self._endpoint = f"{prefix}-endpoint"
+        self._tags = {"htrlib": prefix}
+
+    @property
+    def dry(self) -> bool:
+        """Whether nothing is sent."""
+        return self._aws.dry
+
+    # ---- the stack ----
+
+    def create(self) -> str:
+        account = "0" * 12
+        if not self._aws.dry:
+            account = self._aws.call("sts", "get_caller_identity")["Account"]
+        there = self._aws.find("cloudformation", "describe_stacks", StackName=self._prefix)
+        if there is not None:
+            raise AwsError(f"a stack {self._prefix} is there already; name another with --prefix")
+        code_bucket = f"{self._prefix}-smoke-code-{account}-{self._aws.region}"
+        made = self._aws.call(
+            "cloudformation",
+            "create_stack",
+            **self._stack_request(self._upload_code(code_bucket)),
+        )
+        self._stack = str(made["StackId"])
+        answer = self._follow_stack("CREATE_COMPLETE")
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in answer.get("Outputs", ())}
+        self._outputs = outputs or {
+            **{name: f"arn:aws:iam::{account}:role/<{name}>" for name in OUTPUTS},
+            "S3Bucket": f"{self._prefix}-pages-{account}",
+            "SageMakerDemoEndpointName": f"{self._prefix}-demo",
+        }
+        return f"image {self._outputs['ImageUri']}"
+
+    def _upload_code(self, bucket: str) -> Dict[str, str]:
+        self._code_bucket = bucket
+        if self._aws.dry:
+            names = ("CodeBucket", "FunctionsKey", "SourceKey", "template_url")
+            return {name: f"https://{bucket}/<{name}>" for name in names}
+        session = boto3.Session(region_name=self._aws.region, profile_name=self._profile)
+        try:
+            return package.upload(bucket, session)
+        except (package.BucketError, BotoCoreError, ClientError) as error:
+            raise AwsError(f"uploading the code: {error}") from error
+
+    def _stack_request(self, uploaded: Dict[str, str]) -> Dict[str, Any]:
+        values = {"SolutionPrefix": self._prefix, **uploaded}
+        url = values.pop("template_url")
+        return {
+            "StackName": self._prefix,
+            "TemplateURL": url,
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Tags": [{"Key": "htrlib", "Value": self._prefix}],
+        }
+
+    def _follow_stack(self, wanted: str) -> Response:
+        def describe() -> Response:
+            # by its id, which finds a stack that is deleted
+            found = self._aws.call("cloudformation", "describe_stacks", StackName=self._stack)
+            stack: Response = found["Stacks"][0]
+            return stack
+
+        def state(stack: Response) -> State:
+            status = stack["StackStatus"]
+            failed = not status.endswith("_IN_PROGRESS") and status != wanted
+            return State(status, status == wanted, self._why() or status if failed else "")
+
+        return follow(self._aws, f"stack {self._prefix}", describe, state, self._tell)
+
+    def _why(self) -> str:
+        """The first failure among the events of the stack."""
+        events = self._aws.items(
+            "cloudformation", "describe_stack_events", "StackEvents", StackName=self._stack
+        )
+        failures = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+        if not failures:
+            return ""
+        first = failures[-1]  # the newest come first
+        return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason')}"
+
+    # ---- reading, training ----
+
+    def demo(self) -> str:
+        client = EndpointClient(self._outputs["SageMakerDemoEndpointName"], aws=self._aws)
+        seconds = []
+        for _ in range(2):
+            begun = time.monotonic()
+            self._check_reading(client)
+            seconds.append(time.monotonic() - begun)
+        return f"first answer after {seconds[0]:.1f} s, second after {seconds[1]:.1f} s"
+
+    def _check_reading(self, client: EndpointClient) -> None:
+        """Compare what is read there with what is read here."""
+        result = client.transcribe(LETTER)
+        if self._aws.dry:
+            return
+        rate = ErrorRate()
+        rate.add(htrlib.transcribe(LETTER).text, result.text)
+        if rate.rate > ALIKE:
+            raise AwsError(f"it reads otherwise than the library here, CER {rate.rate:.3f}")
+
+    def train(self) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            data.write_ground_truth(_labeled_pages(), Path(folder) / "output.manifest")
+            upload(folder, f"{self._bucket}/training", self._aws)
+        job = TrainingJobConfig(
+            name=stamped(f"{self._prefix}-train"),
+            image=self._outputs["ImageUri"],
+            role=self._outputs["SageMakerIamRole"],
+            channels={"train": f"{self._bucket}/training"},
+            output=f"{self._bucket}/models",
+            hyperparameters={"epochs": EPOCHS, "batch_columns": 3000, "warmup": 5},
+            tags=self._tags,
+        )
+        start_training(job, self._aws)
+        trained = wait_for_training(job.name, self._aws, self._tell)
+        self._trained = trained.model_data
+        with tempfile.TemporaryDirectory() as scratch:
+            bundle = download_archive(trained.model_data, Path(scratch) / "bundle", self._aws)
+            epochs = 0 if self._aws.dry else self._check_bundle(bundle)
+        cer = trained.metrics.get("validation_cer", float("nan"))
+        return f"{epochs} epochs, validation CER {cer:.3f}, {trained.billed_seconds} s billed"
+
+    def _check_bundle(self, folder: Path) -> int:
+        load_bundle(folder)
+        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        if len(history) != EPOCHS:
+            raise AwsError(f"history.json has {len(history)} epochs, and {EPOCHS} were trained")
+        return len(history)
+
+    # ---- endpoints, batches ----
+
+    def deploy(self) -> str:
+        deploy(self._endpoint_config(""), self._aws, self._tell)
+        self._check_reading(EndpointClient(self._endpoint, aws=self._aws))
+        return self._endpoint
+
+    def update(self) -> str:
+        client, done = EndpointClient(self._endpoint, aws=self._aws), threading.Event()
+        answered: List[str] = []
+        failed: List[str] = []
+
+        def ask() -> None:
+            while not done.wait(SECONDS_BETWEEN):
+                try:
+                    answered.append(client.transcribe(LETTER, stage="lines").bundle)
+                except Exception as error:
+                    failed.append(str(error))
+
+        asking = threading.Thread(target=ask)
+        if not self._aws.dry:
+            asking.start()
+        try:
+            deploy(self._endpoint_config(self._trained), self._aws, self._tell)
+            done.wait(0 if self._aws.dry else 10 * SECONDS_BETWEEN)
+        finally:
+            done.set()
+            if asking.is_alive():
+                asking.join()
+        models: Set[str] = set(answered)
+        if failed:
+            raise AwsError(f"{len(failed)} requests failed in the exchange, first: {failed[0]}")
+        if len(models) < 2 and not self._aws.dry:
+            raise AwsError(f"the model was not exchanged: {', '.join(models) or 'no'} answered")
+        return f"{len(answered)} requests were answered, none failed"
+
+    def batch(self) -> str:
+        pages = list(sample_pages())[:2]
+        names = [f"entry-{number}.png" for number in range(1, len(pages) + 1)]
+        with tempfile.TemporaryDirectory() as folder:
+            data.write_ground_truth(_labeled_pages(), Path(folder) / "output.manifest")
+            pictures = sorted((Path(folder) / "images").iterdir())[: len(names)]
+            for picture, name in zip(pictures, names):
+                upload(picture.rename(picture.with_name(name)), f"{self._bucket}/in", self._aws)
+            # begins with the prefix's letters, and is not below it
+            write_object(b"no picture", f"{self._bucket}/in-old/1.png", "image/png", self._aws)
+        name = stamped(f"{self._prefix}-batch")
+        role = self._outputs["SageMakerIamRole"]
+        model = copy_model(name, model_of(self._endpoint, self._aws), role, self._tags, self._aws)
+        self._batch_model = model
+        config = BatchJobConfig(
+            name, model, f"{self._bucket}/in", f"{self._bucket}/out", tags=self._tags
+        )
+        start_batch(config, self._aws)
+        wait_for_batch(name, self._aws, self._tell)
+        with tempfile.TemporaryDirectory() as folder:
+            results = fetch_results(config.output, folder, self._aws)
+        if sorted(results) != names and not self._aws.dry:
+            raise AwsError(f"results of {', '.join(sorted(results))}, and not of {names}")
+        return f"{len(results)} results"
+
+    def _endpoint_config(self, model_data: str) -> EndpointConfig:
+        image, role = self._outputs["ImageUri"], self._outputs["ServingRole"]
+        model = ModelConfig(image, role, model_data or None)
+        return EndpointConfig(self._endpoint, model, tags=self._tags)
+
+    @property
+    def _bucket(self) -> str:
+        return f"s3://{self._outputs['S3Bucket']}"
+
+    # ---- the end ----
+
+    def delete(self) -> str:
+        if not self._stack:
+            self._delete_bucket(self._code_bucket)
+            return "no stack was made"
+        found = self._aws.find("sagemaker", "describe_endpoint", EndpointName=self._endpoint)
+        if found is not None or self._aws.dry:
+            undeploy(self._endpoint, self._aws)
+        if self._batch_model:
+            delete_model(self._batch_model, self._aws)
+        self._aws.call("cloudformation", "delete_stack", StackName=self._stack)
+        self._follow_stack("DELETE_COMPLETE")
+        for bucket in (self._outputs.get("S3Bucket", ""), self._code_bucket):
+            self._delete_bucket(bucket)
+        left = self._left()
+        if left:
+            raise AwsError(f"left behind, delete them by hand: {', '.join(left)}")
+        return "left, free or nearly so: records of jobs, and log groups below /aws/sagemaker"
+
+    def _delete_bucket(self, bucket: str) -> None:
+        if not bucket or self._aws.find("s3", "head_bucket", Bucket=bucket) is None:
+            return
+        for place in list_objects(f"s3://{bucket}", self._aws):
+            self._aws.call("s3", "delete_object", Bucket=bucket, Key=place.key)
+        self._aws.call("s3", "delete_bucket", Bucket=bucket)
+
+    def _left(self) -> List[str]:
+        """What costs, or is in the way of a next run."""
+        named = {"NameContains": self._prefix}
+        found = [
+            f"{kind[:-1].lower()} {item[f'{kind[:-1]}Name']}"
+            for operation, kind in (("list_endpoints", "Endpoints"), ("list_models", "Models"))
+            for item in self._aws.items("sagemaker", operation, kind, **named)
+        ]
+        return [item for item in found if f" {self._prefix}-" in item]
+
+
+def _labeled_pages() -> Dataset:
+    """The sample pages with their labels."""
+    return Dataset(tuple(_labeled(number, page) for number, page in enumerate(sample_pages(), 1)))
+
+
+def _labeled(number: int, page: Any) -> PageSample:
+    height, width = page.image.shape
+    lines = tuple(LabeledLine(text, TextLine(box)) for text, box in page.lines)
+    return PageSample(lambda: page.image, Size(width, height), f"entry-{number}", lines)

@@ -1,0 +1,123 @@
+"""The smoke test, against the stand-ins: it proves nothing of AWS here, and runs to its end."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Dict, Iterator
+
+import pytest
+
+from htrlib.aws import machines, session
+from htrlib.aws.session import Aws
+from htrlib.errors import AwsError, ConfigError
+from tests.sagemaker.conftest import EXAMPLES
+from tests.sagemaker.stack import read
+
+STEPS = ["create", "demo", "train", "deploy", "update", "batch", "delete"]
+
+
+@pytest.fixture
+def stand_ins(tmp_path, monkeypatch) -> Iterator[Dict[str, str]]:
+    """AWS on this machine; its addresses are in the environment."""
+    for package in ("moto", "aiohttp", "mms", "sagemaker_inference"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: pip install '.[aws,serve,test]'")
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed, which serving needs")
+    server = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "stand_ins.py"), str(tmp_path / "work"), "htr-here"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parents[1])},
+    )
+    for name, value in json.loads(server.stdout.readline()).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.5)
+    yield server
+    server.communicate()
+
+
+def in_a_dry_run(script, tell=print):
+    aws = Aws("us-east-1", dry_run=lambda request: tell(request.operation))
+    return script("smoke_steps").Smoke(aws, "htr-smoke", None, tell)
+
+
+@pytest.mark.slow
+def test_a_run_takes_every_step_reports_it_and_leaves_nothing(stand_ins, script, tmp_path):
+    smoke, report = script("smoke"), script("smoke_report")
+    told = []
+    run = script("smoke_steps").Smoke(Aws(), "htr-smoke", None, told.append)
+    results = smoke.run(run, False, told.append)
+    assert [result.failure for result in results] == [""] * len(STEPS), told
+    assert [result.step.name for result in results] == STEPS
+    for result in results:
+        assert f"{result.step.name}: proved in" in "\n".join(told)
+    assert "2 results" in results[5].found
+    left = Aws().call("s3", "list_buckets")["Buckets"]
+    assert [bucket["Name"] for bucket in left] == ["htr-here"]
+
+    report.write_report(tmp_path / "report.md", results, "us-east-1")
+    text = (tmp_path / "report.md").read_text()
+    assert text.count("| ok: ") == len(STEPS)
+    for name in STEPS:
+        assert f"### {name}\n\n- \n" in text, "there is room for what was found"
+
+
+def test_the_first_step_that_fails_is_the_last_but_for_the_deletion(script, tmp_path, monkeypatch):
+    smoke, steps = script("smoke"), script("smoke_steps")
+
+    def refused(self):
+        raise AwsError("0 machines | quota")
+
+    monkeypatch.setattr(steps.Smoke, "train", refused)
+    results = smoke.run(in_a_dry_run(script), False, lambda _: None)
+    assert [result.step.name for result in results] == ["create", "demo", "train", "delete"]
+    assert [bool(result.failure) for result in results] == [False, False, True, False]
+    script("smoke_report").write_report(tmp_path / "report.md", results, "us-east-1")
+    assert "**failed**: 0 machines \\| quota" in (tmp_path / "report.md").read_text()
+
+
+def test_what_is_to_be_kept_is_not_deleted(script):
+    results = script("smoke").run(in_a_dry_run(script), True, lambda _: None)
+    assert [result.step.name for result in results] == STEPS[:-1]
+
+
+def test_a_stack_that_was_there_before_is_left_alone(script, aws, monkeypatch):
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    aws("cloudformation").create_stack(StackName="htr-smoke", TemplateBody=json.dumps(template))
+    run = script("smoke_steps").Smoke(Aws(), "htr-smoke", None, print)
+    created, deleted = script("smoke").run(run, False, lambda _: None)
+    assert "a stack htr-smoke is there already" in created.failure
+    assert deleted.found == "no stack was made"
+    (stack,) = aws("cloudformation").describe_stacks()["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_nothing_is_made_before_somebody_has_seen_what_it_costs(script, monkeypatch, capsys):
+    smoke = script("smoke")
+    monkeypatch.setattr(sys, "argv", ["smoke.py", "--region", "us-east-1"])
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    monkeypatch.setattr(smoke, "run", lambda *_: pytest.fail("it runs"))
+    assert smoke.main() == "smoke.py: nothing was made"
+    assert "in all" in capsys.readouterr().out
+
+
+def test_the_estimate_is_of_the_prices_and_machines_that_are_used(script):
+    steps = {step.name: step for step in script("smoke_report").STEPS}
+    assert list(steps) == STEPS
+    assert steps["train"].dollars == pytest.approx(machines.PRICES[machines.TRAINING] / 6)
+    assert 0.2 < sum(step.dollars for step in steps.values()) < 1
+    notebook = read()["Parameters"]["SageMakerNotebookInstanceType"]["Default"]
+    assert notebook == script("smoke_report").NOTEBOOK
+
+
+def test_a_prefix_that_makes_no_names_is_refused(script):
+    with pytest.raises(ConfigError, match="2 to 20 lowercase letters"):
+        script("smoke_steps").Smoke(None, "Htr_smoke", None, print)
