@@ -1,0 +1,101 @@
+"""The image within the limits of a serverless endpoint of SageMaker.
+
+AWS: 3 minutes until the first answer to /ping, 4 MB a request and an answer, 60 seconds an answer,
+and the memory that was asked for. That nothing but /tmp can be written, and that there is no shared
+memory, is what serverless endpoints are like since they run on Lambda; AWS does not promise more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import htrlib
+from htrlib.aws.endpoint_client import SERVERLESS_BYTES
+from htrlib.aws.endpoints import Serverless
+from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask
+
+MEGABYTES = Serverless().memory_mb
+SECONDS_TO_START = 180
+SECONDS_TO_ANSWER = 60
+LIMITS = (*LOCKED, "--memory", f"{MEGABYTES}m", "--memory-swap", f"{MEGABYTES}m", "--cpus", "2")
+NO_SHARED_MEMORY = ("--tmpfs", "/dev/shm:ro,size=4k")
+PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
+
+pytestmark = pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)
+
+
+def largest_page() -> bytes:
+    """The letter as a scan of as many bytes as a request may have: larger, and with noise."""
+    page = Image.fromarray(htrlib.load_image(PAGE))
+    side = 1.0
+    body = b""
+    while True:
+        size = (round(page.width * side), round(page.height * side))
+        paper = np.asarray(page.resize(size)).astype(float)
+        noise = np.random.default_rng(1).normal(0, 6, paper.shape)
+        file = io.BytesIO()
+        Image.fromarray(np.clip(paper + noise, 0, 255).astype(np.uint8)).save(file, "PNG")
+        if file.tell() > SERVERLESS_BYTES:
+            return body
+        body, side = file.getvalue(), side * 1.04
+
+
+def memory_of(name: str) -> str:
+    """The most memory that a container has taken, where its control group tells it."""
+    for place in ("memory.peak", "memory/memory.max_usage_in_bytes"):
+        found = subprocess.run(
+            [*ENGINE, "exec", name, "cat", f"/sys/fs/cgroup/{place}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode == 0:
+            return f"{int(found.stdout) / 1e6:.0f} MB at most"
+    return "unknown memory"
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    page = largest_page()
+    assert len(page) > 0.8 * SERVERLESS_BYTES
+    return page
+
+
+def ask_for_json(address: str, body: bytes) -> Tuple[str, float]:
+    begun = time.monotonic()
+    status, answer = ask(
+        f"{address}/invocations", body, Content_Type="image/png", Accept="application/json"
+    )
+    assert status == 200, answer
+    return answer, time.monotonic() - begun
+
+
+def test_it_starts_and_reads_the_largest_request_in_three_gigabytes(run: Run, large: bytes) -> None:
+    name = "htrlib-serverless"
+    container, address = run.serve(*LIMITS, *NO_SHARED_MEMORY, "--name", name)
+    started = time.monotonic() - container.begun
+    assert started < SECONDS_TO_START
+    slowest = 0.0
+    for body in (PAGE.read_bytes(), large, large, PAGE.read_bytes()):
+        answer, seconds = ask_for_json(address, body)
+        assert len(answer) < SERVERLESS_BYTES
+        assert json.loads(answer)["lines"]
+        slowest = max(slowest, seconds)
+    assert slowest < SECONDS_TO_ANSWER
+    sys.stdout.write(
+        f"\n{MEGABYTES} MB: started in {started:.1f} s, {len(large) / 1e6:.1f} MB read in "
+        f"{slowest:.1f} s, {memory_of(name)}\n"
+    )
+    log = container.log.read_text(errors="replace")
+    assert "died" not in log, log
+    assert container.end() == 0, log
