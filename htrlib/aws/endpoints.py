@@ -86,10 +86,23 @@ class Queue:
     Attributes:
         s3_uri: prefix; answers go to `answers/` below it, and reasons to `failures/`.
         per_machine: requests that a machine has at once.
+        picture_mb: megabytes of a picture that the container takes. SageMaker takes 1 GB, but
+            Multi Model Server in the container stalled with 90 MB.
+        seconds: that the container has for an answer; SageMaker waits for an hour at most.
     """
 
     s3_uri: str
     per_machine: int = 4
+    picture_mb: int = 60
+    seconds: int = 900
+
+    @property
+    def environment(self) -> Dict[str, str]:
+        """Variables that give the container its limits, which are otherwise those of requests."""
+        return {
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self.picture_mb),
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": str(self.seconds),
+        }
 
 
 @dataclass(frozen=True)
@@ -172,6 +185,9 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
     model = config.model
     if config.serverless is not None:
         model = replace(model, isolated=False)
+    if config.queue is not None:
+        limits = {**config.queue.environment, **model.environment}
+        model = replace(model, environment=limits)
     new = register_model(stamped(config.name), model, config.tags, aws)
     try:
         _create_configuration(new, config, aws)

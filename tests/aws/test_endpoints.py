@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from htrlib.aws import endpoints
@@ -321,6 +323,19 @@ def test_a_serverless_endpoint_goes_over_all_at_once(front, aws, deployed):
     deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
     (update,) = front.asked("UpdateEndpoint")
     assert set(update) == {"EndpointName", "EndpointConfigName"}
+
+
+def test_a_container_behind_a_queue_takes_larger_pictures_and_more_time(front, aws):
+    limits = {
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "60",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "900",
+    }
+    deploy(EndpointConfig("hands", MODEL, queue=Queue("s3://pages/queue")), aws)
+    own = {"SAGEMAKER_MAX_PAYLOAD_IN_MB": "500"}
+    model = replace(MODEL, environment=own)
+    deploy(EndpointConfig("others", model, queue=Queue("s3://pages/queue")), aws)
+    first, second = (m["PrimaryContainer"]["Environment"] for m in front.asked("CreateModel"))
+    assert (first, second) == ({**limits, "A": "1"}, {**limits, **own})
 
 
 def test_an_endpoint_with_a_queue_starts_machines_from_none_and_forgets_that(front, aws, clock):

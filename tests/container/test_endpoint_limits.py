@@ -1,8 +1,9 @@
-"""The image within the limits of a serverless endpoint of SageMaker.
+"""The image within the limits of a serverless endpoint of SageMaker, and of one with a queue.
 
-AWS: 3 minutes until the first answer to /ping, 4 MB a request and an answer, 60 seconds an answer,
-and the memory that was asked for. That nothing but /tmp can be written, and that there is no shared
-memory, is what serverless endpoints are like since they run on Lambda; AWS does not promise more.
+AWS of serverless ones: 3 minutes until the first answer to /ping, 4 MB a request and an answer, 60
+seconds an answer, and the memory that was asked for. That nothing but /tmp can be written, and that
+there is no shared memory, is how they are since they run on Lambda; AWS does not promise more.
+An endpoint with a queue runs on machines, and passes on much larger pictures.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ import pytest
 from PIL import Image
 
 import htrlib
-from htrlib.aws.endpoint_client import SERVERLESS_BYTES
-from htrlib.aws.endpoints import Serverless
+from htrlib.aws.endpoint_client import REQUEST_BYTES, SERVERLESS_BYTES
+from htrlib.aws.endpoints import Queue, Serverless
 from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask
 
 MEGABYTES = Serverless().memory_mb
 SECONDS_TO_START = 180
 SECONDS_TO_ANSWER = 60
 LIMITS = (*LOCKED, "--memory", f"{MEGABYTES}m", "--memory-swap", f"{MEGABYTES}m", "--cpus", "2")
+MEMORY_OF_A_MACHINE = "8g"  # of ml.m5.large
 NO_SHARED_MEMORY = ("--tmpfs", "/dev/shm:ro,size=4k")
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
 
@@ -71,10 +73,11 @@ def large() -> bytes:
     return page
 
 
-def ask_for_json(address: str, body: bytes) -> Tuple[str, float]:
+def ask_for_json(address: str, body: bytes, kind: str = "image/png") -> Tuple[str, float]:
+    """The answer to a picture, and in how many seconds it came."""
     begun = time.monotonic()
     status, answer = ask(
-        f"{address}/invocations", body, Content_Type="image/png", Accept="application/json"
+        f"{address}/invocations", body, Content_Type=kind, Accept="application/json"
     )
     assert status == 200, answer
     return answer, time.monotonic() - begun
@@ -99,3 +102,23 @@ def test_it_starts_and_reads_the_largest_request_in_three_gigabytes(run: Run, la
     log = container.log.read_text(errors="replace")
     assert "died" not in log, log
     assert container.end() == 0, log
+
+
+def test_behind_a_queue_it_reads_a_picture_that_no_request_may_have(run: Run) -> None:
+    """As SageMaker passes it on: an uncompressed scan of more than two requests' size."""
+    page = Image.fromarray(htrlib.load_image(PAGE)).convert("RGB")
+    side = (20_500_000 / (page.width * page.height)) ** 0.5  # pixels, below the server's limit
+    file = io.BytesIO()
+    page.resize((round(page.width * side), round(page.height * side))).save(file, "TIFF")
+    body = file.getvalue()
+    queue = Queue("s3://pages/queue")
+    assert 2 * REQUEST_BYTES < len(body) <= queue.picture_mb << 20
+    variables = [f"--env={name}={value}" for name, value in queue.environment.items()]
+    name = "htrlib-queue"
+    container, address = run.serve(
+        *LOCKED, "--memory", MEMORY_OF_A_MACHINE, "--name", name, *variables
+    )
+    answer, seconds = ask_for_json(address, body, "image/tiff")
+    assert json.loads(answer)["lines"]
+    sys.stdout.write(f"\n{len(body) / 1e6:.0f} MB read in {seconds:.1f} s, {memory_of(name)}\n")
+    assert container.end() == 0, container.log.read_text(errors="replace")
