@@ -22,7 +22,7 @@ _SUFFIX = ".out"
 
 @dataclass(frozen=True)
 class BatchJobConfig:
-    """What is read, and with what.
+    """The input, output and model of a batch job.
 
     Attributes:
         name: of the job; none may have it yet.

@@ -17,7 +17,7 @@ from htrlib.aws.location import S3Uri
 from htrlib.aws.session import Aws, Response
 
 PART_BYTES = 8 << 20
-"""Of a part of a large file, as boto3 and the AWS command line have it."""
+"""Size of the parts of a large file, the default of boto3 and the AWS command line."""
 
 _MOST_PARTS = 10_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -49,7 +49,7 @@ def parts_of(size: int, part_bytes: Optional[int] = None) -> Tuple[Part, ...]:
 
 
 def sha256(data: bytes) -> str:
-    """As S3 writes it: base64."""
+    """Encode a checksum as S3 does, in base64."""
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
@@ -60,12 +60,12 @@ def sha256_of_parts(sums: Iterator[str]) -> str:
 
 
 def look_up(aws: Aws, place: S3Uri) -> Response:
-    """What S3 knows of an object, its checksum included. Raises as `Aws.call`."""
+    """Look up an object's metadata, including its checksum. Raises as `Aws.call`."""
     return aws.call("s3", "head_object", Bucket=place.bucket, Key=place.key, ChecksumMode="ENABLED")
 
 
 def agrees(aws: Aws, path: Path, place: S3Uri, known: Response) -> Optional[bool]:
-    """Whether a file is an object; None if S3 keeps no checksum that can be computed of it.
+    """Return whether a file equals an object; None if S3 has no comparable checksum.
 
     Args:
         known: what `look_up` says of the object.

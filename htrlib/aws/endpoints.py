@@ -40,7 +40,7 @@ _MOST_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class DataCapture:
-    """Which requests and answers are kept.
+    """Which requests and answers to record.
 
     Attributes:
         s3_uri: prefix that they go to.
@@ -81,7 +81,7 @@ class Serverless:
 
 @dataclass(frozen=True)
 class Queue:
-    """Where an asynchronous endpoint puts answers; `htrlib.aws.queue` asks it.
+    """Output settings of an asynchronous endpoint; see `htrlib.aws.queue`.
 
     Attributes:
         s3_uri: prefix; answers go to `answers/` below it, and reasons to `failures/`.
@@ -291,7 +291,7 @@ def _bring_up(new: str, config: EndpointConfig, old: Optional[Response], aws: Aw
 
 
 def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
-    """What an update leaves as it is: the number of machines, unless one is given.
+    """Keep the current number of machines in an update, unless one is given.
 
     SageMaker would set the number back to that of the configuration, whatever scaling made of it.
     """

@@ -1,4 +1,4 @@
-"""What boto3 raises, as errors that say what to do."""
+"""Translate exceptions of boto3 into errors that say what to do."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _refused(
 
 
 def _more_of(message: str) -> str:
-    """What to do where the account may have no more of something."""
+    """Advise on an exceeded quota."""
     found = _QUOTA.search(message)
     quota = f"the quota {found['quota']!r}" if found else "that quota"
     return (
@@ -141,7 +141,7 @@ def _not_sent(service: str, operation: str, error: Exception, message: str) -> H
 
 
 def _named(service: str, parameters: Mapping[str, Any]) -> str:
-    """What a call is about, from its parameters."""
+    """Name the resource of a call, from its parameters."""
     if "Bucket" in parameters:
         path = parameters.get("Key") or parameters.get("Prefix") or ""
         return f"s3://{parameters['Bucket']}/{path}"

@@ -18,7 +18,7 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """Where a job stands.
+    """The status of a job.
 
     Attributes:
         line: for a reader.

@@ -20,7 +20,7 @@ from htrlib.aws.tags import tag_list
 from htrlib.errors import AwsNotFoundError, ConfigError, DatasetError
 
 SHOWN = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-"""What browsers show, and so workers see; TIFF is not among it."""
+"""Formats that browsers can show to workers; TIFF is not among them."""
 
 ATTRIBUTE = "transcription"
 """Key of the labels of a first job; a job that corrects them needs another."""
@@ -33,7 +33,7 @@ _ATTRIBUTE = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
 
 @dataclass(frozen=True)
 class WorkTeamMembers:
-    """Who is in a private work team: a group of a Cognito user pool."""
+    """The members of a private work team: a group of a Cognito user pool."""
 
     user_pool: str
     user_group: str
@@ -42,7 +42,7 @@ class WorkTeamMembers:
 
 @dataclass(frozen=True)
 class LabelingJobConfig:
-    """What is labeled, by whom, and how.
+    """Settings of a labeling job.
 
     Attributes:
         name: of the job; none may have it yet.
@@ -217,7 +217,7 @@ def work_team(
 
 
 def _size(team: Response, aws: Aws) -> Optional[int]:
-    """How many people are in the groups of a team."""
+    """Count the people in the groups of a team."""
     people = set()
     for definition in team.get("MemberDefinitions", ()):
         group = definition.get("CognitoMemberDefinition")
@@ -294,7 +294,7 @@ def wait_for_labels(name: str, aws: Optional[Aws] = None, tell: Tell = silent) -
 
 
 def describe_labeling(name: str, aws: Optional[Aws] = None) -> Response:
-    """What Ground Truth says of a job. Raises as `Aws.call`."""
+    """Describe a labeling job. Raises as `Aws.call`."""
     return (aws or Aws()).call("sagemaker", "describe_labeling_job", LabelingJobName=name)
 
 

@@ -45,5 +45,5 @@ class S3Uri:
 
     @property
     def prefix(self) -> str:
-        """What the keys below it begin with."""
+        """The common prefix of the keys below it."""
         return f"{self.key}/" if self.key else ""

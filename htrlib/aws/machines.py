@@ -27,7 +27,7 @@ _WITH_DISKS = re.compile(r"[a-z]+\d+[a-z]*d[a-z]*|(g[5-9]|p[5-9]|trn\d)[a-z]*")
 
 
 def has_own_disk(instance_type: str) -> bool:
-    """Whether a machine brings a disk of its own, for which SageMaker takes no key.
+    """Return whether a machine has a local disk, which SageMaker cannot encrypt with a key.
 
     >>> has_own_disk("ml.g4dn.xlarge"), has_own_disk("ml.m5.large")
     (True, False)

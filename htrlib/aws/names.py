@@ -8,7 +8,7 @@ import time
 from htrlib.errors import ConfigError
 
 STAMP_LENGTH = 16
-"""Of what `stamped` adds."""
+"""Length of the suffix that `stamped` adds."""
 
 _LONGEST = 63
 _STAMP = "-%Y%m%d-%H%M%S"
@@ -35,7 +35,7 @@ def stamped(name: str) -> str:
 
 
 def is_stamped(name: str, base: str) -> bool:
-    """Whether `stamped` made a name of `base`.
+    """Return whether `stamped` created a name from `base`.
 
     >>> is_stamped("hands-20260501-120000", "hands"), is_stamped("hands-of-anna", "hands")
     (True, False)

@@ -25,7 +25,7 @@ class Vpc:
 
 
 def vpc_request(vpc: Optional[Vpc]) -> Dict[str, Any]:
-    """What a request says of its network; nothing for SageMaker's own."""
+    """The network part of a request; empty for SageMaker's own network."""
     if vpc is None:
         return {}
     return {

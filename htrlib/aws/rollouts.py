@@ -1,4 +1,4 @@
-"""How an endpoint that is in service goes over to a new model."""
+"""Rollouts: how a running endpoint switches to a new model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from htrlib.errors import ConfigError
 KINDS = ("all-at-once", "canary", "linear", "rolling")
 
 _PERCENT = {"canary": (1, 50), "linear": (10, 50), "rolling": (5, 50)}
-"""Of machines in a part, least and most, as SageMaker takes them."""
+"""Smallest and largest percentage of machines per step that SageMaker accepts."""
 
 _STEPS = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 _LONGEST_WAIT = 3600
@@ -18,7 +18,7 @@ _LONGEST_WAIT = 3600
 
 @dataclass(frozen=True)
 class Rollout:
-    """How requests go over to a new model.
+    """How traffic shifts to a new model.
 
     Attributes:
         kind: "all-at-once", "canary" (first a part, then the rest) and "linear" (part by part) set
@@ -65,7 +65,7 @@ class Rollout:
 
     @property
     def request(self) -> Dict[str, Any]:
-        """It in the form that requests have it."""
+        """Convert the rollout to the form used in requests."""
         part = {"Type": "CAPACITY_PERCENT", "Value": self.percent}
         if self.kind == "rolling":
             policy = {"MaximumBatchSize": part, "WaitIntervalInSeconds": self.wait_seconds}

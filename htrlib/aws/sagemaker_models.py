@@ -18,7 +18,7 @@ _NEED_A_NETWORK = ("HTRLIB_ALLOW_CODE", "HTRLIB_ALLOW_S3")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What an endpoint, or a batch job, reads with.
+    """The model of an endpoint or a batch job.
 
     Attributes:
         image: URI of the container image, in ECR.

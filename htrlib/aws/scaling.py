@@ -1,4 +1,4 @@
-"""How many machines an endpoint has, by what it is asked."""
+"""Autoscaling of endpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IDLE_SECONDS, _COOL_SECONDS = 600, 300
 
 @dataclass(frozen=True)
 class Scaling:
-    """How many machines an endpoint has, by what it is asked.
+    """Autoscaling of endpoints.
 
     Attributes:
         least, most: machines; an endpoint with a queue may have none while nothing waits.

@@ -76,7 +76,7 @@ def _send_parts(
 
 
 def _object(place: S3Uri, path: Path) -> Dict[str, Any]:
-    """What a new object is made with."""
+    """Parameters for creating an object."""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return {
         "Bucket": place.bucket,

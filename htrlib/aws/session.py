@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Waits(NamedTuple):
-    """How long AWS is waited for: seconds to connect and for each piece of an answer; attempts."""
+    """Timeouts in seconds for connecting and for each read, and the number of attempts."""
 
     connect: float
     read: float
@@ -117,7 +117,7 @@ class Aws:
             return response
 
     def find(self, service: str, operation: str, **parameters: Any) -> Optional[Response]:
-        """As `call`, but None where there is no such thing."""
+        """Like `call`, but return None if the resource does not exist."""
         try:
             return self.call(service, operation, **parameters)
         except AwsNotFoundError:
@@ -126,14 +126,14 @@ class Aws:
     def items(
         self, service: str, operation: str, key: str, **parameters: Any
     ) -> Tuple[Response, ...]:
-        """What a call lists under `key`, of all its pages. Raises as `call`."""
+        """Collect the items under `key` from all pages of a call. Raises as `call`."""
         _log.debug("%s %s", service, operation)
         with self.explained(service, operation, parameters):
             pages = self.client(service).get_paginator(operation).paginate(**parameters)
             return tuple(item for page in pages for item in page.get(key, ()))
 
     def poll(self, describe: Callable[[], Described]) -> Iterator[Described]:
-        """What `describe` says, again and again; in a dry run it has nothing to say."""
+        """Call `describe` repeatedly and yield its results; a dry run yields nothing."""
         if self.dry:
             with suppress(AwsNotFoundError):
                 describe()

@@ -1,4 +1,4 @@
-"""What is there, and runs, in an account."""
+"""List the endpoints and jobs of an account."""
 
 from __future__ import annotations
 

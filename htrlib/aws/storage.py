@@ -28,7 +28,7 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a transfer did.
+    """The outcome of a transfer.
 
     Attributes:
         files: on the other side now.

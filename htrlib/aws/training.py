@@ -30,7 +30,7 @@ METRICS = (
     *("epoch", "step", "minutes", "train_loss"),
     *("validation_cer", "validation_wer", "validation_loss", "validation_f1"),
 )
-"""What a training prints after each epoch, as `validation_cer=0.0731;`."""
+"""The metrics that training prints after each epoch, such as `validation_cer=0.0731;`."""
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 
@@ -39,7 +39,7 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class TrainingJobConfig:
-    """What to train, on what machines.
+    """Settings of a training job.
 
     Attributes:
         name: of the job; none may have it yet.
@@ -173,7 +173,7 @@ def wait_for_training(name: str, aws: Optional[Aws] = None, tell: Tell = silent)
 
 
 def describe_training(name: str, aws: Optional[Aws] = None) -> Response:
-    """What SageMaker says of a job. Raises as `Aws.call`."""
+    """Describe a training job. Raises as `Aws.call`."""
     return (aws or Aws()).call("sagemaker", "describe_training_job", TrainingJobName=name)
 
 
@@ -202,7 +202,7 @@ def _channel(name: str, uri: str, aws: Aws) -> Dict[str, Any]:
 
 
 def _is_object(place: S3Uri, aws: Aws) -> bool:
-    """Whether a place is one object, as a model.tar.gz, and no prefix."""
+    """Return whether a location is a single object, such as a model.tar.gz, not a prefix."""
     if not place.key:
         return False
     if aws.dry:
@@ -214,7 +214,7 @@ def _is_object(place: S3Uri, aws: Aws) -> bool:
 
 
 def _interruptible(config: TrainingJobConfig) -> Dict[str, Any]:
-    """What makes a job go on where it was."""
+    """Settings that let an interrupted job resume."""
     place = config.checkpoints
     if place is None and config.spot:
         place = str(S3Uri.parse(config.output) / config.name / "checkpoints")

@@ -31,7 +31,7 @@ _FORMATS: Dict[str, Callable[[Evaluation], str]] = {"text": to_text, "json": _to
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What to read, with what, and what to tell.
+    """Data, model and output of an evaluation.
 
     Attributes:
         data: format and path of the data.

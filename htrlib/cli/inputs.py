@@ -127,5 +127,5 @@ def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
 
 
 def _key(stem: Path) -> str:
-    """To some file systems A and a are one name."""
+    """Return a key that ignores case, as some file systems do."""
     return stem.as_posix().lower()

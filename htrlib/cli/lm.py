@@ -16,7 +16,7 @@ from htrlib.language.text import read_paragraphs
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """What a language model is estimated from.
+    """Texts and settings to estimate a language model with.
 
     Attributes:
         texts: text files in UTF-8.

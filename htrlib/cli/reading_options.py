@@ -102,7 +102,7 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
 
 
 def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
-    """How the arguments say that pages are read.
+    """Create the reading options from the arguments.
 
     Raises:
         ConfigError: a value is out of its range.

@@ -13,7 +13,7 @@ from htrlib.formats.saving import FORMATS, Format, Result, WriteOptions, write_w
 
 @dataclass(frozen=True)
 class ResultFiles:
-    """Where results go.
+    """The files that results are written to.
 
     Attributes:
         folder: that they lie in.
@@ -32,7 +32,7 @@ class ResultFiles:
         return [path for name in self.formats for path in self._found(entry, FORMATS[name])]
 
     def complete(self, entry: Input) -> bool:
-        """Whether a file of each format is there."""
+        """Return whether a file of each format exists."""
         return all(any(self._found(entry, FORMATS[name])) for name in self.formats)
 
     def write(self, entry: Input, result: Result) -> None:

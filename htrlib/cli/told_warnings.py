@@ -1,4 +1,4 @@
-"""What a reader of many files is told on standard error: warnings as they come, and a count."""
+"""Messages on standard error while many files are read: warnings, and a final count."""
 
 from __future__ import annotations
 

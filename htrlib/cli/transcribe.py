@@ -38,7 +38,7 @@ OVERLAY = "overlay"
 
 @dataclass(frozen=True)
 class TranscribeConfig:
-    """What to read, with what, and where the results go.
+    """Input, model and output of `htr transcribe`.
 
     Attributes:
         paths: files, and folders whose pictures are read.
@@ -241,7 +241,7 @@ def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
 
 
 def _result_files(config: TranscribeConfig) -> Optional[ResultFiles]:
-    """Where files go; None where all goes to standard output."""
+    """Return the files to write; None if everything goes to standard output."""
     formats = config.formats if config.output is not None else ()
     if config.overlay and OVERLAY not in formats:
         formats = (*formats, OVERLAY)
@@ -259,7 +259,7 @@ def _text(entry: Input, result: Result, config: TranscribeConfig) -> str:
 
 
 def _heading(path: Path, number: int, count: int, config: TranscribeConfig) -> str:
-    """Which of several files the rows after it come from; JSON says so itself."""
+    """Return a heading that names the file, if there are several; JSON names it itself."""
     if count == 1 or config.formats != ("text",):
         return ""
     return f"{chr(10) * (number > 0)}==> {path} <==\n"

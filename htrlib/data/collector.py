@@ -1,4 +1,4 @@
-"""What every adapter does with one annotation: check it against its picture, keep or report it."""
+"""Collect samples for an adapter: check each annotation against its picture, keep or report it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THINNEST = 1.0
 """Pixels that a box is wide and high at least; what is less holds no writing."""
 
 MOST_OUTSIDE = 0.2
-"""Where more of a page's lines lie outside it, its other boxes are not trusted either."""
+"""If more of a page's lines lie outside it than this, its other boxes are not trusted either."""
 
 
 class Collector:
@@ -132,7 +132,7 @@ class Collector:
         )
 
     def points(self, source: str, read: Callable[[], List[Point]]) -> List[Point]:
-        """What a function reads; nothing, and noted, where that is no list of points."""
+        """Return the points that a function reads; report a problem and return none if it fails."""
         try:
             return read()
         except ValueError as error:
@@ -327,7 +327,7 @@ class Collector:
 
 
 def _name(value: object) -> Optional[str]:
-    """What JSON calls something, by a number maybe."""
+    """Return a name from JSON, which may be a number."""
     return None if value is None else str(value)
 
 
@@ -349,7 +349,7 @@ def bounds(points: Sequence[Point]) -> Tuple[float, float, float, float]:
 
 
 def is_rectangle(points: Sequence[Point]) -> bool:
-    """Whether an outline says no more than a box does.
+    """Return whether an outline is merely a box.
 
     >>> is_rectangle([(0, 0), (4, 0), (4, 2), (0, 2)])
     True

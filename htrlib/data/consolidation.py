@@ -43,7 +43,7 @@ class MarkedText:
 
 
 def consolidate(answers: Sequence[Sequence[MarkedText]]) -> Tuple[MarkedText, ...]:
-    """What at least half of the workers marked, with the text they agree on best.
+    """Keep lines that at least half of the workers marked, with the text they agree on best.
 
     Pieces whose boxes overlap belong together, one of each worker. The text is the one with the
     fewest edits to all the others, the outline that of the box that overlaps the others most.

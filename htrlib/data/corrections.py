@@ -75,7 +75,7 @@ class CorrectedPage:
 
     @classmethod
     def of_result(cls, result: PageResult) -> CorrectedPage:
-        """What was read, to be corrected."""
+        """Start correcting a result."""
         lines = []
         for number, read in enumerate(result.lines, start=1):
             name = read.id or f"line-{number}"
@@ -151,7 +151,7 @@ class CorrectedPage:
 
 @dataclass(frozen=True)
 class Splice:
-    """What every edit comes down to, and what undoes one: lines go and lines come.
+    """The effect of an edit, and of undoing it: lines removed and lines added.
 
     Attributes:
         remove: ids of the lines that go.

@@ -1,4 +1,4 @@
-"""What labeled data a folder holds, found by looking at its files."""
+"""Detect the labeled data in a folder from its files."""
 
 from __future__ import annotations
 

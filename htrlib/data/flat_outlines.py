@@ -25,7 +25,7 @@ LONE = 0.1
 """Share of the page's height that its only line takes."""
 
 FLAT = 0.35
-"""Of the page's usual thickness. Outlines of writing are hardly ever below 0.5, bands below 0.3."""
+"""Fraction of the page's usual thickness. Writing is rarely below 0.5, bands are below 0.3."""
 
 
 def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, TextLine]:

@@ -104,7 +104,7 @@ def load(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one worker, or one job, said of an image: texts, or boxes by their class."""
+    """Annotations of an image by one worker or job: texts, or boxes by class."""
 
     texts: Optional[Tuple[MarkedText, ...]]
     boxes: Tuple[Tuple[str, Tuple[float, ...]], ...]
@@ -126,7 +126,7 @@ class _Reader:
         self.collector = Collector()
 
     def usable(self, reference: str, row: Dict[str, Any]) -> bool:
-        """Whether a row holds a label that nobody rejected; notes why not.
+        """Return whether a row has a label that was not rejected; report why not.
 
         Raises:
             ValueError: the label's metadata are not an object.

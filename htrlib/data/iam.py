@@ -97,7 +97,7 @@ class _Reader:
         self.unseen = set(self.wanted or ())
 
     def may_want(self, form: str) -> bool:
-        """Whether the split lists a form, or lines of it."""
+        """Return whether the split lists a form or any of its lines."""
         return self.forms is None or form in self.forms
 
     def read(self, form: Element) -> None:
@@ -131,7 +131,7 @@ class _Reader:
             self.collector.note("id of the split list is not in xml/", name, skipped="line")
 
     def _is_wanted(self, line: Element) -> bool:
-        """Whether the split has a line, by its own id or its form's."""
+        """Return whether the split has a line, by its own id or its form's."""
         if self.wanted is None:
             return True
         name = line.attrib["id"]

@@ -8,7 +8,7 @@ from typing import Tuple
 _VISIBLE_FORMATS = frozenset(
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
-"""Of Unicode's format characters, the signs that enclose a number or an abbreviation."""
+"""Unicode format characters that are visible: they enclose a number or an abbreviation."""
 
 _INVISIBLE_MARKS = frozenset(
     (
@@ -41,7 +41,7 @@ def invisible_characters(text: str) -> Tuple[str, ...]:
 
 
 def _is_character(symbol: str) -> bool:
-    """Whether it is visible, and neither a control character, half a surrogate nor no character."""
+    """Return whether a character is visible: not a control, surrogate or unassigned one."""
     return (
         unicodedata.category(symbol) not in ("Cc", "Cs")
         and symbol not in "\ufffe\uffff"

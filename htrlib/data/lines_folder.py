@@ -24,7 +24,7 @@ from htrlib.images.suffixes import PICTURE_SUFFIXES
 TEXT_SUFFIXES = (".gt.txt", ".txt")
 PAPER_PERCENTILE = 80  # of a line's pixels: most of them are paper
 IMAGE_STAGES = (".bin", ".nrm", ".dew")
-"""What ocropy and its heirs put before the suffix: 010001.bin.png goes with 010001.gt.txt."""
+"""Extra suffixes of ocropy and its successors: 010001.bin.png goes with 010001.gt.txt."""
 
 
 def load(path: Union[str, Path]) -> Dataset:

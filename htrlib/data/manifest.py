@@ -65,7 +65,7 @@ def label_attribute(path: Path, rows: Sequence[Row]) -> str:
 
 
 def is_verification(metadata: Any) -> bool:
-    """Whether metadata are those of a verification job, whose labels judge other labels."""
+    """Return whether metadata come from a verification job, whose labels judge other labels."""
     return isinstance(metadata, dict) and str(metadata.get("type")).lower() == VERIFICATION
 
 

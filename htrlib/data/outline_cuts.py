@@ -74,7 +74,7 @@ def _clamped(points: Sequence[Tuple[float, float]], size: Size) -> Tuple[Tuple[f
 
 
 def _part(place: TextLine, x: float, side: float) -> TextLine:
-    """What lies left (side -1) or right (1) of a column."""
+    """Return the part of an outline to the left (side -1) or right (1) of a column."""
     box = place.box
     box = (
         Box(box.left, box.top, x, box.bottom)

@@ -32,7 +32,7 @@ _FILE_NAME = re.compile(rb"imageFilename\s*=\s*[\"']([^\"']*)[\"']")
 
 @dataclass(frozen=True)
 class PagePlace:
-    """Where a page lies.
+    """The location of a page.
 
     Attributes:
         name: of the page: that of its file relative to the folder, with slashes, and a number

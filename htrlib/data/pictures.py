@@ -65,7 +65,7 @@ def spelled(name: str, folder: Path) -> Optional[Path]:
 
 
 def is_left_by_system(path: Path) -> bool:
-    """Whether a file was put there by a system for its own use, as macOS `._page.png`.
+    """Return whether a file is an operating system's own, such as macOS `._page.png`.
 
     Args:
         path: below the folder that is read.

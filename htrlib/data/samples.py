@@ -187,7 +187,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What a dataset holds, and what was left out or mended and why.
+    """A summary of a dataset, and of samples that were skipped or repaired, with reasons.
 
     Attributes:
         pages: page samples.

@@ -1,4 +1,4 @@
-"""Which pages, or writers, go into the first of two datasets."""
+"""Split pages or writers between two datasets."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _line(line: SyntheticLine) -> LabeledLine:
 def _undrawn(
     words: Tuple[str, ...], fonts: Tuple[HandwritingFont, ...], source: str
 ) -> Tuple[Problem, ...]:
-    """What is said of the characters that no font has, whose words no page shows."""
+    """Report characters that no font has; pages omit words with them."""
     drawn = {character for font in fonts for character in font.characters}
     missing = "".join(sorted(set("".join(words)) - drawn))
     if not missing:

@@ -56,7 +56,7 @@ def words_around(
 def cut_column(
     box: Box, text: str, at: int, before: Sequence[Word], after: Sequence[Word]
 ) -> float:
-    """Where to cut a line before the character `at`: between the words there, in page pixels.
+    """Return where to split a line before character `at`: between words, in page pixels.
 
     Where their boxes are not known, the text's proportion decides.
     """

@@ -1,4 +1,4 @@
-"""Where given labels stand in the frames, and how probable they are, by the CTC rules.
+"""Align given labels with the frames by the CTC rules, and compute their probability.
 
 Graves et al. 2006, "Connectionist Temporal Classification".
 """

@@ -108,7 +108,7 @@ class Prefixes:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found, and how it came there.
+    """A hypothesis of the search, with its history.
 
     Attributes:
         hypotheses: best first.

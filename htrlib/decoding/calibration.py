@@ -1,4 +1,4 @@
-"""How sure a reading is: evidence for each word, and probabilities fitted to it.
+"""Word confidences: evidence for each word, and probabilities fitted to it.
 
 Platt 1999, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized
 Likelihood Methods", over a few kinds of evidence rather than one.
@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from htrlib.errors import ConfigError
 
 EVIDENCE = ("posterior", "lowest_peak", "mean_peak", "language", "length")
-"""What the columns of evidence are; `word_evidence` explains them."""
+"""Names of the columns of evidence; `word_evidence` explains them."""
 
 _LEAST = 1e-6
 
@@ -205,7 +205,7 @@ def auroc(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> float
 
 
 def words_right(read: Sequence[str], truth: Sequence[str]) -> Tuple[bool, ...]:
-    """Whether each word read is right, by a least-cost alignment with the true words.
+    """Return whether each word is correct, by a least-cost alignment with the true words.
 
     >>> words_right(["the", "cot", "sat"], ["the", "cat", "sat"])
     (True, False, True)

@@ -1,4 +1,4 @@
-"""What decoding depends on besides the log-probabilities, and where its defaults come from."""
+"""The options of decoding and their defaults."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What runs the networks. Nothing above this package imports a framework."""
+"""Engines run the networks. No module above this package imports a framework."""

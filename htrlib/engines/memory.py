@@ -1,4 +1,4 @@
-"""What the C library does with memory that is freed, where it can be told (glibc)."""
+"""Settings of the C library for freed memory (glibc only)."""
 
 from __future__ import annotations
 

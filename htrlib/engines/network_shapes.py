@@ -53,7 +53,7 @@ class RecognizerConfig:
 
     @property
     def reach(self) -> int:
-        """How far the convolutions look to each side, in input columns, in whole frames."""
+        """Reach of the convolutions to each side in input columns, rounded up to whole frames."""
         reach, width = 1, 2
         for _, (_, horizontal) in self.blocks:
             reach += width

@@ -58,7 +58,7 @@ class Engine(Protocol):
     parallel: str
 
     def label_pixels(self, network: str, ink: Ink) -> NDArray[np.float32]:
-        """What a page labeler says of a picture.
+        """Run a page labeler on a picture.
 
         Args:
             network: `PARAGRAPHS`, `LINES` or `HANDWRITTEN_LINES`.
@@ -69,7 +69,7 @@ class Engine(Protocol):
         ...
 
     def find_words(self, ink: Ink) -> Tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What the word detector says of a picture.
+        """Run the word detector on a picture.
 
         Args:
             ink: (H, W) uint8, 0 is paper; both sides are multiples of 64.
@@ -79,7 +79,7 @@ class Engine(Protocol):
         ...
 
     def read_lines(self, lines: Sequence[Ink]) -> Tuple[NDArray[np.float32], ...]:
-        """What the recognizer says of lines, each as if it stood alone.
+        """Run the recognizer on lines, each independently of the others.
 
         Args:
             lines: (H, W) uint8 each, 0 is paper, all of the recognizer's height.

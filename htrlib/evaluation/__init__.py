@@ -1,4 +1,4 @@
-"""How well a bundle reads labeled data: error rates with intervals, confusions, worst lines.
+"""Evaluate a bundle on labeled data: error rates with intervals, confusions, worst lines.
 
 >>> from htrlib import data, evaluation
 >>> dataset = data.load("page_xml", "export/")                    # doctest: +SKIP

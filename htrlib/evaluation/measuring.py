@@ -68,7 +68,7 @@ class LineReading:
 
 @dataclass
 class Layout:
-    """What was found on pages, beside what is there.
+    """Detected lines compared with the labeled ones.
 
     Attributes:
         right_number: pages with as many lines as they have.
@@ -99,7 +99,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it.
+    """The results of an evaluation.
 
     Attributes:
         unit: "lines" or "pages": what was read and compared as a whole.
@@ -128,7 +128,7 @@ class Evaluation:
     problems: Tuple[Problem, ...]
 
     def confusions(self, decoder: str) -> Counter[Tuple[str, str]]:
-        """As `htrlib.metrics.confusions` counts them."""
+        """Character confusions; see `htrlib.metrics.confusions`."""
         return confusions(self.pairs[decoder])
 
 

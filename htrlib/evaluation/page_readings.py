@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from htrlib.reading.pipeline import Pipeline  # brings MXNet with it
 
 Decoders = Mapping[str, Callable[[LogProbs], Transcription]]
-"""What a table calls a decoder -> the decoder."""
+"""Name of a decoder in tables -> the decoder."""
 
 BEST_PATH, LANGUAGE_MODEL, BEAM_SEARCH = "best path", "language model", "beam search"
 
@@ -38,7 +38,7 @@ def bundle_decoders(bundle: Union[str, Bundle, None] = None) -> Decoders:
 
 @dataclass(frozen=True, eq=False)
 class LineReadings:
-    """What lines say.
+    """The transcriptions of lines.
 
     Attributes:
         texts: decoder -> the lines' transcriptions.
@@ -90,7 +90,7 @@ class PageReading:
 def read_lines(
     page: NDArray[np.uint8], lines: Sequence[TextLine], pipeline: Pipeline, decoders: Decoders
 ) -> LineReadings:
-    """What lines of a page say by each decoder.
+    """Transcribe the lines of a page with each decoder.
 
     Args:
         page: (H, W) uint8, 0 is black.

@@ -82,7 +82,7 @@ def _layout_rows(layout: Layout, pages: int) -> Iterator[str]:
 
 
 def _confusion_rows(evaluation: Evaluation) -> Iterator[str]:
-    """Those of the last decoder, the best one; JSON has all."""
+    """Report only the last decoder, the best one; JSON has all."""
     name = list(evaluation.rates)[-1]
     kinds: Dict[str, List[str]] = {"read as another": [], "not read": [], "read too much": []}
     for (expected, found), count in _most_common(evaluation, name):

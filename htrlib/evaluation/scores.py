@@ -54,7 +54,7 @@ class TextErrors:
         self._groups: Dict[Hashable, List[ErrorRate]] = {}
 
     def __len__(self) -> int:
-        """How many groups there are."""
+        """The number of groups."""
         return len(self._groups)
 
     def add(self, reference: str, hypothesis: str, group: Optional[Hashable] = None) -> float:

@@ -12,7 +12,7 @@ Piece = Tuple[str, bool]
 
 
 def parts_by_line(references: Sequence[str], hypothesis: str) -> Tuple[str, ...]:
-    """What a page's text has for each line of its reference.
+    """Align a page's text with the lines of its reference.
 
     The whole texts are aligned with the fewest edits and the hypothesis is cut where the lines of
     the reference end, so it does not matter which lines were found.

@@ -1,4 +1,4 @@
-"""What results are written as, and labeled pages read from: one format a module."""
+"""Formats of results and labeled pages, one per module."""
 
 from __future__ import annotations
 

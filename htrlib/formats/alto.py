@@ -133,7 +133,7 @@ class _PageReader:
         return self.collector.line(text, source, place, words=words, tags=tags, id=name)
 
     def _labels(self, block: Element, row: Element) -> List[str]:
-        """What the tags of a line and its block say, the line's own last."""
+        """Return the tags of a line and its block, the line's own last."""
         references = f"{block.get('TAGREFS', '')} {row.get('TAGREFS', '')}".split()
         return list(dict.fromkeys(self.labels[key] for key in references if self.labels.get(key)))
 

@@ -1,4 +1,4 @@
-"""When a file was written."""
+"""The creation time of files."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 
 ASCENT, DESCENT = 750, -250
-"""Of 1000 units, so that a line's height is the size of its text."""
+"""Chosen so that a line's height equals its font size; an em has 1000 units."""
 
 ADVANCE = 500
 """Width of every character, of 1000 units."""

@@ -182,7 +182,7 @@ def _panel(height: int, result: PageResult, style: _Style) -> Image.Image:
 
 
 def _notes(result: PageResult) -> List[Tuple[str, Color]]:
-    """What the head of the panel says."""
+    """Return the heading of the panel."""
     name = "" if result.source is None else Path(result.source).name
     count = len(result.lines)
     found = f"{count} line{'s' * (count != 1)}" if result.lines else "no handwriting found"
@@ -205,7 +205,7 @@ def _rows(lines: Sequence[LineResult], style: _Style, first: float) -> List[floa
 
 
 def _words(line: LineResult) -> Iterator[Tuple[int, str, bool]]:
-    """Where each word stands in the text, the word, and whether it is unsure."""
+    """Yield the position of each word in the text, the word, and whether it is uncertain."""
     end = 0
     for word in line.transcription.words:
         start = line.text.find(word.text, end)

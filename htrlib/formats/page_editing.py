@@ -53,7 +53,7 @@ _RANKS = {"AlternativeImage": 0, "Coords": 1, "Baseline": 2, "Word": 3, "TextEqu
 
 @dataclass(frozen=True)
 class Stamp:
-    """Who changes a page, and what becomes of its state.
+    """The author of a change, and the state of the page afterwards.
 
     Attributes:
         by: name of the person or the program.
@@ -66,7 +66,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class PageFile:
-    """What a file says: the page, its state, who changed it last."""
+    """The content of a file: the page, its state, and who changed it last."""
 
     page: CorrectedPage
     state: str

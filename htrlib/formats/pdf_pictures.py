@@ -70,7 +70,7 @@ def add_picture_page(
 
 
 def upright_placement(size: Tuple[int, int], points: Tuple[float, float]) -> Placement:
-    """Where the pixels of an upright page lie on a PDF page that they fill."""
+    """Return the matrix from pixels of an upright page to the PDF page that they fill."""
     x, y = points[0] / size[0], points[1] / size[1]
     return Placement(x, 0.0, 0.0, -y, 0.0, points[1])
 

@@ -24,7 +24,7 @@ Result = Union["PageResult", "DocumentResult"]
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What a writer takes beside the result.
+    """Options for writers.
 
     Attributes:
         source: the file that was read, for formats that hold its picture.

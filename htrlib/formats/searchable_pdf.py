@@ -109,7 +109,7 @@ def _add_text(
 
 
 def _pdf_placement(page: Any, result: PageResult) -> Placement:
-    """Where the pixels of a drawn page lie on it: cropped and turned as the file says."""
+    """Return the matrix from pixels of a rendered page to the page, with its crop and rotation."""
     media = [float(edge) for edge in page.mediabox]
     crop = [float(edge) for edge in page.cropbox]
     left, right = sorted((crop[0], crop[2]))

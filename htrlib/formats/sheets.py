@@ -45,7 +45,7 @@ class Sheet:
 
     @property
     def lines(self) -> Tuple[LabeledLine, ...]:
-        """Those that have a place, which alone have one in files."""
+        """Keep lines that have a position, which files require."""
         return tuple(line for line in self.page.lines if line.line is not None)
 
     @property

@@ -1,4 +1,4 @@
-"""What the page formats in XML have in common: files of one page, their pictures near them."""
+"""Shared parts of the XML page formats: one page per file, with its picture nearby."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from htrlib.errors import AnnotationError
 
 @dataclass(frozen=True)
 class XmlForm:
-    """How a format is known.
+    """How to recognize a format.
 
     Attributes:
         name: what messages call it.

@@ -30,7 +30,7 @@ _Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
 
 @dataclass(frozen=True, eq=False)
 class LineExtent:
-    """How far a line reaches from its baseline.
+    """The extent of a line around its baseline.
 
     Attributes:
         columns: (N,) float64 x of each pixel column of the line's box, in page pixels.
@@ -56,7 +56,7 @@ def line_extent(polygon: Polygon, baseline: Tuple[Point, ...]) -> LineExtent:
 
 
 def line_strip(line: TextLine, margin: float = MARGIN) -> LineStrip:
-    """Where a line lies, with a margin of that fraction of its height above and below.
+    """Return the strip of a line, with a margin above and below as a fraction of its height.
 
     With a baseline and a polygon, the strip follows the baseline at constant height.
     """

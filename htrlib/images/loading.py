@@ -363,7 +363,7 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
 
 
 def _has_further_pages(picture: Any) -> bool:
-    """Whether a TIFF that is at its first page has another."""
+    """Return whether a TIFF positioned at its first page has another."""
     return picture.format == "TIFF" and bool(getattr(picture.tag_v2, "next", 0))
 
 

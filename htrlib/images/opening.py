@@ -1,4 +1,4 @@
-"""Whatever a picture comes as, opened as a seekable binary file."""
+"""Open any source of a picture as a seekable binary file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from htrlib.errors import ImageError
 
 
 def source_name(source: object) -> str:
-    """What error messages call a source."""
+    """Return the name of a source in error messages."""
     if isinstance(source, (str, os.PathLike)):
         return repr(os.fspath(source))
     if isinstance(source, (bytes, bytearray, memoryview)):

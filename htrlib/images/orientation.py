@@ -48,7 +48,7 @@ Readability = Callable[[Page], float]
 
 @dataclass(frozen=True)
 class PageTransform:
-    """How a page was turned, and the way back.
+    """How a page was rotated, and the inverse.
 
     Attributes:
         size: of the page as given.
@@ -64,7 +64,7 @@ class PageTransform:
 
     @property
     def is_identity(self) -> bool:
-        """Whether the page is as given."""
+        """Whether the page is unchanged."""
         return not self.inverted and self.quarter_turns == 0 and self.tilt == 0.0
 
     @property
@@ -114,7 +114,7 @@ class PageTransform:
         )
 
     def point_as_given(self, x: float, y: float) -> Point:
-        """Where a point of the upright page lies on the page as given."""
+        """Map a point of the upright page to the page as given."""
         x, y = self._unleveled(x, y)
         width, height = float(self.size.width), float(self.size.height)
         if self.quarter_turns == 1:
@@ -196,7 +196,7 @@ def _most_readable(
 
 
 def is_light_on_dark(page: Page) -> bool:
-    """Whether ink is lighter than the paper.
+    """Return whether ink is lighter than the paper.
 
     Squares of the page with some contrast vote: paper fills more of a square than ink does, so the
     mean lies on the ink's side of the median. Dark borders alone invert no page.
@@ -249,7 +249,7 @@ def doubtful_turns(ink: Page, rows: Floats) -> Tuple[int, ...]:
 
 
 def heads_balance(ink: Page, tilt: float) -> float:
-    """How much more ink stands above the small letters than below them, between -1 and 1.
+    """Return the balance of ink in ascenders and descenders, from -1 to 1.
 
     Latin letters with ascenders and capitals are more frequent than those with descenders.
     """
@@ -317,7 +317,7 @@ def _leveled(sums: NDArray[np.float32], middles: Floats, tilt: float) -> NDArray
 
 
 def _sharpness(ink: Page, angles: Floats) -> Floats:
-    """How sharply rows of text and gaps follow each other, for each angle of the lines."""
+    """Return the contrast between text rows and gaps, for each angle of the lines."""
     sums, middles = _strips(ink)
     leveled = (_leveled(sums, middles, float(angle)) for angle in angles)
     return np.array([float(((part[:, 2:] - part[:, :-2]) ** 2).sum()) for part in leveled])

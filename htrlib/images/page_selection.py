@@ -1,4 +1,4 @@
-"""Which pages of a file are read, as `--pages 2-5,9-` says it, and how finely they are drawn."""
+"""The selection of pages, such as `--pages 2-5,9-`, and the resolution of PDF pages."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _PIXELS = 0xDA
 
 
 def too_many_parts(content: bytes, most_pages: int) -> Optional[str]:
-    """What there is too much of in a PNG, JPEG or TIFF file, or None. Damage is no matter of this.
+    """Describe what a PNG, JPEG or TIFF file has too many of, or return None. Ignores damage.
 
     Args:
         most_pages: of a TIFF that are looked at.
@@ -51,7 +51,7 @@ def _too_many_segments(content: bytes) -> Optional[str]:
 
 
 def _has_length(marker: int) -> bool:
-    """Whether Pillow reads the length of a segment and passes over it."""
+    """Return whether a segment has a length, which Pillow uses to skip it."""
     _, _, reader = MARKER.get(0xFF00 | marker, ("", "", None))
     return reader is not None
 

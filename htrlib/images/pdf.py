@@ -158,6 +158,6 @@ def _draw(
 
 
 def _pixels(size: Tuple[float, float], dpi: float) -> Tuple[int, int]:
-    """Of a page whose size is in points."""
+    """Return the size in pixels of a page in points."""
     width, height = (max(1, math.ceil(side * (_ROUNDING * dpi / _POINTS))) for side in size)
     return width, height

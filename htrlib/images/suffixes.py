@@ -24,10 +24,10 @@ SUFFIXES: Dict[str, Tuple[str, ...]] = {
 PICTURE_SUFFIXES: Tuple[str, ...] = tuple(
     suffix for kind, suffixes in SUFFIXES.items() if kind != PDF for suffix in suffixes
 )
-"""Of the files that hold pictures, in lower case."""
+"""Suffixes of picture files, in lower case."""
 
 IMAGE_SUFFIXES: Tuple[str, ...] = (*PICTURE_SUFFIXES, *SUFFIXES[PDF])
-"""Of all files that pages are read from. A file that is named is read whatever its suffix."""
+"""Suffixes of all files with pages. A file named explicitly is read whatever its suffix."""
 
 _MAGIC = (
     ("PNG", b"\x89PNG\r\n\x1a\n"),

@@ -1,4 +1,4 @@
-"""What people write: character n-gram models and word lists."""
+"""Language models: character n-grams and word lists."""
 
 from htrlib.language.lexicon import Lexicon
 from htrlib.language.ngram import NGramModel

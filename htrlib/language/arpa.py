@@ -160,7 +160,7 @@ class _Reader:
         return levels[::-1]
 
     def _children(self, rows: Sequence[_Row], shorter: Sequence[_Row]) -> NDArray[np.int64]:
-        """How many of the rows begin with each of the shorter n-grams."""
+        """Count the rows that begin with each of the shorter n-grams."""
         if not shorter:
             return np.zeros(0, dtype=np.int64)
         ranks = {symbols: rank for rank, (symbols, _, _) in enumerate(shorter)}

@@ -143,7 +143,7 @@ def _count(stream: _Ints, order: int, vocabulary_size: int) -> List[_Grams]:
 
 
 def _continuations(level: _Grams, longer: _Grams) -> _Ints:
-    """How many symbols stand before each n-gram, or its count where only the beginning does."""
+    """Count distinct symbols before each n-gram; at the beginning of a text, use its count."""
     continuations = np.bincount(longer.suffixes, minlength=len(level.symbols))
     return np.where(level.begins, level.counts, continuations)
 

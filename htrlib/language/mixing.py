@@ -103,7 +103,7 @@ def best_share(first: NGramModel, second: NGramModel, texts: Sequence[str]) -> f
 
 
 def _probabilities(model: NGramModel, texts: Sequence[str]) -> _Floats:
-    """Of each character; next to nothing where the model does not know it."""
+    """Probability of each character; almost zero if the model does not know it."""
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
     unknown = set(model.unknown("".join(texts)))
     strange = np.array([character in unknown for text in texts for character in text], dtype=bool)

@@ -101,7 +101,7 @@ class NGramModel:
         return tuple(symbol for symbol in self.vocabulary if symbol not in SPECIAL)
 
     def unknown(self, characters: Iterable[str]) -> Tuple[str, ...]:
-        """Those of the characters that the model does not know, sorted."""
+        """Return the characters that the model does not know, sorted."""
         return tuple(sorted(set(characters) - set(self.characters)))
 
     def symbol_id(self, character: str) -> int:

@@ -1,4 +1,4 @@
-"""What a search asks of a language model: the worth of one more character."""
+"""The interface of language models for search: score one more character."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FLOOR = -14.0
 recognizer trained on more letters still writes them."""
 
 Content = Any
-"""What a state holds: hashable, and known to its scorer alone."""
+"""A state: hashable, and meaningful only to its scorer."""
 
 
 class State:
-    """What a scorer remembers of the characters so far, and what it has worked out from there.
+    """A scorer's state after some characters, with cached scores.
 
     Attributes:
         content: equal where the same may follow with the same scores.

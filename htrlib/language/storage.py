@@ -28,7 +28,7 @@ _CELLS = 4096
 
 
 def is_compact(path: Path) -> bool:
-    """Whether a file begins as an archive does."""
+    """Return whether a file starts like an archive."""
     with path.open("rb") as file:
         return file.read(4) == b"PK\x03\x04"
 

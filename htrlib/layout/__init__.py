@@ -1,1 +1,1 @@
-"""What finds lines: pixel labels, line cores, seams, outlines, reading order."""
+"""Line finding: pixel labels, line cores, seams, outlines, reading order."""

@@ -96,7 +96,7 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
 
 
 def is_table(spans: Spans, gutter: Gutter) -> bool:
-    """Whether a gutter parts cells of a table, which are read row by row."""
+    """Return whether a gutter separates table cells, which are read row by row."""
     before, after = list(gutter.before), list(gutter.after)
     if all(_is_running_text(spans, side) for side in (before, after)):
         return False
@@ -107,7 +107,7 @@ def is_table(spans: Spans, gutter: Gutter) -> bool:
 
 
 def _is_running_text(spans: Spans, indices: List[int]) -> bool:
-    """Whether the pieces of a column are as long as those of running text, most alike."""
+    """Return whether the lines of a column are as long and as even as running text."""
     widths = (spans.right - spans.left)[indices]
     usual, widest = np.percentile(widths, (50, 90))
     if usual > TEXT_WIDTH * spans.thickness:
@@ -123,7 +123,7 @@ def _lines(spans: Spans, indices: Sequence[int]) -> Floats:
 
 
 def _lines_beside(spans: Spans, before: List[int], after: List[int]) -> int:
-    """How many lines there are, on the side that has fewer, where both sides have some."""
+    """Count the lines on the side with fewer, over the height where both sides have lines."""
     one, other = _lines(spans, before), _lines(spans, after)
     slack = 2.0 * spans.thickness
     top = max(one[0], other[0]) - slack

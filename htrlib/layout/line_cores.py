@@ -113,7 +113,7 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
 
 
 def _is_text(row: Core, usual: float) -> bool:
-    """Whether a row is long enough, for how sure it is, to be more than a speck."""
+    """Return whether a row is long enough, given its confidence, to be more than a speck."""
     length = row.right - row.left
     if length >= LONG * usual:
         return row.confidence >= LEAST_CONFIDENCE
@@ -342,7 +342,7 @@ def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Cor
 
 
 def spans_of(cores: Sequence[Core], slope: float) -> Spans:
-    """Where cores lie on the page once it is turned by the common slope."""
+    """Rotate the cores by their common slope."""
     middles = [(core.upper + core.lower) / 2 for core in cores]
     lean = np.array([slope * float(np.median(middle)) for middle in middles])
     return Spans(

@@ -26,7 +26,7 @@ class Part:
 
     @property
     def area(self) -> int:
-        """Its pixels."""
+        """The number of pixels."""
         return int(np.count_nonzero(self.mask))
 
 

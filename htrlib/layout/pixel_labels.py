@@ -23,7 +23,7 @@ BundleLike = Union[str, Bundle, None]
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a labeler says of a region.
+    """The output of a labeler for a region.
 
     Attributes:
         probabilities: (L, h, w) float32, one channel a label, at half the region's resolution.

@@ -47,7 +47,7 @@ class Seams:
             self._ceilings[j][span] = np.maximum(self._ceilings[j][span], seam[span])
 
     def limits(self, index: int) -> Tuple[Floats, Floats]:
-        """How far up and down a line may reach at each column; infinite without a neighbour."""
+        """Limits of a line above and below at each column; infinite without a neighbor."""
         return self._ceilings[index], self._floors[index]
 
 

@@ -1,4 +1,4 @@
-"""How pages are read: the one place where the defaults stand."""
+"""Reading options. All their defaults are here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LanguageModelLike = Union["NGramModel", str, Path, None]
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How a page is read.
+    """Options for reading a page.
 
     Attributes:
         stage: the last stage that runs: "paragraph", "lines" or "text".

@@ -87,11 +87,11 @@ class Reading:
 
     @property
     def size(self) -> Size:
-        """Of the page."""
+        """The size of the page."""
         return Size(self.page.shape[1], self.page.shape[0])
 
     def timed(self, stage: str, work: Callable[[], Value]) -> Value:
-        """What the work gives; the time that it took is noted."""
+        """Do the work, record its duration, and return its result."""
         start = time.perf_counter()
         value = work()
         self.milliseconds[stage] = 1000.0 * (time.perf_counter() - start)
@@ -201,7 +201,7 @@ def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ..
 
 
 def readability(page: Page, stages: Stages) -> float:
-    """How surely the longest lines of a page are read, from 0 to 1."""
+    """Confidence in the longest lines of a page, from 0 to 1."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
     region = whole if stages.finds_all_text else _detected(stages, page)
     sample = longest(() if region is None else _segmented(stages, page, region))
@@ -209,7 +209,7 @@ def readability(page: Page, stages: Stages) -> float:
 
 
 def _detected(stages: Stages, page: Page) -> Optional[Box]:
-    """What the first stage gives, which may be anybody's."""
+    """Check the output of the first stage, which may be user code."""
     found = stages.detect_paragraph(page)
     if found is not None and not isinstance(found, Box):
         raise ConfigError(f"detect_paragraph gives a Box or None, found {found!r:.80}")
@@ -219,7 +219,7 @@ def _detected(stages: Stages, page: Page) -> Optional[Box]:
 def _segmented(
     stages: Stages, page: Page, region: Box, handwriting: bool = False
 ) -> Tuple[TextLine, ...]:
-    """What the second stage gives, which may be anybody's."""
+    """Check the output of the second stage, which may be user code."""
     segment = stages.segment_handwriting if handwriting else stages.segment_lines
     lines = tuple(segment(page, region))
     odd = [line for line in lines if not isinstance(line, TextLine)]
@@ -233,7 +233,7 @@ def _wanted(line: TextLine, options: ReadingOptions) -> bool:
 
 
 def _recognize(readings: List[Reading], stages: Stages) -> None:
-    """What is said of each page's lines; nothing of a page on which it fails."""
+    """Recognize each page's lines; a page that fails has none."""
     if not readings:
         return
     start = time.perf_counter()

@@ -32,7 +32,7 @@ _pipeline: Optional[Pipeline] = None
 
 
 def jobs_at_once(wanted: Optional[int], files: int) -> int:
-    """How many files are read at once: as many as wanted, or one a core.
+    """Return the number of files to read at once: as requested, or one per core.
 
     Raises:
         ConfigError: less than one is wanted.
@@ -82,7 +82,7 @@ def read_files(
 
 
 def _cores() -> int:
-    """That this process may use."""
+    """Number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

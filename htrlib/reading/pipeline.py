@@ -160,7 +160,7 @@ class Pipeline:
 
     @property
     def recognizes_with_bundle(self) -> bool:
-        """Whether the recognizer is the bundle's, whose probabilities mean what they say."""
+        """Whether the recognizer is the bundle's, whose probabilities are calibrated."""
         return self._recognize_pages is not None
 
     def recognize_pages(

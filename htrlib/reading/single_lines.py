@@ -20,7 +20,7 @@ LARGEST = 1000
 """Pixels; what is longer or higher is no picture of a word."""
 
 LEAST_INK = 0.33
-"""Of the height of a word's picture; a word that is lower stands on a page."""
+"""Fraction of a word picture's height; smaller words are part of a page."""
 
 
 def cuts_of_line(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:

@@ -1,4 +1,4 @@
-"""Which way up a page is read best, told by how surely its characters are read.
+"""Find the rotation in which a page is read with the highest confidence.
 
 Upright lines give many sure characters, lines upside down as many doubtful ones, and lines on their
 side hardly any.
@@ -33,7 +33,7 @@ def longest(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
 
 
 def sureness(log_probs: Sequence[LogProbs]) -> float:
-    """How surely the characters of some lines are read, from 0 to 1.
+    """Confidence in the characters of lines, from 0 to 1.
 
     The mean over the characters of the best path, of which one that is as likely as not counts as
     0. Fewer than `FULL_SAMPLE` give less.
@@ -52,7 +52,7 @@ def mean_sureness(log_probs: Sequence[LogProbs]) -> float:
 
 
 def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> bool:
-    """Whether a page is read so poorly that it may have to be turned.
+    """Return whether a page is read so poorly that it may be rotated.
 
     Args:
         lines: of the page.
@@ -66,7 +66,7 @@ def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> boo
 
 
 def _sure(peaks: NDArray[np.float64]) -> float:
-    """How many characters are read surely; one that is as likely as not counts as none."""
+    """Weighted number of confident characters; one with probability 0.5 counts as zero."""
     return float(np.maximum(0.0, 2.0 * peaks - 1.0).sum())
 
 

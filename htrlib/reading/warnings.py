@@ -1,4 +1,4 @@
-"""What makes the result of a page doubtful, in a sentence each.
+"""Warnings about doubtful results, one sentence each.
 
 The rules look at the page and at its result alone, so that all who read pages warn alike.
 """
@@ -47,7 +47,7 @@ _PAPER = 80  # percentile
 
 
 def page_warnings(page: Page, result: PageResult, stage: str = TEXT) -> Tuple[str, ...]:
-    """What a reader of the result should know.
+    """Return the warnings about a result.
 
     Args:
         page: (H, W) uint8, 0 is black.
@@ -71,7 +71,7 @@ def page_warnings(page: Page, result: PageResult, stage: str = TEXT) -> Tuple[st
 
 
 def turn_warnings(transform: PageTransform) -> Tuple[str, ...]:
-    """How a page had to be turned to be read; a small tilt is nothing to speak of."""
+    """Report how a page was rotated; small tilts are not reported."""
     found = []
     if transform.inverted:
         found.append("the page is light on dark and was read inverted")
@@ -108,7 +108,7 @@ def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
 
 
 def _covered(lines: Sequence[LineResult], shape: Tuple[int, ...], size: int) -> NDArray[np.bool_]:
-    """Which squares a line's box touches, with half its height above and below."""
+    """Return the cells that a line's box touches, with half its height above and below."""
     covered = np.zeros(shape, dtype=bool)
     for line in lines:
         box = line.line.box

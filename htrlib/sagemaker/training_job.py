@@ -52,7 +52,7 @@ _JOB_NAME = "TRAINING_JOB_NAME"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where SageMaker puts things, and looks for them."""
+    """The directories that SageMaker uses."""
 
     root: Path = ROOT
 
@@ -176,7 +176,7 @@ def read_job(folders: Folders, scratch: Path) -> TrainingJob:
 
 
 def _hyperparameters(path: Path) -> Dict[str, str]:
-    """Those meant for us; SageMaker's Python library writes texts as JSON, with quotation marks."""
+    """Return htrlib's hyperparameters. SageMaker's Python library quotes strings as JSON."""
     values: Dict[str, str] = {}
     for name, value in _read(path).items():
         if not isinstance(value, str):
@@ -239,7 +239,7 @@ def _bundle(folder: Path, scratch: Path) -> Path:
 
 
 def _check_whole(job: TrainingJob) -> None:
-    """Whether the result will read pages.
+    """Return whether the result can read pages.
 
     Raises:
         ConfigError: it would lack a network.

@@ -56,7 +56,7 @@ _NPY_MAGIC = b"\x93NUMPY"
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """What a body may hold.
+    """Limits on a body.
 
     Attributes:
         max_pixels: of a page.
@@ -71,7 +71,7 @@ class BodyLimits:
 
 @dataclass(frozen=True)
 class Body:
-    """What a body holds.
+    """The content of a body.
 
     Attributes:
         pages: (H, W) uint8 each, decoded as they are asked for; raises ImageError or RefusedError.

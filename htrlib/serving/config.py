@@ -1,4 +1,4 @@
-"""How a server is set up: arguments of `htr serve`, or SageMaker's environment."""
+"""Server configuration from the arguments of `htr serve` or SageMaker's environment."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ServingConfig:
 
     @property
     def transform_limits(self) -> Tuple[int, int]:
-        """What batch transform is told: requests at once, and megabytes of each.
+        """The limits reported to batch transform: concurrent requests, and megabytes per request.
 
         SageMaker refuses a job whose product of both is above 100.
         """
@@ -147,7 +147,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
 
 
 def default_bundle(environment: Mapping[str, str], model: Path = MODEL) -> str:
-    """What is served where no bundle is named: a mounted model, or else the bundle that ships.
+    """Return the bundle to serve by default: a mounted model, or else the included one.
 
     A directory that holds anything is a model, broken or not: a server that reads with another
     model than the one that was mounted would be worse than none.

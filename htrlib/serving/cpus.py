@@ -1,4 +1,4 @@
-"""What of the machine this process may use: CPUs and memory, as containers limit them."""
+"""CPUs and memory available to this process, within container limits."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Intake:
             await asyncio.sleep(0.02)
 
     def _checked(self, request: web.BaseRequest) -> Dict[str, str]:
-        """What a worker needs of the headers, in words of ours; refuses what it would refuse."""
+        """Return normalized headers for a worker; reject what the worker would reject."""
         kind = header(request.headers, "Content-Type")
         accept = ", ".join(request.headers.getall("Accept", ()))
         attributes = header(request.headers, CUSTOM_ATTRIBUTES) or ""

@@ -50,7 +50,7 @@ class Models:
         return self.supervisor.models[name]
 
     def describe(self, name: str) -> Dict[str, str]:
-        """What SageMaker wants to know of a model. Raises as `check_loaded`."""
+        """Describe a model for SageMaker. Raises as `check_loaded`."""
         model = self.check_loaded(name)
         return {"modelName": model.name, "modelUrl": model.bundle}
 

@@ -1,4 +1,4 @@
-"""What a request may ask and how an answer is named: shared by the gateway and the workers.
+"""Options of requests and types of answers, shared by the gateway and the workers.
 
 Only headers are looked at here. Bodies are read by the workers alone, so that the gateway never
 decodes what came from outside.
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 CONTENT_TYPES = (*PICTURES, PDF, JSON, NPY, OCTETS)
 
 _SNIFFED = re.compile(r"(application/octet-stream|application/x-image|image/[a-z0-9.+*-]+)?")
-"""What clients send with pictures of any kind, as batch transform and the AWS console do."""
+"""Content types that clients send with any picture, as batch transform and the AWS console do."""
 
 MAX_BEAM_WIDTH = 200
 _OPTIONS = ("stage", "kinds", "what", "orientation", "beam_width", "language_model")
@@ -267,5 +267,5 @@ def _quality(offer: Answer, ranges: List[_MediaRange]) -> Tuple[float, Optional[
 
 
 def _shown(value: Optional[str]) -> str:
-    """What came from outside, short and harmless enough for a message."""
+    """Shorten and escape untrusted text for a message."""
     return "none" if not value else ascii(value[:80])

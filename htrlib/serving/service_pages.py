@@ -1,4 +1,4 @@
-"""What the server tells about itself: a page to try it, its routes as OpenAPI, its metrics."""
+"""Pages about the server itself: a test page, its OpenAPI description, its metrics."""
 
 from __future__ import annotations
 

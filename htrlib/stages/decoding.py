@@ -170,7 +170,7 @@ def _alternatives(
 
 
 def _read_greedy(line: LogProbs, options: DecodingOptions) -> Transcription:
-    """Its confidences are the product of the characters' own: the frames' word for it."""
+    """Decode the best path. A word's confidence is the product of its characters' probabilities."""
     line = _tempered(line, options.temperature)
     path = best_path(line.values)
     text = line.charset.decode(path.labels)

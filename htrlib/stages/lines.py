@@ -82,7 +82,7 @@ def segment_lines(
 
 
 def knows_kinds(bundle: BundleLike = None) -> bool:
-    """Whether a bundle's labeler finds lines of print too, and tells the kinds of lines apart."""
+    """Return whether a bundle's labeler also finds print and distinguishes kinds of lines."""
     networks = load_bundle(bundle).config["networks"]
     return LINES in networks and int(networks[LINES].get("num_labels", 0)) > PLACES
 

@@ -94,7 +94,7 @@ def recognize_pages(
 def log_probs_of(
     read_lines: Callable[[Sequence[Piece]], Sequence[Logits]], inks: Sequence[Piece], max_width: int
 ) -> Tuple[NDArray[np.float32], ...]:
-    """What a network says of lines that are cut out, those that are too wide piece by piece.
+    """Recognize lines that have been cut out, splitting those that are too wide.
 
     Args:
         read_lines: gives the logits of lines, as `Engine.read_lines` does.

@@ -1,4 +1,4 @@
-"""What is printed on synthetic pages of each kind, and where that leaves room to write."""
+"""The printed matter of each kind of synthetic page, and the areas left for writing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ASCII = frozenset(map(chr, range(33, 127)))
 
 @dataclass(frozen=True)
 class Room:
-    """Where a page can be written on.
+    """An area of a page for writing.
 
     Attributes:
         area: of the upright page, or None where nobody writes.

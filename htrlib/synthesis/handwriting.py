@@ -40,7 +40,7 @@ class HandwritingFont:
     characters: frozenset[str]
 
     def covers(self, text: str) -> bool:
-        """Whether the font can draw every character of a text."""
+        """Return whether the font can draw every character of a text."""
         return all(character in self.characters or character == " " for character in text)
 
 
@@ -80,7 +80,7 @@ def _sized(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 @dataclass(frozen=True)
 class HandwritingStyle:
-    """How a hand departs from its font; all lengths are fractions of the line's height.
+    """Variation of a handwriting style around its font; lengths are fractions of line height.
 
     Attributes:
         space: mean width of the gap between words.

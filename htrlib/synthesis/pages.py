@@ -41,7 +41,7 @@ PAGE_KINDS: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class PageConfig:
-    """Which pages are rendered.
+    """Settings of rendered pages.
 
     Attributes:
         kinds: how often each kind comes: "letter" (plain or ruled paper), "form" (printed header

@@ -147,7 +147,7 @@ def _borders(image: _Gray, free: Tuple[float, ...], rng: np.random.Generator) ->
 
 
 def scanned(image: _Gray, rng: np.random.Generator, wear: float) -> NDArray[np.uint8]:
-    """What a scanner makes of a page: a little blur, contrast and noise.
+    """Simulate a scanner: slight blur, contrast changes and noise.
 
     Returns:
         (H, W) uint8.

@@ -31,7 +31,7 @@ class Turn:
 
     @property
     def down(self) -> Point:
-        """Where a step of one pixel down the upright page leads on the turned one."""
+        """The direction on the rotated page of one pixel down the upright page."""
         return -math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
 
     def forward(self, x: _Array, y: _Array) -> Tuple[_Array, _Array]:
@@ -50,7 +50,7 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where a piece of ink goes: its place on the upright page, and how that is bent and turned.
+    """The position of a piece of ink on the upright page, and the page's distortion.
 
     Attributes:
         left: column of the upright page where the ink's first column goes.
@@ -120,7 +120,7 @@ class Piece:
         return Piece(ink, self.left, self.top, self.words, self.baseline)
 
     def fits(self, width: int, height: int) -> bool:
-        """Whether all the ink lies on a page of that size."""
+        """Return whether all of the ink lies on a page of that size."""
         box = self.box
         return box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height
 

@@ -51,7 +51,7 @@ def _sized(face: Face, size: int) -> ImageFont.FreeTypeFont:
 
 
 class PrintedLayer:
-    """What is printed on a page, as darkness, and the boxes of its text lines and stamps.
+    """The printed layer of a page as darkness, with the boxes of its text lines and stamps.
 
     Coordinates that the methods take are those of the upright page, before it is turned.
 

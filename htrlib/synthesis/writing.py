@@ -26,7 +26,7 @@ _TRIES = 2000  # words in a row that a font cannot draw before it is given up
 
 @dataclass(frozen=True)
 class Hand:
-    """Who writes on a page, and how.
+    """The writer of a page, and their style.
 
     Attributes:
         height: of tall and deep letters together, in pixels.
@@ -266,7 +266,7 @@ def _pitch(
 
 
 def _clearance(upper: Piece, lower: Piece) -> Optional[float]:
-    """How far a line can move up until it touches the line above; below 0 where they overlap."""
+    """How far a line can move up before touching the line above; negative if they overlap."""
     left = max(upper.left, lower.left)
     right = min(upper.left + upper.ink.shape[1], lower.left + lower.ink.shape[1])
     if left >= right:

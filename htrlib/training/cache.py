@@ -146,7 +146,7 @@ def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 
 def _identity(image: Picture) -> Tuple[str, ...]:
-    """What tells one picture from another without opening it."""
+    """A key that identifies a picture without opening it."""
     if not isinstance(image, Path):
         return ("function",)
     try:

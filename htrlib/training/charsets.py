@@ -16,7 +16,7 @@ NEW_WEIGHT = 0.01  # standard deviation of a new symbol's weights
 
 @dataclass(frozen=True)
 class CharsetChange:
-    """What a training does to a charset.
+    """Changes that training makes to a charset.
 
     Attributes:
         charset: the new one; symbols that stay keep their order, new ones come after them.

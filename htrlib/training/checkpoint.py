@@ -19,7 +19,7 @@ _NUMBERS = "__numbers__"
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The progress of a training run.
 
     Attributes:
         step: steps taken; it seeds dropout, and scales the optimizer's young moments.
@@ -61,7 +61,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Optional[Tuple[Dict[str, NDArray[Any]], Dict[str, Any]]]:
-    """What `write_checkpoint` wrote, or None where there is no such file.
+    """Read what `write_checkpoint` wrote, or return None if the file does not exist.
 
     Raises:
         TrainingError: the file is no checkpoint.

@@ -28,7 +28,7 @@ FREE_ON_RESUME = (
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How to train; the defaults fit fine-tuning on a few thousand lines.
+    """Training options. The defaults suit fine-tuning on a few thousand lines.
 
     Attributes:
         epochs: maximum number of passes over the training data.
@@ -120,7 +120,7 @@ class TrainerConfig:
 
     @property
     def processes(self) -> int:
-        """How many processes prepare batches."""
+        """Number of processes that prepare batches."""
         return max(1, (os.cpu_count() or 1) // 2) if self.workers is None else self.workers
 
 

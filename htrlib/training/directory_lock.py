@@ -44,7 +44,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def _is_there(path: Path, file: TextIO) -> bool:
-    """Whether the open file is the one that has this name."""
+    """Return whether the open file is the one with this name."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

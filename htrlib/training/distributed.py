@@ -46,7 +46,7 @@ class Machines:
         return vector
 
     def tell(self, text: str) -> str:
-        """What the first machine says, on all machines."""
+        """Broadcast a value from the first machine to all machines."""
         return text
 
     def share(self, array: Any) -> Any:

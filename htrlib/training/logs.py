@@ -1,4 +1,4 @@
-"""What a training tells: a bar, plain lines, JSON Lines, TensorBoard."""
+"""Training logs: a progress bar, plain lines, JSON Lines, TensorBoard."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Run:
         return self._learner.average() if found is None else found[0]
 
     def _over(self) -> bool:
-        """Whether there is a reason to end, which is noted."""
+        """Return whether training should stop, and record the reason."""
         progress, config = self.progress, self._config
         if self._stop:
             return True
@@ -254,7 +254,7 @@ class Run:
         self._saved = time.monotonic()
 
     def _identity(self) -> Dict[str, Any]:
-        """What must be the same for a run to go on."""
+        """Settings that must be unchanged for a run to resume."""
         init, charset = self._task.init, self._task.charset
         identity = {
             "task": self._task.name,

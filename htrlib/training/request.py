@@ -20,7 +20,7 @@ DEFAULT_INIT = "english"
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What to train, and on what.
+    """Task, data and settings of a training run.
 
     Attributes:
         task: the network.
@@ -100,7 +100,7 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
 
 
 def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
-    """What is learned from, where a split of the same data chooses the best."""
+    """Exclude from the training data the split used for validation."""
     if job.split == job.validation_split:
         raise ConfigError(
             f"the split {job.split!r} cannot both be learned from and choose the best"

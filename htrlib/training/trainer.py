@@ -43,7 +43,7 @@ TUNING_LINES = 120  # of the validation data, that decoding is fitted to
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What came of a training.
+    """The result of a training run.
 
     Attributes:
         reason: why it ended: "epochs", "minutes", "patience" or "interrupted".
@@ -266,7 +266,7 @@ class Trainer:
         return files, decoding, history
 
     def _history(self) -> Dict[str, Any]:
-        """Where the network comes from, for the bundle's configuration."""
+        """The origin of the network, for the bundle's configuration."""
         history: Dict[str, Any] = {"network": self._task_name}
         if self.init is not None:
             history["init"] = self.init.label
@@ -279,7 +279,7 @@ class Trainer:
 
 @contextlib.contextmanager
 def _failures_told() -> Iterator[None]:
-    """What MXNet says of a failure, in a line and with what may help."""
+    """Summarize an MXNet failure in one line, with advice."""
     try:
         yield
     except mx.MXNetError as error:
@@ -320,7 +320,7 @@ def _contexts(devices: Sequence[str]) -> List[Any]:
 
 
 def _summary(task: Task, steps: int, directory: Path) -> List[str]:
-    """What a reader of the log should know before the first step."""
+    """Log information before the first step."""
     lines = [task.describe()]
     if task.charset_change is not None:
         lines.append(f"charset: {task.charset_change}")

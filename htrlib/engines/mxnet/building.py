@@ -42,6 +42,6 @@ def build(name: str, config: Mapping[str, Any]) -> Any:
 
 
 def for_inference(network: Any) -> Any:
-    """What computes the same as a network with its parameters, and faster where there is a way."""
+    """Build an equivalent of a network with its parameters, faster where possible."""
 
     return FoldedLabeler(network) if isinstance(network, PageLabeler) else network

@@ -35,7 +35,7 @@ def halvings(channels: Sequence[int]) -> Any:
 
 
 def features_of(steps: Any, x: Any) -> List[Any]:
-    """What comes out of each of the steps, one after the other."""
+    """Return the output of each step in turn."""
     features = []
     for step in steps._children.values():
         x = step(x)

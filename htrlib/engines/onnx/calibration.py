@@ -36,7 +36,7 @@ Ink = NDArray[np.uint8]
 
 
 class CalibrationInks(NamedTuple):
-    """What networks see.
+    """Inputs for calibrating the networks.
 
     Attributes:
         pages: (H, W) uint8 each, 0 is paper; sides are multiples of 64.

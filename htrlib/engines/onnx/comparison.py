@@ -1,4 +1,4 @@
-"""How near a bundle's int8 networks come to the exact ones, on rendered pages and lines."""
+"""Compare a bundle's int8 networks with the exact ones on rendered pages and lines."""
 
 from __future__ import annotations
 

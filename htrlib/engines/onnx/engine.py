@@ -193,7 +193,7 @@ def _choose_device(device: Optional[str]) -> Tuple[str, List[Provider]]:
 
 @cache
 def _computes_on_gpu(number: int) -> bool:
-    """Whether ONNX Runtime can start a session on a GPU; its list names builds, not machines."""
+    """Return whether a GPU session can start; ONNX Runtime's provider list shows only the build."""
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return False
     graph = Graph("probe")

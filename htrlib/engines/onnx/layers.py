@@ -86,7 +86,7 @@ class NetworkGraph(Graph):
         return self.node("Relu", y)
 
     def halvings(self, x: str, count: int) -> List[str]:
-        """What comes out of each of the steps that halve both sides."""
+        """Return the output of each downsampling step."""
         features = []
         for depth in range(count):
             x = self.rectified(f"down.{depth}.0", x, strides=2)

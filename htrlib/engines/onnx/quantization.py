@@ -41,7 +41,7 @@ Inputs = Dict[str, Any]
 
 
 def quantized_graphs(networks: Networks, names: Collection[str]) -> Dict[str, bytes]:
-    """Those of some networks of a bundle that can be in 8-bit integers; see `quantized_graph`."""
+    """Quantize those networks of a bundle that can be quantized; see `quantized_graph`."""
     _library()
     config = networks.network_config(RECOGNIZER) if RECOGNIZER in names else {}
     inks = calibration_inks(networks.charset.symbols, int(config.get("height", LINE_HEIGHT)))

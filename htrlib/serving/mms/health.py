@@ -1,4 +1,4 @@
-"""Whether a model's requests are answered: what real ones and tiny pages tell of it.
+"""The health of a model, judged by real requests and probe pages.
 
 Only a page that was read shows that pages are read. An answer of 500 shows that they may not be.
 Other refusals of a worker (no picture, too late, too little memory for this page, S3 is away) show
@@ -18,7 +18,7 @@ _LOOK_SECONDS = 1.0  # between two looks at what the workers have done
 
 
 class Health:
-    """What is known at this moment.
+    """The current state.
 
     Attributes:
         answered: when a worker answered last, whatever it said, in seconds of `time.monotonic()`.
@@ -31,17 +31,17 @@ class Health:
 
     @property
     def failing(self) -> bool:
-        """Whether requests have failed for so long that ping has to say so."""
+        """Whether requests have failed for so long that ping must fail."""
         since = self._failing_since
         return since is not None and time.monotonic() - since >= FAILING_SECONDS
 
     @property
     def doubtful(self) -> bool:
-        """Whether the last that is known of real requests is no page that was read."""
+        """Whether the last known outcome of real requests is not a page that was read."""
         return self._failing_since is not None or self.answered > self._read
 
     def probe_is_due(self, busy: bool) -> bool:
-        """Whether a tiny page has to tell; where requests are under way only if there is doubt."""
+        """Whether to send a probe page; while requests are pending, only in case of doubt."""
         idle = time.monotonic() - self._read
         return idle >= PROBE_AFTER_SECONDS and (self.doubtful or not busy)
 
@@ -72,7 +72,7 @@ class Health:
 
 
 class Progress:
-    """Whether a model's requests get on: its workers work as long as some are under way.
+    """Return whether a model makes progress: workers are busy while requests are pending.
 
     Attributes:
         under_way: requests that the model server has.

@@ -1,4 +1,4 @@
-"""How Multi Model Server is started: Java, its arguments, its files and where it listens.
+"""Start Multi Model Server: Java, its arguments, files and sockets.
 
 Nothing of the toolkit's own start is used: it wants root, writes to /etc and installs what a model
 asks for.
@@ -112,7 +112,7 @@ def model_server_home() -> Path:
 
 
 def command(config: ServingConfig, directory: Path) -> List[str]:
-    """What starts the model server."""
+    """Return the command that starts the model server."""
     home = model_server_home()
     # A request is held a few times on its way: as it comes, whole, and as the worker gets it.
     slots = config.workers * config.batch_size + 1

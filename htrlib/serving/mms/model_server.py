@@ -43,7 +43,7 @@ class ModelServerError(HtrError):
 
 @dataclass(frozen=True)
 class Response:
-    """What came back for a request.
+    """The answer to a request.
 
     Attributes:
         status: of HTTP.
@@ -76,7 +76,7 @@ class ModelServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the Java process runs."""
+        """Whether the Java process is running."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -232,7 +232,7 @@ class ModelServer:
         return sum(ticks.get(process, 0) for process in family)
 
     async def responds(self) -> bool:
-        """Whether Java answers at once."""
+        """Return whether Java answers immediately."""
         try:
             await asyncio.wait_for(self._manage("GET", "/models"), RESPONSE_SECONDS)
         except (ModelServerError, asyncio.TimeoutError):
@@ -271,7 +271,7 @@ class ModelServer:
             raise ModelServerError(f"{method} {path}: {response.status} {' '.join(text.split())}")
 
     def _remove_leftovers(self) -> None:
-        """What a run that was ended leaves behind: sockets and pipes."""
+        """Remove sockets and pipes of an earlier run."""
         for path in self.directory.iterdir():
             if path.is_socket() or path.is_fifo():
                 path.unlink()

@@ -21,7 +21,7 @@ _ERROR = "error"  # holds why it could not be loaded
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told by the server.
+    """Settings that the server passes to a worker.
 
     Attributes:
         bundle: name or directory.
@@ -61,7 +61,7 @@ class Stub:
             path.write_text(content, encoding="utf-8")  # nothing is written where the disk is full
 
     def read(self) -> WorkerSettings:
-        """What the server wrote."""
+        """Read the settings that the server wrote."""
         return WorkerSettings(**json.loads((self.directory / _SETTINGS).read_bytes()))
 
     def loaded(self, process: int) -> None:

@@ -55,7 +55,7 @@ class Model:
 
 @dataclass
 class _Watched:
-    """What is known of a model at this moment.
+    """The current state of a model.
 
     Attributes:
         health: what its answers tell.
@@ -69,7 +69,7 @@ class _Watched:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether a tiny page has to tell of its health."""
+        """Whether to send a probe page."""
         return self.health.probe_is_due(busy=bool(self.progress.under_way))
 
 
@@ -100,7 +100,7 @@ class Supervisor:
 
     @property
     def healthy(self) -> bool:
-        """Whether requests are answered, as far as is known."""
+        """Whether requests are answered, as far as known."""
         failing = any(self._watch(name).health.failing for name in self.models)
         return self.state == READY and not failing
 
@@ -273,7 +273,7 @@ class Supervisor:
             raise unavailable("the server is shutting down")
 
     async def _look(self) -> Optional[str]:
-        """What is broken."""
+        """Return what is broken."""
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             return trouble
@@ -291,7 +291,7 @@ class Supervisor:
         return None
 
     async def _stalled(self, name: str) -> bool:
-        """Whether requests are under way, none is answered, and nobody works on them."""
+        """Return whether requests are pending, none is answered, and no worker is busy."""
         watched = self._watch(name)
         idle = watched.progress.idle(lambda: self._server.work_done(name))
         unanswered = time.monotonic() - watched.health.answered
@@ -331,7 +331,7 @@ class Supervisor:
         return problem
 
     async def _read_tiny(self, name: str, seconds: float) -> Optional[str]:
-        """What is wrong, or None. Raises asyncio.TimeoutError."""
+        """Return what is wrong, or None. Raises asyncio.TimeoutError."""
         headers = {"Content-Type": "image/png", "Accept": "application/json"}
         health = self._watch(name).health
         if health.doubtful:

@@ -1,4 +1,4 @@
-"""What a worker does with a batch of requests: SageMaker's inference toolkit, taught batches.
+"""Process a batch of requests in a worker: SageMaker's inference toolkit, extended to batches.
 
 The toolkit's own `Transformer` reads the first request of a batch alone, sends tracebacks to
 clients and unpickles arrays. Of it stay the hooks: with `allow_code` a model's `inference.py` may

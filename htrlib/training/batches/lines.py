@@ -31,7 +31,7 @@ MOST_ROWS = 64  # lines of a batch
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What a batch is made of.
+    """The content of a batch.
 
     Attributes:
         epoch: whose batch it is.
@@ -44,7 +44,7 @@ class BatchPlan:
     rows: Tuple[Tuple[int, int], ...]
 
     def share(self, rank: int, workers: int) -> BatchPlan:
-        """What one of several machines does of it."""
+        """Return the part of the batch for one of several machines."""
         return replace(self, rows=self.rows[rank::workers])
 
 
@@ -163,7 +163,7 @@ class LineBatches:
         return len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
 
     def fits(self, line: int, width: int) -> bool:
-        """Whether a line can be trained on at a width."""
+        """Return whether a line of a given width can be trained on."""
         return math.ceil(width / self.frame_width) >= self.frames_needed(line)
 
     def _draw(self, epoch: int, line: int, widest: int) -> Tuple[int, int]:

@@ -28,13 +28,13 @@ Counts = Tuple[int, ...]
 
 @dataclass(frozen=True)
 class CropPlan:
-    """What a batch is made of: (page, number) of each crop."""
+    """The content of a batch: (page, number) of each crop."""
 
     epoch: int
     crops: Tuple[Tuple[int, int], ...]
 
     def share(self, rank: int, workers: int) -> CropPlan:
-        """What one of several machines does of it."""
+        """Return the part of the batch for one of several machines."""
         return replace(self, crops=self.crops[rank::workers])
 
 
@@ -59,7 +59,7 @@ class CropBatches(ABC):
     @property
     @abstractmethod
     def labels(self) -> Tuple[Any, ...]:
-        """What is to be found on each picture."""
+        """The targets of each picture."""
 
     @abstractmethod
     def crop(self, page: int, epoch: int, number: int) -> Arrays:

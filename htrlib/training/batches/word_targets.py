@@ -1,4 +1,4 @@
-"""What the word detector learns: crops of pages, targets and loss, of GluonCV's parts."""
+"""Training of the word detector: crops of pages, targets and loss, built from GluonCV."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def anchors_of(config: SsdConfig, side: int) -> Any:
 
 
 class WordTargets:
-    """Which anchors of a square input stand for which words."""
+    """Match anchors of a square input with words."""
 
     def __init__(self, config: SsdConfig, side: int) -> None:
         _, target_generator, _ = import_gluoncv()
@@ -175,7 +175,7 @@ def word_crop(
 def _start(
     axis: int, page: NDArray[np.uint8], words: Sequence[Box], reach: float, rng: np.random.Generator
 ) -> float:
-    """Where a crop starts on an axis: about a word in two crops of three."""
+    """Choose where a crop starts on an axis: near a word in two crops of three."""
     extent = page.shape[axis]
     if words and rng.random() < 0.82:  # on both axes: 0.67
         start = words[int(rng.integers(len(words)))].center[1 - axis]

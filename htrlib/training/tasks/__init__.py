@@ -1,1 +1,1 @@
-"""What differs between the networks that are trained."""
+"""The training tasks, one per network."""

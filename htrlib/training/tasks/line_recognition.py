@@ -189,7 +189,7 @@ class LineRecognitionTask(Task):
     def read_validation(
         self, parameters: Parameters, device: Optional[str], most: Optional[int] = None
     ) -> Iterator[Tuple[LogProbs, str]]:
-        """What the network says of the validation lines, and what they say.
+        """Transcribe the validation lines, and return their references too.
 
         Args:
             most: lines to read, evenly chosen; None is all.

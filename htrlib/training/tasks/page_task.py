@@ -1,4 +1,4 @@
-"""What the trainings of networks that see squares of pages have in common."""
+"""Shared parts of the tasks that train on square crops of pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PageTask(Task):
 
     criterion = "loss"
     wanted: str
-    """What pages must have, for messages."""
+    """The required annotation of pages, for messages."""
 
     validation: Optional[CropBatches] = None
     _batches: CropBatches

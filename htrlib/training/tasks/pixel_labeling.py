@@ -27,7 +27,7 @@ class LabelingTask(PageTask):
 
     wanted = "lines whose places are all known"
     channels: int
-    """Of the answer."""
+    """The number of labels."""
 
     def lacks(self, page: PageSample) -> str:
         placed = all(line.line is not None for line in page.lines)

@@ -1,4 +1,4 @@
-"""What differs between the networks that are trained: data, network, loss, score."""
+"""A training task: the data, network, loss and score of one network."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Task(ABC):
         return self.init.charset if self.init is not None else None
 
     def part_of(self, size: int) -> int:
-        """How much of one device's batch each of its parts takes."""
+        """Return the share of a device's batch that each of its parts takes."""
         return -(-size // self.parts)
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Task(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """What is trained on what, in a line."""
+        """Describe the task and its data in one line."""
 
     @property
     @abstractmethod
@@ -86,7 +86,7 @@ class Task(ABC):
 
     @abstractmethod
     def samples(self, plan: Any) -> Tuple[str, ...]:
-        """What messages call the samples of a batch."""
+        """Return names for the samples of a batch, for messages."""
 
     @property
     @abstractmethod
@@ -102,7 +102,7 @@ class Task(ABC):
         """The numbers of a new network."""
 
     def numbers(self) -> Dict[str, Any]:
-        """What a bundle's configuration says of the network."""
+        """The network's entry in a bundle's configuration."""
         if self.parent is None:
             return {**self.usual(), **self.architecture}
         numbers = dict(self.parent.network_config(self.name))
@@ -123,7 +123,7 @@ class Task(ABC):
 
     @property
     def validates(self) -> bool:
-        """Whether there is validation data."""
+        """Return whether there is validation data."""
         return False
 
     def initial(self) -> Parameters:
@@ -131,7 +131,7 @@ class Task(ABC):
         return {} if self.parent is None else self.parent.parameters(self.name)
 
     def exported(self, parameters: Parameters) -> Parameters:
-        """Those parameters that a bundle holds."""
+        """Return the parameters that a bundle stores."""
         return parameters
 
     def reader(self, parameters: Parameters, device: Optional[str]) -> Any:
@@ -143,7 +143,7 @@ class Task(ABC):
         return self._reader
 
     def aligned(self, loss: float) -> bool:
-        """Whether an epoch of that mean loss has taught the first step."""
+        """Return whether an epoch with this mean loss has learned the rough alignment."""
         return True
 
     def network(self, contexts: List[Any]) -> Any:

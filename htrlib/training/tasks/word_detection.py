@@ -147,7 +147,7 @@ class WordDetectionTask(PageTask):
 
 
 class _BatchLoss(gluon.Block):
-    """What a network says, targets -> (N,) losses, whose mean is that of the batch."""
+    """Map outputs and targets to (N,) losses, whose mean is the loss of the batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ def _targets(config: SsdConfig, side: int) -> WordTargets:
 
 
 def _median_height(page: PageSample) -> float:
-    """Of the boxes of words; 0 without any."""
+    """Median height of the word boxes; 0 if there are none."""
     return float(np.median([word.box.height for word in page.words])) if page.words else 0.0
 
 
