@@ -68,6 +68,18 @@ def maximum_filter(values: Numbers, size: int, mode: str = "edge") -> Numbers:
     return largest
 
 
+def median_filter(values: Numbers, size: int) -> Numbers:
+    """The middle one of the window around each value, along the last axis.
+
+    Args:
+        values: (..., N); beyond the ends it goes on as it is there.
+        size: odd.
+    """
+    middle = size // 2
+    medians: Numbers = np.partition(_windows(values, size, "edge"), middle, axis=-1)[..., middle]
+    return medians
+
+
 def percentile_filter(values: Numbers, percent: float, size: int) -> Numbers:
     """The value in each window, `size` long in all directions, that is so far up in their order.
 

@@ -11,7 +11,8 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from htrlib.images.filters import maximum_filter, mean_filter, median_filter
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -110,7 +111,7 @@ def _ruling(ridges: Floats, middles: NDArray[np.float64], distance: float) -> Op
     darkness = np.where(inside, np.minimum(darkness, 1.5 * usual), usual)
     profile = _profile(ridges, columns, inside)
     if np.ptp(places[:, 0]) > 1:  # lines that slope are now here, now a pixel further
-        profile = ndimage.maximum_filter1d(np.pad(profile, 1), 3)
+        profile = maximum_filter(np.pad(profile, 1), 3)
     return Ruling(distance, middles, places, darkness, profile)
 
 
@@ -127,7 +128,7 @@ def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
     strips = page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
     # most of a column is ruling, but a line that slopes leaves it, and strokes come in
     grays = np.percentile(strips, 60, axis=1).astype(np.float32)
-    around = ndimage.median_filter(grays, (1, 2 * THICKEST + 1), mode="nearest")
+    around = median_filter(grays, 2 * THICKEST + 1)
     middles = (np.arange(0, count, step) + 0.5) * STRIP
     return np.maximum(around - grays, 0), middles
 
@@ -135,7 +136,7 @@ def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
 def _distances(ridges: Floats) -> List[float]:
     """What may be the distance between lines: enough strips repeat themselves after it."""
     width = ridges.shape[1]
-    capped = ndimage.uniform_filter1d(ridges, 3, axis=1)
+    capped = mean_filter(ridges, 3).astype(np.float32)
     capped = np.minimum(capped, np.percentile(capped, 98, axis=1, keepdims=True))
     capped -= capped.mean(axis=1, keepdims=True)
     size = 1 << (2 * width - 1).bit_length()
@@ -167,7 +168,8 @@ def _refined(together: NDArray[np.float64], lag: int) -> float:
 def _places(ridges: Floats, distance: float) -> NDArray[np.float64]:
     """(S, N) where the lines are: a comb over each strip, its teeth moved to the ridges."""
     strips, width = ridges.shape
-    smooth = ndimage.convolve1d(ridges, (0.25, 0.5, 0.25), axis=1)
+    beside = np.pad(ridges, ((0, 0), (1, 1)), mode="edge")
+    smooth = 0.25 * beside[:, :-2] + 0.5 * ridges + 0.25 * beside[:, 2:]
     capped = np.minimum(smooth, np.percentile(smooth, 98, axis=1, keepdims=True))
     count = int(width / distance) + 1
     teeth = np.arange(count) * distance
@@ -193,7 +195,7 @@ def _continued(places: NDArray[np.float64], distance: float) -> NDArray[np.float
     # lines run side by side, but for what a lens bends
     drift = np.median(places - places.mean(axis=0), axis=1, keepdims=True)
     along = np.median(places - drift, axis=0) + drift
-    places = along + ndimage.median_filter(places - along, (5, 1), mode="nearest")
+    places = along + median_filter((places - along).T, 5).T
     beyond = np.arange(1, 2 + int(np.ptp(drift) / distance)) * distance
     return np.concatenate((places[:, :1] - beyond[::-1], places, places[:, -1:] + beyond), axis=1)
 

@@ -10,6 +10,7 @@ from htrlib.images.filters import (
     long_runs,
     maximum_filter,
     mean_filter,
+    median_filter,
     percentile_filter,
     percentiles,
     upper_percentile,
@@ -45,6 +46,12 @@ def test_means_and_maxima_are_those_of_scipy(values, size):
         np.testing.assert_array_equal(
             maximum_filter(floats, size, mode), ndimage.maximum_filter1d(floats, size, mode=name)
         )
+
+
+@given(bytes_2d, st.sampled_from((1, 3, 19)))
+def test_median_filters_are_those_of_scipy(values, size):
+    expected = ndimage.median_filter(values, (1, size), mode="nearest")
+    np.testing.assert_array_equal(median_filter(values, size), expected)
 
 
 @given(st.one_of(bytes_1d, bytes_2d), st.sampled_from((50, 70, 75)), st.integers(1, 8))
