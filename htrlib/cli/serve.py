@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N", help="processes that read (default: one a CPU)"
     )
     parser.add_argument(
+        "--engine",
+        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
+        "fastest that is installed)",
+    )
+    parser.add_argument(
         "--recognizer",
         metavar="MODULE:FUNCTION",
         help="recognize lines with a Python function instead of the model's (docs/extending.md)",
@@ -50,6 +55,7 @@ def run_parsed(parsed: argparse.Namespace) -> int:
             host=parsed.host,
             port=parsed.port,
             workers=parsed.workers,
+            engine=parsed.engine,
             recognizer=parsed.recognizer,
         )
     )

@@ -49,6 +49,7 @@ class ServingConfig:
         allow_code: run a model's own `code/`.
         allow_s3: read `s3_uri`.
         recognizer: `module:function` that recognizes lines, or None for the model's.
+        engine: name of the engine that runs the networks, or None for the fastest one.
     """
 
     bundle: str = DEFAULT
@@ -71,6 +72,7 @@ class ServingConfig:
     allow_code: bool = False
     allow_s3: bool = False
     recognizer: Optional[str] = None
+    engine: Optional[str] = None
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
@@ -125,6 +127,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     }
     if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         fields["models"] = MODELS
+    fields["engine"] = environment.get("HTRLIB_ENGINE") or None
     fields["recognizer"] = environment.get("HTRLIB_RECOGNIZER") or None
     if fields["recognizer"] and not fields["allow_code"]:
         raise ConfigError(

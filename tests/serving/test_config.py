@@ -37,6 +37,13 @@ def test_a_recognizer_s_code_runs_where_that_is_allowed_or_it_is_an_argument() -
     assert configure({}, recognizer="a:b").recognizer == "a:b"
 
 
+def test_the_engine_is_the_argument_s_or_the_environment_s() -> None:
+    environment = {"HTRLIB_ENGINE": "mxnet"}
+    assert configure({}).engine is None
+    assert configure(environment).engine == "mxnet"
+    assert configure(environment, engine="onnx").engine == "onnx"
+
+
 def test_arguments_win_and_the_machine_fills_in() -> None:
     made = configure({"SAGEMAKER_BIND_TO_PORT": "9000"}, port=9001, workers=None)
     cpus = available_cpus()

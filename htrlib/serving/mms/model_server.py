@@ -146,6 +146,7 @@ class ModelServer:
                 allow_code=config.allow_code,
                 allow_s3=config.allow_s3,
                 recognizer=config.recognizer,
+                engine=config.engine,
             )
         )
         wanted = {

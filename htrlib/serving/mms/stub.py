@@ -32,6 +32,7 @@ class WorkerSettings:
         allow_code: run the `inference.py` of the bundle's `code/`.
         allow_s3: read `s3_uri`.
         recognizer: `module:function` that recognizes lines, or None for the bundle's.
+        engine: name of the engine, or None for the fastest one.
     """
 
     bundle: str
@@ -42,6 +43,7 @@ class WorkerSettings:
     allow_code: bool = False
     allow_s3: bool = False
     recognizer: Optional[str] = None
+    engine: Optional[str] = None
 
 
 @dataclass(frozen=True)

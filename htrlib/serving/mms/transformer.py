@@ -117,7 +117,9 @@ class BundleInferenceHandler(DefaultInferenceHandler):
 
     def pipeline(self, bundle: Bundle) -> Pipeline:
         """The pipeline that reads pages with a bundle."""
-        return Pipeline(recognize_lines=self._recognize_lines, bundle=bundle)
+        return Pipeline(
+            recognize_lines=self._recognize_lines, bundle=bundle, engine=self.settings.engine
+        )
 
     def default_model_fn(self, model_dir: str, context: Any = None) -> Bundle:
         """Load a bundle and read an empty and a written page with it, so that all is built."""

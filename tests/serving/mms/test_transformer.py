@@ -14,6 +14,7 @@ import pytest
 import htrlib
 from htrlib.cli.main import main
 from htrlib.document.results import PageResult
+from htrlib.errors import ConfigError
 from htrlib.serving.mms.stub import WorkerSettings
 
 MEGABYTES = 1 << 20
@@ -192,6 +193,15 @@ def test_a_model_s_code_is_passed_over_unless_it_is_allowed(
     with pytest.raises(BundleMismatchError, match="paragraph"):  # it reads by itself, or would
         BatchTransformer(settings).validate_and_initialize()
     assert "HTRLIB_ALLOW_CODE=1" in caplog.text
+
+
+def test_a_worker_reads_with_the_engine_that_it_is_told() -> None:
+    pytest.importorskip("sagemaker_inference")
+    from htrlib.serving.mms.transformer import BatchTransformer
+
+    settings = WorkerSettings("english", MEGABYTES, MEGABYTES, MEGABYTES, engine="steam")
+    with pytest.raises(ConfigError, match="no engine 'steam'"):
+        BatchTransformer(settings).validate_and_initialize()
 
 
 def test_a_worker_without_work_gives_memory_back(
