@@ -20,20 +20,31 @@ class ResultFiles:
         formats: their names.
         dpi: at which pages of a PDF were drawn.
         flow: join lines to paragraphs.
+        first_page: lowest number of the pages that are read of a file.
+        keep: write no file that is there.
     """
 
     folder: Path
     formats: Tuple[str, ...]
     dpi: float
     flow: bool = False
+    first_page: int = 1
+    keep: bool = False
 
     def existing(self, entry: Input) -> List[Path]:
         """The files of an input that are there already."""
         return [path for name in self.formats for path in self._found(entry, FORMATS[name])]
 
     def complete(self, entry: Input) -> bool:
-        """Return whether a file of each format exists."""
-        return all(any(self._found(entry, FORMATS[name])) for name in self.formats)
+        """Return whether all files of each format exist.
+
+        Of the files of an input's pages, that of the first page is written last, so it stands for
+        all. An input whose first page is damaged is never complete.
+        """
+        return all(
+            any(path.exists() for path in self._last_written(entry, FORMATS[name]))
+            for name in self.formats
+        )
 
     def write(self, entry: Input, result: Result) -> None:
         """Write a result in every format, the pages of one-page formats into a file each."""
@@ -41,6 +52,8 @@ class ResultFiles:
         for name in self.formats:
             form = FORMATS[name]
             for part, path in self._parts(entry, result, form):
+                if self.keep and path.exists():
+                    continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, _writer(form, part, options))
 
@@ -49,8 +62,13 @@ class ResultFiles:
         if not numbered:
             yield (result.pages[0] if form.one_page else result), self._path(entry, form)
             return
-        for page in result.pages:
+        for page in reversed(result.pages):
             yield page, self._path(entry, form, f"-{page.number}")
+
+    def _last_written(self, entry: Input, form: Format) -> Iterator[Path]:
+        yield self._path(entry, form)
+        if form.one_page:
+            yield self._path(entry, form, f"-{self.first_page}")
 
     def _path(self, entry: Input, form: Format, number: str = "") -> Path:
         stem = self.folder / entry.stem

@@ -247,7 +247,9 @@ def _result_files(config: TranscribeConfig) -> Optional[ResultFiles]:
         formats = (*formats, OVERLAY)
     if not formats:
         return None
-    return ResultFiles(config.output or Path(), formats, config.reading.dpi, config.flow)
+    first = config.reading.selection.first
+    folder, keep = config.output or Path(), config.skip_existing
+    return ResultFiles(folder, formats, config.reading.dpi, config.flow, first, keep)
 
 
 def _text(entry: Input, result: Result, config: TranscribeConfig) -> str:

@@ -49,6 +49,11 @@ class PageSelection:
         )
 
     @property
+    def first(self) -> int:
+        """The lowest number."""
+        return min(first for first, _ in self.ranges)
+
+    @property
     def last(self) -> Optional[int]:
         """The highest number, or None where there is no end."""
         ends = [last for _, last in self.ranges]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from htrlib.cli import result_files
 from htrlib.cli.main import main
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
@@ -250,6 +251,60 @@ def test_results_that_are_there_are_kept_unless_the_command_says_otherwise(
     assert (out / "b.txt").exists()
     assert htr(*pages, "--output", out, "--overwrite") == 0
     assert (out / "a.txt").read_text() != "corrected"
+
+
+def test_an_interrupted_run_ends_with_the_files_of_an_unbroken_one(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    source = tmp_path / "in"
+    for name in ("a.png", "c.png"):
+        draw(source / name)
+    pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
+    pages[0].save(source / "b.tif", save_all=True, append_images=pages[1:])
+    command = (source, "--format", "pdf,alto,text", "--jobs", "1", "--output")
+
+    def files(folder: Path) -> Dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    assert htr(*command, tmp_path / "whole") == 0
+    wanted = files(tmp_path / "whole")
+    assert len(wanted) == 11
+    write = result_files.write_whole
+    for last in range(len(wanted)):
+        out = tmp_path / str(last)
+
+        def cut(path: Path, content: Any, out: Path = out, last: int = last) -> None:
+            if len(list(out.iterdir())) == last:
+                path.with_name(f".{path.name}.part").write_bytes(b"half")
+                raise BrokenPipeError  # after which a program says nothing, as one that is killed
+            write(path, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(result_files, "write_whole", cut)
+            htr(*command, out)
+        assert len(files(out)) == last + 1  # with what was half done
+        assert htr(*command, out, "--skip-existing") == 0
+        assert files(out) == wanted
+
+
+def test_a_resumed_run_keeps_files_that_are_there(htr: Run, tmp_path: Path) -> None:
+    picture, out = draw(tmp_path / "a.png"), tmp_path / "out"
+    assert htr(picture, "--output", out) == 0
+    (out / "a.txt").write_text("corrected")
+    assert htr(picture, "--format", "text,alto", "--output", out, "--skip-existing") == 0
+    assert (out / "a.txt").read_text() == "corrected"
+    assert (out / "a.alto.xml").exists()
+
+
+def test_pages_that_begin_later_are_complete_too(htr: Run, tmp_path: Path) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    command = (tmp_path / "a.tif", "--format", "alto", "--pages", "2-3", "--output", tmp_path / "o")
+    assert htr(*command) == 0
+    (tmp_path / "o" / "a-3.alto.xml").unlink()
+    assert htr(*command, "--skip-existing") == 0
+    assert not (tmp_path / "o" / "a-3.alto.xml").exists()  # the file of page 2 says it was written
 
 
 def test_shards_share_the_inputs(htr: Run, tmp_path: Path, capsys: Any) -> None:
