@@ -1,14 +1,17 @@
-"""Speed of reading pages: end to end and by stage, beside Tesseract on the same pages.
+"""Speed of reading pages: by stage, and beside other readers on the same pages in the same run.
 
     python benchmarks/pages.py ../shared/data/csafe/transcripts.json \
-        ../shared/data/copiste/pages.json --tesseract
+        ../shared/data/copiste/pages.json --tesseract --rapidocr venv/bin/python --before OLD
     python benchmarks/pages.py FOLDER
 
 Prints milliseconds for each stage in this process (the first page is read once before the clock
-starts), then pages a second and peak memory of the command `htr transcribe` on all pages, its start
-included. Figures are ratios: Tesseract runs on the same pages in the same run, as its command does
-by itself, one page after the other with its own threads, and as its friends run it, one thread a
-page and a page a core.
+starts), then each reader's pages a second, with one thread a page: a page at a time, and a page a
+core; starts are included. Each row also has the CPU seconds a page, which other work on the machine
+disturbs less, and how many times as fast this library is.
+
+Tesseract needs `apt install tesseract-ocr`, and runs with its own threads too. RapidOCR runs in the
+environment whose Python is named (`pip install rapidocr onnxruntime`). `--before` names a folder
+that holds the package `htrlib` of an earlier version.
 """
 
 from __future__ import annotations
@@ -17,19 +20,32 @@ import argparse
 import contextlib
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, TypeVar
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import htrlib
 from htrlib import data
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+HTR = "htr transcribe"
+BEFORE = f"{HTR}, before"
+HANDWRITING = "--kinds handwritten"
+RAPIDOCR = """
+import sys
+from rapidocr import RapidOCR
+threads = {"EngineConfig.onnxruntime.%s_op_num_threads" % kind: 1 for kind in ("intra", "inter")}
+read = RapidOCR(params=threads)
+for path in sys.argv[1:]:
+    read(path)
+"""
 Result = TypeVar("Result")
 
 
@@ -109,37 +125,101 @@ def tree_memory(root: int) -> float:
     return total / 1024
 
 
-def command(paths: List[Path], bundle: Optional[str]) -> float:
-    """Seconds of `htr transcribe` on all pages; prints its peak memory."""
-    extra = ["--bundle", bundle] if bundle else []
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["-m", "htrlib", "transcribe", *map(str, paths), "--output", folder, *extra]
-        start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments])
+@dataclass(frozen=True)
+class Command:
+    """A program that reads pages.
+
+    Attributes:
+        arguments: to which the paths of pages are added.
+        environment: variables beside those of this process.
+        jobs: programs that run at once, each with its part of the pages.
+        page_by_page: whether each page is a program's start of its own.
+    """
+
+    arguments: Sequence[str]
+    environment: Dict[str, str] = field(default_factory=dict)
+    jobs: int = 1
+    page_by_page: bool = False
+
+    def run(self, paths: Sequence[Path]) -> Tuple[float, float, float]:
+        """Read the pages; returns the seconds, the CPU seconds and the peak megabytes."""
+        count = len(paths) if self.page_by_page else self.jobs
+        parts = [paths[number::count] for number in range(count)]
+        start, cpu = time.perf_counter(), _cpu_seconds()
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(self.jobs) as pool:
+            peaks = list(pool.map(lambda part: self._read(part, folder), parts))
+        return time.perf_counter() - start, _cpu_seconds() - cpu, max(peaks)
+
+    def _read(self, paths: Sequence[Path], folder: str) -> float:
+        arguments = [argument.replace("FOLDER", folder) for argument in self.arguments]
+        process = subprocess.Popen(
+            [*arguments, *(str(path.resolve()) for path in paths)],
+            cwd=folder,  # a package htrlib that lies here is not the one meant
+            env={**os.environ, "OMP_NUM_THREADS": "1", **self.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, tree_memory(process.pid))
-            time.sleep(0.5)  # to look costs the command time
-        seconds = time.perf_counter() - start
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)  # to look costs the command time
         if process.returncode:
-            raise SystemExit(f"htr transcribe ended with status {process.returncode}")
-    print(f"htr transcribe, pages a second: {len(paths) / seconds:.2f}; peak {peak:.0f} MB")
-    return seconds
+            raise SystemExit(f"{arguments[0]} ended with status {process.returncode}")
+        return peak
 
 
-def tesseract(paths: List[Path], jobs: int, environment: Dict[str, str]) -> float:
-    """Seconds that Tesseract takes, so many pages at once."""
+def _cpu_seconds() -> float:
+    """The CPU seconds of the programs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
-    def once(path: Path) -> None:
-        arguments = ["tesseract", str(path), "-"]
-        subprocess.run(
-            arguments, capture_output=True, check=True, env={**os.environ, **environment}
+
+def commands(args: argparse.Namespace, cores: int) -> Iterator[Tuple[str, Command]]:
+    """Name and command of each reader, this library's first."""
+    jobs = (1, cores) if cores > 1 else (1,)
+    packages = {HTR: Path(htrlib.__file__).parents[1]}
+    if args.before:
+        packages[BEFORE] = args.before.resolve()
+    for name, folder in packages.items():
+        for kinds in ("", HANDWRITING) if name == HTR else ("",):
+            for number in jobs:
+                arguments = [sys.executable, "-m", "htrlib", "transcribe", "--output", "FOLDER"]
+                arguments += ["--jobs", str(number), *kinds.split()]
+                arguments += ["--bundle", args.bundle] if args.bundle and name == HTR else []
+                title = f"{name} {kinds}".strip()
+                yield f"{title}; {number} at once", Command(arguments, {"PYTHONPATH": str(folder)})
+    if args.tesseract:
+        tesseract = ["sh", "-c", 'tesseract "$1" - -l "$0"', args.tesseract]
+        own = Command(tesseract, {"OMP_NUM_THREADS": str(cores)}, page_by_page=True)
+        yield "Tesseract, its own threads; 1 at once", own
+        for number in jobs:
+            one_thread = {"OMP_THREAD_LIMIT": "1"}
+            yield f"Tesseract; {number} at once", Command(tesseract, one_thread, number, True)
+    if args.rapidocr:
+        for number in jobs:
+            arguments = [str(args.rapidocr.absolute()), "-c", RAPIDOCR]
+            yield f"RapidOCR; {number} at once", Command(arguments, jobs=number)
+
+
+def compare(readers: Iterable[Tuple[str, Command]], paths: Sequence[Path]) -> None:
+    """The table of readers; each ratio is to this library at as many pages at once.
+
+    Earlier versions read handwriting alone, and are compared with this one doing so.
+    """
+    print("| reader | pages a second | CPU seconds a page | peak MB | htr is, by clock | by CPU |")
+    print("|---|---|---|---|---|---|")
+    seen: Dict[str, Tuple[float, float]] = {}
+    for name, command in readers:
+        seconds, cpu, peak = command.run(paths)
+        seen[name] = seconds, cpu
+        ours = f"{HTR} {HANDWRITING}" if BEFORE in name else HTR
+        own_seconds, own_cpu = seen[f"{ours}; {name.rpartition('; ')[2]}"]
+        print(
+            f"| {name} | {len(paths) / seconds:.2f} | {cpu / len(paths):.2f} | {peak:.0f} "
+            f"| {seconds / own_seconds:.2f} x | {cpu / own_cpu:.2f} x |",
+            flush=True,
         )
-
-    start = time.perf_counter()
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(once, paths))
-    return time.perf_counter() - start
 
 
 def main() -> int:
@@ -149,24 +229,19 @@ def main() -> int:
     )
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--bundle")
-    parser.add_argument("--tesseract", action="store_true")
+    parser.add_argument(
+        "--tesseract", nargs="?", const="eng", metavar="LANGUAGES", help="as eng+fra (default: eng)"
+    )
+    parser.add_argument("--rapidocr", type=Path, metavar="PYTHON")
+    parser.add_argument("--before", type=Path, metavar="FOLDER")
     args = parser.parse_args()
     paths = [path for source in args.source for path in pages_of(source)][: args.limit]
     if not paths:
         parser.error("no pages there")
+    if args.tesseract and shutil.which("tesseract") is None:
+        parser.error("Tesseract is not installed")
     stages(paths, args.bundle)
-    ours = command(paths, args.bundle)
-    if args.tesseract:
-        if shutil.which("tesseract") is None:
-            print("Tesseract is not installed")
-            return 1
-        cores = len(os.sched_getaffinity(0))
-        for name, jobs, environment in (
-            ("with its own threads", 1, {}),
-            ("one thread a page, a page a core", cores, {"OMP_THREAD_LIMIT": "1"}),
-        ):
-            peer = tesseract(paths, jobs, environment)
-            print(f"Tesseract, {name}: {len(paths) / peer:.2f}; htr is {peer / ours:.2f} x")
+    compare(commands(args, len(os.sched_getaffinity(0))), paths)
     return 0
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import builtins, importlib.abc, io, os, sys
 
-MISSING = {"mxnet", "gluoncv", "onnx", "fcntl", "resource"}
+MISSING = {"mxnet", "gluoncv", "onnx", "scipy", "skimage", "fcntl", "resource"}
 for name in MISSING:
     sys.modules.pop(name, None)
 
