@@ -26,7 +26,7 @@ from labeled import COLLECTIONS
 from line_source import LineSource, Mixture
 from line_store import CutLine, load
 from rapidfuzz.distance import Levenshtein
-from texts import CHARACTERS
+from texts import CHARACTERS, read_words
 from torch.utils.data import DataLoader
 from twin_training import HEIGHT, Schedule, Training, read
 
@@ -111,6 +111,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--fonts", type=Path, required=True, help="folder of hand, print and type")
     parser.add_argument("--texts", type=Path, required=True, help="folder of English books")
     parser.add_argument("--letters", type=Path, help="pages.json whose transcripts are drawn too")
+    parser.add_argument(
+        "--french", type=Path, nargs="*", default=(), help="text files whose French is drawn too"
+    )
     parser.add_argument("--mixture", type=Path, help="JSON of the fields of Plan")
     parser.add_argument("--until", required=True, help="HH:MM of today")
     parser.add_argument("--flat", type=float, default=0.4, help="share of the time at peak rate")
@@ -131,9 +134,10 @@ def main(arguments: Sequence[str] = ()) -> None:
     charset = Charset(tuple(CHARACTERS))
     plan = Plan(**json.loads(args.mixture.read_text(encoding="utf-8"))) if args.mixture else Plan()
     real = lines_of(args.lines, plan.weights, "train")
-    words = french_words(real), transcript_words(args.letters) if args.letters else []
-    drawing = drawings(args.fonts, args.texts, *words, held=False)
-    unseen = drawings(args.fonts, args.texts, *words, held=True)
+    french, letters = french_words(real), transcript_words(args.letters) if args.letters else []
+    read_french = [*french, *read_words(args.french)]
+    drawing = drawings(args.fonts, args.texts, read_french, letters, held=False)
+    unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
     mixture = Mixture(HEIGHT, plan.shares, plan.columns)
