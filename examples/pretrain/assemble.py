@@ -1,6 +1,7 @@
 """Put the trained networks and the language model together as a bundle.
 
-    python assemble.py OUTPUT --networks runs/recognizer --language-model runs/english-french.lm
+    python assemble.py OUTPUT --networks runs/recognizer \
+        --language-models runs/english.lm runs/french.lm
 
 With nothing to put together the bundle is a charset, which is what the first training starts from.
 """
@@ -19,8 +20,6 @@ from texts import CHARACTERS
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.document.charset import Charset
 
-LANGUAGE_MODEL = "english-french.lm"
-
 
 def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArray[np.float16]]:
     """The mean of a network's weights in bundles that come of each other, in half their size.
@@ -37,7 +36,7 @@ def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArra
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("output", type=Path)
     parser.add_argument(
         "--networks",
@@ -54,7 +53,13 @@ def main(arguments: Sequence[str] = ()) -> None:
         metavar=("NETWORK", "BUNDLE"),
         help="take one network from another bundle",
     )
-    parser.add_argument("--language-model", type=Path)
+    parser.add_argument(
+        "--language-models",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="a page is read with the one that fits it; the most common language comes first",
+    )
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
     parser.add_argument("--version", default="0.1")
@@ -71,12 +76,12 @@ def main(arguments: Sequence[str] = ()) -> None:
         networks[name] = other.network_config(name)
         parameters[name] = mean_parameters([other], name)
     decoding: Dict[str, Any] = {}
-    extra: Dict[str, bytes] = {}
-    if args.language_model:
-        decoding = {"language_models": {"en-fr": LANGUAGE_MODEL}}
-        extra[LANGUAGE_MODEL] = args.language_model.read_bytes()
     if args.decoding:
         decoding = json.loads(args.decoding.read_text(encoding="utf-8"))
+    if args.language_models:
+        models = {path.stem: path.name for path in args.language_models}
+        decoding = {**decoding, "language_models": models}
+    extra = {path.name: path.read_bytes() for path in args.language_models}
     config = {
         "name": args.name,
         "version": args.version,

@@ -1,10 +1,14 @@
-"""Build a character language model from books as Project Gutenberg and NLTK distribute them.
+"""Build a character language model from books, transcripts, quotations and lists of words.
 
-    python examples/pretrain/build_language_model.py TEXT_FOLDER english-french.lm \
-        --transcripts copiste/pages.json testaments/pages.json --languages it es de nl
+    python build_language_model.py english.lm --books TEXT_FOLDER \
+        --transcripts inkbench/pages.json --quotes quotes/gcide.txt
+    python build_language_model.py french.lm --transcripts copiste/pages.json \
+        testaments/pages.json --quotes quotes/littre.txt
+    python build_language_model.py other.lm --languages it es de nl
 
-The books that `held_out.py` names are left out, and the model's bits per character on these are
-printed.
+Books are text files as Project Gutenberg and NLTK distribute them; those that `held_out.py` names
+are left out, and the model's bits per character on these are printed. `dictionary_quotes.py` makes
+the quotations.
 """
 
 from __future__ import annotations
@@ -92,27 +96,34 @@ def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
     return -float(scores.mean()) / math.log(2)
 
 
+def quoted_paragraphs(path: Path) -> Iterator[str]:
+    """The quotations of a file, of which each is a paragraph."""
+    return map(folded, path.read_text(encoding="utf-8").split("\n\n"))
+
+
 def run(
     texts: Sequence[Path],
     output: Path,
     order: int = ORDER,
     transcripts: Sequence[Path] = (),
     languages: Sequence[str] = (),
+    quotes: Sequence[Path] = (),
 ) -> float:
-    """Build the model, and return its bits per character on the held-out books."""
+    """Build the model; returns its bits per character on the held-out books, NaN without any."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
+    rest += [p for path in quotes for p in quoted_paragraphs(path)]
     rest += [p for language in languages for p in word_paragraphs(language)]
     rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
     save_model(estimate(rest, order, MIN_COUNTS), output)
-    return bits_per_character(load_model(output), held_out)
+    return bits_per_character(load_model(output), held_out) if held_out else math.nan
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", type=Path, help="folder of .txt files")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--books", type=Path, help="folder of .txt files")
     parser.add_argument("--order", type=int, default=ORDER)
     parser.add_argument(
         "--transcripts", type=Path, nargs="*", default=(), help="pages.json: their train pages too"
@@ -120,9 +131,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--languages", nargs="*", default=(), help="codes: their frequent words too"
     )
+    parser.add_argument(
+        "--quotes", type=Path, nargs="*", default=(), help="files of dictionary_quotes.py"
+    )
     args = parser.parse_args(argv)
-    texts = sorted(args.folder.glob("*.txt"))
-    bits = run(texts, args.output, args.order, args.transcripts, args.languages)
+    texts = sorted(args.books.glob("*.txt")) if args.books else []
+    bits = run(texts, args.output, args.order, args.transcripts, args.languages, args.quotes)
     print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
     return 0
 

@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     names = ("--found", found, "--rendered", rendered, "--init", networks, "--output", recognizer)
     step(recognizer, "train_recognizer.py", *source, *names, *minutes("recognizer"))
     transcripts = [args.data / name / "pages.json" for name in ("copiste", "testaments")]
-    language = (args.data / "text", model, "--transcripts", *transcripts)
+    language = (model, "--books", args.data / "text", "--transcripts", *transcripts)
     step(model, "build_language_model.py", *language)
-    parts = ("--networks", recognizer, "--language-model", model)
+    parts = ("--networks", recognizer, "--language-models", model)
     draft, decoding = args.runs / "bundle", args.runs / "decoding.json"
     run("assemble.py", draft, *parts)
     step(decoding, "tune_decoding.py", *source, "--bundle", draft, "--output", decoding)

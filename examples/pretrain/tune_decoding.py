@@ -3,10 +3,10 @@
     python tune_decoding.py --data ../../shared/data --bundle runs/bundle --output decoding.json \
         --plot ../../docs/reliability.svg
 
-The weights are those of the lowest character error rate on `validation` lines of CSAFE, Copiste and
-the archives. The calibration is fitted on these lines and on synthetic ones in held-out fonts, from
-held-out texts. Writes the decoding section of the bundle's configuration, which
-`assemble.py --decoding` takes.
+Each page is read with the language model that fits it. The weights are those of the lowest
+character error rate on `validation` lines of CSAFE, Copiste and the archives. The calibration is
+fitted on these lines and on synthetic ones in held-out fonts, from held-out texts. Writes the
+decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from held_out import HELD_OUT_TEXTS, held_out
@@ -37,14 +37,19 @@ from htrlib.decoding.calibration import (
     fit_calibration,
     reliability,
 )
-from htrlib.decoding.decoding_options import bundled_options
+from htrlib.decoding.decoding_options import DecodingOptions, bundled_models, bundled_options
+from htrlib.decoding.model_choice import fitting_model
 from htrlib.document.results import LogProbs
+from htrlib.language import NGramModel
 from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page
-from htrlib.training.tuning import Judged, calibrate, choose_weights, error_rate, judge
+from htrlib.training.tuning import Judged, calibrate, error_rate, judge
 
 Lines = List[Tuple[LogProbs, str]]
+Groups = List[Tuple[Optional[NGramModel], Lines]]
 Bins = Sequence[Tuple[float, float, int]]
+WEIGHTS = (0.45, 0.6, 0.75, 0.9)
+BONUSES = (1.2, 1.8, 2.4)
 
 
 def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bundle) -> Lines:
@@ -54,14 +59,13 @@ def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bu
     return list(zip(said, [text for _, text in known]))
 
 
-def real_lines(root: Path, bundle: Bundle) -> Lines:
-    """Lines of CSAFE and a third of Copiste `validation`, as the bundle itself cuts them.
+def real_pages(root: Path, bundle: Bundle) -> Iterator[Lines]:
+    """Pages of CSAFE and a third of Copiste `validation`, as the bundle itself cuts them.
 
     Pages on which it finds another number of lines than are written are left out.
     """
     csafe = data.load("pages_json", root / "csafe" / "transcripts.json", split="validation")
     copiste = data.load("pages_json", root / "copiste" / "pages.json", split="validation")
-    lines: Lines = []
     for page in tqdm([*csafe.pages, *copiste.pages[::3]], desc="real"):
         if any("consent" in line.tags for line in page.lines):
             continue
@@ -70,37 +74,69 @@ def real_lines(root: Path, bundle: Bundle) -> Lines:
         found = htrlib.segment_lines(image, paragraph, bundle=bundle)
         if len(found) == len(page.lines):
             cut = [LabeledLine(folded(line.text), place) for line, place in zip(page.lines, found)]
-            lines += recognize(image, cut, bundle)
-    return lines
+            yield recognize(image, cut, bundle)
 
 
-def archive_lines(root: Path, bundle: Bundle) -> Lines:
+def archive_pages(root: Path, bundle: Bundle) -> Iterator[Lines]:
     """Every third line of the archives' `validation` pages, where the labels have them.
 
     The labels of these pages hold some of the lines only, so those that a bundle finds have no
     certain text.
     """
-    lines: Lines = []
     for name in ARCHIVES:
         if name not in VALIDATED or not (root / COLLECTIONS[name]).exists():
             continue
         for page in tqdm(load_labeled(root, name, "validation").pages, desc=name):
-            lines += recognize(page.load_image(), list(filter(usable, page.lines))[::3], bundle)
-    return lines
+            yield recognize(page.load_image(), list(filter(usable, page.lines))[::3], bundle)
 
 
-def synthetic_lines(root: Path, bundle: Bundle, count: int) -> Lines:
-    """Lines in fonts and of texts that no network and no language model has seen."""
+def synthetic_pages(root: Path, bundle: Bundle, count: int) -> Iterator[Lines]:
+    """About `count` lines in fonts and of texts that no network and no language model has seen."""
     fonts = load_fonts(root / "fonts", [c for c in CHARACTERS if c != " "])
     fonts = tuple(font for font in fonts if held_out(font.path))
     words = read_words([root / "text" / f"{name}.txt" for name in HELD_OUT_TEXTS])
-    lines: Lines = []
-    for seed in itertools.count(10**6):
-        if len(lines) >= count:
-            break
-        page = render_page(words, fonts, np.random.default_rng(seed))
-        lines += recognize(page.image, page.lines, bundle)
-    return lines[:count]
+    seeds = itertools.count(10**6)
+    while count > 0:
+        page = render_page(words, fonts, np.random.default_rng(next(seeds)))
+        yield recognize(page.image, page.lines, bundle)
+        count -= len(page.lines)
+
+
+def grouped(pages: Iterable[Lines], models: Sequence[NGramModel]) -> Groups:
+    """The lines of pages by the language model that fits their page."""
+    groups: Dict[int, Tuple[Optional[NGramModel], Lines]] = {}
+    for lines in pages:
+        model = fitting_model(models, [said for said, _ in lines])
+        groups.setdefault(id(model), (model, []))[1].extend(lines)
+    return list(groups.values())
+
+
+def error_rate_of(groups: Groups, options: DecodingOptions) -> float:
+    """The character error rate of all groups together."""
+    sizes = [sum(len(text) for _, text in lines) for _, lines in groups]
+    rates = [error_rate(lines, replace(options, language_model=m)) for m, lines in groups]
+    return float(np.average(rates, weights=sizes))
+
+
+def with_best_weights(groups: Groups, options: DecodingOptions) -> DecodingOptions:
+    """The options with the weights of the fewest errors."""
+    tried = [
+        replace(options, lm_weight=weight, insertion_bonus=bonus)
+        for weight, bonus in itertools.product(WEIGHTS, BONUSES)
+    ]
+    bar = tqdm(tried, desc="choosing weights")
+    return min(bar, key=lambda options: error_rate_of(groups, options))
+
+
+def judged_together(groups: Groups, options: DecodingOptions) -> Judged:
+    """The words of all groups, compared with the true ones."""
+    parts = [judge(lines, replace(options, language_model=m)) for m, lines in groups]
+    evidence = [part.evidence for part in parts if part.lines]
+    return Judged(
+        np.concatenate(evidence) if evidence else np.empty((0, 0)),
+        np.concatenate([part.correct for part in parts]),
+        tuple(count for part in parts for count in part.lines),
+    )
 
 
 def fit_confidences(judged: Judged) -> Tuple[Dict[str, Any], Bins, Bins]:
@@ -162,21 +198,24 @@ def main() -> int:
     args = parser.parse_args()
     bundle = load_bundle(args.bundle)
     options = replace(bundled_options(bundle), calibration=UNCALIBRATED)
-    real = real_lines(args.data, bundle) + archive_lines(args.data, bundle)
-    print(f"best path: CER {error_rate(real, replace(options, method='greedy')):.4f}")
-    options = choose_weights(real, options)
+    models = bundled_models(bundle)
+    pages = [*real_pages(args.data, bundle), *archive_pages(args.data, bundle)]
+    real = grouped(pages, models)
+    print(f"best path: CER {error_rate_of(real, replace(options, method='greedy')):.4f}")
+    if models:
+        options = with_best_weights(real, options)
     print(
         f"weight {options.lm_weight}, bonus {options.insertion_bonus}: "
-        f"CER {error_rate(real, options):.4f}"
+        f"CER {error_rate_of(real, options):.4f}"
     )
-    lines = real + synthetic_lines(args.data, bundle, args.synthetic)
+    lines = real + grouped(synthetic_pages(args.data, bundle, args.synthetic), models)
     section = {
         **bundle.decoding,
         "method": "beam",
         "lm_weight": options.lm_weight,
         "insertion_bonus": options.insertion_bonus,
     }
-    judged = judge(lines, options)
+    judged = judged_together(lines, options)
     if judged.correct.any() and not judged.correct.all():
         section["calibration"], before, after = fit_confidences(judged)
         if args.plot:

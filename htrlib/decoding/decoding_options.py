@@ -6,7 +6,7 @@ import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
 from htrlib.decoding.calibration import UNCALIBRATED, Calibration
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS, PRUNING
@@ -77,21 +77,16 @@ def bundled_options(
 
     Args:
         bundle: a name, a path, a bundle, or None: the default one, where it is there.
-        with_model: load the language model as well.
+        with_model: load the first of the bundle's language models as well.
     """
-    from htrlib.bundle import load_bundle  # here, so that decoding alone needs no bundle
-
-    try:
-        loaded = load_bundle(bundle)
-    except BundleNotFoundError:
-        if bundle is not None:
-            raise
+    loaded = _loaded(bundle)
+    if loaded is None:
         return DecodingOptions()
     config: Mapping[str, Any] = loaded.decoding
-    models = list(config.get("language_models", {}).values())
+    models = bundled_models(loaded) if with_model else ()
     return DecodingOptions(
         method=config.get("method", "beam"),
-        language_model=cached_model(loaded.file(models[0])) if models and with_model else None,
+        language_model=models[0] if models else None,
         calibration=(
             Calibration.from_dict(config["calibration"])
             if "calibration" in config
@@ -101,6 +96,26 @@ def bundled_options(
         insertion_bonus=float(config.get("insertion_bonus", INSERTION_BONUS)),
         temperature=float(config.get("temperature", 1.0)),
     )
+
+
+def bundled_models(bundle: Union[str, Path, Bundle, None] = None) -> Tuple[NGramModel, ...]:
+    """A bundle's language models, the most common language first; see `bundled_options`."""
+    loaded = _loaded(bundle)
+    if loaded is None:
+        return ()
+    files: Mapping[str, str] = loaded.decoding.get("language_models", {})
+    return tuple(cached_model(loaded.file(file)) for file in files.values())
+
+
+def _loaded(bundle: Union[str, Path, Bundle, None]) -> Optional[Bundle]:
+    from htrlib.bundle import load_bundle  # here, so that decoding alone needs no bundle
+
+    try:
+        return load_bundle(bundle)
+    except BundleNotFoundError:
+        if bundle is not None:
+            raise
+        return None
 
 
 def cached_model(path: Path) -> NGramModel:
@@ -113,6 +128,6 @@ def cached_model(path: Path) -> NGramModel:
     return _read_model(path, changed)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _read_model(path: Path, changed: int) -> NGramModel:
     return load_model(path)

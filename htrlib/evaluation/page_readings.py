@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
-from htrlib.decoding.decoding_options import bundled_options
+from htrlib.decoding.decoding_options import bundled_models
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.port import LINES
 from htrlib.errors import ConfigError
-from htrlib.stages.decoding import decode
+from htrlib.stages.decoding import decode, decode_lines
 
 if TYPE_CHECKING:
     from htrlib.reading.pipeline import Pipeline  # brings MXNet with it
@@ -29,11 +29,25 @@ BEST_PATH, LANGUAGE_MODEL, BEAM_SEARCH = "best path", "language model", "beam se
 
 def bundle_decoders(bundle: Union[str, Bundle, None] = None) -> Decoders:
     """Best path, and beam search with the bundle's language model if it has one."""
-    has_model = bundled_options(bundle).language_model is not None
+    name = LANGUAGE_MODEL if bundled_models(bundle) else BEAM_SEARCH
     return {
         BEST_PATH: partial(decode, bundle=bundle, method="greedy"),
-        (LANGUAGE_MODEL if has_model else BEAM_SEARCH): partial(decode, bundle=bundle),
+        name: PageDecoder(bundle),
     }
+
+
+@dataclass(frozen=True)
+class PageDecoder:
+    """Beam search with the language model of a bundle that fits a page's lines together."""
+
+    bundle: Union[str, Bundle, None] = None
+
+    def __call__(self, log_probs: LogProbs) -> Transcription:
+        return decode(log_probs, bundle=self.bundle)
+
+    def decode_lines(self, lines: Sequence[LogProbs]) -> Tuple[Transcription, ...]:
+        """Read all lines of a page."""
+        return decode_lines(lines, bundle=self.bundle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +122,10 @@ def read_lines(
 
 def _decoded(said: Sequence[LogProbs], decoders: Decoders) -> LineReadings:
     texts: Dict[str, Tuple[Transcription, ...]] = {
-        name: tuple(map(decoder, said)) for name, decoder in decoders.items()
+        name: decoder.decode_lines(said)
+        if isinstance(decoder, PageDecoder)
+        else tuple(map(decoder, said))
+        for name, decoder in decoders.items()
     }
     return LineReadings(texts, said[0].charset if said else None)
 

@@ -49,7 +49,9 @@ class Stages(Protocol):
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
     ) -> Sequence[Sequence[LogProbs]]: ...
 
-    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription: ...
+    def decode_lines(
+        self, lines: Sequence[LogProbs], options: ReadingOptions
+    ) -> Sequence[Transcription]: ...
 
 
 @dataclass
@@ -258,15 +260,13 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
 def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
     options = reading.options
     if options.stage != TEXT:
-        texts = [Transcription("", 0.0, 0.0) for _ in reading.lines]
+        texts: Sequence[Transcription] = [Transcription("", 0.0, 0.0) for _ in reading.lines]
     elif len(reading.log_probs) != len(reading.lines):
         raise ConfigError(
             f"{len(reading.lines)} lines need as many LogProbs, found {len(reading.log_probs)}"
         )
     else:
-        texts = reading.timed(
-            "decoding", lambda: [stages.decode_line(said, options) for said in reading.log_probs]
-        )
+        texts = reading.timed("decoding", lambda: stages.decode_lines(reading.log_probs, options))
     lines = tuple(map(LineResult, _named(reading.lines), texts))
     result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
     warnings = page_warnings(reading.page, result, options.stage)

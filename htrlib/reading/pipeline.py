@@ -173,14 +173,19 @@ class Pipeline:
 
     def decode(self, log_probs: LogProbs) -> Transcription:
         """The fourth stage, with the pipeline's own options."""
-        return self.decode_line(log_probs, self.options)
+        return self.decode_lines([log_probs], self.options)[0]
 
-    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription:
-        """The fourth stage; options do not concern a decoder that was given."""
+    def decode_lines(
+        self, lines: Sequence[LogProbs], options: ReadingOptions
+    ) -> Tuple[Transcription, ...]:
+        """The fourth stage for the lines of a page, with the language model that fits them all.
+
+        Options do not concern a decoder that was given.
+        """
         if self._decode is not None:
-            return self._decode(log_probs)
-        return decoding.decode(
-            log_probs,
+            return tuple(map(self._decode, lines))
+        return decoding.decode_lines(
+            lines,
             bundle=self.bundle,
             method=options.decoder,
             beam_width=options.beam_width,

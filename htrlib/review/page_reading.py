@@ -44,8 +44,8 @@ def read_lines(
     page = _dark_on_light(load_page(path, number))
     outlined = outline_lines(page, places, bundle=pipeline.bundle)
     read = []
-    for place, log_probs in zip(places, pipeline.recognize_lines(page, outlined)):
-        said = pipeline.decode_line(log_probs, OPTIONS)
+    recognized = pipeline.recognize_lines(page, outlined)
+    for place, said in zip(places, pipeline.decode_lines(recognized, OPTIONS)):
         alternatives = tuple(other for other, _ in said.alternatives)
         read.append(
             CorrectedLine(place.id, said.text, place, said.words, alternatives, said.confidence)

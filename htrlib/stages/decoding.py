@@ -18,11 +18,13 @@ from htrlib.decoding.best_path import best_path
 from htrlib.decoding.calibration import word_evidence
 from htrlib.decoding.decoding_options import (
     DecodingOptions,
+    bundled_models,
     bundled_options,
     cached_model,
 )
 from htrlib.decoding.defaults import BEAM_WIDTH, PRUNING
 from htrlib.decoding.input_checks import as_log_probs
+from htrlib.decoding.model_choice import fitting_model
 from htrlib.decoding.spans import (
     Span,
     character_extents,
@@ -40,6 +42,8 @@ from htrlib.language.scoring import LanguageModelScorer, Scorer
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
 
+BUNDLED = "bundled"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -49,7 +53,7 @@ def decode(
     charset: Optional[Charset] = None,
     method: str = "beam",
     beam_width: int = BEAM_WIDTH,
-    language_model: Union[NGramModel, str, Path, None] = "bundled",
+    language_model: Union[NGramModel, str, Path, None] = BUNDLED,
     lm_weight: Optional[float] = None,
     insertion_bonus: Optional[float] = None,
     pruning: Optional[float] = PRUNING,
@@ -66,8 +70,8 @@ def decode(
         charset: the symbols of a plain array's columns, the blank's left out.
         method: "beam" or "greedy".
         beam_width: how many prefixes the search keeps.
-        language_model: "bundled" for the bundle's (none where it has none), None, a file, or a
-            model.
+        language_model: "bundled" for the bundle's (of several, the one that fits the line; none
+            where it has none), None, a file, or a model.
         lm_weight: of the model's natural-log probabilities; None is the bundle's.
         insertion_bonus: added for each character beside the model; None is the bundle's.
         pruning: in each frame, classes below this natural-log probability are left out, and
@@ -89,12 +93,14 @@ def decode(
     'a'
     """
     line = as_log_probs(log_probs, charset, blank_index)
-    defaults = bundled_options(bundle, with_model=method == "beam" and language_model == "bundled")
-    model = defaults.language_model
+    defaults = bundled_options(bundle, with_model=False)
+    model: Optional[NGramModel] = None
     if isinstance(language_model, NGramModel) or language_model is None:
         model = language_model
-    elif language_model != "bundled":
+    elif language_model != BUNDLED:
         model = cached_model(Path(language_model))
+    elif method == "beam":
+        model = fitting_model(bundled_models(bundle), [line])
     options = replace(
         defaults,
         method=method,
@@ -108,6 +114,26 @@ def decode(
         characters=characters,
     )
     return read_line(line, options)
+
+
+def decode_lines(
+    lines: Sequence[LogProbs],
+    *,
+    bundle: Union[str, Path, Bundle, None] = None,
+    language_model: Union[NGramModel, str, Path, None] = BUNDLED,
+    **options: Any,
+) -> Tuple[Transcription, ...]:
+    """Read the lines of a page or passage, which is in one language.
+
+    Args:
+        language_model: as for `decode`; of the bundle's, the one that fits all lines together.
+        options: of `decode`.
+    """
+    if language_model == BUNDLED and options.get("method") != "greedy":
+        language_model = fitting_model(bundled_models(bundle), lines)
+    return tuple(
+        decode(line, bundle=bundle, language_model=language_model, **options) for line in lines
+    )
 
 
 def read_line(line: LogProbs, options: DecodingOptions) -> Transcription:
@@ -206,7 +232,7 @@ def _scorer(charset: Charset, options: DecodingOptions) -> Scorer:
     return scorer
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _model_scorer(
     model: NGramModel, charset: Charset, weight: float, bonus: float
 ) -> LanguageModelScorer:

@@ -12,7 +12,12 @@ import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.data.samples import Dataset, Problem
-from htrlib.decoding.decoding_options import DecodingOptions, bundled_options
+from htrlib.decoding.decoding_options import (
+    DecodingOptions,
+    bundled_models,
+    bundled_options,
+)
+from htrlib.decoding.model_choice import fitting_text
 from htrlib.engines.memory import keep_memory
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.runner import context
@@ -251,7 +256,7 @@ class Trainer:
         self, task: LineRecognitionTask, files: Mapping[str, bytes], decoding: Mapping[str, Any]
     ) -> Tuple[Mapping[str, bytes], Mapping[str, Any], Dict[str, float]]:
         """The other files and the decoding section, fitted; and what to remember of it."""
-        options = DecodingOptions() if self.init is None else bundled_options(self.init)
+        options, position = self._decoding_for(task.validation_texts)
         history = {}
         if self.config.language_model == "learn":
             learned = learn_language(
@@ -259,11 +264,21 @@ class Trainer:
             )
             if learned is not None:
                 options = replace(options, language_model=learned.model)
-                files, decoding = _with_model(learned.model, files, decoding)
+                files, decoding = _with_model(learned.model, position, files, decoding)
                 history["share_of_language_model"] = round(learned.share, 4)
         said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
         decoding, _ = tuning.refit(list(said), options, decoding)
         return files, decoding, history
+
+    def _decoding_for(self, texts: Sequence[str]) -> Tuple[DecodingOptions, int]:
+        """The decoding of `init` with the language model that fits texts, and its position."""
+        if self.init is None:
+            return DecodingOptions(), 0
+        options, models = bundled_options(self.init), bundled_models(self.init)
+        if not models:
+            return options, 0
+        model = fitting_text(models, texts)
+        return replace(options, language_model=model), models.index(model)
 
     def _history(self) -> Dict[str, Any]:
         """The origin of the network, for the bundle's configuration."""
@@ -290,11 +305,11 @@ def _failures_told() -> Iterator[None]:
 
 
 def _with_model(
-    model: NGramModel, files: Mapping[str, bytes], decoding: Mapping[str, Any]
+    model: NGramModel, position: int, files: Mapping[str, bytes], decoding: Mapping[str, Any]
 ) -> Tuple[Dict[str, bytes], Dict[str, Any]]:
-    """A bundle's other files and decoding section, with this model for the one it reads with."""
+    """A bundle's other files and decoding section, with this model for the one of a position."""
     models = dict(decoding.get("language_models", {})) or {"language": LANGUAGE_MODEL}
-    file = str(next(iter(models.values())))
+    file = str(list(models.values())[position])
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, file)
         save_model(model, path)

@@ -42,8 +42,11 @@ class FakeStages:
     def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
         return [[LogProbs(np.zeros((1, 3), np.float32), CHARSET) for _ in found] for found in lines]
 
-    def decode_line(self, log_probs: LogProbs, options: ReadingOptions) -> Transcription:
-        return Transcription("a", 0.0, 1.0, (Word("a", 0.5, 0, 1, Box(20, 50, 40, 70)),))
+    def decode_lines(
+        self, lines: Sequence[LogProbs], options: ReadingOptions
+    ) -> Sequence[Transcription]:
+        read = Transcription("a", 0.0, 1.0, (Word("a", 0.5, 0, 1, Box(20, 50, 40, 70)),))
+        return [read for _ in lines]
 
 
 def read(page: Any, stages: Any, options: ReadingOptions) -> Reading:

@@ -242,6 +242,6 @@ def test_the_whole_command_makes_a_bundle_that_reads_and_goes_on_where_it_was(fo
         "line-segmentation-ssd",
         "paragraph",
     }
-    assert bundle.decoding["language_models"] == {"en-fr": "english-french.lm"}
+    assert bundle.decoding["language_models"] == {"english-french": "english-french.lm"}
     page = htrlib.load_image(folder / "csafe" / "pages" / "train.png")
     assert isinstance(htrlib.transcribe(page, bundle=bundle).text, str)
