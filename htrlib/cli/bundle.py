@@ -1,4 +1,4 @@
-"""`htr bundle list|info|check|export`: look at bundles, and make them fast."""
+"""`htr bundle list|info|check|export`: list, check and export bundles."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
 
-    listing = actions.add_parser("list", help="name the bundles that come with the library")
+    listing = actions.add_parser("list", help="list the bundles included in the package")
     listing.set_defaults(run=_list)
 
-    info = actions.add_parser("info", help="show what a bundle holds")
+    info = actions.add_parser("info", help="show the contents of a bundle")
     info.add_argument("bundle", nargs="?", metavar="BUNDLE", help="name or directory")
     info.set_defaults(run=_info)
 
     check = actions.add_parser(
         "check",
-        help="check a bundle's files, and its int8 networks against the exact ones",
+        help="verify a bundle's files and its int8 networks",
         description="Verify the checksums of a bundle, run each network once, and compare int8 "
         "with float32 on rendered pages and lines. The exit status is 1 if they differ too much.",
     )
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a bundle's networks as ONNX graphs",
         description="Quantize a bundle's networks to 8-bit integers and store them in it, which "
         "makes reading on CPUs up to four times as fast. Run this again after changing the "
-        "networks. With --output, write ONNX files into a folder and leave the bundle alone.",
+        "networks. With --output, write ONNX files to a folder and leave the bundle unchanged.",
     )
     export.add_argument("bundle", metavar="BUNDLE", help="name or directory")
     export.add_argument("--engine", choices=("onnx",), default="onnx", help="(default: onnx)")
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float32 and float16 only with --output: engines make them from the bundle's "
         "parameters (default: %(default)s)",
     )
-    export.add_argument("--output", type=Path, metavar="DIR", help="write into this folder")
+    export.add_argument("--output", type=Path, metavar="DIR", help="write to this folder")
     export.set_defaults(run=_export)
 
 
@@ -83,13 +83,13 @@ def _check(args: argparse.Namespace) -> int:
     from htrlib.graph_export import check_graphs
 
     bundle = load_bundle(args.bundle)
-    print(f"{bundle.label}: all checksums hold")
+    print(f"{bundle.label}: all checksums match")
     good = True
     for found in check_graphs(bundle):
         good = good and found.close_enough
         print(f"{found.network}: {found.text}")
     if not good:
-        print("htr: write the int8 graphs again: htr bundle export", file=sys.stderr)
+        print("htr: recreate the int8 graphs: htr bundle export", file=sys.stderr)
     return int(not good)
 
 

@@ -1,4 +1,4 @@
-"""The arguments by which every command takes labeled data."""
+"""Arguments for labeled data, shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from htrlib.errors import ConfigError
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what goes with a format and a path."""
-    parser.add_argument("--images", metavar="DIR", help="folder of the pictures")
+    """Add the options that accompany a format and a path."""
+    parser.add_argument("--images", metavar="DIR", help="folder of the images")
     parser.add_argument(
-        "--split", help="only what the data puts into this split; of iam, the file of a list"
+        "--split", help="use only this split of the data; for iam, a file with a list"
     )
     parser.add_argument(
         "--option",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="another option of the format, as level=lines for iam; can be repeated",
+        help="another option of the format, such as level=lines for iam; can be repeated",
     )
 
 
@@ -33,15 +33,15 @@ def load(
     split: Optional[str] = None,
     options: Sequence[str] = (),
 ) -> data.Dataset:
-    """The data set that the arguments mean. Raises as `htrlib.data.selecting.select`."""
+    """Load the data named by the arguments. Raises as `htrlib.data.selecting.select`."""
     return select(format, path, images=images, split=split, options=pairs(options, "--option"))
 
 
 def pairs(texts: Sequence[str], argument: str) -> Dict[str, str]:
-    """The names and values of an argument that is repeated.
+    """Parse the values of a repeated NAME=VALUE argument.
 
     Raises:
-        ConfigError: one is not of the form NAME=VALUE.
+        ConfigError: a value does not have the form NAME=VALUE.
     """
     values = {}
     for text in texts:

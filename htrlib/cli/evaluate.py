@@ -1,4 +1,4 @@
-"""`htr evaluate`: how well a bundle reads labeled data."""
+"""`htr evaluate`: measure how well a bundle reads labeled data."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class EvaluateConfig:
 
     Attributes:
         data: format and path of the data.
-        images: folder of its pictures, where it is not the format's own.
-        split: only what the data puts into this split.
-        options: others of the format, "name=value" each.
-        unit: "lines" where the data says that they lie, or "pages" as a whole.
+        images: folder of the images, if the format does not imply it.
+        split: use only this split of the data.
+        options: other options of the format, "name=value" each.
+        unit: "lines" at their labeled positions, or whole "pages".
         format: "text" or "json".
         worst: an HTML file for the worst lines.
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
-        engine: what runs the networks, or None for the fastest there is.
+        engine: name of the engine, or None for the fastest one.
         recognizer: `module:function` that recognizes lines, or None for the bundle's.
-        seed: of the intervals.
+        seed: random seed of the intervals.
     """
 
     data: Tuple[str, str]
@@ -65,15 +65,16 @@ class EvaluateConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Read labeled data and compare. Results go to standard output, progress and "
-        "errors to standard error. The exit status is 1 if a page could not be read."
+        "Read labeled data and compare the results with the labels. Results go to standard "
+        "output, progress and errors to standard error. The exit status is 1 if a page could not "
+        "be read."
     )
     parser.add_argument(
         "--data",
         nargs=2,
         metavar=("FORMAT", "PATH"),
         required=True,
-        help="page_xml, alto, csv, ..., and the annotation file or folder",
+        help="format (page_xml, alto, csv, ...), and annotation file or folder",
     )
     datasets.add_options(parser)
     unit = parser.add_mutually_exclusive_group()
@@ -83,14 +84,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const=PAGES,
         default=PAGES,
-        help="find the lines too, and compare whole pages (default)",
+        help="find the lines, and compare whole pages (default)",
     )
     unit.add_argument(
         "--lines",
         dest="unit",
         action="store_const",
         const=LINES,
-        help="read the lines where the data says that they lie",
+        help="read the lines at their labeled positions",
     )
     add_model_options(parser)
     parser.add_argument(
@@ -100,10 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--worst",
         type=Path,
         metavar="FILE.html",
-        help="also write the worst lines, with their pictures",
+        help="also write the worst lines with their images",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, help="of the intervals (default: %(default)s)"
+        "--seed", type=int, default=1, help="random seed of the intervals (default: %(default)s)"
     )
     parser.set_defaults(run=_run_parsed)
 
@@ -128,19 +129,19 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
 
 
 def run(config: EvaluateConfig) -> int:
-    """Read the data, tell what came of it, and return the exit status.
+    """Read the data, print the results, and return the exit status.
 
     Raises:
-        ConfigError: the worst lines would go into a folder that is not there.
+        ConfigError: the folder for the worst lines does not exist.
         ConfigError, DatasetError: as for `htrlib.cli.datasets.load` and `evaluate_pages`.
         BundleError, DeviceError: as for `Bundle.engine`.
         OSError: the worst lines cannot be written.
     """
-    from htrlib.reading.pipeline import Pipeline  # here, for `htr --help` does without MXNet
+    from htrlib.reading.pipeline import Pipeline  # here, to keep `htr --help` fast
 
     parse_device(config.device)
     if config.worst is not None:
-        _check_writable(config.worst)  # now, and not after all pages are read
+        _check_writable(config.worst)  # now, not after reading all pages
     pipeline = Pipeline(
         recognize_lines=import_recognizer(config.recognizer),
         bundle=load_bundle(config.bundle),
@@ -165,9 +166,9 @@ def run(config: EvaluateConfig) -> int:
 
 def _check_writable(path: Path) -> None:
     if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}")
+        raise ConfigError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a file")
+        raise ConfigError(f"{path} is a folder; give a file")
 
 
 def _told(pages: Sequence[Page]) -> Iterator[Page]:

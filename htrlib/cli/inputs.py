@@ -1,4 +1,4 @@
-"""The files that a command reads, and the names of what it writes for each."""
+"""Input files of a command, and the names of their results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Input:
 
     Attributes:
         path: of the file.
-        stem: relative path of its results, without a suffix; no two inputs have the same.
+        stem: relative path of its results, without a suffix; unique among the inputs.
     """
 
     path: Path
@@ -32,11 +32,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal parts of the inputs, for jobs that share them.
+    """One of several equal parts of the inputs, for parallel jobs.
 
     Attributes:
         number: from 1.
-        count: of the parts.
+        count: number of parts.
     """
 
     number: int
@@ -44,24 +44,23 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """The part that "3/10" means.
+        """Parse a part such as "3/10".
 
         Raises:
-            ConfigError: it means none.
+            ConfigError: the text is not of that form.
         """
         number, _, count = text.partition("/")
         if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise ConfigError(f"--shard is NUMBER/COUNT, as 3/10, found {text!r}")
+            raise ConfigError(f"--shard takes NUMBER/COUNT, such as 3/10; found {text!r}")
         return cls(int(number), int(count))
 
 
 def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Input, ...]:
-    """The files of a command's paths, those of folders by name; each once.
+    """Find the files at paths, without duplicates; those of a folder are sorted by name.
 
     Args:
-        paths: files, and folders whose pictures are read. A path that is not there stays, and
-            reading it says so.
-        recursive: read the folders in folders too; results lie in folders of the same names.
+        paths: files and folders. A path that does not exist is kept; reading it fails.
+        recursive: search subfolders too; results go to subfolders of the same names.
     """
     found: List[Input] = []
     for path in paths:
@@ -76,12 +75,12 @@ def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Inpu
 
 
 def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:
-    """The inputs of one part: every COUNTth."""
+    """Return the inputs of a shard: every COUNTth."""
     return tuple(inputs[shard.number - 1 :: shard.count])
 
 
 def spool_standard_input(folder: Path, stream: BinaryIO) -> Path:
-    """Keep what standard input gives in a file."""
+    """Save standard input to a file."""
     if sys.stdin is not None and sys.stdin.isatty():
         raise ConfigError("- reads a picture from standard input: pipe one in")
     path = folder / "stdin"
@@ -97,7 +96,7 @@ def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
 
 
 def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
-    """The inputs, those that would write the same files named by their suffixes or folders too."""
+    """Make stems unique by adding suffixes or folders to those that clash."""
     counts = Counter(_key(entry.stem) for entry in inputs)
     clashing = [entry.path for entry in inputs if counts[_key(entry.stem)] > 1]
     if not clashing:
@@ -121,7 +120,7 @@ def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
     if twice:
         first, second = (entry.path for entry in named if _key(entry.stem) == twice[0])
         raise ConfigError(
-            f"{first} and {second} would write the same files; read them with different --output"
+            f"{first} and {second} would write the same files; use a different --output for each"
         )
     return tuple(named)
 

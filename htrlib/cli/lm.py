@@ -20,9 +20,9 @@ class BuildConfig:
 
     Attributes:
         texts: text files in UTF-8.
-        output: the file to write; ARPA if its name ends in `.arpa`.
+        output: file to write; in ARPA format if its name ends in `.arpa`.
         order: length of the longest n-grams.
-        min_counts: fewest occurrences of the n-grams of length 1, 2, ... that are kept.
+        min_counts: minimum number of occurrences of n-grams of length 1, 2, ... to keep.
     """
 
     texts: Tuple[Path, ...]
@@ -33,7 +33,7 @@ class BuildConfig:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """A language model, and the text files that it is tested on."""
+    """A language model, and text files to test it on."""
 
     model: Path
     texts: Tuple[Path, ...]
@@ -55,18 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-counts",
         metavar="N,N,...",
         default="1",
-        help="fewest occurrences of the n-grams of length 1, 2, ... that are kept; the last holds "
-        "for all longer ones (default: 1)",
+        help="minimum count of n-grams of length 1, 2, ... to keep; the last number "
+        "applies to all longer ones (default: 1)",
     )
     builder.add_argument(
         "--output",
         type=Path,
         required=True,
-        help="file to write, an ARPA file if its name ends in .arpa",
+        help="file to write; in ARPA format if its name ends in .arpa",
     )
     builder.set_defaults(run=_build_parsed)
 
-    scorer = actions.add_parser("score", help="tell how well a model predicts text files")
+    scorer = actions.add_parser("score", help="measure how well a model predicts text files")
     scorer.add_argument("model", metavar="MODEL", type=Path)
     scorer.add_argument("texts", metavar="TEXT", nargs="+", type=Path, help="text file in UTF-8")
     scorer.set_defaults(run=_score_parsed)
@@ -125,5 +125,5 @@ def _min_counts(text: str) -> Tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise ConfigError(
-            f"--min-counts takes whole numbers with commas between, found {text!r}"
+            f"--min-counts takes whole numbers separated by commas, found {text!r}"
         ) from None

@@ -1,4 +1,4 @@
-"""The `htr` command: each module of commands adds its arguments."""
+"""The `htr` command. Each command has a module that adds its arguments."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from htrlib.errors import HtrError
 OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
-    "transcribe": "read pictures of handwriting",
+    "transcribe": "read pages from pictures and PDFs",
     "review": "look at pages, correct and label them in a browser",
     "train": "train a network on labeled data",
-    "evaluate": "tell how well a bundle reads labeled data",
-    "bundle": "look at bundles, check them and make them fast",
+    "evaluate": "measure how well a bundle reads labeled data",
+    "bundle": "list, check and export bundles",
     "info": "show versions, engines, devices and bundles",
-    "data": "look at labeled data and convert it",
-    "lm": "build and score character language models",
-    "serve": "read pictures over HTTP",
+    "data": "report on labeled data and convert it",
+    "lm": "build and evaluate character language models",
+    "serve": "serve a model over HTTP",
     "aws": "label, train, deploy and read with Amazon SageMaker",
 }
 
 
 def build_parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The parser; its result has the function to call in `run`.
+    """Build the parser. Its result has the function to call in `run`.
 
     Args:
-        names: of the commands whose arguments are known. Their modules are imported; those of
-            evaluation and data take time and memory that a server has no use for.
+        names: the commands whose modules are imported for their arguments. A server does not need
+            those of evaluation and data, which take time and memory.
     """
-    parser = argparse.ArgumentParser(prog="htr", description="Read handwriting from pictures.")
+    parser = argparse.ArgumentParser(
+        prog="htr", description="Read handwriting and print from pictures and PDFs."
+    )
     parser.add_argument("--version", action="version", version=f"htrlib {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, text in COMMANDS.items():
@@ -46,12 +48,12 @@ def build_parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentP
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run one command; return its exit status.
+    """Run a command and return its exit status.
 
-    0: all went well; 1: some inputs could not be read; 2: nothing could be done.
+    0: success; 1: some inputs could not be read; 2: failure.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # results are UTF-8 in every locale; a file name that is no text is escaped as in JSON
+        # results are UTF-8 in every locale; undecodable file names are escaped as in JSON
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     arguments = sys.argv[1:] if arguments is None else arguments
     named = [argument for argument in arguments if not argument.startswith("-")][:1]
@@ -60,7 +62,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         status: int = parsed.run(parsed)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever reads the results has enough of them
+    except BrokenPipeError:  # the reader of the results closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (HtrError, OSError) as error:

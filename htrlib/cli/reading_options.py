@@ -1,4 +1,4 @@
-"""The options of the commands that read pages."""
+"""Options shared by the commands that read pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONE = "none"
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose the model and what runs it."""
+    """Add the options for the model and what runs it."""
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
     parser.add_argument(
@@ -30,18 +30,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recognizer",
         metavar="MODULE:FUNCTION",
-        help="recognize lines with a Python function instead (docs/extending.md)",
+        help="recognize lines with your own Python function (docs/extending.md)",
     )
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide how pages are read."""
+    """Add the options of `ReadingOptions`."""
     add_model_options(parser)
     parser.add_argument(
         "--kinds",
         type=_kinds,
         metavar="KIND,...",
-        help=f"read these lines alone: {', '.join(KINDS)} (default: all text)",
+        help=f"read only these lines: {', '.join(KINDS)} (default: all text)",
     )
     parser.add_argument(
         "--single-line",
@@ -52,7 +52,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--orientation",
         choices=ORIENTATIONS,
         default=AUTO,
-        help="turn pages the right way, or read them as they are given (default: %(default)s)",
+        help="rotate pages upright, or read them as given (default: %(default)s)",
     )
     parser.add_argument(
         "--decoder",
@@ -65,23 +65,23 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=BEAM_WIDTH,
         metavar="N",
-        help="readings that beam search follows (default: %(default)s)",
+        help="number of hypotheses in beam search (default: %(default)s)",
     )
     parser.add_argument(
         "--language-model",
         default=BUNDLED,
         metavar=f"PATH|{NONE}",
-        help="a model of `htr lm build`, or none (default: the bundle's)",
+        help="a model built by `htr lm build`, or none (default: the bundle's)",
     )
 
 
 def import_recognizer(place: Optional[str]) -> Optional[Recognizer]:
-    """The recognizer that --recognizer names; the current folder is searched for its module too.
+    """Import the recognizer named by --recognizer, also from the current folder.
 
     Raises:
         ConfigError: it cannot be imported.
     """
-    from htrlib.reading.own_recognizer import load_recognizer  # here: it takes half a second
+    from htrlib.reading.own_recognizer import load_recognizer  # here, since it takes half a second
 
     if place is not None:
         sys.path.insert(0, str(Path.cwd()))
@@ -89,15 +89,15 @@ def import_recognizer(place: Optional[str]) -> Optional[Recognizer]:
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides which pages of a file are read, and how finely."""
+    """Add the options for the pages of a file and their resolution."""
     parser.add_argument(
-        "--pages", metavar="LIST", help="pages of each file, as 3, 2-5 or 1,4- (default: all)"
+        "--pages", metavar="LIST", help="pages of each file, such as 3, 2-5 or 1,4- (default: all)"
     )
     parser.add_argument(
         "--dpi",
         type=int,
         default=DPI,
-        help="dots per inch at which the pages of a PDF are drawn (default: %(default)s)",
+        help="resolution for rendering PDF pages (default: %(default)s)",
     )
 
 
@@ -123,5 +123,5 @@ def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
 def _kinds(text: str) -> Tuple[str, ...]:
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
     if not kinds or set(kinds) - set(KINDS):
-        raise argparse.ArgumentTypeError(f"kinds are {', '.join(KINDS)}; found {text!r}")
+        raise argparse.ArgumentTypeError(f"must be among {', '.join(KINDS)}; found {text!r}")
     return kinds

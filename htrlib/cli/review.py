@@ -1,4 +1,4 @@
-"""`htr review`: look at what was read, correct it and label in a browser."""
+"""`htr review`: look at results, correct them and label pages in a browser."""
 
 from __future__ import annotations
 
@@ -11,43 +11,52 @@ from htrlib.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Open a page in the browser that shows the pictures and PDFs of a folder, reads them in "
-        "the background, and takes corrections. Each page's text is a PAGE XML file beside its "
-        "picture. Needs htrlib[review]. docs/review.md is a walk through it."
+        "Open a browser page that shows the pictures and PDFs of a folder, reads them in the "
+        "background, and saves corrections. The text of each page is stored in a PAGE XML file "
+        "next to its picture. Needs htrlib[review]. docs/review.md is a walkthrough."
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of pictures and PDFs")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for the PAGE XML files (default: beside the pictures)",
+        help="folder for the PAGE XML files (default: next to the pictures)",
     )
     parser.add_argument(
         "--bundle",
-        help="name or directory of the model (default: the one trained on the folder and chosen "
-        "there, or english)",
+        help="name or directory of the model (default: the one trained and chosen in the browser, or "
+        "english)",
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen at; another than this computer's own asks everyone for a token "
+        help="address to listen on; others than this computer's own require a token "
         "(default: %(default)s)",
     )
     parser.add_argument(
-        "--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)"
+        "--port",
+        type=int,
+        default=8080,
+        help="port to listen on; 0 chooses a free one (default: %(default)s)",
     )
     parser.add_argument(
         "--base-path",
         default="/",
         metavar="PATH",
-        help="path before all addresses, behind a proxy (default: %(default)s)",
+        help="path prefix behind a proxy (default: %(default)s)",
     )
-    parser.add_argument("--token", help="that everyone needs (default: a new one where needed)")
+    parser.add_argument("--token", help="access token (default: a new one, if required)")
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="pages read at once (default: one a core but one)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="number of pages read at once (default: cores minus one)",
     )
     parser.add_argument(
-        "--no-browser", dest="browser", action="store_false", help="print the address alone"
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="print the address without opening a browser",
     )
     parser.set_defaults(run=run_parsed)
 

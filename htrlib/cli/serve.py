@@ -1,4 +1,4 @@
-"""`htr serve`: the server of the container on a developer's machine, without root or Docker."""
+"""`htr serve`: run the container's server locally, without root or Docker."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Answer pictures over HTTP, as the container does on SageMaker: POST a picture "
-        "to /invocations. Needs Java and the packages of htrlib[serve]. docs/serving.md has the "
+        "Read pictures over HTTP, as the container does on SageMaker: POST a picture to "
+        "/invocations. Needs Java and the packages of htrlib[serve]. docs/serving.md describes "
         "requests, answers and limits."
     )
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--models",
         type=Path,
         metavar="DIR",
-        help="serve several models instead, loaded by POST /models from directories below this one",
+        help="serve several models, which POST /models loads from subdirectories of DIR",
     )
-    parser.add_argument("--host", help="address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen at (default: 8080)")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8080)")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes that read (default: one a CPU)"
+        "--workers", type=int, metavar="N", help="number of worker processes (default: one per CPU)"
     )
     parser.add_argument(
         "--engine",
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recognizer",
         metavar="MODULE:FUNCTION",
-        help="recognize lines with a Python function instead of the model's (docs/extending.md)",
+        help="recognize lines with your own Python function (docs/extending.md)",
     )
     parser.set_defaults(run=run_parsed)
 
@@ -44,7 +44,7 @@ def run_parsed(parsed: argparse.Namespace) -> int:
     from htrlib.serving.config import configure
     from htrlib.serving.server import serve
 
-    if parsed.recognizer is not None:  # the workers look for its module where this was started
+    if parsed.recognizer is not None:  # the workers import its module from the current folder
         there = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), there)))
     return serve(

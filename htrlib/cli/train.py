@@ -94,7 +94,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
-    # Here, since it sets MXNet up for training.
+    # Here, since it configures MXNet for training.
     from htrlib.training.request import TrainingJob
 
     output = parsed.output.resolve()
@@ -124,12 +124,12 @@ def run(job: TrainingJob, output: Path) -> int:
 
     Raises:
         ConfigError, DatasetError, BundleError, DeviceError: as for `training.request.prepare`.
-        TrainingError: the directory holds another training, or the loss is no number.
+        TrainingError: the directory belongs to another training run, or the loss is not finite.
     """
     from htrlib.training import distributed
     from htrlib.training.request import prepare
 
-    check_replaceable(output)  # now, and not after hours
+    check_replaceable(output)  # now, not after hours of training
     trainer, train, validation = prepare(job)
     with distributed.joined():
         return _train(trainer, train, validation, output)
@@ -139,7 +139,7 @@ def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) 
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; repeat the command to resume")
-        if result.best is not None:  # without what takes minutes: the user wants to go
+        if result.best is not None:  # skip steps that take minutes: the user wants to stop
             trainer.save(output, refit=False)
             if trainer.first:
                 print(f"{output}: the best so far, validation score {result.best:.4f}")
@@ -156,7 +156,7 @@ def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) 
 
 
 def _quantize(output: Path) -> None:
-    """Make the bundle fast, or say how where a package is missing."""
+    """Add 8-bit networks to the bundle, or print how to if a package is missing."""
     from htrlib.graph_export import add_int8_graphs, can_quantize
 
     if can_quantize():

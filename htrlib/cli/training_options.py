@@ -28,27 +28,27 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def training_settings(parsed: argparse.Namespace) -> Dict[str, str]:
-    """The fields that were given, by name."""
+    """Return the given options by field name."""
     names = (field.name for field in dataclasses.fields(TrainerConfig))
     given = {name: getattr(parsed, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def field_descriptions(cls: type) -> Dict[str, str]:
-    """Field -> what the section `Attributes` of the class's docstring says of it."""
+    """Return field -> its description in the `Attributes` section of the class's docstring."""
     section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2]
     entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
     return {name: re.sub(r"\s+", " ", text).rstrip(".") for name, text in entries}
 
 
 def _as_option_names(text: str) -> str:
-    """Python's names as the command line spells them."""
+    """Replace Python names with option names."""
     text = re.sub(r"`(\w+)`", lambda match: f"--{match[1].replace('_', '-')}", text)
     return text.replace("None", "none")
 
 
 def _shown(value: object) -> str:
-    """A default as it would be typed."""
+    """Format a default as a user would type it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""`htr transcribe`: pictures of handwriting to text, JSON and pictures to look at."""
+"""`htr transcribe`: read pictures and PDFs, and write text, JSON and other formats."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ class TranscribeConfig:
     """Input, model and output of `htr transcribe`.
 
     Attributes:
-        paths: files, and folders whose pictures are read.
+        paths: files, and folders of files, to read.
         formats: names of `htrlib.formats.FORMATS`.
-        output: a folder for one file per input, or None: results go to standard output.
-        overlay: also draw pictures, into `output` or else into the current directory.
+        output: folder for one file per input, or None for standard output.
+        overlay: also draw overlays, in `output` or else in the current directory.
         bundle: name or path, or None for the default.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
-        engine: what runs the networks, or None for the fastest there is.
+        engine: name of the engine, or None for the fastest one.
         recognizer: `module:function` that recognizes lines, or None for the bundle's.
-        reading: how pages are read.
-        jobs: how many pictures are read at once, or None: one a core.
-        flow: join lines to paragraphs, in formats of running text.
-        recursive: read the folders in folders too.
-        skip_existing: leave out inputs whose results are there.
-        overwrite: replace results that are there.
-        shard: the part of the inputs that is read, or None: all.
+        reading: reading options.
+        jobs: number of pictures read at once, or None for one per core.
+        flow: join lines into paragraphs, in formats of running text.
+        recursive: read subfolders too.
+        skip_existing: skip inputs whose results exist.
+        overwrite: replace existing results.
+        shard: the part of the inputs to read, or None for all.
     """
 
     paths: Tuple[Path, ...]
@@ -78,12 +78,12 @@ class TranscribeConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Read pictures of handwriting. Results go to standard output, or with "
-        "--output to one file per picture; progress and errors go to standard error. The exit "
-        "status is 1 if a picture could not be read."
+        "Read pictures and PDFs. Results go to standard output, or with --output to one file per "
+        "input; progress and errors go to standard error. The exit status is 1 if an input could "
+        "not be read."
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures"
+        "paths", nargs="+", type=Path, metavar="PATH", help="picture, PDF or folder"
     )
     parser.add_argument(
         "--format",
@@ -92,14 +92,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"one or more of {', '.join(FORMATS)} (default: text; see docs/formats.md)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write files into this folder")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write files to this folder")
     parser.add_argument(
         "--overlay",
         action="store_true",
-        help="also draw NAME.overlay.png: the page with its lines and what they say",
+        help="also draw NAME.overlay.png: the page with its lines and their text",
     )
     parser.add_argument(
-        "--flow", action="store_true", help="join lines to paragraphs in text and Markdown"
+        "--flow", action="store_true", help="join lines into paragraphs in text and Markdown"
     )
     _add_batch_options(parser)
     add_page_options(parser)
@@ -108,23 +108,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="pictures read at once, by threads or, with MXNet, by processes of half a gigabyte "
-        "each (default: one a core, at most 8)",
+        help="number of pictures read at once, in threads or, with MXNet, in processes of half a "
+        "gigabyte each (default: one per core, at most 8)",
     )
     parser.set_defaults(run=_run_parsed)
 
 
 def _add_batch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recursive", action="store_true", help="read the folders in folders too")
+    parser.add_argument("--recursive", action="store_true", help="read subfolders too")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--skip-existing",
         action="store_true",
-        help="leave out inputs whose results are there: resumes an interrupted run",
+        help="skip inputs whose results exist, to resume an interrupted run",
     )
-    existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    existing.add_argument("--overwrite", action="store_true", help="replace existing results")
     parser.add_argument(
-        "--shard", metavar="N/COUNT", help="read one part of the inputs, as 3/10, for array jobs"
+        "--shard",
+        metavar="N/COUNT",
+        help="read one part of the inputs, such as 3/10, for array jobs",
     )
 
 
@@ -132,7 +134,7 @@ def _formats(text: str) -> Tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in FORMATS:
-            raise argparse.ArgumentTypeError(f"formats are {', '.join(FORMATS)}; found {name!r}")
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(FORMATS)}; found {name!r}")
     return names
 
 
@@ -159,10 +161,10 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
 
 
 def run(config: TranscribeConfig) -> int:
-    """Read all inputs, tell of those that cannot be read, and return the exit status.
+    """Read all inputs, report those that cannot be read, and return the exit status.
 
     Raises:
-        ConfigError: results are there already, or a format cannot go to standard output.
+        ConfigError: results exist already, or a format cannot be written to standard output.
         BundleError, DeviceError: as for `Bundle.engine`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
@@ -179,7 +181,7 @@ def run(config: TranscribeConfig) -> int:
 
 
 def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[ResultFiles]) -> int:
-    # here, for `htr --help` does without what reads pages
+    # here, to keep `htr --help` fast
     from htrlib.bundle import load_bundle
     from htrlib.reading.parallel import jobs_at_once, read_files
     from htrlib.reading.pipeline import Pipeline
@@ -197,7 +199,7 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
         config.output.mkdir(parents=True, exist_ok=True)
     told = Told()
     pages = 0
-    # disable=None: no bar where standard error is no terminal
+    # disable=None: no bar if standard error is not a terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
         outcomes = read_files([entry.path for entry in inputs], pipeline, engine, jobs)
         for number, (entry, (path, result)) in enumerate(zip(inputs, outcomes)):
@@ -223,14 +225,12 @@ def _check_standard_output(config: TranscribeConfig) -> None:
         return
     binary = [name for name in config.formats if FORMATS[name].needs_picture]
     if len(config.formats) > 1 or binary:
-        raise ConfigError(
-            f"--format {','.join(config.formats)} writes files: name a folder by --output"
-        )
+        raise ConfigError(f"--format {','.join(config.formats)} writes files; add --output DIR")
 
 
 @contextlib.contextmanager
 def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
-    """The inputs of this run; what came by standard input lies in a file meanwhile."""
+    """Find the inputs of this run, with standard input saved to a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [
             spool_standard_input(Path(folder), sys.stdin.buffer) if path == STANDARD_INPUT else path
@@ -253,7 +253,7 @@ def _result_files(config: TranscribeConfig) -> Optional[ResultFiles]:
 
 
 def _text(entry: Input, result: Result, config: TranscribeConfig) -> str:
-    """A result as standard output has it, the pages of one-page formats one after the other."""
+    """Format a result for standard output; one-page formats follow each other."""
     form = FORMATS[config.formats[0]]
     options = WriteOptions(entry.path, config.reading.dpi, config.flow)
     parts = result.pages if form.one_page else (result,)

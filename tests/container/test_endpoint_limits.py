@@ -21,8 +21,9 @@ import pytest
 from PIL import Image
 
 import htrlib
-from htrlib.aws.endpoint_client import REQUEST_BYTES, SERVERLESS_BYTES
+from htrlib.aws.endpoint_client import SERVERLESS_BYTES
 from htrlib.aws.endpoints import Queue, Serverless
+from htrlib.client import REQUEST_BYTES
 from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask
 
 MEGABYTES = Serverless().memory_mb
