@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bundle",
-        help="name or directory of the model (default: the one trained and chosen in the browser, or "
-        "english)",
+        help="name or directory of the model (default: the one trained and chosen in the browser, "
+        "or english)",
     )
     parser.add_argument(
         "--host",
