@@ -60,18 +60,36 @@ class Run:
 
     def serve(self, *options: str) -> Tuple[Container, str]:
         """A server that answers, and its address."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         own = ("--network", "host", "--env", f"SAGEMAKER_BIND_TO_PORT={port}")
         container = self("serve", options=(*own, *options))
         address = f"http://127.0.0.1:{port}"
-        while ask(f"{address}/ping")[0] != 200:
-            log = container.log.read_text(errors="replace")
-            assert container.process.poll() is None, log
-            assert time.monotonic() - container.begun < 240, f"not up in four minutes: {log}"
-            time.sleep(0.05)
+        wait_for_answer(container, f"{address}/ping")
         return container, address
+
+    def review(self, folder: Path, token: str, *options: str) -> Tuple[Container, str]:
+        """A review of a folder of this machine, and its address."""
+        port = free_port()
+        own = ("--network", "host", *mount(folder, "/scans"))
+        arguments = ("review", "/scans", "--port", str(port), "--token", token)
+        container = self(*arguments, options=(*own, *options))
+        address = f"http://127.0.0.1:{port}"
+        wait_for_answer(container, f"{address}/?token={token}")
+        return container, address
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_answer(container: Container, url: str) -> None:
+    while ask(url)[0] != 200:
+        log = container.log.read_text(errors="replace")
+        assert container.process.poll() is None, log
+        assert time.monotonic() - container.begun < 240, f"not up in four minutes: {log}"
+        time.sleep(0.05)
 
 
 def mount(source: Path, target: str) -> Tuple[str, str]:

@@ -81,6 +81,24 @@ def test_it_serves_several_models(run: Run, folder: Path) -> None:
     assert container.end() == 0, container.log.read_text()
 
 
+def test_it_reviews_a_folder_and_writes_beside_its_pictures(run: Run, folder: Path) -> None:
+    shutil.copyfile(PAGE, folder / "letter.png")
+    folder.chmod(0o777)
+    container, address = run.review(folder, "secret", *LOCKED, "--user", "1000:1000")
+    assert ask(f"{address}/api/overview")[0] == 401
+    while not (folder / "letter.xml").is_file():
+        status, answer = ask(f"{address}/api/overview", Cookie="htr-review=secret")
+        assert status == 200, answer
+        overview = json.loads(answer)
+        assert not overview["counts"]["problem"], answer
+        assert not overview["reading"]["problem"], answer
+        time.sleep(0.2)
+    status, answer = ask(f"{address}/api/pages/letter.png", Cookie="htr-review=secret")
+    texts = [line["text"] for line in json.loads(answer)["lines"]]
+    assert "\n".join(texts) == htrlib.transcribe(PAGE).text
+    assert container.end() == 0, container.log.read_text()
+
+
 def test_it_trains_and_serves_what_it_has_trained(run: Run, folder: Path) -> None:
     write_job(folder, {"task": "line-recognition", "epochs": "1", "batch_columns": "2048"})
     options = (*LOCKED, *mount(folder, "/opt/ml"), "--env", "TRAINING_JOB_NAME=hands-of-anna")
