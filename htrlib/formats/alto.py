@@ -9,13 +9,12 @@ from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.label_text import clean_text
-from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
 from htrlib.document.results import KINDS
 from htrlib.formats.page_xml_elements import confidence_of
-from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
+from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages, picture_of
 
 FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
 
@@ -67,9 +66,10 @@ class _PageReader:
         }
 
     def read(self) -> None:
-        stem, folders = self.file.path.stem, self.file.folders
         name = self.root.findtext("Description/sourceImageInformation/fileName", "").strip()
-        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
+        picture = picture_of(self.file, name, self.collector)
+        if picture is None:
+            return
         stated = self._stated()
         unit = self.root.findtext("Description/MeasurementUnit", "pixel").strip()
         in_pixels = unit == "pixel"

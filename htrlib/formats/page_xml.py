@@ -10,12 +10,11 @@ from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector, bounds, is_rectangle
 from htrlib.data.label_text import clean_text
-from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
 from htrlib.formats.page_xml_elements import confidence_of, kind_of, readings, tags_of
-from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages
+from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages, picture_of
 
 FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
 
@@ -62,9 +61,10 @@ class _PageReader:
         }
 
     def read(self) -> None:
-        stem, folders = self.file.path.stem, self.file.folders
         name = self.page.get("imageFilename", "")
-        picture = find_picture(name, stem, folders) or folders[0] / (name or stem)
+        picture = picture_of(self.file, name, self.collector)
+        if picture is None:
+            return
         size = self.collector.picture(picture, self.source, self._stated())
         if size is None:
             return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector
+from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset
 from htrlib.data.xml import annotation_files, parse
 from htrlib.errors import AnnotationError
@@ -37,6 +39,27 @@ class XmlFile:
     folders: Sequence[Path]
     root: Element
     page: Element
+
+
+def picture_of(file: XmlFile, name: str, collector: Collector) -> Optional[Path]:
+    """The picture of a file's page, there or not; None, and noted, if it is another page's.
+
+    Files of the pages of one picture are named NAME-1, NAME-2, ... after it, and labels know the
+    first page of a picture alone.
+
+    Args:
+        file: the annotation.
+        name: what it calls its picture.
+        collector: takes the note.
+    """
+    stem = file.path.stem
+    picture = find_picture(name, stem, file.folders) or file.folders[0] / (name or stem)
+    further = re.match(rf"{re.escape(picture.stem)}-(\d+)(\.(page|alto))?$", stem)
+    if further is not None and int(further[1]) > 1:
+        detail = f"page {further[1]} of {picture.name}; give each page a picture of its own"
+        collector.note("page of a picture with several", file.source, detail, skipped="page")
+        return None
+    return picture
 
 
 def load_xml_pages(

@@ -180,3 +180,16 @@ def test_words_that_the_text_does_not_spell_are_reported(tmp_path, make_picture,
     assert problem.reason == "words other than the text's"
     (line,) = data.load(format, tmp_path / "out")[0].lines
     assert (line.text, line.words) == ("one two", words[1:])
+
+
+@pytest.mark.parametrize("format", ["page", "alto"])
+def test_further_pages_of_a_file_are_no_labels_of_its_first(tmp_path, format):
+    sheets = [Image.new("L", (WIDTH, HEIGHT), 255)] * 2
+    sheets[0].save(tmp_path / "scan.tif", save_all=True, append_images=sheets[1:])
+    for number in (1, 2):
+        line = LineResult(TextLine(Box(10, 10, 90, 30)), Transcription(f"{number}", -1.0, 0.5))
+        page = PageResult(Size(WIDTH, HEIGHT), None, (line,), None, "scan.tif", number=number)
+        save(page, tmp_path / f"scan-{number}.{format}.xml", format)
+    dataset = data.load({"page": "page_xml"}.get(format, format), tmp_path)
+    assert [page.text for page in dataset] == ["1"]
+    assert dataset.report().skipped == {"page of a picture with several": 1}
