@@ -33,6 +33,7 @@ export class TrainingView {
     this.bar = element("progress", { max: "1", "aria-label": "Progress of the training" });
     this.state = element("p", { role: "status" });
     this.log = element("pre", { class: "log", tabindex: "0", "aria-label": "Log of the training" });
+    this.details = element("details", {}, element("summary", { text: "Log" }), this.log);
     this.scores = element("div", { class: "scores" });
     this.inUse = element("p", { class: "hint" });
     this.#layout();
@@ -48,14 +49,14 @@ export class TrainingView {
   }
 
   #layout() {
-    this.running = element("section", { "aria-label": "Training" }, element("h2", { text: "Progress" }), this.state, this.bar, this.stop, this.log);
+    this.running = element("section", { "aria-label": "Training" }, element("h2", { text: "Progress" }), this.state, this.bar, this.stop, this.details);
     this.result = element("section", { "aria-label": "Result" }, element("h2", { text: "Result" }), this.scores, this.use);
     this.body.append(
       element(
         "section",
         { "aria-label": "Start" },
         this.lines,
-        element("p", { text: "The reader learns from the lines that people confirmed. Some pages are kept aside: on them it is measured before and after." }),
+        element("p", { text: "The model learns from the lines that people confirmed. Some pages are kept aside: on them it is measured before and after." }),
         element("p", { class: "minutes" }, element("label", { for: "minutes", text: "Minutes" }), this.minutes, this.start),
         this.whyNot,
         this.inUse,
@@ -73,7 +74,9 @@ export class TrainingView {
     this.minutes.disabled = running;
     if (running && training.minutes) this.minutes.value = training.minutes;
     this.whyNot.textContent = running ? "" : training.why_not;
-    this.inUse.textContent = training.in_use ? `Pages are read with ${training.in_use}.` : "";
+    const name = training.in_use.split(/[\\/]/).pop();
+    this.inUse.textContent = `Pages are read with the model ${name}.`;
+    this.inUse.title = training.in_use;
     this.running.hidden = state === "idle";
     this.stop.hidden = !running;
     this.bar.hidden = !running;
@@ -88,7 +91,7 @@ export class TrainingView {
     if (this.state.textContent !== text) this.state.textContent = text;
     this.state.classList.toggle("problem", state === "failed");
     const log = training.log.join("\n");
-    this.log.hidden = !log;
+    this.details.hidden = !log;
     if (this.log.textContent !== log) {
       this.log.textContent = log;
       this.log.scrollTop = this.log.scrollHeight;
