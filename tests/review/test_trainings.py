@@ -217,3 +217,34 @@ def test_a_page_kept_aside_stays_so_and_one_is_always(
     assert len(once) == (min(len(first), max(1, round(0.1 * len(first)))))
     assert not later or set(twice) & set(later)
     assert kept_aside(list(reversed(later)), once) == twice
+
+
+def test_the_page_starts_a_training_shows_what_it_is_worth_and_uses_it(
+    browser: Any, make_picture: Make, program: Path
+) -> None:
+    from tests.review.visiting import Visitor
+
+    folder = confirmed_pages(make_picture, 5)
+    with running(folder) as server:
+        server.service.index.refresh()
+        visitor = Visitor(browser, f"http://127.0.0.1:{server.client.port}/")
+        visitor.open()
+        visitor.one("a.button").click()
+        visitor.until(
+            lambda: "10 confirmed lines on 5 pages" in visitor.one(".training").text, "the number"
+        )
+        minutes = visitor.one("#minutes")
+        minutes.clear()
+        minutes.send_keys("3")
+        (program / "HELD").touch()
+        visitor.one(".training button").click()
+        visitor.until(lambda: "Training, " in visitor.one(".training").text, "its progress")
+        (program / "HELD").unlink()
+        visitor.until(lambda: "5.0 %" in visitor.one(".scores").text, "the rate after")
+        assert "20.0 %" in visitor.one(".scores").text
+        _, train, _ = calls(program)
+        assert train[train.index("--minutes") + 1] == "3"
+        use = visitor.all(".training button")[-1]
+        use.click()
+        visitor.until(lambda: use.text == "In use", "it is used")
+        assert training(server)["in_use"] == training(server)["bundle"]
