@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image
 
@@ -136,6 +137,14 @@ def test_text_is_one_row_a_line(server: Served, pages: Path) -> None:
     content = (pages / "page.png").read_bytes()
     reply = server.invoke(content, Accept="text/plain")
     assert reply.body.decode("utf-8") == htrlib.transcribe(content).text + "\n"
+
+
+def test_a_picture_comes_back_as_a_searchable_pdf(server: Served, pages: Path) -> None:
+    content = (pages / "page.png").read_bytes()
+    reply = server.invoke(content, Accept="application/pdf")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/pdf")
+    found = pypdfium2.PdfDocument(reply.body)[0].get_textpage().get_text_range()
+    assert found.split() == htrlib.transcribe(content).text.split()
 
 
 def test_options_are_heeded(server: Served, pages: Path) -> None:
