@@ -72,6 +72,38 @@ def test_three_words_are_corrected_by_keyboard_alone_and_the_page_is_done(
     assert not refusals(visitor.browser)
 
 
+def test_all_doubtful_words_of_a_line_are_gone_through(visitor: Visitor, folder: Path) -> None:
+    draw_page(
+        folder / "a.png", [("teh gulls qarreled ovre the boats", ["teh", "qarreled", "ovre"])]
+    )
+    visitor.open("a.png")
+    for word in ("the", "quarreled"):
+        visitor.keys(Keys.F8)
+        visitor.keys(word)
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()  # which confirms the line; the third word is still to come
+    visitor.keys(Keys.F8)
+    visitor.keys("over")
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert texts_on_disk(folder / "a.png") == ["the gulls quarreled over the boats"]
+    visitor.keys(Keys.F8)
+    visitor.until(lambda: "No more doubtful words" in visitor.one("#notices").text, "the end")
+
+
+def test_a_space_that_was_saved_away_stays_for_who_goes_on_typing(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.keys(Keys.END, " o'clock ")
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    visitor.keys("sharp")
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert texts_on_disk(folder / "a.png")[0] == "the ferri left at six o'clock sharp"
+
+
 def test_what_was_corrected_validates_and_is_training_data(visitor: Visitor, folder: Path) -> None:
     visitor.open("a.png")
     visitor.keys(Keys.F8)

@@ -10,9 +10,14 @@ export function unitIndex(text, codePoints) {
   return units;
 }
 
-/** The code point index of a UTF-16 index. */
-export function codePointIndex(text, units) {
-  return [...text.slice(0, units)].length;
+/** The number of code points of a text. */
+export function codePoints(text) {
+  return [...text].length;
+}
+
+/** A text as the server keeps it: composed, white space folded. */
+export function folded(text) {
+  return text.normalize("NFC").replace(/\s+/g, " ").trim();
 }
 
 /** One line of text: line breaks and tabs of pasted text become spaces. */

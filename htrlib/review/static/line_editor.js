@@ -1,7 +1,7 @@
 // One line of the page: its text field with the doubtful words marked, and what can be done to it.
 
 import { button, counted, element, toolButton } from "./dom.js";
-import { singleLine } from "./characters.js";
+import { folded, singleLine } from "./characters.js";
 import { doubtfulWords } from "./doubtful_words.js";
 import { keyName } from "./keys.js";
 
@@ -25,6 +25,7 @@ export class LineEditor {
       on: {
         input: () => this.#typed(),
         focus: () => actions.focus(id),
+        blur: () => this.#left(),
         select: () => actions.cursor(id),
         keyup: () => actions.cursor(id),
         pointerup: () => actions.cursor(id),
@@ -58,7 +59,11 @@ export class LineEditor {
     this.line = line;
     this.shown = shown;
     const { field, row } = this;
-    if (field.value !== shown.text) {
+    // Spaces that the server takes away may still be wanted by who goes on typing.
+    const typing = document.activeElement === field && !shown.draft;
+    if (typing && folded(field.value) === folded(shown.text)) {
+      this.shown = { ...shown, text: field.value };
+    } else if (field.value !== shown.text) {
       const { selectionStart, selectionEnd } = field;
       field.value = shown.text;
       if (document.activeElement === field) field.setSelectionRange(selectionStart, selectionEnd);
@@ -81,6 +86,7 @@ export class LineEditor {
   /** Show the line's picture and what can be done to it, or take them away. */
   activate(active, crop) {
     this.row.classList.toggle("active", active);
+    this.#mark();
     if (!active) {
       this.above.replaceChildren();
       this.below.replaceChildren();
@@ -181,6 +187,14 @@ export class LineEditor {
     return doubtful ? `, ${counted(doubtful, "doubtful word")}` : "";
   }
 
+  /** Show the text as it is saved, once nobody types in it any more. */
+  #left() {
+    if (this.shown.draft || folded(this.field.value) !== folded(this.line.text)) return;
+    this.field.value = this.line.text;
+    this.shown = { ...this.shown, text: this.line.text };
+    this.#mark();
+  }
+
   #typed() {
     const typed = singleLine(this.field.value);
     if (typed !== this.field.value) {
@@ -199,7 +213,8 @@ export class LineEditor {
     const { text } = this.shown;
     const parts = [];
     let position = 0;
-    const words = text === this.line.text ? doubtfulWords(this.line, this.shown.threshold) : [];
+    const inWork = this.row.classList.contains("active");
+    const words = doubtfulWords(this.line, this.shown.threshold, text, inWork);
     for (const { start, end } of words) {
       parts.push(text.slice(position, start), element("mark", { text: text.slice(start, end) }));
       position = end;

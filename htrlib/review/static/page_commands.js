@@ -1,6 +1,6 @@
 // What the commands of the page view (keys.js) do to the active line.
 
-import { codePointIndex } from "./characters.js";
+import { codePoints, folded } from "./characters.js";
 import { boxBelow, clipped, isLargeEnough, orderIndex, stretched } from "./outlines.js";
 
 const KINDS = [null, "handwritten", "typewritten", "printed"];
@@ -71,8 +71,8 @@ export function lineCommands(page) {
     },
     split: withLine((line) => {
       const { field } = page.list.activeEditor;
-      const at = codePointIndex(field.value, field.selectionStart);
-      if (at <= 0 || at >= [...field.value].length) {
+      const at = codePoints(folded(field.value.slice(0, field.selectionStart)));
+      if (at === 0 || at >= codePoints(folded(field.value))) {
         return page.tell("Put the cursor between the two parts, then split.");
       }
       return apply({ do: "split", id: line.id, at }, "split", [line.id]);

@@ -68,7 +68,14 @@ export class PageGrid {
     if (!this.stale) return;
     this.stale = false;
     this.requested.clear();
-    await this.#fetch(Math.floor(this.#visible()[0] / PART));
+    const part = Math.floor(this.#visible()[0] / PART);
+    for (const index of this.pages.keys()) {
+      if (Math.floor(index / PART) === part) continue;
+      this.pages.delete(index); // fetched again when it comes into view
+      this.cards.get(index)?.remove();
+      this.cards.delete(index);
+    }
+    await this.#fetch(part);
   }
 
   draw() {

@@ -209,9 +209,11 @@ export class PageView {
     const field = this.list.activeEditor?.field;
     const inField = document.activeElement === field;
     const index = field && inField ? (step > 0 ? field.selectionEnd : field.selectionStart) : 0;
-    const lines = this.edits.page.lines.filter((line) => !this.edits.drafts.has(line.id));
     const from = { id: this.list.active, index };
-    const found = nextDoubtful(lines, Number(setting("threshold")), from, step);
+    const { edits } = this;
+    const textOf = (id) => edits.text(id);
+    const threshold = Number(setting("threshold"));
+    const found = nextDoubtful(edits.page.lines, textOf, threshold, from, step);
     if (!found) return this.tell("No more doubtful words.");
     return this.goTo(found.line.id, found.word.start, found.word.end);
   }
