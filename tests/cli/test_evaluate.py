@@ -93,7 +93,7 @@ def test_worst_lines_are_written(htr: Run, tmp_path: Path, capsys: Any) -> None:
 
 @pytest.mark.parametrize(
     ("worst", "message"),
-    [("no/worst.html", "no/worst.html: there is no folder no"), (".", ". is a folder")],
+    [("no/worst.html", "no/worst.html: the folder no does not exist"), (".", ". is a folder")],
 )
 def test_where_the_worst_lines_cannot_go_is_told_before_anything_is_read(
     htr: Run,
