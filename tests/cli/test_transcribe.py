@@ -81,7 +81,7 @@ def test_a_picture_of_one_line_gives_one_row(htr: Run, tmp_path: Path, capsys: A
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), {"method": "beam", "beam_width": 25, "language_model": "bundled"}),
+        ((), {"method": "beam", "beam_width": 25}),
         (("--decoder", "greedy"), {"method": "greedy"}),
         (("--beam-width", "7"), {"beam_width": 7}),
         (("--language-model", "none"), {"language_model": None}),

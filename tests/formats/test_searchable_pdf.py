@@ -7,11 +7,13 @@ import re
 import shutil
 import statistics
 import subprocess
+import tempfile
 
 import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from hypothesis import given, settings
 from PIL import Image, ImageFont
 
 import htrlib
@@ -26,6 +28,7 @@ from htrlib.document.results import (
 )
 from htrlib.formats.glyphless_font import font_program
 from htrlib.images.loading import load_image
+from tests.formats.test_result_writers import results
 
 SIZE = Size(400, 300)
 
@@ -275,3 +278,15 @@ def test_nothing_in_a_file_tells_when_it_was_made(tmp_path):
 def test_the_font_is_one_that_other_programs_load():
     font = ImageFont.truetype(io.BytesIO(font_program()), 100)
     assert font.getlength("ab") == 100
+
+
+@settings(max_examples=60, deadline=None)
+@given(results())
+def test_lines_of_any_text_and_place_are_written(found):
+    with tempfile.TemporaryDirectory() as name:
+        Image.new("L", (200, 300), 255).save(f"{name}/a.png", dpi=(72, 72))
+        htrlib.save(found, f"{name}/a.pdf", source=f"{name}/a.png")
+        page = pypdfium2.PdfDocument(f"{name}/a.pdf")[0]
+        assert page.get_textpage().count_chars() >= 0
+        with pikepdf.open(f"{name}/a.pdf") as document:
+            pikepdf.parse_content_stream(document.pages[0])
