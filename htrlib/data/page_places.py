@@ -99,12 +99,10 @@ def _xml_names(names: List[PurePosixPath], output: Path) -> Dict[PurePosixPath, 
         alike[str(name.with_suffix("")).casefold()].append(name)
     result = {}
     for group in alike.values():
-        owner: Optional[str] = None
-        if len(group) > 1:
-            owner = _named_picture(output / group[0].with_suffix(".xml"))
         for name in group:
-            alone = len(group) == 1 or name.name == owner
-            result[name] = name.with_suffix(".xml") if alone else name.with_name(f"{name.name}.xml")
+            xml = name.with_suffix(".xml")
+            alone = len(group) == 1 or _named_picture(output / xml) == name.name
+            result[name] = xml if alone else name.with_name(f"{name.name}.xml")
     return result
 
 

@@ -17,7 +17,7 @@ from htrlib.data.corrections import CorrectedPage, Splice
 from htrlib.data.page_places import PagePlace
 from htrlib.document.results import TextLine
 from htrlib.errors import CorrectionError, HtrError
-from htrlib.formats.page_editing import READ
+from htrlib.formats.page_editing import IN_WORK, READ
 from htrlib.review.background import DIED, PROGRAM, BackgroundReading, Refreshing
 from htrlib.review.folder import ReviewFolder
 from htrlib.review.listing import changes, counts, listing
@@ -142,7 +142,7 @@ class ReviewService:
             places = [_place_of_line(stored.page, line) for line in lines]
             read = _awaited(self.readers.lines(picture, places))
             splice = reread_lines(stored.page, {line.id: line for line in read})
-        untouched = lines is None and stored.state != "in work" and not stored.page.done
+        untouched = lines is None and stored.state != IN_WORK and not stored.page.done
         untouched = untouched and not any(line.confirmed for line in stored.page.lines)
         who, state = (f"{PROGRAM}{self.readers.label}", READ) if untouched else (by, None)
         with self._noting_conflicts(name):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htrlib.cli.main import build_parser
 from htrlib.formats.confirmed_lines import ASIDE
 from htrlib.review import training_job, trainings
 from htrlib.review.kept_aside import kept_aside
@@ -100,6 +101,8 @@ def test_a_training_is_measured_on_pages_kept_aside_and_its_bundle_used(
         assert done["progress"] == 1.0
         assert any("train_loss" in line for line in done["log"])
         before, train, after = calls(program)
+        for call in (before, train, after):  # which the real program would take
+            build_parser(call[:1]).parse_args(call)
         assert before[before.index("--split") + 1] == ASIDE
         assert train[:4] == ["train", "line-recognition", "--train", "review"]
         assert train[train.index("--minutes") + 1] == "2"
