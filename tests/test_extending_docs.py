@@ -118,6 +118,7 @@ def test_a_format_of_one_s_own_is_written(
     assert text == text.upper() != text.lower()
 
 
+@pytest.mark.slow
 def test_an_engine_of_one_s_own_runs_the_networks(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_bundle: str
 ) -> None:

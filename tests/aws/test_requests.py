@@ -164,6 +164,7 @@ def test_the_smoke_test_s_requests_are_such_as_aws_describes(script, models):  #
     check(requests, models)
 
 
+@pytest.mark.slow
 def test_every_call_of_the_source_is_among_those_that_are_checked(monkeypatch, tmp_path):
     made = {
         request.operation

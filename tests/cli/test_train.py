@@ -50,6 +50,7 @@ def tiny_bundle(tiny_bundle):
     return tiny_bundle
 
 
+@pytest.mark.slow
 def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, capsys):
     assert htr("--train", "lines", folder) == 0
     out = capsys.readouterr().out
@@ -114,6 +115,7 @@ def test_every_field_of_the_configuration_is_an_option(folder, htr):
     assert trained
 
 
+@pytest.mark.slow
 def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsys):
     with (folder / "lines.csv").open("w") as file:
         file.write("image,text,split\n")

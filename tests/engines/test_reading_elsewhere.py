@@ -50,6 +50,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_pages_are_read_without_mxnet_and_without_linux(default_bundle: str) -> None:
     pages = [str(ROOT / "examples" / "data" / f"{name}.png") for name in ("letter", "form")]
     done = run("transcribe", *pages, "--jobs", "2")

@@ -112,12 +112,14 @@ def check_nothing_is_lost(format: str, document: str) -> None:
             assert line_id in told
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(page_file())
 def test_each_line_of_a_damaged_page_file_is_read_or_reported(document):
     check_nothing_is_lost("page_xml", document)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(alto_file())
 def test_each_line_of_a_damaged_alto_file_is_read_or_reported(document):

@@ -81,6 +81,7 @@ def test_cfn_lint_has_nothing_to_say_of_any_form_that_switches_give_a_resource(t
     assert [match for match in found if not match.startswith(two_of_a_name)] == []
 
 
+@pytest.mark.slow
 def test_nothing_names_what_its_switches_leave_out(template):
     """For every combination: CloudFormation would refuse the stack."""
     for switches in combinations():

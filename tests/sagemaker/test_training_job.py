@@ -82,6 +82,7 @@ def train(root):
     return main(["--root", str(root)])
 
 
+@pytest.mark.slow
 def test_lines_become_a_whole_bundle_and_the_same_job_goes_on(job, capsys, monkeypatch):
     monkeypatch.setenv("TRAINING_JOB_NAME", "hands-of-anna")
     root = job(task="line-recognition", **{"learning-rate": "0.002"})
