@@ -1,4 +1,4 @@
-"""Show progress: a bar on a terminal, otherwise a line every half minute."""
+"""How far something long is: a bar on a terminal, elsewhere a line every half minute."""
 
 from __future__ import annotations
 
@@ -9,13 +9,36 @@ from typing import Iterable, Iterator, TypeVar
 from tqdm import tqdm
 
 SECONDS = 30.0
-"""Time between two lines if standard error is not a terminal. Keeps logs short."""
+"""Between two lines where standard error is no terminal: logs stay short, and show life."""
 
 Item = TypeVar("Item")
 
 
+class Heartbeat:
+    """Tells where there is no terminal how much is done, every half minute.
+
+    Args:
+        what: is being done.
+        total: of the items.
+        unit: that they are counted in.
+    """
+
+    def __init__(self, what: str, total: int, unit: str = "") -> None:
+        self.what, self.total, self.unit = what, total, unit and f" {unit}"
+        self.told = time.monotonic()
+
+    def beat(self, done: int) -> None:
+        """Tell that so many are done, if it is time and they are not all."""
+        now = time.monotonic()
+        if now - self.told < SECONDS or done >= self.total or sys.stderr.isatty():
+            return
+        sys.stderr.write(f"{self.what}: {done:,} of {self.total:,}{self.unit}\n")
+        sys.stderr.flush()
+        self.told = now
+
+
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """Yield the items, and report the number done on standard error.
+    """The items; on standard error, how many of them are behind.
 
     >>> sum(progress([1, 2], "adding", 2))
     3
@@ -23,11 +46,7 @@ def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
     if sys.stderr.isatty():
         yield from tqdm(items, what, total, leave=False)
         return
-    told = time.monotonic()
+    heartbeat = Heartbeat(what, total)
     for done, item in enumerate(items, start=1):
         yield item
-        now = time.monotonic()
-        if now - told >= SECONDS and done < total:
-            sys.stderr.write(f"{what}: {done:,} of {total:,}\n")
-            sys.stderr.flush()
-            told = now
+        heartbeat.beat(done)

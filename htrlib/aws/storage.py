@@ -7,6 +7,7 @@ that was interrupted resumes when the call is repeated.
 from __future__ import annotations
 
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,8 +21,10 @@ from htrlib.aws.location import S3Uri
 from htrlib.aws.sending import send
 from htrlib.aws.session import Aws
 from htrlib.errors import AwsError, AwsNotFoundError, AwsTooLargeError, DatasetError
+from htrlib.progress import Heartbeat
 
 _AT_ONCE = 8  # files
+_MEGABYTE = 1_000_000
 
 Advance = Callable[[int], object]
 
@@ -236,8 +239,18 @@ def _transfer(
     """Bring all items, several at once; the first failure stops the rest."""
     # disable=None: no bar where standard error is no terminal
     bar = tqdm(total=size, unit="B", unit_scale=True, desc=f"{direction}load", disable=None)
+    heartbeat = Heartbeat(f"{direction}load", size // _MEGABYTE, "MB")
+    lock, done = threading.Lock(), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        bar.update(count)
+        with lock:
+            done += count
+            heartbeat.beat(done // _MEGABYTE)
+
     with bar, ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures = [pool.submit(bring, item, bar.update) for item in items]
+        futures = [pool.submit(bring, item, advance) for item in items]
         try:
             sent = [future.result() for future in futures]
         except BaseException:

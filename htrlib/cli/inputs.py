@@ -15,6 +15,8 @@ from htrlib.images.suffixes import IMAGE_SUFFIXES
 
 STANDARD_INPUT = Path("-")
 _OVERLAY = ".overlay.png"
+_DROPPINGS = ("thumbs.db", "desktop.ini")
+_NAMED = 3  # files of a folder that are passed over
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Shard:
 def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Input, ...]:
     """Find the files at paths, without duplicates; those of a folder are sorted by name.
 
+    Hidden files, `._page.png` of macOS for one, are no pictures.
+
     Args:
         paths: files and folders. A path that does not exist is kept; reading it fails.
         recursive: search subfolders too; results go to subfolders of the same names.
@@ -72,6 +76,29 @@ def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Inpu
             Input(path, Path(path.name))
         ]
     return _told_apart(list({entry.path: entry for entry in found}.values()))
+
+
+def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
+    """What of a folder `find_inputs` does not read, in a clause for each reason.
+
+    Hidden files, which systems leave about, and the pictures that `--overlay` drew are not worth
+    a word.
+    """
+    others: List[str] = []
+    folders: List[str] = []
+    for file in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+        if _is_hidden(file.relative_to(folder)) or file.name.endswith(_OVERLAY):
+            continue
+        if file.is_dir():
+            folders += [] if recursive else [f"{file.name}/"]
+        elif file.suffix.lower() not in IMAGE_SUFFIXES:
+            others.append(file.name)
+    said = []
+    if others:
+        said.append(f"no picture by its suffix: {_some(others)}")
+    if folders:
+        said.append(f"a folder, which --recursive reads: {_some(folders)}")
+    return tuple(said)
 
 
 def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:
@@ -91,8 +118,20 @@ def spool_standard_input(folder: Path, stream: BinaryIO) -> Path:
 
 def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
     for file in folder.rglob("*") if recursive else folder.iterdir():
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(_OVERLAY):
+        if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.endswith(_OVERLAY):
+            continue
+        if not _is_hidden(file.relative_to(folder)):
             yield file
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a path lies in a hidden folder, or is one of the files that systems leave about."""
+    return any(part.startswith(".") for part in path.parts) or path.name.lower() in _DROPPINGS
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
 
 
 def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import Sequence, Union
 
 from tqdm import tqdm
 
@@ -33,10 +33,10 @@ class Told:
             where = str(path) if page.number is None else f"{path}, page {page.number}"
             for warning in page.warnings:
                 nothing = warning == NOTHING_FOUND
-                self._say(f"{warning} in {where}" if nothing else f"{where}: {warning}")
+                _say(f"{warning} in {where}" if nothing else f"{where}: {warning}")
         errors = result.errors if isinstance(result, DocumentResult) else ()
         for error in errors:
-            self._say(error)
+            _say(error)
         if errors:
             self.failed += 1
         elif all(NOTHING_FOUND in page.warnings for page in result.pages):
@@ -46,17 +46,24 @@ class Told:
 
     def fail(self, error: Exception) -> None:
         """Say why a file cannot be read, and count it."""
-        self._say(str(error))
+        _say(str(error))
         self.failed += 1
 
     def count(self) -> None:
         """Say what came of all files, where there were several."""
         total = self.read + self.empty + self.failed
         if total > 1:
-            self._say(
+            _say(
                 f"{total} files: {self.read} read, {self.empty} without handwriting, "
                 f"{self.failed} failed"
             )
 
-    def _say(self, text: str) -> None:
-        tqdm.write(f"htr: {text}", file=sys.stderr)
+
+def tell_passed_over(folder: Path, reasons: Sequence[str]) -> None:
+    """Say what of a folder is not read, and why."""
+    for reason in reasons:
+        _say(f"{folder}: passed over, {reason}")
+
+
+def _say(text: str) -> None:
+    tqdm.write(f"htr: {text}", file=sys.stderr)

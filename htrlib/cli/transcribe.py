@@ -17,6 +17,7 @@ from htrlib.cli.inputs import (
     Input,
     Shard,
     find_inputs,
+    passed_over,
     shard_of,
     spool_standard_input,
 )
@@ -27,10 +28,11 @@ from htrlib.cli.reading_options import (
     reading_options,
 )
 from htrlib.cli.result_files import ResultFiles, check_new
-from htrlib.cli.told_warnings import Told
+from htrlib.cli.told_warnings import Told, tell_passed_over
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.saving import FORMATS, Result, WriteOptions, to_bytes
+from htrlib.progress import Heartbeat
 from htrlib.reading.options import ReadingOptions
 
 OVERLAY = "overlay"
@@ -171,6 +173,8 @@ def run(config: TranscribeConfig) -> int:
     parse_device(config.device)
     _check_standard_output(config)
     with _inputs(config) as inputs:
+        for folder in filter(Path.is_dir, config.paths):
+            tell_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
         if files is not None:
             if config.skip_existing:
@@ -199,11 +203,13 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
         config.output.mkdir(parents=True, exist_ok=True)
     told = Told()
     pages = 0
+    heartbeat = Heartbeat("reading", len(inputs), "files")
     # disable=None: no bar if standard error is not a terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
         outcomes = read_files([entry.path for entry in inputs], pipeline, engine, jobs)
         for number, (entry, (path, result)) in enumerate(zip(inputs, outcomes)):
             progress.update()
+            heartbeat.beat(number + 1)
             if isinstance(result, ImageError):
                 told.fail(result)
                 continue

@@ -214,6 +214,23 @@ def test_folders_in_folders_are_read_on_request(htr: Run, tmp_path: Path) -> Non
     ]
 
 
+def test_a_folder_says_what_it_passed_over_and_why(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    for name in ("in/a.png", "in/deep/b.png", "in/._a.png", "in/.hidden/c.png"):
+        draw(tmp_path / name)
+    for name in ("1.txt", "2.txt", "3.txt", "4.txt", ".DS_Store", "Thumbs.db", "a.overlay.png"):
+        (tmp_path / "in" / name).touch()
+    folder = tmp_path / "in"
+    assert htr(folder) == 0
+    assert capsys.readouterr().err == (
+        f"htr: {folder}: passed over, no picture by its suffix: 1.txt, 2.txt, 3.txt and 1 more\n"
+        f"htr: {folder}: passed over, a folder, which --recursive reads: deep/\n"
+    )
+    assert htr(folder, "--recursive") == 0
+    said = capsys.readouterr()
+    assert said.out.count("40-1") == 2
+    assert "deep/" not in said.err
+
+
 def test_several_formats_are_written_at_once(htr: Run, tmp_path: Path, capsys: Any) -> None:
     page = draw(tmp_path / "a.png")
     out = tmp_path / "out"
