@@ -20,7 +20,7 @@ from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
-from htrlib.reading.single_lines import cuts_of_line, cuts_of_word, surest
+from htrlib.reading.single_lines import cuts_of_picture, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
@@ -176,8 +176,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
 def _cut_one_line(reading: Reading, stages: Stages) -> None:
     """Take the line of a picture that has only one in each way that it can be cut."""
     single = reading.options.what == LINE
-    find = cuts_of_line if single else cuts_of_word
-    cuts = find(reading.page, reading.lines)
+    cuts = cuts_of_picture(reading.page, reading.lines, single)
     compared = reading.options.stage == TEXT and stages.recognizes_with_bundle
     reading.one_line = compared and len(cuts) > 1
     if reading.one_line:
@@ -194,20 +193,29 @@ def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ..
     """
     if reading.as_given is None:
         reading.as_given = without_squares(reading.page)
-    page, transform = upright(
-        reading.as_given, readability=partial(readability, stages=stages), turns=turns
-    )
+    readable = partial(readability, stages=stages, single=reading.options.what == LINE)
+    page, transform = upright(reading.as_given, readability=readable, turns=turns)
     changed = transform.inverted or transform.tilt
     reading.page = without_squares(page) if changed else page
     reading.transform = None if transform.is_identity else transform
 
 
-def readability(page: Page, stages: Stages) -> float:
-    """Confidence in the longest lines of a page, from 0 to 1."""
+def readability(page: Page, stages: Stages, single: bool) -> float:
+    """Confidence in the longest lines of a page, from 0 to 1.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        single: whether it is a picture of one line.
+    """
     whole = Box(0, 0, page.shape[1], page.shape[0])
     region = whole if stages.finds_all_text else _detected(stages, page)
-    sample = longest(() if region is None else _segmented(stages, page, region))
-    return sureness(stages.recognize_pages([page], [sample])[0]) if sample else 0.0
+    lines = () if region is None else _segmented(stages, page, region)
+    cuts = cuts_of_picture(page, lines, single)
+    sample = cuts or longest(lines)
+    if not sample:
+        return 0.0
+    said = stages.recognize_pages([page], [sample])[0]
+    return sureness(surest(cuts, said)[1] if cuts else said)
 
 
 def _detected(stages: Stages, page: Page) -> Optional[Box]:

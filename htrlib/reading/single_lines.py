@@ -13,7 +13,7 @@ import numpy as np
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LogProbs, TextLine
 from htrlib.images.loading import Page
-from htrlib.layout.word_pictures import MARGIN, WIDEST, ink_box
+from htrlib.layout.word_pictures import MARGIN, TALLEST, WIDEST, ink_box
 from htrlib.reading.turning import mean_sureness
 
 LARGEST = 1000
@@ -21,6 +21,42 @@ LARGEST = 1000
 
 LEAST_INK = 0.33
 """Fraction of a word picture's height; smaller words are part of a page."""
+
+
+STRIP, LONG_STRIP = 4.0, 12.0
+"""Times its height: a picture that is so wide may be one line, and surely is one."""
+
+MIDDLE, LARGE = 0.2, 0.4
+"""Of a strip's height: its one line lies so near its middle, and is so high; what else is found are
+the feet and heads of its neighbors."""
+
+
+def cuts_of_picture(page: Page, lines: Sequence[TextLine], single: bool) -> Tuple[TextLine, ...]:
+    """The ways to cut the one line or word of a picture; none where it is a picture of more.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        lines: found on it.
+        single: whether it is known to be one line.
+    """
+    if single or _is_strip(page, lines):
+        return cuts_of_line(page, lines)
+    return cuts_of_word(page, lines)
+
+
+def _is_strip(page: Page, lines: Sequence[TextLine]) -> bool:
+    height, width = page.shape
+    if height > TALLEST or width < STRIP * height or not lines:
+        return False
+    if width >= LONG_STRIP * height:
+        return True
+    box = _main(lines).box
+    middle = abs((box.top + box.bottom - height) / 2)
+    return middle <= MIDDLE * height and box.height >= LARGE * height
+
+
+def _main(lines: Sequence[TextLine]) -> TextLine:
+    return max(lines, key=lambda line: line.box.area)
 
 
 def cuts_of_line(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
@@ -34,7 +70,7 @@ def cuts_of_line(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
     whole = TextLine(Box(0, 0, width, height))
     if not lines:
         return (whole,)
-    largest = max(lines, key=lambda line: line.box.area)
+    largest = _main(lines)
     return largest, replace(largest, box=whole.box, polygon=None, baseline=None)
 
 

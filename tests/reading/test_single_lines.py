@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Tuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Polygon
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LogProbs, TextLine
-from htrlib.reading.single_lines import cuts_of_line, cuts_of_word, surest
+from htrlib.reading.single_lines import cuts_of_line, cuts_of_picture, cuts_of_word, surest
 
 CHARSET = Charset.from_text("ab")
 FOUND = TextLine(
@@ -63,3 +65,30 @@ def test_the_surest_cut_counts() -> None:
     other = TextLine(Box(0, 0, 128, 128))
     assert surest((FOUND, other), (doubtful, sure)) == ((other,), (sure,))
     assert surest((FOUND, other), (sure, doubtful)) == ((FOUND,), (sure,))
+
+
+def strip(height: int = 60, width: int = 500) -> NDArray[np.uint8]:
+    return np.full((height, width), 240, np.uint8)
+
+
+def rows(*spans: Tuple[float, float], width: float = 480) -> Tuple[TextLine, ...]:
+    return tuple(TextLine(Box(10, top, width, bottom)) for top, bottom in spans)
+
+
+def test_a_strip_with_one_line_in_its_middle_has_no_second() -> None:
+    lines = rows((0, 9), (14, 46), (51, 60))
+    found, whole = cuts_of_picture(strip(), lines, single=False)
+    assert found is lines[1]
+    assert whole.box == Box(0, 0, 500, 60)
+
+
+def test_a_long_strip_is_one_line_wherever_it_was_found() -> None:
+    lines = rows((0, 20), (20, 40))
+    assert len(cuts_of_picture(strip(40), lines, single=False)) == 2
+
+
+def test_two_and_three_lines_are_no_single_line() -> None:
+    for spans in (((5, 45), (55, 95)), ((2, 32), (35, 65), (68, 98))):
+        assert cuts_of_picture(strip(100), rows(*spans), single=False) == ()
+        assert len(cuts_of_picture(strip(100), rows(*spans), single=True)) == 2
+    assert cuts_of_picture(strip(), (), single=False) == ()
