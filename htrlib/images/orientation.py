@@ -29,14 +29,15 @@ SMALL_AREA = 200_000  # pixels of the picture that is looked at
 CELL = 24  # pixels of it: polarity is told in squares of this side
 LEAST_CONTRAST = 36  # gray levels between the paper and the ink of a cell that counts
 LIGHTEST_GROUND = 160  # gray level: pages with lighter grounds bear dark ink
-LARGEST_TILT = 16.0  # degrees: those of 15 are measured a little too large at times
+LARGEST_TILT = 18.5  # degrees: 15 of the paper, and the slope of the lines on it
 COARSE_STEP, FINE_STEP = 2.5, 0.5  # degrees
-COARSE_ANGLES = np.arange(-6, 7) * COARSE_STEP
+COARSE_ANGLES = np.arange(-7, 8) * COARSE_STEP
 LEAST_TILT = 5.5  # degrees: the line finder follows what slopes less
 LEAST_GAIN = 1.15  # sharpness of the leveled lines against that of the page as given
 STRIPS = 48  # vertical strips whose profiles are shifted against each other
 GROUPS = 4  # of strips, whose lines count for themselves
 LONGEST_RUN = 0.12  # of the picture's width: what is longer is a rule, not a stroke
+SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
 TURNED = 1.1  # sharpness of columns against that of rows, from which a page may lie on its side
 HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
 BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
@@ -172,14 +173,22 @@ def upright(
     ink = _ink(~small if inverted else small)
     transform = PageTransform(size, inverted)
     sharpness = _sharpness(ink, COARSE_ANGLES)
+    tried: Tuple[int, ...] = ()
     if readability is not None:
         tried = doubtful_turns(ink, sharpness) if turns is None else turns
         transform = _most_readable(page, transform, tried, readability)
-    if min(page.shape) >= LEAST_FOR_TILT:
-        if transform.quarter_turns:
-            ink = np.rot90(ink, transform.quarter_turns)
-            sharpness = _sharpness(ink, COARSE_ANGLES)
-        transform = replace(transform, tilt=tilt_of(ink, sharpness))
+    if min(page.shape) < LEAST_FOR_TILT:
+        return (page if transform.is_identity else transform.apply(page)), transform
+    if transform.quarter_turns:
+        ink = np.rot90(ink, transform.quarter_turns)
+        sharpness = _sharpness(ink, COARSE_ANGLES)
+    leveled = replace(transform, tilt=tilt_of(ink, sharpness))
+    stays_on_its_side = tried == SIDEWAYS and transform.quarter_turns == 0
+    if leveled.tilt and stays_on_its_side and readability is not None:
+        scores = [readability(one.apply(page)) for one in (transform, leveled)]
+        transform = leveled if scores[1] > scores[0] else transform
+    else:
+        transform = leveled
     return (page if transform.is_identity else transform.apply(page)), transform
 
 
@@ -242,7 +251,7 @@ def doubtful_turns(ink: Page, rows: Floats) -> Tuple[int, ...]:
     """
     columns = _sharpness(np.rot90(ink), COARSE_ANGLES)
     if columns.max() > TURNED * rows.max():
-        return (1, 3)
+        return SIDEWAYS
     if heads_balance(ink, float(COARSE_ANGLES[rows.argmax()])) < HEADS_DOWN:
         return (2,)
     return ()
