@@ -16,6 +16,7 @@ from typing import Any, Dict, Optional
 from aiohttp import web
 
 from htrlib.serving.config import ServingConfig
+from htrlib.serving.forms import file_of_form, is_form
 from htrlib.serving.logs import log_exception
 from htrlib.serving.mms.supervisor import Supervisor
 from htrlib.serving.protocol import (
@@ -73,6 +74,9 @@ class Intake:
         self._users[name] += 1
         try:
             body = await self._receive(request, hold)
+            kind = header(request.headers, "Content-Type") or ""
+            if is_form(kind) and not self.config.allow_code:
+                body, headers["Content-Type"] = file_of_form(body, kind)
             await self._queue(name, deadline)
         except BaseException:
             hold.release()
@@ -149,7 +153,7 @@ class Intake:
                 CUSTOM_ATTRIBUTES: attributes,
             }
         return {
-            "Content-Type": content_type_of(kind),
+            "Content-Type": OCTETS if is_form(kind) else content_type_of(kind),
             "Accept": answer_of(accept, self.config.default_accept).header,
             CUSTOM_ATTRIBUTES: attributes_of(options_of(attributes)),
         }

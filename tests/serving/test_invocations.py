@@ -53,6 +53,18 @@ def test_a_picture_is_read_as_the_library_reads_it(
     assert bool(expected["text"]) == (name != "blank.png")
 
 
+def test_a_form_is_read_as_the_picture_in_it(server: Served, pages: Path) -> None:
+    content = (pages / "page.png").read_bytes()
+    form = (
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="page.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + content + b"\r\n--xyz--\r\n"
+    )
+    reply = server.invoke(form, "multipart/form-data; boundary=xyz")
+    assert reply.status == 200
+    picture = server.invoke(content, "image/png")
+    assert without_extras(reply.json) == without_extras(picture.json)
+
+
 def test_a_client_that_waits_to_be_invited_is_invited(server: Served, pages: Path) -> None:
     content = (pages / "blank.png").read_bytes()
     head = (

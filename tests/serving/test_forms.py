@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import contextlib
+from http import HTTPStatus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htrlib.serving.forms import file_of_form, is_form
+from htrlib.serving.protocol import OCTETS, RefusedError
+
+KIND = "multipart/form-data; boundary=----abc"
+
+
+def part(name: str, content: bytes, filename: str = "", kind: str = "") -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{name}"'
+    disposition += f'; filename="{filename}"' if filename else ""
+    kind = f"\r\nContent-Type: {kind}" if kind else ""
+    return f"------abc\r\n{disposition}{kind}\r\n\r\n".encode() + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"------abc--\r\n"
+
+
+def test_forms_are_known_by_their_content_type() -> None:
+    assert is_form(KIND)
+    assert is_form("Multipart/Form-Data;boundary=x")
+    assert not is_form("image/png")
+    assert not is_form(None)
+
+
+@given(st.binary(min_size=1).filter(lambda content: b"------abc" not in content))
+def test_a_file_comes_out_as_it_went_in(content: bytes) -> None:
+    body = form(part("note", b"of no use"), part("file", content, "page.png", "image/png"))
+    assert file_of_form(body, KIND) == (content, "image/png")
+
+
+def test_a_file_of_unknown_type_is_looked_at() -> None:
+    for kind in ("", "application/octet-stream", "image/webp"):
+        body = form(part("file", b"bytes", "page.webp", kind))
+        assert file_of_form(body, KIND) == (b"bytes", OCTETS)
+
+
+def test_a_boundary_may_be_quoted() -> None:
+    body = form(part("file", b"bytes", "a.png", "image/png"))
+    assert file_of_form(body, 'multipart/form-data; boundary="----abc"')[0] == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (form(part("note", b"text")), KIND, HTTPStatus.BAD_REQUEST),
+        (form(part("a", b"1", "a.png"), part("b", b"2", "b.png")), KIND, HTTPStatus.BAD_REQUEST),
+        (form(part("file", b"", "a.png")), KIND, HTTPStatus.BAD_REQUEST),
+        (part("file", b"cut off", "a.png"), KIND, HTTPStatus.BAD_REQUEST),
+        (form(part("file", b"1", "a.png")), "multipart/form-data", HTTPStatus.BAD_REQUEST),
+        (
+            form(part("file", b"1", "a.mp4", "video/mp4")),
+            KIND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (b"", KIND, HTTPStatus.BAD_REQUEST),
+    ],
+)
+def test_other_forms_are_refused(body: bytes, kind: str, status: HTTPStatus) -> None:
+    with pytest.raises(RefusedError) as raised:
+        file_of_form(body, kind)
+    assert raised.value.status == status
+
+
+@given(st.binary(max_size=200), st.text(max_size=40))
+def test_whatever_comes_is_taken_or_refused(body: bytes, boundary: str) -> None:
+    kind = f"multipart/form-data; boundary={boundary}"
+    for content in (body, form(body)):
+        with contextlib.suppress(RefusedError):
+            file_of_form(content, kind)
