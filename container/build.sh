@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image: build.sh [serve|gpu] gives htrlib:serve or htrlib:gpu.
+# Builds an image: build.sh [serve|serve-onnx|gpu] gives htrlib:serve, htrlib:serve-onnx or htrlib:gpu.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source container/engine.sh
@@ -8,15 +8,18 @@ target=${1:-serve}
 arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/_version.py)")
 case "$target" in
     serve) ;;
+    serve-onnx) # reads, and cannot train: without MXNet
+        arguments+=(--build-arg MXNET= --build-arg REQUIREMENTS=requirements.txt)
+        ;;
     gpu)
         arguments+=(
             --build-arg MXNET=mxnet-cu112==1.9.1
-            --build-arg "REQUIREMENTS=requirements.txt requirements-gpu.txt"
+            --build-arg "REQUIREMENTS=requirements.txt requirements-train.txt requirements-gpu.txt"
             --build-arg NVIDIA_VISIBLE_DEVICES=all
         )
         ;;
     *)
-        echo "build.sh takes serve or gpu, found $target" >&2
+        echo "build.sh takes serve, serve-onnx or gpu, found $target" >&2
         exit 2
         ;;
 esac

@@ -58,6 +58,7 @@ class Prefixes:
 
     Attributes:
         parents, labels: each prefix is its parent and one more label.
+        highest: no factor is above it.
         factors: by which the scorer changes the probability for that label.
         scores: the natural log of all factors of a prefix.
         states: the scorer's after a prefix, as far as asked for; `state` asks.
@@ -67,6 +68,7 @@ class Prefixes:
     def __init__(self, classes: int, scorer: Scorer) -> None:
         self.classes = classes
         self.scorer = scorer
+        self.highest = math.exp(scorer.highest)
         self.parents = [-1]
         self.labels = [-1]
         self.factors = [1.0]
@@ -259,7 +261,7 @@ def _longer(
     best, least, margin = bar
     least = max(least, best * margin)
     labels, states, children = prefixes.labels, prefixes.states, prefixes.children
-    highest = p * math.exp(prefixes.scorer.highest)
+    highest = p * prefixes.highest
     found = []
     for total, by_blank, _, prefix in beam:
         if total * highest <= least:  # and so are all after it

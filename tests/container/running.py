@@ -19,7 +19,8 @@ from typing import List, Sequence, Tuple
 IMAGE = os.environ.get("HTRLIB_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("HTRLIB_CONTAINER_ENGINE", "docker"))
 OPTIONS = shlex.split(os.environ.get("HTRLIB_RUN_OPTIONS", ""))
-NO_IMAGE = "HTRLIB_IMAGE names no image: container/test.sh"
+TRAINS = bool(IMAGE) and not IMAGE.endswith(":serve-onnx")
+NO_IMAGE = "HTRLIB_IMAGE names no image that can do this: container/test.sh"
 
 # Nothing but a directory for temporary files can be written, and no right goes beyond a user's.
 LOCKED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")

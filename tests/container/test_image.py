@@ -15,7 +15,7 @@ import pytest
 import htrlib
 from htrlib import data
 from htrlib.bundle import BUNDLED, DEFAULT
-from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, Run, ask, mount
+from tests.container.running import ENGINE, IMAGE, LOCKED, NO_IMAGE, TRAINS, Run, ask, mount
 from tests.training.conftest import make_lines
 
 LARGEST = 1_600_000_000  # bytes
@@ -23,6 +23,7 @@ SLOWEST = 10.0  # seconds from the start to the first answer
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "data" / "letter.png"
 
 pytestmark = pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)
+trains = pytest.mark.skipif(not TRAINS, reason="this image reads, and cannot train")
 
 
 def read_page(address: str, accept: str) -> str:
@@ -99,6 +100,7 @@ def test_it_reviews_a_folder_and_writes_beside_its_pictures(run: Run, folder: Pa
     assert container.end() == 0, container.log.read_text()
 
 
+@trains
 def test_it_trains_and_serves_what_it_has_trained(run: Run, folder: Path) -> None:
     write_job(folder, {"task": "line-recognition", "epochs": "1", "batch_columns": "2048"})
     options = (*LOCKED, *mount(folder, "/opt/ml"), "--env", "TRAINING_JOB_NAME=hands-of-anna")
@@ -113,6 +115,16 @@ def test_it_trains_and_serves_what_it_has_trained(run: Run, folder: Path) -> Non
     assert container.end() == 0
 
 
+@pytest.mark.skipif(TRAINS, reason="this image trains")
+def test_without_mxnet_a_training_job_says_what_is_missing(run: Run, folder: Path) -> None:
+    write_job(folder, {"epochs": "1"})
+    status, log = run("train", options=(*LOCKED, *mount(folder, "/opt/ml"))).wait()
+    assert status == 1, log
+    assert "MXNet" in (folder / "output" / "failure").read_text(encoding="utf-8")
+    assert "Traceback" not in log
+
+
+@trains
 def test_a_mistake_in_a_training_job_is_told_in_plain_words(run: Run, folder: Path) -> None:
     write_job(folder, {"epochs": "many"})
     status, log = run("train", options=(*LOCKED, *mount(folder, "/opt/ml"))).wait()
@@ -130,6 +142,7 @@ def test_a_broken_model_ends_the_server_with_a_line(run: Run, folder: Path) -> N
     assert "Traceback" not in log
 
 
+@trains
 def test_the_word_detector_can_be_trained(run: Run) -> None:
     code = "from htrlib.training.batches.word_targets import import_gluoncv; import_gluoncv()"
     status, log = run("-c", code, options=(*LOCKED, "--entrypoint", "python")).wait()
@@ -142,7 +155,7 @@ def test_commands_of_htr_run_and_others_are_refused(run: Run) -> None:
     assert log.strip() == f"htrlib {htrlib.__version__}"
     status, log = run("bash").wait()
     assert status == 2
-    assert "takes serve, train, or htr" in log
+    assert "takes serve, train, review, or htr" in log
 
 
 def test_it_is_small_and_holds_nothing_that_it_does_not_need(run: Run) -> None:

@@ -25,7 +25,7 @@ from htrlib.metrics import ErrorRate
 from tests.aws.conftest import IMAGE as IMAGE_URI
 from tests.aws.conftest import ROLE
 from tests.aws.front import Front
-from tests.container.running import IMAGE, NO_IMAGE, Run
+from tests.container.running import IMAGE, NO_IMAGE, TRAINS, Run
 from tests.container.stand_ins import (
     Containers,
     Import,
@@ -77,7 +77,7 @@ NEW = "ð"  # is on the pages, and no character of the bundle that ships
 @pytest.fixture(
     params=[
         pytest.param("process", marks=pytest.mark.skipif(bool(IMAGE), reason="the image walks")),
-        pytest.param("image", marks=pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)),
+        pytest.param("image", marks=pytest.mark.skipif(not TRAINS, reason=NO_IMAGE)),
     ]
 )
 def machine(request: pytest.FixtureRequest, run: Run) -> Iterator[Machine]:
