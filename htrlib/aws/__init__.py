@@ -1,4 +1,4 @@
-"""SageMaker and what it takes: the one place that talks to AWS.
+"""Amazon SageMaker: all calls to AWS are made here.
 
 ================  =================================================================
 module            what

@@ -124,7 +124,7 @@ def fetch_results(
         try:
             result = from_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise AwsError(f"{path} is no result of htrlib: {error}") from error
+            raise AwsError(f"{path} is not a result of htrlib: {error}") from error
         results[path.relative_to(folder).as_posix()[: -len(_SUFFIX)]] = result
     return results
 

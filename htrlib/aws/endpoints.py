@@ -234,8 +234,8 @@ def _check_update(config: EndpointConfig, old: Response) -> None:
     serves_alone = "CurrentServerlessConfig" in variants[0]
     if config.serverless is not None and variants[0] and not serves_alone:
         raise ConfigError(
-            f"endpoint {config.name} has machines, and SageMaker makes no serverless one of it; "
-            "delete it first (htr aws undeploy), or take another name"
+            f"endpoint {config.name} has machines, and SageMaker cannot make it serverless; "
+            "delete it first (htr aws undeploy), or choose another name"
         )
     count = config.instances
     if count is None:

@@ -13,7 +13,7 @@ Tell = Callable[[str], object]
 
 
 def silent(_: str) -> None:
-    """Tells nobody."""
+    """Ignore messages."""
 
 
 @dataclass(frozen=True)

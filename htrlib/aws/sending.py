@@ -1,4 +1,4 @@
-"""Files to S3, each part checked there; what was cut goes on where it was."""
+"""Upload files to S3 with checksums, and resume interrupted uploads."""
 
 from __future__ import annotations
 

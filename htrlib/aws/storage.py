@@ -162,7 +162,7 @@ def download_archive(
 def upload_archive(
     folder: Union[str, Path], s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None
 ) -> S3Uri:
-    """Pack a bundle as the archive that SageMaker wants and upload it.
+    """Pack a bundle into an archive for SageMaker and upload it.
 
     Args:
         s3_uri: of the archive, as "s3://models/hands/model.tar.gz".

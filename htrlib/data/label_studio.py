@@ -90,7 +90,7 @@ class _Region:
 
 @dataclass(frozen=True)
 class _Task:
-    """A picture and what was said of it.
+    """A picture and its annotations.
 
     Attributes:
         reference: address of the picture.

@@ -71,7 +71,7 @@ def _unique(pairs: List[Any]) -> Dict[str, Any]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) != len(keys):
         twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"names stand once in an object, found more of {twice}")
+        raise ValueError(f"names in an object must be unique, found duplicates of {twice}")
     return dict(pairs)
 
 

@@ -154,7 +154,7 @@ class _PageReader:
         return words
 
     def _box(self, source: str, element: Element) -> Optional[Edges]:
-        """Left, top, right and bottom in pixels, or None where one is not said."""
+        """Left, top, right and bottom in pixels, or None if one is missing."""
         values = [element.get(key, "") for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
         if not all(values):
             return None

@@ -47,7 +47,7 @@ _STATE, _CHANGED_BY = "htrlib-state", "htrlib-changed-by"
 _CONFIRMED = re.compile(r"\s*\bconfirmed\s*\{[^}]*\}")
 _ORDER = re.compile(r"\s*\breadingOrder\s*\{[^}]*\}")
 _TRANSKRIBUS_DONE = ("DONE", "FINAL", "GT")
-# The order in which the schema wants a line's children; what it has no rank for comes last.
+# The order of a line's children in the schema; unknown elements come last.
 _RANKS = {"AlternativeImage": 0, "Coords": 1, "Baseline": 2, "Word": 3, "TextEquiv": 4}
 
 
@@ -319,7 +319,7 @@ def _said(line: CorrectedLine) -> Tuple[str, Optional[float], Tuple[str, ...]]:
 
 
 def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
-    """Give a region these lines, where the schema wants them: before the region's own text."""
+    """Give a region these lines, before the region's own text, as the schema requires."""
     for row in region.findall("TextLine"):
         region.remove(row)
     after = [i for i, child in enumerate(region) if child.tag in ("TextEquiv", "TextStyle")]

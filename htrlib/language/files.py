@@ -19,7 +19,9 @@ def load_model(path: Union[str, Path]) -> NGramModel:
     """
     path = Path(path)
     if not path.is_file():
-        raise LanguageModelError(f"there is no language model at {path}; `htr lm build` makes one")
+        raise LanguageModelError(
+            f"there is no language model at {path}; create one with `htr lm build`"
+        )
     return read_compact(path) if is_compact(path) else read_arpa(path)
 
 

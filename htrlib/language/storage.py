@@ -75,7 +75,7 @@ def read_compact(path: Path) -> NGramModel:
         if isinstance(error, LanguageModelError):
             raise
         raise LanguageModelError(
-            f"{path} is no language model of this library ({error}); `htr lm build` makes one"
+            f"{path} is not a language model of htrlib ({error}); create one with `htr lm build`"
         ) from error
 
 

@@ -120,7 +120,7 @@ def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str]
 
 
 def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
-    """The first three stages: each `Reading` has its lines and what is said of them, or an error.
+    """Run the first three stages: each `Reading` gets its lines and probabilities, or an error.
 
     Pages whose last stage comes earlier are taken no further than that.
     """

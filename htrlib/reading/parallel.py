@@ -77,7 +77,7 @@ def read_files(
             yield from _mapped(executor, _read_remembered, paths)
         except BrokenProcessPool as error:
             raise HtrError(
-                "a reading process died, most likely for want of memory; read with fewer --jobs"
+                "a reading process died, most likely out of memory; use fewer --jobs"
             ) from error
 
 

@@ -95,7 +95,7 @@ def cuts_of_word(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
 def surest(
     cuts: Sequence[TextLine], said: Sequence[LogProbs]
 ) -> Tuple[Tuple[TextLine, ...], Tuple[LogProbs, ...]]:
-    """The cut whose characters are read most surely, and what is said of it.
+    """Return the cut whose characters are read with the highest confidence, and its result.
 
     Args:
         cuts: of one line.

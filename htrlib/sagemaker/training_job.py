@@ -147,7 +147,7 @@ def read_job(folders: Folders, scratch: Path) -> TrainingJob:
     channels = _channels(folders)
     if "train" not in channels:
         raise ConfigError(
-            f"the channel train, with the data to learn from, is missing; there are "
+            f"the channel train, with the training data, is missing; there are "
             f"{', '.join(sorted(channels)) or 'none'} in {folders.data}"
         )
     format = values.pop("format", None)
@@ -248,7 +248,7 @@ def _check_whole(job: TrainingJob) -> None:
 
     if job.init == FROM_SCRATCH:
         raise ConfigError(
-            "from init=none comes a network alone, which serves nobody; start from a bundle, with "
+            "init=none gives a single network, which cannot be served; start from a bundle, with "
             "charset=data if it should write other characters only"
         )
     bundle = load_bundle(job.init)

@@ -181,7 +181,7 @@ def _from_npy(body: bytes, limits: BodyLimits) -> Page:
         }[version]
         shape, fortran_order, kind = read(file)  # type: ignore[no-untyped-call]
     except Exception as error:  # it is parsed as Python is, and stumbles as a compiler does
-        raise _bad("the body is no .npy file of version 1 or 2, as numpy.save writes") from error
+        raise _bad("the body is not a .npy file of version 1 or 2, as numpy.save writes") from error
     content = body[file.tell() :]
     if not all(type(side) is int and 0 <= side < _LONGEST_SIDE for side in shape):
         raise _bad(f"the sides of an array are whole numbers from 0 to below {_LONGEST_SIDE:,}")
@@ -202,7 +202,7 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
     try:
         value = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise _bad(f"the body is no JSON in UTF-8 ({str(error)[:120]})") from error
+        raise _bad(f"the body is not JSON in UTF-8 ({str(error)[:120]})") from error
     if isinstance(value, list):
         return Body(iter((_from_pixels(value, limits),)), is_pixel_list=True)
     if isinstance(value, dict) and len(value) == 1:
@@ -211,7 +211,7 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
             return _from_file(_from_base64(content), limits)
         if name == "s3_uri" and isinstance(content, str):
             return _from_file(_from_s3(content, limits), limits)
-    raise _bad('JSON is {"image": BASE64}, or {"s3_uri": "s3://..."} where that is switched on')
+    raise _bad('JSON is {"image": BASE64}, or {"s3_uri": "s3://..."} if enabled')
 
 
 def _check_json(body: bytes) -> None:
@@ -232,7 +232,7 @@ def _from_base64(text: str) -> bytes:
 
 def _from_s3(uri: str, limits: BodyLimits) -> bytes:
     if not limits.allow_s3:
-        raise _bad("s3_uri is switched off here; send the picture, or set HTRLIB_ALLOW_S3=1")
+        raise _bad("s3_uri is disabled here; send the picture, or set HTRLIB_ALLOW_S3=1")
     from htrlib.aws.location import S3Uri
     from htrlib.aws.session import Aws, Waits  # boto3 comes with it
     from htrlib.aws.storage import read_object

@@ -160,7 +160,7 @@ class Intake:
 
     async def _receive(self, request: web.BaseRequest, hold: _Hold) -> bytes:
         if self._sending >= _MOST_SENDING:
-            raise unavailable(f"{self._sending} bodies are arriving already")
+            raise unavailable(f"{self._sending} bodies are already arriving")
         self._sending += 1
         try:
             return await self.read(request, self.config.max_request_bytes, hold)
@@ -204,7 +204,7 @@ class Intake:
 
     def _check_queue(self) -> None:
         if self._waiting >= self.config.queue_length:
-            raise unavailable(f"{self._waiting} requests are waiting already")
+            raise unavailable(f"{self._waiting} requests are already waiting")
 
     async def _free_slot(self, name: str, deadline: float) -> None:
         if name not in self._slots:

@@ -76,7 +76,7 @@ class Models:
         try:
             directory = await _in_thread(self._directory, url)
         except (OSError, ValueError) as error:  # too long, or no path at all
-            raise _bad(f"url is no path: {url[:200]!a}") from error
+            raise _bad(f"url is not a path: {url[:200]!a}") from error
         if name in self.supervisor.models or name in self._busy:
             raise RefusedError(HTTPStatus.CONFLICT, f"the model {name} is loaded already")
         needed = self.config.model_bytes * self.config.workers
@@ -134,7 +134,7 @@ class Models:
         if not found.exists():
             raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no {url[:200]!a}")
         if not found.is_dir():
-            raise _bad(f"{url[:200]!a} is no directory; archives are not unpacked here")
+            raise _bad(f"{url[:200]!a} is not a directory; archives are not unpacked here")
         return found
 
 
@@ -143,7 +143,7 @@ def _check_bundle(directory: Path) -> None:
 
 
 def _wanted(body: bytes) -> Tuple[str, str]:
-    """The name and the place of the model that a client wants."""
+    """Return the name and location of the requested model."""
     wanted = 'the body is JSON: {"model_name": NAME, "url": DIRECTORY}'
     try:
         value = json.loads(body.decode("utf-8"))

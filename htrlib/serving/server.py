@@ -47,7 +47,7 @@ def serve(config: ServingConfig) -> int:
         if config.models is None:
             _prepare_bundle(config)
         elif not config.models.is_dir():
-            raise ConfigError(f"{config.models} is no directory; models are loaded from there")
+            raise ConfigError(f"{config.models} is not a directory; models are loaded from there")
         configure_logs()
         _allow_many_files()
         # Workers whose parent died become children of this process, which can wait for their end.
@@ -114,7 +114,7 @@ async def _unless(ending: asyncio.Future[Any], work: Coroutine[Any, Any, None]) 
 
 
 def _bind(config: ServingConfig) -> socket.socket:
-    """Take the port without opening it: nobody can connect before the model is ready."""
+    """Bind the port without listening: clients cannot connect before the model is ready."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -129,7 +129,7 @@ def _bind(config: ServingConfig) -> socket.socket:
 
 
 def _prepare_bundle(config: ServingConfig) -> None:
-    """Check the model's files, and install what its code wants, where that is allowed.
+    """Verify the model's files, and install the requirements of its code if allowed.
 
     Raises:
         BundleError: the model is broken, or what its code wants cannot be installed.

@@ -74,5 +74,5 @@ def read_checkpoint(path: Path) -> Optional[Tuple[Dict[str, NDArray[Any]], Dict[
         return arrays, json.loads(str(arrays.pop(_NUMBERS)))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TrainingError(
-            f"{path} is no checkpoint ({error}); remove it to start anew"
+            f"{path} is not a checkpoint ({error}); remove it to start over"
         ) from error

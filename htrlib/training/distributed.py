@@ -157,7 +157,7 @@ def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
     """The variables of a worker on this host, or None where it is the only one.
 
     Raises:
-        TrainingError: the file is no resource configuration.
+        TrainingError: the file is not a resource configuration.
     """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -165,7 +165,7 @@ def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
         here = str(config["current_host"])
         interface = str(config.get("network_interface_name", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is no resource configuration ({error!r})") from error
+        raise TrainingError(f"{path} is not a resource configuration ({error!r})") from error
     if here not in hosts:
         raise TrainingError(f"{path}: the host {here!r} is none of {', '.join(hosts)}")
     if len(hosts) < 2:

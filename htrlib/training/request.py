@@ -103,7 +103,7 @@ def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
     """Exclude from the training data the split used for validation."""
     if job.split == job.validation_split:
         raise ConfigError(
-            f"the split {job.split!r} cannot both be learned from and choose the best"
+            f"the split {job.split!r} cannot be used for both training and validation"
         )
     if job.split is not None:
         return train

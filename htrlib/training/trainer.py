@@ -322,7 +322,7 @@ def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
         return [device]
     if device is not None:
         if not device:
-            raise ConfigError("name one device at least, or None for what there is")
+            raise ConfigError("give at least one device, or None for the default")
         return list(device)
     return [f"gpu:{number}" for number in range(mx.context.num_gpus())] or ["cpu"]
 

@@ -312,7 +312,7 @@ def test_a_serverless_endpoint_has_memory_in_place_of_machines(front, aws, clock
 
 def test_machines_do_not_become_serverless(front, aws, deployed):
     front.answers("DescribeEndpoint", described("InService", OLD, CurrentInstanceCount=1))
-    with pytest.raises(ConfigError, match="SageMaker makes no serverless one of it"):
+    with pytest.raises(ConfigError, match="SageMaker cannot make it serverless"):
         deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
 
 

@@ -65,7 +65,7 @@ def test_a_picture_that_could_not_be_read_says_why(aws, bucket):
 def test_an_answer_that_is_no_result_is_told(aws, bucket):
     asked = Asked("s3://pages/1.png", f"{bucket}/answers/1.out", "")
     write_object(b"{}", asked.answer, "application/json", aws)
-    with pytest.raises(AwsJobError, match="is no result of htrlib"):
+    with pytest.raises(AwsJobError, match="is not a result of htrlib"):
         collect([asked], aws)
 
 

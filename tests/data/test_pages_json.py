@@ -81,7 +81,7 @@ def test_a_page_whose_picture_is_missing_is_left_out(tmp_path, make_picture):
     [
         ('{"a.png":\n oops}', "line 2: not JSON"),
         ("[]", "expected an object"),
-        ('{"a.png": {"lines": []}, "a.png": {"lines": []}}', "stand once"),
+        ('{"a.png": {"lines": []}, "a.png": {"lines": []}}', "must be unique"),
         ('{"a.png": {}}', "'a.png'.*lines"),
         ('{"a.png": {"size": [3], "lines": []}}', "'a.png'"),
         ('{"a.png": {"lines": ["x"], "line_boxes": [[0, 0, 1, 1], [0, 0, 1, 1]]}}', "2 line_boxes"),

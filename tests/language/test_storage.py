@@ -77,7 +77,7 @@ def test_another_archive_is_told(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, weights=np.zeros(3))
     (tmp_path / "a.lm").write_bytes(buffer.getvalue())
-    with pytest.raises(LanguageModelError, match="no language model of this library"):
+    with pytest.raises(LanguageModelError, match="not a language model of htrlib"):
         load_model(tmp_path / "a.lm")
 
 

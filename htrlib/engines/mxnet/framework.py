@@ -12,7 +12,7 @@ from htrlib.errors import DeviceError
 # Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
 # the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were a fiftieth
 # faster. Layers run one after the other and need one piece of scratch memory; of several, each
-# grows to the size that the largest page wants. Read once, when MXNet is imported.
+# grows to the size that the largest page needs. Read once, when MXNet is imported.
 os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "4")
 os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "64")
 os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
@@ -28,7 +28,7 @@ try:
         )
     import mxnet as mx
     from mxnet import gluon
-except (ImportError, OSError) as error:  # OSError: a shared library that MXNet wants is missing
+except (ImportError, OSError) as error:  # OSError: a shared library that MXNet needs is missing
     raise DeviceError(
         f"MXNet, which trains networks, cannot be imported ({error}); it has builds for Linux on "
         "x86-64 and Python 3.9 to 3.12 only: install it there with pip, and libgomp1 and "

@@ -38,7 +38,7 @@ class ResidualBlock(gluon.HybridBlock):
         return F.Activation(x + y, act_type="relu")
 
     def _plain(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
-        """The same features in plain order, of which oneDNN makes what the next layer wants."""
+        """The same features in plain order, which oneDNN converts for the next layer."""
         return F.slice_axis(x, axis=0, begin=0, end=None) if self._regroup else x
 
 

@@ -136,7 +136,7 @@ def _line_inputs(lines: Sequence[Ink], shape: RecognizerConfig) -> List[Inputs]:
 
 
 def _reader(quantization: Any, inputs: Sequence[Inputs]) -> Any:
-    """Inputs as ONNX Runtime's calibration wants them."""
+    """Inputs in the form that ONNX Runtime's calibration needs."""
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The module that Multi Model Server loads: exactly one class, as it wants it.
+"""The module that Multi Model Server loads. It must contain exactly one class.
 
 With `preload_model` the model is loaded in the model's listener, which forks the workers.
 """

@@ -90,7 +90,7 @@ class Progress:
         self._since = time.monotonic()
 
     def idle(self, work_done: Callable[[], int]) -> float:
-        """Seconds in which there were requests and nobody worked.
+        """Seconds with pending requests and no busy worker.
 
         Args:
             work_done: the CPU time that the model's workers have taken.

@@ -103,8 +103,7 @@ def model_server_home() -> Path:
     for name in ("mms", "sagemaker_inference"):
         if importlib.util.find_spec(name) is None:
             raise ConfigError(
-                f"serving needs the package {name}; install what it needs: pip install "
-                "'htrlib[serve]'"
+                f"serving needs the package {name}; install it: pip install 'htrlib[serve]'"
             )
     spec = importlib.util.find_spec("mms")
     places = list(spec.submodule_search_locations or ()) if spec else []
