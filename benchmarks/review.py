@@ -3,7 +3,7 @@
     python benchmarks/review.py label --data ../shared/data/hooker/train --pages 10 --work DIR
     htr train line-recognition --train review DIR/scans --minutes 10 --output DIR/bundle
     python benchmarks/review.py measure --data ../shared/data/hooker/dev --bundle DIR/bundle
-    python benchmarks/review.py open --pages 2000 --work DIR
+    python benchmarks/review.py open --pages 2000 --data ../shared/data/hooker/dev --work DIR
 
 `label` starts the server on copies of pages without their texts, waits until they are read, and
 plays the person through the server's API with the pages' own PAGE XML at hand: lines are corrected,
@@ -228,9 +228,8 @@ def open_folder(pages: int, work: Path, picture: Path) -> None:
             server.ask("POST", "/api/reading", {"paused": True})
             listed = server.ask("GET", "/api/pages?limit=200")
             seconds = time.perf_counter() - server.begun
-            print(
-                f"{start} start: {listed['total']} pages listed after {seconds:.2f} s", flush=True
-            )
+            spent = f"{seconds:.2f} s, {processor(server)} s of a core"
+            print(f"{start} start: {listed['total']} pages listed after {spent}", flush=True)
             begun = time.perf_counter()
             for offset in range(0, pages, 200):
                 server.ask("GET", f"/api/pages?offset={offset}&limit=200")
