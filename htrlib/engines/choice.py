@@ -1,4 +1,4 @@
-"""Engines by name, and which one runs where none is named."""
+"""Engines by name, and the default engine."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ ENGINES: Registry[EngineFactory] = Registry(
 )
 
 FASTEST_FIRST = {"onnx": "onnxruntime", "mxnet": "mxnet"}
-"""The engines that are taken where none is named -> the package that they need."""
+"""Engines that can be the default -> the package that they need."""
 
 
 def make_engine(networks: Networks, name: Optional[str], device: Optional[str]) -> Engine:
-    """An engine for a bundle's networks.
+    """Create an engine for a bundle's networks.
 
     Args:
-        name: one of `ENGINES`; None is what HTRLIB_ENGINE says, or else the fastest that is there.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or the CPU where there is none.
+        name: one of `ENGINES`; None means the one named by HTRLIB_ENGINE, or else the fastest one.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or the CPU if there is none.
     Raises:
-        ConfigError: there is no engine of that name.
-        DeviceError: the device, or the engine's framework, is not there.
+        ConfigError: the engine is unknown.
+        DeviceError: the device or the engine's framework is missing.
     """
     wanted = name or os.environ.get(ENVIRONMENT_VARIABLE) or default_engine()
     if wanted not in ENGINES:
@@ -43,14 +43,12 @@ def make_engine(networks: Networks, name: Optional[str], device: Optional[str]) 
 
 
 def default_engine() -> str:
-    """The name of the fastest engine whose package is installed.
+    """Return the name of the fastest engine whose package is installed.
 
     Raises:
-        DeviceError: there is none.
+        DeviceError: no engine is installed.
     """
     for name, package in FASTEST_FIRST.items():
         if importlib.util.find_spec(package) is not None:
             return name
-    raise DeviceError(
-        "nothing is installed that runs networks; install it: pip install onnxruntime"
-    )
+    raise DeviceError("no engine is installed; run: pip install onnxruntime")

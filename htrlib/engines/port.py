@@ -1,4 +1,4 @@
-"""The port behind which the networks run; nothing above it knows which framework does."""
+"""The engine port. Code above it does not depend on a framework."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PARAGRAPHS = "paragraph"
 LINES = "line-segmentation"
 WORDS = "line-segmentation-ssd"
 HANDWRITTEN_LINES = "line-segmentation-handwriting"
-"""A line labeler that knows handwriting alone; the best for it, where a bundle has one."""
+"""A labeler of handwritten lines only; preferred for handwriting, if a bundle has it."""
 
 NETWORKS = (RECOGNIZER, LINES, WORDS, PARAGRAPHS)
 """The networks that a bundle can hold, each trained by the task of its name."""
 
-LINE_HEIGHT = 64  # pixels: of lines, where there is no recognizer to ask
+LINE_HEIGHT = 64  # pixels: default height of lines without a recognizer
 
 Ink = NDArray[np.uint8]
 
@@ -47,10 +47,10 @@ class Engine(Protocol):
     """Runs the networks of one bundle on one device. Threads may share it.
 
     Attributes:
-        name: of the engine, "mxnet" for one.
+        name: of the engine, such as "mxnet".
         device: "cpu" or "gpu:N".
-        parallel: "threads" where several threads compute at once, "processes" where each core
-            wants a process of its own.
+        parallel: "threads" if several threads can compute at once, "processes" if each core needs
+            its own process.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Engine(Protocol):
         Args:
             lines: (H, W) uint8 each, 0 is paper, all of the recognizer's height.
         Returns:
-            for each line (T, C) float32 logits, T = ceil(W / frame width), the blank last.
+            For each line, (T, C) float32 logits, T = ceil(W / frame width), the blank last.
         """
         ...
 
@@ -93,10 +93,10 @@ EngineLike = Union[str, Engine, None]
 
 
 class EngineFactory(Protocol):
-    """Makes an engine of a bundle's networks.
+    """Creates an engine for a bundle's networks.
 
     Raises:
-        DeviceError: the device, or the framework, is not there.
+        DeviceError: the device or the framework is missing.
     """
 
     def __call__(self, networks: Networks, device: Optional[str]) -> Engine: ...

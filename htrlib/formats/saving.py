@@ -1,4 +1,4 @@
-"""The formats that results are written in: the library's own, and those of installed packages.
+"""The registry of result formats: those of the library and of installed packages.
 
 A package adds one by an entry point of the group `htrlib.formats` that is a `Format`; a program by
 `register`. The command line takes its list from here.
@@ -28,8 +28,8 @@ class WriteOptions:
 
     Attributes:
         source: the file that was read, for formats that hold its picture.
-        dpi: at which the pages of a PDF were drawn.
-        flow: join lines to paragraphs and undo hyphens at their ends, in formats of running text.
+        dpi: resolution at which the pages of a PDF were rendered.
+        flow: join lines into paragraphs and undo hyphens at their ends, in formats of running text.
     """
 
     source: Any = None
@@ -39,11 +39,11 @@ class WriteOptions:
 
 @dataclass(frozen=True)
 class Format:
-    """A format that results are written in.
+    """A format for results.
 
     Attributes:
-        name: by which it is asked for.
-        suffixes: of its files, the one that is written first.
+        name: its name on the command line.
+        suffixes: of its files; the first one is used for writing.
         media_type: of its content.
         write: `f(result, file, options)` writes a result into a binary file.
         needs_picture: whether `options.source` must be given.
@@ -71,10 +71,10 @@ def register(format: Format) -> None:
     """Add a format to this process; an installed package adds one by its entry points.
 
     Raises:
-        ConfigError: there is one of that name.
+        ConfigError: a format of that name exists.
     """
     if format.name in FORMATS:
-        raise ConfigError(f"there is a format {format.name!r} already; choose another name")
+        raise ConfigError(f"a format named {format.name!r} already exists; choose another name")
     FORMATS[format.name] = format
 
 
@@ -108,7 +108,7 @@ def save(
     dpi: float = 300,
     flow: bool = False,
 ) -> None:
-    """Write a result into a file, whole or not at all.
+    """Write a result to a file atomically.
 
     Args:
         result: one page or several.
@@ -116,8 +116,8 @@ def save(
         format: one of `FORMATS`.
         source: the picture or PDF that was read, for formats that hold it; by default the file
             that the result names.
-        dpi: at which the pages of a PDF were drawn.
-        flow: join lines to paragraphs, in text and Markdown.
+        dpi: resolution at which the pages of a PDF were rendered.
+        flow: join lines into paragraphs, in text and Markdown.
     Raises:
         ConfigError: there is no such format, it holds one page and there are several, or it needs
             a picture and none is known.
@@ -143,7 +143,7 @@ def save(
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file atomically."""
     partial = path.with_name(f".{path.name}.part")
     try:
         with partial.open("wb") as file:
@@ -154,14 +154,14 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def to_bytes(result: Result, format: Format, options: WriteOptions) -> bytes:
-    """The content of a file of a result."""
+    """Return a result as the content of a file."""
     file = io.BytesIO()
     format.write(result, file, options)
     return file.getvalue()
 
 
 def deferred(place: str) -> Callable[[Any, BinaryIO, WriteOptions], None]:
-    """A writer that is imported from `module:function` when it first writes."""
+    """Return a writer that is imported from `module:function` on first use."""
 
     def write(result: Any, file: BinaryIO, options: WriteOptions) -> None:
         module, _, name = place.partition(":")

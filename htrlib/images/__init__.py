@@ -1,1 +1,1 @@
-"""Pictures in: opened and checked, cut into regions and line strips."""
+"""Input images: opening and checking them, cutting regions and line strips."""

@@ -11,16 +11,16 @@ from htrlib.errors import ImageError
 
 
 def checked_array(image: object) -> NDArray[np.uint8]:
-    """The array itself, if it is a not empty (H, W) uint8 array.
+    """Return the array if it is a nonempty (H, W) uint8 array.
 
     Raises:
-        ImageError: it is not; the message says how to make one of it.
+        ImageError: it is not; the message says how to convert it.
     """
     wanted = "a page is an (H, W) array of uint8, 0 is black"
     if not isinstance(image, np.ndarray):
         raise ImageError(
-            f"{wanted}; found {type(image).__name__}: htrlib.load_image makes one of a file, of "
-            "bytes or of a PIL image"
+            f"{wanted}; found {type(image).__name__}: htrlib.load_image creates one from a file, "
+            "bytes or a PIL image"
         )
     if image.ndim != 2:
         raise ImageError(f"{wanted}; found shape {image.shape}: {_gray_advice(image)}")

@@ -1,7 +1,7 @@
 """Cut a text line out of a page: follow its baseline, straighten it, keep its ink.
 
-Training and recognition cut lines here and nowhere else, so that the network is asked about the
-same pictures that it learned from.
+Training and recognition both cut lines here, so that the network reads the kind of pictures it was
+trained on.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def cut_line(
     height: int,
     polygon: Optional[Polygon] = None,
 ) -> NDArray[np.uint8]:
-    """The ink of a strip of the page, straightened.
+    """Cut the ink of a strip out of the page and straighten it.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        strip: where the line lies, in page pixels.
+        strip: position of the line, in page pixels.
         height: of the result in pixels; its width keeps the strip's aspect ratio.
-        polygon: ink outside it belongs to other lines and is left out.
+        polygon: ink outside it belongs to other lines and is removed.
     Returns:
         (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
     """
@@ -114,7 +114,7 @@ def _straightened(picture: Image.Image, width: int, height: int, mesh: _Mesh) ->
 
 
 def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn grey into ink: subtract the paper's local brightness, stretch to the darkest ink.
+    """Convert gray to ink: subtract the paper's local brightness, stretch to the darkest ink.
 
     Args:
         gray: (H, W) uint8, 0 is black.
@@ -176,7 +176,7 @@ def _region(
     reduction = max(1, int(1.0 / scale + 0.25))
     if reduction > 1:
         region = np.asarray(Image.fromarray(region).reduce(reduction))
-    # What lies beyond the page's edge is read as the edge's own pixels.
+    # Beyond the page's edge, repeat the pixels of the edge.
     pad = 2 + max(0, -int(np.floor(box.top)), int(np.ceil(box.bottom)) - height)
     pad += max(0, -int(np.floor(box.left)), int(np.ceil(box.right)) - width)
     pad = -(-pad // reduction)

@@ -1,4 +1,4 @@
-"""Pictures to pages: a page is an (H, W) uint8 array, 0 is black.
+"""Load pictures as pages. A page is an (H, W) uint8 array, 0 is black.
 
 >>> resize(np.array([[0, 100], [100, 200]], dtype=np.uint8), width=1, height=1)
 array([[100]], dtype=uint8)
@@ -29,10 +29,10 @@ Source = Union[str, "os.PathLike[str]", bytes, BinaryIO, Image.Image]
 Page = NDArray[np.uint8]
 
 MAX_PIXELS = 80_000_000
-"""Most pixels of a page; A3 at 600 dpi has 70 million, and Pillow warns from 89 million on."""
+"""Pixel limit of a page. A3 at 600 dpi has 70 million; Pillow warns above 89 million."""
 
 MAX_DOCUMENT_PIXELS = 1_000_000_000
-"""Most pixels of all pages that `load_pages` returns at once."""
+"""Limit on the total number of pixels that `load_pages` returns."""
 
 # TIFF tags, and the values of them that matter here
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 0b101
@@ -41,12 +41,12 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 @dataclass(frozen=True, eq=False)
 class PageOutcome:
-    """A page of a file, or the error that says why it cannot be read.
+    """A page of a file, or the reason why it cannot be read.
 
     Attributes:
         number: of the page in its file, from 1.
-        page: (H, W) uint8, 0 is black; None where it cannot be read.
-        error: names the page; None where it can be read.
+        page: (H, W) uint8, 0 is black; None if it cannot be read.
+        error: names the page; None if it can be read.
     """
 
     number: int
@@ -57,35 +57,35 @@ class PageOutcome:
 def load_image(source: Source) -> Page:
     """Read one page; of a PDF or multi-page TIFF the first, of an animation the first frame.
 
-    The EXIF orientation is applied. Transparent parts become white paper. More than 8 bits are
-    brought to 8 by the full scale of the format, not by the brightest pixel. 32-bit integers and
-    floats have no full scale; theirs is the first of 1 (floats only), 255, 65535 and 2**31 - 1
-    that no pixel exceeds.
+    The EXIF orientation is applied. Transparent parts become white. Pixels of more than 8 bits are
+    scaled by the full range of the format, not by the brightest pixel. 32-bit integers and floats
+    have no fixed range; theirs is the first of 1 (floats only), 255, 65535 and 2**31 - 1 that no
+    pixel exceeds.
 
     Args:
         source: a path, the bytes of a file, a binary file open for reading (read from its start,
-            left open), or a PIL image (left as it is). PNG, JPEG, TIFF, PDF, GIF, WebP, BMP, PPM,
-            JPEG 2000, and AVIF and HEIC where Pillow has a plugin for them.
+            left open), or a PIL image (not modified). PNG, JPEG, TIFF, PDF, GIF, WebP, BMP, PPM,
+            JPEG 2000, and AVIF and HEIC if Pillow supports them.
     Returns:
         (H, W) uint8, 0 is black.
     Raises:
-        ImageError: there is no such file, it is no picture, it is damaged or encrypted, or it has
-            more than `MAX_PIXELS` pixels (found before they are decoded).
+        ImageError: the file does not exist, is not a picture, is damaged or encrypted, or has more
+            than `MAX_PIXELS` pixels (checked before decoding).
     """
     with closing(iter_pages(source)) as pages:
         return next(pages)
 
 
 def load_pages(source: Source) -> Tuple[Page, ...]:
-    """Read all pages of a PDF or multi-page TIFF; of every other file what `load_image` reads.
+    """Read all pages of a PDF or multi-page TIFF; for other files, what `load_image` reads.
 
     Args:
         source: as for `load_image`.
     Returns:
-        at least one page, each (H, W) uint8, 0 is black.
+        At least one page, each (H, W) uint8, 0 is black.
     Raises:
         ImageError: as for `load_image`, or the pages have more than `MAX_DOCUMENT_PIXELS` pixels
-            together; `iter_pages` reads any number of them.
+            together; `iter_pages` has no such limit.
     """
     pages: List[Page] = []
     pixels = 0
@@ -93,8 +93,8 @@ def load_pages(source: Source) -> Tuple[Page, ...]:
         pixels += page.size
         if pixels > MAX_DOCUMENT_PIXELS:
             raise ImageError(
-                f"{source_name(source)}: at most {MAX_DOCUMENT_PIXELS:,} pixels are held at once, "
-                f"found {pixels:,} in {len(pages) + 1} pages; take them one by one from iter_pages"
+                f"{source_name(source)}: at most {MAX_DOCUMENT_PIXELS:,} pixels are read at once, "
+                f"found {pixels:,} in {len(pages) + 1} pages; read them one by one with iter_pages"
             )
         pages.append(page)
     return tuple(pages)
@@ -103,12 +103,12 @@ def load_pages(source: Source) -> Tuple[Page, ...]:
 def iter_pages(
     source: Source, *, pages: PageSelection = ALL_PAGES, dpi: float = DPI
 ) -> Generator[Page, None, None]:
-    """The pages of `load_pages` one by one, so that memory holds only one of them.
+    """Yield the pages of `load_pages` one by one, with only one in memory.
 
     Args:
         source: as for `load_image`.
         pages: which pages of the file.
-        dpi: dots per inch at which the pages of a PDF are drawn.
+        dpi: resolution at which the pages of a PDF are rendered.
     Raises:
         ImageError: as for `load_image`, at the first page that cannot be read.
     """
@@ -121,14 +121,14 @@ def iter_pages(
 def iter_page_outcomes(
     source: Source, *, pages: PageSelection = ALL_PAGES, dpi: float = DPI
 ) -> Generator[PageOutcome, None, None]:
-    """The pages of a file one by one; one that is damaged does not take the rest with it.
+    """Yield the pages of a file one by one, continuing after damaged pages.
 
     Args:
         source: as for `load_image`.
         pages: which pages of the file.
-        dpi: dots per inch at which the pages of a PDF are drawn.
+        dpi: resolution at which the pages of a PDF are rendered.
     Raises:
-        ImageError: nothing of the file can be read, or it has none of these pages.
+        ImageError: no page can be read, or the file has none of these pages.
     """
     name = source_name(source)
     found = False
@@ -154,7 +154,7 @@ def _outcomes(source: Source, name: str, pages: PageSelection, dpi: float) -> It
                     yield PageOutcome(number, page)
             return
         picture = identified(file, name)
-        picture.draft("L", None)  # a JPEG decoder gives gray alone, in half the time and memory
+        picture.draft("L", None)  # the JPEG decoder outputs gray only, in half the time and memory
         yield from _picture_outcomes(picture, name, pages)
 
 
@@ -181,10 +181,10 @@ def _picture_outcomes(
 
 
 def image_size(path: Union[str, os.PathLike[str]]) -> Size:
-    """The size of the page that `load_image` reads, from the file's header where that tells.
+    """Return the size of the page that `load_image` reads, from the file's header if possible.
 
     Raises:
-        ImageError: as for `load_image`; pixels that are damaged are not noticed.
+        ImageError: as for `load_image`; damaged pixels are not detected.
     """
     name = source_name(path)
     with opened(path) as file:
@@ -202,7 +202,7 @@ def image_size(path: Union[str, os.PathLike[str]]) -> Size:
 
 
 def check_page(image: object) -> Page:
-    """The array itself, if it is a page.
+    """Return the array if it is a page.
 
     Raises:
         ImageError: it is not an (H, W) uint8 array, is empty, or has more than `MAX_PIXELS` pixels.
@@ -217,12 +217,12 @@ def check_page(image: object) -> Page:
 
 
 def resize(image: Page, width: int, height: int) -> Page:
-    """Bring an image to a size: weighted averages where it shrinks, linear where it grows.
+    """Resize an image, by weighted averages when shrinking and linearly when growing.
 
     Args:
         image: (H, W) uint8.
-        width: of the result, in pixels.
-        height: of the result, in pixels.
+        width: width of the result in pixels.
+        height: height of the result in pixels.
     Returns:
         (height, width) uint8.
     Raises:
@@ -237,12 +237,12 @@ def resize(image: Page, width: int, height: int) -> Page:
 
 
 def pad(image: Page, size: Size, value: int = 255) -> Page:
-    """Set an image into the top left corner of a larger one.
+    """Pad an image at the right and bottom.
 
     Args:
         image: (H, W) uint8.
-        size: of the result, at least that of the image.
-        value: of the new pixels.
+        size: size of the result, at least that of the image.
+        value: value of the new pixels.
     Returns:
         (size.height, size.width) uint8.
     Raises:
@@ -260,23 +260,23 @@ def pad(image: Page, size: Size, value: int = 255) -> Page:
 
 
 def _start(file: BinaryIO) -> bytes:
-    """The first bytes of a file, which is set back to its start."""
+    """Return the first bytes of a file, and rewind it."""
     start = file.read(MAGIC_BYTES)
     file.seek(0)
     return start
 
 
 def identified(file: BinaryIO, name: str) -> Image.Image:
-    """The picture in a file, its pixels not decoded yet.
+    """Open the picture in a file without decoding its pixels.
 
     Image.open would warn of large pictures. A warning can be silenced only for all threads at
     once, and a large picture is an error here anyhow.
 
     Args:
         file: a picture of any kind but PDF, at its start.
-        name: what messages call it.
+        name: its name in messages.
     Raises:
-        ImageError: it is no picture, or damaged.
+        ImageError: it is not a picture, or is damaged.
     """
     Image.init()
     start = _start(file)
@@ -297,7 +297,7 @@ def _register_heif(name: str) -> None:
         import pillow_heif
     except ImportError as error:
         raise ImageError(
-            f"{name}: is a HEIC picture; pip install pillow-heif reads it, or save it as JPEG"
+            f"{name}: is a HEIC picture; run `pip install pillow-heif`, or save it as JPEG"
         ) from error
     pillow_heif.register_heif_opener()
 
@@ -315,7 +315,7 @@ def _unknown_advice(start: bytes) -> str:
 
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Turn whatever a decoder stumbles over in a file into an ImageError."""
+    """Convert any exception of a decoder into an ImageError."""
     try:
         yield
     except ImageError:
@@ -338,7 +338,7 @@ def _too_large(found: str) -> str:
 
 
 def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageError]]]:
-    """Set a picture to its pages in turn; thumbnails and masks in a TIFF are not pages.
+    """Seek to each page of a picture in turn, skipping thumbnails and masks in a TIFF.
 
     Returns:
         the number of each page from 1, and the error that says why it cannot be reached, which
@@ -368,7 +368,7 @@ def _has_further_pages(picture: Any) -> bool:
 
 
 def _read(picture: Image.Image, name: str) -> Page:
-    """Decode the picture's present frame."""
+    """Decode the picture's current frame."""
     with _decoding(name):
         _checked_size(picture, name)
         # GluonCV, once imported, lets Pillow fill up files that are cut off; a page whose lower
@@ -379,7 +379,7 @@ def _read(picture: Image.Image, name: str) -> Page:
 
 
 def _checked_size(picture: Image.Image, name: str) -> Tuple[int, int]:
-    """Width and height, as the header says."""
+    """Return width and height from the header."""
     width, height = picture.size
     if width * height == 0:
         raise ImageError(f"{name}: the picture has no pixels ({width} x {height})")
@@ -390,7 +390,7 @@ def _checked_size(picture: Image.Image, name: str) -> Tuple[int, int]:
 
 
 def decoded_size(picture: Image.Image) -> Tuple[int, int]:
-    """Width and height of what a decoder makes at once: the picture, or a larger tile of a TIFF."""
+    """Return width and height of the largest buffer to decode: the picture, or a TIFF tile."""
     tags = getattr(picture, "tag_v2", {})
     width, height = picture.size
     across, down = (int(tags.get(tag, 0)) for tag in (_TILE_WIDTH, _TILE_LENGTH))

@@ -1,4 +1,4 @@
-"""The pages of a file by their numbers: how many there are, how large one is, and its pixels."""
+"""Access to pages of a file by number: count, size and pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
 
 
 def count_pages(path: Path) -> int:
-    """The pages of a file: those of a PDF or TIFF, 1 of every other picture.
+    """Count the pages of a PDF or TIFF; any other picture has 1.
 
     Raises:
         ImageError: as for `htrlib.load_image`; damage after the header may go unnoticed.
@@ -33,11 +33,11 @@ def count_pages(path: Path) -> int:
 
 
 def load_page(path: Path, number: int = 1, dpi: float = DPI) -> Page:
-    """One page of a file.
+    """Load one page of a file.
 
     Args:
         number: of the page, from 1.
-        dpi: dots per inch at which a page of a PDF is drawn.
+        dpi: resolution at which a page of a PDF is rendered.
     Returns:
         (H, W) uint8, 0 is black.
     Raises:
@@ -49,10 +49,10 @@ def load_page(path: Path, number: int = 1, dpi: float = DPI) -> Page:
 
 
 def page_size(path: Path, number: int = 1) -> Size:
-    """The size of the page that `load_page` gives at the usual `DPI`.
+    """Return the size of the page that `load_page` returns at the default `DPI`.
 
     Raises:
-        ImageError: as for `load_page`; pixels that are damaged are not noticed.
+        ImageError: as for `load_page`; damaged pixels are not detected.
     """
     if number == 1:
         return image_size(path)

@@ -24,7 +24,7 @@ def source_name(source: object) -> str:
 
 @contextmanager
 def opened(source: object) -> Iterator[BinaryIO]:
-    """A seekable binary file at its start, closed afterwards if it was opened here.
+    """Open a source as a seekable binary file, and close it afterwards if it was opened here.
 
     Args:
         source: a path, the bytes of a file, or a binary file open for reading.

@@ -1,4 +1,4 @@
-"""The pages of a PDF, drawn as a viewer draws them: turned and cropped as the file says."""
+"""Render the pages of a PDF as a viewer does, with their rotation and crop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POINTS = 72  # an inch
 _ROUNDING = 1.0 - 1e-7  # what single precision adds to a size is no further pixel
 
 MOST_DAMAGED = 50
-"""After as many damaged pages in a row the rest is given up: a file can claim any number."""
+"""Number of damaged pages in a row after which to give up: a file can claim any number."""
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 
@@ -25,18 +25,18 @@ _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 def iter_pdf_pages(
     file: BinaryIO, name: str, selection: PageSelection, dpi: float, max_pixels: int
 ) -> Iterator[Tuple[int, Union[NDArray[np.uint8], ImageError]]]:
-    """The pages of a PDF one by one, each with its number from 1.
+    """Yield the pages of a PDF one by one, each with its number from 1.
 
     Args:
         file: the PDF, open for reading; left open.
-        name: what messages call it.
-        selection: which pages; the others are not looked at.
+        name: its name in messages.
+        selection: the pages to render; others are skipped.
         dpi: dots per inch.
-        max_pixels: most pixels of a page.
+        max_pixels: pixel limit of a page.
     Returns:
-        (H, W) uint8 each, 0 is black, or the error that says why the page cannot be read.
+        (H, W) uint8 each, 0 is black, or the reason why the page cannot be read.
     Raises:
-        ImageError: the file is encrypted, or no PDF that can be read.
+        ImageError: the file is encrypted, or not a readable PDF.
     """
     import pypdfium2  # here: most pictures are no PDF
 
@@ -60,7 +60,7 @@ def iter_pdf_pages(
                 damaged += 1
             yield number, page
             if damaged == MOST_DAMAGED:
-                reason = f"{damaged} pages in a row are damaged, the rest is not tried"
+                reason = f"{damaged} pages in a row are damaged, the rest is skipped"
                 raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
 
 

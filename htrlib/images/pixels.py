@@ -1,4 +1,4 @@
-"""The pixels of a picture that Pillow has decoded to those of a page: gray, 8 bits, upright."""
+"""Convert decoded pixels to those of a page: gray, 8 bits, upright."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 def upright(picture: Image.Image, page: Pixels) -> Pixels:
-    """The page turned as the EXIF orientation of its picture says."""
+    """Rotate the page by the EXIF orientation of its picture."""
     turn = _UPRIGHT.get(orientation(picture))
     return page if turn is None else np.ascontiguousarray(turn(page))
 

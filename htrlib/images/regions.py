@@ -1,4 +1,4 @@
-"""Prepare a page for the networks that look at all of it: scale, and turn grey into ink."""
+"""Prepare a page for the networks that see all of it: scale it, and convert gray to ink."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Region:
 
 
 def cut_region(page: NDArray[np.uint8], box: Box, scale: float) -> Region:
-    """The part of a page in a box, clipped to the page, times a scale."""
+    """Cut the part of a page in a box, clipped to the page, and scale it."""
     height, width = page.shape
     left, top = max(0, int(box.left)), max(0, int(box.top))
     right, bottom = min(width, int(np.ceil(box.right))), min(height, int(np.ceil(box.bottom)))

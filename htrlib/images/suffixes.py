@@ -1,4 +1,4 @@
-"""The kinds of files that pages are read from: their suffixes, and their first bytes."""
+"""Kinds of input files, by suffix and by first bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUFFIXES: Dict[str, Tuple[str, ...]] = {
     "AVIF": (".avif",),
     PDF: (".pdf",),
 }
-"""Kind -> the suffixes of its files; the names are Pillow's."""
+"""Kind, as named by Pillow -> suffixes of its files."""
 
 PICTURE_SUFFIXES: Tuple[str, ...] = tuple(
     suffix for kind, suffixes in SUFFIXES.items() if kind != PDF for suffix in suffixes
@@ -47,14 +47,14 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _AVIF_BRANDS = (b"avif", b"avis")
 
 MAGIC_BYTES = 1024
-"""Bytes of a file's start that `kind_of` looks at: readers of PDF bear that much before it."""
+"""Number of bytes that `kind_of` needs: a PDF may begin after that many."""
 
 
 def kind_of(start: bytes) -> Optional[str]:
-    """The kind of a file, one of `SUFFIXES`, or None where it is none of them.
+    """Return the kind of a file, one of `SUFFIXES`, or None.
 
     Args:
-        start: its first bytes, `MAGIC_BYTES` where it has as many.
+        start: its first `MAGIC_BYTES` bytes.
     """
     for kind, magic in _MAGIC:
         if start.startswith(magic):

@@ -1,4 +1,4 @@
-"""The fourth stage: from the recognizer's log-probabilities to text, words and confidences."""
+"""Fourth stage: decode log-probabilities to text, words and confidences."""
 
 from __future__ import annotations
 
@@ -63,27 +63,27 @@ def decode(
     blank_index: Optional[int] = None,
     bundle: Union[str, Path, Bundle, None] = None,
 ) -> Transcription:
-    """Read a line from what the recognizer says of it.
+    """Decode the log-probabilities of a line.
 
     Args:
-        log_probs: what `recognize_line` gives, or a (T, C) array of natural-log probabilities.
-        charset: the symbols of a plain array's columns, the blank's left out.
+        log_probs: the result of `recognize_line`, or a (T, C) array of natural-log probabilities.
+        charset: the symbols of a plain array's columns, without the blank.
         method: "beam" or "greedy".
-        beam_width: how many prefixes the search keeps.
+        beam_width: number of hypotheses that the search keeps.
         language_model: "bundled" for the bundle's (of several, the one that fits the line; none
             where it has none), None, a file, or a model.
-        lm_weight: of the model's natural-log probabilities; None is the bundle's.
-        insertion_bonus: added for each character beside the model; None is the bundle's.
+        lm_weight: weight of the model's natural-log probabilities; None means the bundle's.
+        insertion_bonus: added for each character; None means the bundle's.
         pruning: in each frame, classes below this natural-log probability are left out, and
             prefixes further below the best one than this; None leaves out none.
         lexicon: words to prefer.
-        n_best: how many readings to give; those after the best are `alternatives`.
-        characters: give the characters with their frames and confidences as well.
-        blank_index: the blank's column in a plain array, where it is not the last.
-        bundle: whose language model, weights and calibration are the defaults.
+        n_best: number of texts to return; those after the best are `alternatives`.
+        characters: also return characters with their frames and confidences.
+        blank_index: the blank's column in a plain array, if it is not the last.
+        bundle: supplies the default language model, weights and calibration.
     Raises:
-        CharsetError: the charset is missing, or does not fit the number of classes.
-        ConfigError: the values are no log-probabilities, or an option cannot work.
+        CharsetError: the charset is missing, or does not match the number of classes.
+        ConfigError: the values are not log-probabilities, or an option is invalid.
         LanguageModelError: the language model cannot be read.
         BundleError: the bundle cannot be read.
 

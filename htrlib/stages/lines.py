@@ -1,4 +1,4 @@
-"""Second stage: the lines of a paragraph, in reading order."""
+"""Second stage: find the lines of a paragraph, in reading order."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def segment_lines(
 
     Args:
         page: (H, W) uint8, 0 is black.
-        paragraph: where the handwriting is; None, no handwriting, has no lines.
-        method: "labels" groups the pixels that a network calls the cores of lines; "ssd" groups
-            the boxes of a word detector, which are those of handwriting.
-        kinds: of the lines that are wanted, of `htrlib.KINDS`; None are all. Handwriting alone is
-            found by a network of its own, where the bundle has one.
+        paragraph: box of the handwriting; None, for no handwriting, gives no lines.
+        method: "labels" groups pixels that a network labels as cores of lines; "ssd" groups the
+            boxes of a detector of handwritten words.
+        kinds: kinds of lines to find, of `htrlib.KINDS`; None means all. Handwriting alone is found
+            by a separate network, if the bundle has one.
         bundle: name, path or bundle; see `load_bundle`.
-        engine: what runs the networks; see `Bundle.engine`.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+        engine: runs the networks; see `Bundle.engine`.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or else the CPU.
     Returns:
-        lines with box, polygon and baseline in page pixels, in reading order.
+        Lines with box, polygon and baseline in page pixels, in reading order.
     Raises:
-        ConfigError: there is no such method or kind.
-        ImageError: the page is no (H, W) uint8 array, or it is empty.
+        ConfigError: the method or a kind is unknown.
+        ImageError: the page is not an (H, W) uint8 array, or is empty.
         BundleError, DeviceError: as for `Bundle.engine`.
     """
     check_page(page)

@@ -1,4 +1,4 @@
-"""First stage: where the handwriting is on a page."""
+"""First stage: find the handwriting on a page."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def detect_paragraph(
 ) -> Optional[Box]:
     """Find the handwriting on a page.
 
-    Printed text, rules, scanner borders and specks stay outside.
+    Printed text, rules, scanner borders and specks are excluded.
 
     Args:
         page: (H, W) uint8, 0 is black.
         bundle: name, path or bundle; see `load_bundle`.
-        engine: what runs the networks; see `Bundle.engine`.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+        engine: runs the networks; see `Bundle.engine`.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or else the CPU.
     Returns:
-        the box of all handwriting, in page pixels, or None where there is none.
+        The box of all handwriting, in page pixels, or None if there is none.
     Raises:
-        ImageError: this is no (H, W) uint8 array, or it is empty.
+        ImageError: the page is not an (H, W) uint8 array, or is empty.
         BundleError, DeviceError: as for `Bundle.engine`.
     """
     height, width = check_page(page).shape

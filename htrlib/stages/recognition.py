@@ -1,4 +1,4 @@
-"""Third stage: what the recognizer says of each line."""
+"""Third stage: recognize the characters of each line."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def recognize_lines(
     engine: EngineLike = None,
     device: Optional[str] = None,
 ) -> Tuple[LogProbs, ...]:
-    """Recognize lines of a page together, each as if it were alone.
+    """Recognize lines of a page together; results do not depend on the other lines.
 
     A line wider than the bundle's `max_width` (after scaling to the network's height) is cut at a
-    gap, and what is said of the pieces joined.
+    gap, and the results of the pieces are joined.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: where the lines lie.
+        lines: the lines on the page.
         bundle: name, path or bundle; see `load_bundle`.
-        engine: what runs the networks; see `Bundle.engine`.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+        engine: runs the networks; see `Bundle.engine`.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or else the CPU.
     Returns:
-        for each line (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
+        For each line, (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
     Raises:
-        ImageError: the page is no (H, W) uint8 array, or it is empty.
+        ImageError: the page is not an (H, W) uint8 array, or is empty.
         BundleError, DeviceError: as for `Bundle.engine`.
     """
     return recognize_pages((page,), (lines,), bundle=bundle, engine=engine, device=device)[0]
@@ -71,7 +71,7 @@ def recognize_pages(
 
     Args:
         pages: (H, W) uint8 each.
-        lines: for each page where its lines lie.
+        lines: for each page, its lines.
     """
     for page in pages:
         check_page(page)
@@ -101,7 +101,7 @@ def log_probs_of(
         inks: (H, W) uint8 each, as `cut_line` gives them.
         max_width: of a piece.
     Returns:
-        for each line (T, C) float32 natural-log probabilities.
+        For each line, (T, C) float32 natural-log probabilities.
     """
     cuts = [_pieces(ink, max_width) for ink in inks]
     logits = iter(read_lines([piece for cut in cuts for piece in cut]))
