@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,37 +171,39 @@ def upright(
     small = _reduced(page)
     inverted = is_light_on_dark(small)
     ink = _ink(~small if inverted else small)
-    transform = PageTransform(size, inverted)
+    given = PageTransform(size, inverted)
     sharpness = _sharpness(ink, COARSE_ANGLES)
+    leveled = replace(given, tilt=_tilt(page, ink, sharpness))
     tried: Tuple[int, ...] = ()
     if readability is not None:
         tried = doubtful_turns(ink, sharpness) if turns is None else turns
-        transform = _most_readable(page, transform, tried, readability)
-    if min(page.shape) < LEAST_FOR_TILT:
-        return (page if transform.is_identity else transform.apply(page)), transform
-    if transform.quarter_turns:
-        ink = np.rot90(ink, transform.quarter_turns)
-        sharpness = _sharpness(ink, COARSE_ANGLES)
-    leveled = replace(transform, tilt=tilt_of(ink, sharpness))
-    stays_on_its_side = tried == SIDEWAYS and transform.quarter_turns == 0
-    if leveled.tilt and stays_on_its_side and readability is not None:
-        scores = [readability(one.apply(page)) for one in (transform, leveled)]
-        transform = leveled if scores[1] > scores[0] else transform
-    else:
-        transform = leveled
+    transform = leveled
+    if readability is not None and tried:
+        turned = [_turned(page, ink, given, turn) for turn in tried]
+        # columns of a page that lies on its side may look like lines that slope
+        start = [given, leveled] if set(SIDEWAYS) <= set(tried) and leveled.tilt else [leveled]
+        transform = _most_readable(page, [*start, *turned], readability)
     return (page if transform.is_identity else transform.apply(page)), transform
 
 
+def _tilt(page: Page, ink: Page, sharpness: Floats) -> float:
+    return tilt_of(ink, sharpness) if min(page.shape) >= LEAST_FOR_TILT else 0.0
+
+
+def _turned(page: Page, ink: Page, given: PageTransform, turn: int) -> PageTransform:
+    """The transform with so many quarter turns, its lines leveled."""
+    ink = np.rot90(ink, turn)
+    tilt = _tilt(page, ink, _sharpness(ink, COARSE_ANGLES))
+    return replace(given, quarter_turns=turn, tilt=tilt)
+
+
 def _most_readable(
-    page: Page, transform: PageTransform, turns: Tuple[int, ...], readability: Readability
+    page: Page, candidates: Sequence[PageTransform], readability: Readability
 ) -> PageTransform:
-    """The transform with the quarter turns with which the page reads best."""
-    if not turns:
-        return transform
-    candidates = [transform, *(replace(transform, quarter_turns=turn) for turn in turns)]
+    """The transform with which the page reads best; the first where none reads clearly better."""
     scores = [readability(candidate.apply(page)) for candidate in candidates]
     best = int(np.argmax(scores))
-    return candidates[best] if scores[best] > scores[0] + BETTER else transform
+    return candidates[best] if scores[best] > scores[0] + BETTER else candidates[0]
 
 
 def is_light_on_dark(page: Page) -> bool:
