@@ -40,6 +40,7 @@ LONGEST_RUN = 0.12  # of the picture's width: what is longer is a rule, not a st
 SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
 TURNED = 1.1  # sharpness of columns against that of rows, from which a page may lie on its side
 HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
+READS = 0.6  # of 1: how well pages read whose lines are level
 BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
 
 Page = NDArray[np.uint8]
@@ -181,8 +182,10 @@ def upright(
     if readability is not None and tried:
         turned = [_turned(page, ink, given, turn) for turn in tried]
         # columns of a page that lies on its side may look like lines that slope
-        start = [given, leveled] if set(SIDEWAYS) <= set(tried) and leveled.tilt else [leveled]
-        transform = _most_readable(page, [*start, *turned], readability)
+        doubtful = leveled.tilt != 0.0 and set(SIDEWAYS) <= set(tried)
+        if doubtful and readability(leveled.apply(page)) < READS:
+            leveled = given
+        transform = _most_readable(page, [leveled, *turned], readability)
     return (page if transform.is_identity else transform.apply(page)), transform
 
 

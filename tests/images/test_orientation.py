@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.images import orientation
 from htrlib.images.orientation import PageTransform, is_light_on_dark, upright
 
 Page = NDArray[np.uint8]
@@ -142,3 +143,12 @@ def test_a_word_alone_is_not_leveled():
         top = 80 - int(0.21 * start)
         page[top : top + 30, start : start + 2] = 30
     assert upright(page)[1].tilt == 0.0
+
+
+def test_a_tilted_page_that_seems_to_lie_on_its_side_is_leveled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(orientation, "doubtful_turns", lambda ink, rows: orientation.SIDEWAYS)
+    transform = upright(tilted(letter(), 9), readability=lambda page: 0.9)[1]
+    assert transform.quarter_turns == 0
+    assert transform.tilt == pytest.approx(9, abs=1.0)
