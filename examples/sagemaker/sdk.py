@@ -32,11 +32,14 @@ def main() -> None:
     parser.add_argument("--role", default="arn:aws:iam::000000000000:role/local", help="ARN")
     parser.add_argument("--prefix", default="htr", help="names begin with it (default: htr)")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--output", help="S3 prefix for the model (default: the library's)")
+    parser.add_argument("--output", help="prefix for the model, s3:// or with --local file:///")
     parser.add_argument("--page", type=Path, help="a picture to read with the new model")
     parser.add_argument("--local", action="store_true", help="run on this machine")
     options = parser.parse_args()
-    session = LocalSession() if options.local else Session()
+    session: Any = LocalSession() if options.local else Session()
+    if options.local:  # which else uploads models to S3
+        session.config = {"local": {"local_code": True}}
+        options.output = options.output or f"file://{Path('local-models').resolve()}"
     estimator = train(options, session)
     print(estimator.model_data)
     if options.page:
