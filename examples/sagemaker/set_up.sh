@@ -2,7 +2,8 @@
 # Set up the notebooks on a SageMaker notebook instance or in a JupyterLab space of SageMaker Studio:
 # a virtual environment with htrlib, and a kernel of it that the notebooks here name.
 #
-#     bash examples/sagemaker/set_up.sh
+#     bash examples/sagemaker/set_up.sh                   # on the stack's notebook instance
+#     HTR_STACK=htr bash examples/sagemaker/set_up.sh     # in Studio: the notebooks use that stack
 #
 # Running it again brings both up to date. The environment lies beside the repository, which must be
 # on the volume that stays (~/SageMaker, or ~ in Studio). HTRLIB_PYTHON names another Python.
@@ -45,7 +46,8 @@ python=$venv/bin/python
 
 # The kernel first, so that notebook 0 opens and tells how far the rest is.
 "$python" -m pip install --quiet --upgrade pip ipykernel
-"$python" -m ipykernel install --user --name htrlib --display-name htrlib
+"$python" -m ipykernel install --user --name htrlib --display-name htrlib \
+    ${HTR_STACK:+--env HTR_STACK "$HTR_STACK"}
 "$python" "$here/name_kernel.py" htrlib "$here"/*.ipynb
 "$python" -m pip install --quiet "$root[aws]"
 

@@ -33,6 +33,22 @@ def test_the_guide_walks_the_whole_way():
     assert verbs >= {"upload", "label", "download", "train", "transcribe", "batch", "undeploy"}
 
 
+def test_what_a_command_starts_carries_the_tag_that_the_budget_counts():
+    costly = re.compile(r"htr aws (train|deploy|batch|label|register) htr-\S+ ")
+    started = [command for command in COMMANDS if costly.match(command)]
+    assert len(started) > 5
+    assert not [command for command in started if "--tag htrlib=htr" not in command]
+
+
+def test_every_claim_about_aws_says_where_from_and_whether_it_was_tried():
+    rows = re.findall(r"^\| .* \|$", GUIDE.partition("## What is known")[2], re.M)[1:]
+    assert len(rows) > 20
+    for row in rows:
+        claim, _, tried = (cell.strip() for cell in row.strip("|").split("|"))
+        assert claim
+        assert tried.startswith(("no", "here")), row
+
+
 def test_the_costs_of_machines_are_computed_as_the_guide_says():
     rate = float(re.search(r"^([\d.]+) pages a second, measured on two cores", GUIDE, re.M)[1])
     benchmarks = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")

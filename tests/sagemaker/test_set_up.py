@@ -67,7 +67,7 @@ def machine(tmp_path):
             env={**environment, **more},
         )
 
-    run.root, run.home = root, tmp_path
+    run.root, run.home, run.binaries = root, tmp_path, binaries
     return run
 
 
@@ -99,6 +99,21 @@ def test_an_environment_that_cannot_import_the_library_is_not_ready(machine, tmp
     assert done.returncode != 0
     assert done.stdout.splitlines()[-1].startswith("htrlib is not ready")
     assert "half of it is missing" in done.stderr
+
+
+def test_a_space_of_studio_gets_a_kernel_that_knows_the_stack(machine):
+    """Its system is Ubuntu, its user may install packages, and no Python is named."""
+    tool(machine.binaries / "ldconfig", "echo nothing")
+    tool(machine.binaries / "sudo", 'exec "$@"')
+    tool(machine.binaries / "apt-get", f'echo "$*" >> "{machine.home}/apt"')
+    done = machine(HTRLIB_PYTHON="", HTR_STACK="hands")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "install -y -qq libquadmath0" in (machine.home / "apt").read_text()
+    kernel = json.loads(
+        (machine.home / "jupyter" / "kernels" / "htrlib" / "kernel.json").read_text()
+    )
+    assert kernel["env"] == {"HTR_STACK": "hands"}
+    assert (machine.home / "SageMaker" / ".htrlib-venv").is_dir(), "on the volume that stays"
 
 
 def test_the_script_is_one_that_bash_reads():
