@@ -11,7 +11,6 @@ import pytest
 
 import htrlib
 from htrlib import data
-from htrlib.metrics import ErrorRate
 from tests.aws.test_examples import LETTER, SAGEMAKER
 from tests.aws.test_sdk_example import PYTHON, installed  # noqa: F401
 from tests.container.running import IMAGE, NO_IMAGE
@@ -48,6 +47,6 @@ def test_the_image_trains_and_serves_in_local_mode(folder: Path, tmp_path: Path)
         env={**os.environ, **account},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    rate = ErrorRate()
-    rate.add(htrlib.transcribe(LETTER).text, done.stdout[done.stdout.index("14 May") :])
-    assert rate.rate < 0.3, done.stdout
+    words = set(htrlib.transcribe(LETTER).text.split())
+    read = words & set(done.stdout.split())
+    assert len(read) > 0.5 * len(words), done.stdout
