@@ -1,1 +1,1 @@
-"""The road from a page to its result: one pipeline for all who read pages."""
+"""Reading: one pipeline from a page to its result, used by everything that reads pages."""

@@ -1,4 +1,4 @@
-"""Results of a page that was turned before it was read, in pixels of the page as given."""
+"""Map results of a rotated page back to the page as given."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from htrlib.images.orientation import PageTransform
 
 
 def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
-    """A result of an upright page, with the places on the page as given.
+    """Map a result of the upright page to coordinates of the page as given.
 
     Args:
-        transform: how the page was turned.
+        transform: how the page was rotated.
     """
     size = transform.size
 

@@ -27,22 +27,22 @@ class ReadingOptions:
     """Options for reading a page.
 
     Attributes:
-        stage: the last stage that runs: "paragraph", "lines" or "text".
-        kinds: of the lines to read: "handwritten", "typewritten", "printed", or several of them;
-            None reads all text, where the bundle tells kinds apart.
-        orientation: "auto" turns pages that are light on dark, tilted, on their side or upside
+        stage: the last stage to run: "paragraph", "lines" or "text".
+        kinds: kinds of lines to read, of "handwritten", "typewritten" and "printed"; None reads all
+            text, if the bundle distinguishes kinds.
+        orientation: "auto" corrects pages that are light on dark, tilted, on their side or upside
             down, and takes the squares out of squared paper; results are in pixels of the page
             as given. "as-given" leaves pages as they are.
         decoder: "beam", or "greedy": the best path, without a language model.
-        beam_width: how many readings beam search follows.
-        language_model: "bundled", a model or the path of one, or None for none.
-        characters: give the characters of each line with their places and confidences too.
-        alternatives: how many further readings of each line to give.
-        pages: which pages of a file, as "3", "2-5" or "1,4-"; None is all.
-        dpi: dots per inch at which the pages of a PDF are drawn.
-        what: "page", or "line": each picture is one line or word, whatever looks like a second one.
+        beam_width: number of hypotheses in beam search.
+        language_model: "bundled", a model, the path of one, or None for no model.
+        characters: also return each line's characters with their positions and confidences.
+        alternatives: number of further hypotheses to return for each line.
+        pages: pages of a file, such as "3", "2-5" or "1,4-"; None means all.
+        dpi: resolution at which the pages of a PDF are rendered.
+        what: "page", or "line" to read each picture as one line or word.
     Raises:
-        ConfigError: a value is none of these.
+        ConfigError: a value is invalid.
     """
 
     stage: str = TEXT
@@ -80,5 +80,5 @@ class ReadingOptions:
 
     @property
     def selection(self) -> PageSelection:
-        """The pages of a file that are read."""
+        """The pages of a file to read."""
         return ALL_PAGES if self.pages is None else PageSelection.parse(self.pages)

@@ -1,8 +1,7 @@
-"""Lines that are known by their boxes alone: find the writing that each box means.
+"""Outline lines that are known only by their boxes.
 
-Boxes of sloping or dense lines hold much of their neighbors, and a recognizer reads what it is
-shown. On pages whose labels are such boxes (CSAFE `validation`) it reads outlined lines with two
-thirds of the errors.
+Boxes of sloping or dense lines contain parts of their neighbors, which the recognizer reads too. On
+pages labeled with such boxes (CSAFE `validation`), outlining reduces errors by a third.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ def outline_lines(
     bundle: BundleLike = None,
     device: Optional[str] = None,
 ) -> Tuple[TextLine, ...]:
-    """Give lines that have a box alone the polygon and the baseline of the writing in it.
+    """Add polygons and baselines to lines that have only boxes.
 
-    The lines of the region are looked for, and each box takes the one that overlaps it most, if no
-    other box overlaps that more. Lines with a polygon, and boxes in which no line is found, stay as
-    they are.
+    Lines are detected in the region, and each box gets the one that overlaps it most, unless another
+    box overlaps that line more. Lines with a polygon, and boxes without a detected line, are
+    returned unchanged.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: where the lines lie.
+        lines: the lines on the page.
         bundle: name, path or bundle; see `load_bundle`.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU, or else the CPU.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or else the CPU.
     Returns:
-        as many lines, in the same order, with the confidence that they came with.
+        The same number of lines in the same order, with their original confidence.
     Raises:
-        ImageError: the page is no (H, W) uint8 array, or it is empty.
+        ImageError: the page is not an (H, W) uint8 array, or is empty.
         BundleError, DeviceError: as for `Bundle.engine`.
     """
     height, width = check_page(page).shape

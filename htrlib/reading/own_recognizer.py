@@ -1,4 +1,4 @@
-"""Load a user's own recognizer by the name of its module and of its function."""
+"""Import a user's recognizer by module and function name."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def load_recognizer(place: Optional[str]) -> Optional[Recognizer]:
     Args:
         place: `module:function`. The function takes a page, (H, W) uint8, and its `TextLine`s, and
             returns a `LogProbs` for each line, as `htrlib.recognize_lines` does. Several threads
-            may call it at once. None stands for the bundle's own recognizer.
+            may call it at once. None means the bundle's recognizer.
     Returns:
-        what `Pipeline` takes as `recognize_lines`.
+        The `recognize_lines` argument of `Pipeline`.
     Raises:
         ConfigError: the module cannot be imported or does not define such a function.
     """

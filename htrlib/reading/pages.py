@@ -1,7 +1,7 @@
-"""Pages through the four stages: several at once, each with options of its own.
+"""Run several pages through the four stages at once, each with its own options.
 
-Lines of all pages are recognized together. What is read of a page does not depend on its company,
-and what fails on one page fails for this one alone.
+Lines of all pages are recognized together. The result of a page does not depend on the other pages,
+and a failure affects only its own page.
 """
 
 from __future__ import annotations
@@ -56,22 +56,22 @@ class Stages(Protocol):
 
 @dataclass
 class Reading:
-    """A page on its way through the stages.
+    """The state of a page between stages.
 
     Attributes:
         page: (H, W) uint8, 0 is black; once it is being read, turned the right way and
             without squares.
-        options: how it is read.
-        source: the name that the result carries.
-        paragraph: where the handwriting is, once that is known.
-        lines: in reading order, once they are known.
+        options: its reading options.
+        source: name of the page in its result.
+        paragraph: box of the handwriting, once known.
+        lines: in reading order, once known.
         one_line: whether the lines are ways to cut one line, until the best of them is known.
-        log_probs: what the recognizer says of each line, once it has.
-        transform: how the page was turned; the result is in pixels of the page as given.
-        as_given: the page before it was turned.
-        result: when all is done.
-        error: what stopped it.
-        milliseconds: by stage; recognition's is that of all pages together.
+        log_probs: output of the recognizer for each line, once known.
+        transform: how the page was rotated; the result is in pixels of the page as given.
+        as_given: the page before it was rotated.
+        result: set when the page is done.
+        error: the failure that stopped the page.
+        milliseconds: by stage; for recognition, the total of all pages.
     """
 
     page: Page
@@ -100,7 +100,7 @@ class Reading:
         return value
 
     def attempt(self, work: Callable[[Reading], None]) -> None:
-        """Do the work, unless an error stopped the page before; note one that stops it now."""
+        """Do the work unless the page has failed; record a failure."""
         if self.error is None:
             try:
                 work(self)
@@ -109,10 +109,10 @@ class Reading:
 
 
 def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str] = None) -> None:
-    """Read pages; each `Reading` has its `result` or its `error` then.
+    """Read pages, and set the `result` or `error` of each `Reading`.
 
     Args:
-        label: of the bundle, which the results carry.
+        label: of the bundle, for the results.
     """
     recognize_pages(readings, stages)
     for reading in readings:
@@ -122,7 +122,7 @@ def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str]
 def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
     """Run the first three stages: each `Reading` gets its lines and probabilities, or an error.
 
-    Pages whose last stage comes earlier are taken no further than that.
+    Each page stops after its own last stage.
     """
     for reading in readings:
         reading.attempt(partial(_find_lines, stages=stages))
@@ -255,7 +255,7 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
         if len(readings) == 1:
             readings[0].error = error
             return
-        for reading in readings:  # whose fault it is shows when each is read alone
+        for reading in readings:  # read each page alone to find the one that fails
             _recognize([reading], stages)
         return
     for reading, log_probs in zip(readings, said):

@@ -1,8 +1,7 @@
-"""Read many files at once, one a core.
+"""Read many files at once, one per core.
 
-ONNX Runtime computes without Python's lock, so its engines are shared by threads and lie in memory
-once. MXNet reads one page at a time in a process: its processes are forked after it is imported, so
-that they share it.
+ONNX Runtime computes without Python's lock, so threads share one engine in memory. MXNet reads one
+page at a time per process; its processes are forked after it is imported, so that they share it.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ def jobs_at_once(wanted: Optional[int], files: int) -> int:
     """Return the number of files to read at once: as requested, or one per core.
 
     Raises:
-        ConfigError: less than one is wanted.
+        ConfigError: the number is less than one.
     """
     if wanted is not None and wanted < 1:
         raise ConfigError(f"--jobs {wanted}: at least one file is read at a time")
     jobs = max(1, min(wanted or min(_cores(), MOST), files))
     if jobs > 1:
-        # Each has a core of its own. MXNet reads this when it is imported.
+        # Each process has its own core. MXNet reads this when it is imported.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     return jobs
 
@@ -49,16 +48,16 @@ def jobs_at_once(wanted: Optional[int], files: int) -> int:
 def read_files(
     paths: Sequence[Path], pipeline: Pipeline, engine: Engine, jobs: int
 ) -> Iterator[Outcome]:
-    """Read files, several at once; what they say comes in the order of `paths`.
+    """Read several files at once, and yield results in the order of `paths`.
 
     Args:
         paths: pictures.
-        pipeline: what reads them.
-        engine: what runs its networks.
+        pipeline: reads the files.
+        engine: runs its networks.
         jobs: files that are read at once; with an engine that wants processes, one on a GPU and
             where the system cannot fork.
     Returns:
-        each path with its result, or with the error that says why it cannot be read.
+        Each path with its result, or with the reason why it cannot be read.
     Raises:
         HtrError: a process died, or as for `Pipeline.transcribe` but for `ImageError`.
     """
@@ -106,7 +105,7 @@ def _remember(pipeline: Pipeline) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the first one is gone, which a signal may have ended."""
+    """End this process when its parent ends, for example by a signal."""
     parent = parent_process()
     if parent is not None:
         parent.join()

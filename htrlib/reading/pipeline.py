@@ -1,4 +1,4 @@
-"""The library in four calls: where the handwriting is, where its lines are, and what they say."""
+"""The pipeline of the four stages, from a page to its result."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ PagesRecognizer = Callable[[Sequence[Page], Sequence[Lines]], Sequence[Sequence[
 
 
 class Pipeline:
-    """The four stages in a row; each can be replaced by a callable of the same form.
+    """The four stages in a row. Each can be replaced by a callable with the same signature.
 
     Args:
-        detect_paragraph: `f(page)` -> the box of the handwriting, or None where there is none.
+        detect_paragraph: `f(page)` -> the box of the handwriting, or None.
         segment_lines: `f(page, paragraph)` -> the lines in reading order.
-        recognize_line: `f(page, line)` -> what the recognizer says of one line.
-        recognize_lines: `f(page, lines)` -> the same for all lines at once, instead of it.
-        decode: `f(log_probs)` -> the text of one line.
-        bundle: name, path or bundle of the stages that are not replaced; see `load_bundle`.
-        engine: what runs its networks; see `Bundle.engine`.
-        device: "cpu", "gpu" or "gpu:N" for them; None is the first GPU, or else the CPU.
-        options: how pages are read, where a call does not say otherwise.
+        recognize_line: `f(page, line)` -> the `LogProbs` of one line.
+        recognize_lines: `f(page, lines)` -> those of all lines; replaces `recognize_line`.
+        decode: `f(log_probs)` -> the `Transcription` of one line.
+        bundle: name, path or bundle for stages that are not replaced; see `load_bundle`.
+        engine: runs its networks; see `Bundle.engine`.
+        device: "cpu", "gpu" or "gpu:N" for them; None means the first GPU, or else the CPU.
+        options: default reading options.
     Raises:
-        ConfigError: both `recognize_line` and `recognize_lines` are given, or a stage that is no
+        ConfigError: both `recognize_line` and `recognize_lines` are given, or a stage is not
             callable.
         BundleError: as for `load_bundle`.
     """
@@ -97,13 +97,13 @@ class Pipeline:
     def transcribe(
         self, source: Union[Source, Page], options: Optional[ReadingOptions] = None
     ) -> Union[PageResult, DocumentResult]:
-        """Read a picture: a file, its bytes, or an array that is a page already.
+        """Read a picture: a file, its bytes, or a page array.
 
         Returns:
-            a `DocumentResult` where the file holds several pages, or else a `PageResult`. Pages
-            that cannot be read are its `errors`.
+            A `DocumentResult` if the file has several pages, or else a `PageResult`. Unreadable
+            pages are listed in its `errors`.
         Raises:
-            ImageError: it is no picture that can be read.
+            ImageError: the picture cannot be read.
             BundleMismatchError, DeviceError: as for `Bundle.engine`.
         """
         if isinstance(source, np.ndarray):
@@ -131,7 +131,7 @@ class Pipeline:
 
         Args:
             page: (H, W) uint8, 0 is black.
-            source: the name that the result carries.
+            source: name of the page in its result.
         """
         reading = Reading(page, options or self.options, source)
         self.read([reading])
@@ -146,7 +146,7 @@ class Pipeline:
         read_pages(readings, self, None if self.bundle is None else self.bundle.label)
 
     def recognize(self, page: Page) -> Reading:
-        """The first three stages alone: a page's lines, and what the recognizer says of them."""
+        """Run the first three stages: a page's lines and their log-probabilities."""
         reading = Reading(page, self.options)
         recognize_pages([reading], self)
         if reading.error is not None:
@@ -166,21 +166,21 @@ class Pipeline:
     def recognize_pages(
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
     ) -> Sequence[Sequence[LogProbs]]:
-        """The third stage, for the lines of several pages together."""
+        """Run the third stage for the lines of several pages together."""
         if self._recognize_pages is not None:
             return self._recognize_pages(pages, lines)
         return [self.recognize_lines(page, found) for page, found in zip(pages, lines)]
 
     def decode(self, log_probs: LogProbs) -> Transcription:
-        """The fourth stage, with the pipeline's own options."""
+        """Run the fourth stage with the pipeline's options."""
         return self.decode_lines([log_probs], self.options)[0]
 
     def decode_lines(
         self, lines: Sequence[LogProbs], options: ReadingOptions
     ) -> Tuple[Transcription, ...]:
-        """The fourth stage for the lines of a page, with the language model that fits them all.
+        """Run the fourth stage for the lines of a page, with the language model that fits them.
 
-        Options do not concern a decoder that was given.
+        A custom decoder ignores the options.
         """
         if self._decode is not None:
             return tuple(map(self._decode, lines))
@@ -204,10 +204,10 @@ def transcribe(
     options: Optional[ReadingOptions] = None,
     kinds: Union[str, Tuple[str, ...], None] = None,
 ) -> Union[PageResult, DocumentResult]:
-    """Read a picture with the stages as they are: `Pipeline(bundle=..., device=...).transcribe`.
+    """Read a picture with the default stages: `Pipeline(bundle=..., device=...).transcribe`.
 
     Args:
-        kinds: read only lines of these kinds, "handwritten" for one; see `ReadingOptions`.
+        kinds: read only lines of these kinds, for example "handwritten"; see `ReadingOptions`.
 
     >>> import htrlib
     >>> print(htrlib.transcribe("letter.png").text)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Results as they are handed out: on the page, in tenths of a pixel, outlines of few points."""
+"""Tidy results: clip to the page, round to tenths of a pixel, and simplify outlines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLERANCE = 1.0
 
 
 def tidied(result: PageResult) -> PageResult:
-    """The result with all places clipped to the page, simplified and rounded."""
+    """Clip, simplify and round all coordinates of a result."""
     size = result.size
     paragraph = None if result.paragraph is None else _box(result.paragraph, size)
     return replace(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from htrlib.document.results import LogProbs, TextLine
 
 SAMPLE = 6
-"""Lines of a page that are looked at, the longest."""
+"""Number of longest lines to examine."""
 
 DOUBTFUL = 0.65
 """Sureness below which a page may be turned. Of 26 pages of `validation` splits, from school hands
@@ -24,11 +24,11 @@ FULL_SAMPLE = 40
 """Characters; the mean over fewer does not count in full."""
 
 A_FEW = 5
-"""Characters; a page with fewer may lie on its side."""
+"""Number of characters; a page with fewer may lie on its side."""
 
 
 def longest(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
-    """The lines of a page by which its sureness is told."""
+    """Return the lines by which a page is judged."""
     return tuple(sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE])
 
 
@@ -56,7 +56,7 @@ def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> boo
 
     Args:
         lines: of the page.
-        log_probs: what is said of each of them.
+        log_probs: of each line.
     """
     if len(lines) != len(log_probs):
         return False

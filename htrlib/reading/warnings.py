@@ -1,6 +1,6 @@
 """Warnings about doubtful results, one sentence each.
 
-The rules look at the page and at its result alone, so that all who read pages warn alike.
+The rules depend only on the page and its result, so all callers warn alike.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LOWEST_LINE = 12.0
 """Pixels; lines of less are hardly read."""
 
 POOR = 0.5
-"""A page whose words are right with a lower probability on average is warned of."""
+"""Mean word confidence below which to warn."""
 
 MOST_UNREAD = 0.5
 """Share of what looks written that no line covers. Labeled lines leave out 0.3 of the sheets of
 Copiste (print) at most, but for one in twenty; a third of the lines of CSAFE leaves out 0.6."""
 
 FEWEST_TILES = 20
-"""A page with less writing than that does not tell how much of it was read."""
+"""Minimum amount of writing to judge how much of it was read."""
 
 TILTED = 5.0
 """Degrees; scans tilt by less."""
@@ -54,7 +54,7 @@ def page_warnings(page: Page, result: PageResult, stage: str = TEXT) -> Tuple[st
         result: of the page, in its coordinates.
         stage: the last stage that ran.
     Returns:
-        sentences without a full stop; none where all is well.
+        Sentences without a full stop; empty if all is well.
     """
     found: List[str] = []
     nothing = result.paragraph is None if stage == PARAGRAPH else not result.lines
