@@ -31,8 +31,8 @@ def outline_lines(
 ) -> Tuple[TextLine, ...]:
     """Add polygons and baselines to lines that have only boxes.
 
-    Lines are detected in the region, and each box gets the one that overlaps it most, unless another
-    box overlaps that line more. Lines with a polygon, and boxes without a detected line, are
+    Lines are detected in the region, and each box gets the one that overlaps it most, unless that
+    one overlaps another box more. Lines with a polygon, and boxes without a detected line, are
     returned unchanged.
 
     Args:
