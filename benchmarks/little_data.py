@@ -74,7 +74,7 @@ def fine_tuned(
     """The bundle trained on lines, and the minutes that it took."""
     start = time.monotonic()
     train, validation = lines.split(0.9, by="page", seed=seed)
-    trainer = Trainer("line-recognition", config=config, init=init)
+    trainer = Trainer("line-recognition", config=config, init=init, directory=folder / "run")
     trainer.fit(train, validation)
     trainer.save(folder / "bundle")
     return load_bundle(folder / "bundle"), (time.monotonic() - start) / 60
