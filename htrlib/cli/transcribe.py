@@ -171,7 +171,7 @@ def run(config: TranscribeConfig) -> int:
         OSError: a folder cannot be listed, or a result cannot be written.
     """
     parse_device(config.device)
-    _check_standard_output(config)
+    _check_output(config)
     with _inputs(config) as inputs:
         for folder in filter(Path.is_dir, config.paths):
             tell_passed_over(folder, passed_over(folder, recursive=config.recursive))
@@ -226,8 +226,10 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
     return int(told.failed > 0)
 
 
-def _check_standard_output(config: TranscribeConfig) -> None:
+def _check_output(config: TranscribeConfig) -> None:
     if config.output is not None:
+        if config.output.exists() and not config.output.is_dir():
+            raise ConfigError(f"--output {config.output}: is a file; name a folder")
         return
     binary = [name for name in config.formats if FORMATS[name].needs_picture]
     if len(config.formats) > 1 or binary:

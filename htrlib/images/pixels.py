@@ -52,6 +52,8 @@ def gray(picture: Image.Image) -> Pixels:
     """(H, W) uint8, 0 is black; transparent parts become white paper."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return _eight_bits(picture)
+    if picture.mode == "LAB":  # which Pillow does not convert; its lightness is what is wanted
+        return np.array(picture.getchannel("L"))
     if picture.has_transparency_data:
         if picture.mode not in ("LA", "RGBA"):
             picture = picture.convert("RGBA")

@@ -231,6 +231,12 @@ def test_a_folder_says_what_it_passed_over_and_why(htr: Run, tmp_path: Path, cap
     assert "deep/" not in said.err
 
 
+def test_a_file_is_no_folder_for_results(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    page = draw(tmp_path / "a.png")
+    assert htr(page, "--output", page) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
+
+
 def test_several_formats_are_written_at_once(htr: Run, tmp_path: Path, capsys: Any) -> None:
     page = draw(tmp_path / "a.png")
     out = tmp_path / "out"

@@ -592,3 +592,11 @@ def test_the_size_of_too_large_a_picture_is_refused_as_the_picture_is(tmp_path: 
     Image.new("1", (20_000, 10_000)).save(path)
     with pytest.raises(ImageError, match="at most 80,000,000 pixels, found 20,000 x 10,000"):
         image_size(path)
+
+
+def test_the_lightness_of_lab_colors_is_read() -> None:
+    file = io.BytesIO()
+    Image.merge("LAB", [Image.new("L", (20, 10), value) for value in (200, 128, 128)]).save(
+        file, "TIFF"
+    )
+    np.testing.assert_array_equal(load_image(file.getvalue()), np.full((10, 20), 200))
