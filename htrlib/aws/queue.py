@@ -104,7 +104,7 @@ def _answer(question: Asked, aws: Aws, tell: Tell) -> Result:
         return from_json(data.decode("utf-8"))
     except (ValueError, KeyError, TypeError) as error:
         raise AwsJobError(
-            question.picture, f"{question.answer} is no result of htrlib: {error}"
+            question.picture, f"{question.answer} is not a result of htrlib: {error}"
         ) from error
 
 

@@ -82,7 +82,7 @@ def test_the_results_are_those_of_the_library(aws, bucket, tmp_path):
 
 def test_a_file_that_is_no_result_is_told(aws, bucket, tmp_path):
     write_object(b'{"code": 400}', f"{bucket}/out/1.png.out", "application/json", aws)
-    with pytest.raises(AwsError, match=r"1\.png\.out is no result of htrlib"):
+    with pytest.raises(AwsError, match=r"1\.png\.out is not a result of htrlib"):
         fetch_results(f"{bucket}/out", tmp_path, aws)
 
 
