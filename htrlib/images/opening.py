@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterator
 
 from htrlib.errors import ImageError
+from htrlib.images.suffixes import IMAGE_SUFFIXES
 
 
 def source_name(source: object) -> str:
@@ -57,7 +58,12 @@ def _opened_path(path: Path, name: str) -> BinaryIO:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{name}: cannot be opened: {reason}") from error
     if stat.S_ISDIR(mode):
-        raise ImageError(f"{name}: is a directory; name the pictures in it")
+        holds = any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+        raise ImageError(
+            f"{name}: is a directory; name the pictures in it"
+            if holds
+            else f"{name}: is a directory without pictures or PDFs"
+        )
     # Opening it could block (a pipe), reading it never end (a device).
     raise ImageError(f"{name}: is not a regular file; give its bytes or an open file instead")
 

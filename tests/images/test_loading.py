@@ -375,7 +375,10 @@ class TestBadFiles:
             load_image(tmp_path / "none.png")
 
     def test_directory(self, tmp_path: Path) -> None:
-        with pytest.raises(ImageError, match="is a directory"):
+        with pytest.raises(ImageError, match="is a directory without pictures or PDFs"):
+            load_image(tmp_path)
+        (tmp_path / "page.png").touch()
+        with pytest.raises(ImageError, match="is a directory; name the pictures in it"):
             load_image(tmp_path)
 
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
