@@ -112,7 +112,9 @@ def grouped(pages: Iterable[Lines], models: Sequence[NGramModel]) -> Groups:
 
 
 def error_rate_of(groups: Groups, options: DecodingOptions) -> float:
-    """The character error rate of all groups together."""
+    """The character error rate of all groups together, 0 where there is no line."""
+    if not groups:
+        return 0.0
     sizes = [sum(len(text) for _, text in lines) for _, lines in groups]
     rates = [error_rate(lines, replace(options, language_model=m)) for m, lines in groups]
     return float(np.average(rates, weights=sizes))

@@ -62,19 +62,26 @@ def without_squares(page: Page) -> Page:
     if down is None:
         return page
     likely = down.distance, down.distance / 4  # squares, and the French ruling
-    if find_ruling(page.T, likely) is None:
+    across = find_ruling(page.T, likely)
+    if across is None:
         return page
-    without = _without_lines(page)
-    return np.ascontiguousarray(_without_lines(without.T, likely).T)
+    without = _without_lines(page, down)
+    return np.ascontiguousarray(_without_lines(without.T, across, likely).T)
 
 
-def _without_lines(page: Page, likely: Tuple[float, ...] = ()) -> Page:
-    """The page without the rulings that run down it; one may lie under another."""
+def _without_lines(page: Page, first: Ruling, likely: Tuple[float, ...] = ()) -> Page:
+    """The page without the rulings that run down it; one may lie under another.
+
+    Args:
+        first: one of them, as found while those across were there: where these go, they leave
+            gaps in it.
+    """
+    ruling: Optional[Ruling] = first
     for _ in range(MOST_RULINGS):
-        ruling = find_ruling(page, likely)
         if ruling is None:
             break
         page = _erased(page, ruling)
+        ruling = find_ruling(page, likely)
     return page
 
 

@@ -90,7 +90,8 @@ def label_region(
     logits = engine.label_pixels(network, network_input(ink))
     rows, columns = -(-height // 2), -(-width // 2)
     logits = logits[:, :rows, :columns]
-    probabilities = 1.0 / (1.0 + np.exp(-logits[:PLACES]))
+    with np.errstate(over="ignore"):  # to infinity, whose inverse is 0
+        probabilities = 1.0 / (1.0 + np.exp(-logits[:PLACES]))
     kinds = _shares(logits[PLACES:]) if len(logits) > PLACES else None
     even = np.pad(ink, ((0, height % 2), (0, width % 2)))
     rows_of_two = np.maximum(even[::2], even[1::2])

@@ -86,7 +86,8 @@ def detect_words(
     ink = page_ink(region.gray)
     pixels = network_input(ink)
     logits, offsets = engine.find_words(pixels)
-    scores = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))  # softmax of two classes
+    # softmax of two classes, without overflow
+    scores = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
     likely = np.flatnonzero(scores >= CONFIDENT)
     boxes = decode_boxes(offsets[likely], anchor_boxes(config, *pixels.shape)[likely])
     boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))

@@ -138,7 +138,8 @@ class WordDetectionTask(PageTask):
 
     def _found(self, logits: Floats, offsets: Floats) -> Floats:
         """(M, 4) left, top, right, bottom of the words that a network finds on a crop."""
-        scores = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+        # softmax of two classes, without overflow
+        scores = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
         likely = np.flatnonzero(scores >= CONFIDENT)
         anchors = anchor_boxes(SsdConfig.from_dict(self.numbers()), SIDE, SIDE)
         boxes = decode_boxes(offsets[likely], anchors[likely])
