@@ -32,6 +32,7 @@ from htrlib.serving.protocol import ANSWERED
 
 HANDLER = "htrlib.serving.mms.handler"
 START_SECONDS = 120.0
+REASON_SECONDS = 2.0
 RESPONSE_SECONDS = 2.0
 BATCH_DELAY_MS = 2
 _POLL_SECONDS = 0.02
@@ -166,6 +167,8 @@ class ModelServer:
             done, _ = await asyncio.wait(
                 (registering, watching), timeout=START_SECONDS, return_when=asyncio.FIRST_EXCEPTION
             )
+            if watching not in done:  # the worker's reason comes a moment after the failure
+                done |= (await asyncio.wait((watching,), timeout=REASON_SECONDS))[0]
             if len(done) < 2 and not any(task.exception() for task in done):
                 raise ModelServerError(f"model {name} was not loaded within {START_SECONDS:.0f} s")
             for task in sorted(done, key=lambda task: task is registering):
