@@ -92,6 +92,12 @@ def _map_anchors(
     return anchors.reshape(-1, 4)
 
 
+def word_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The softmax of (N, 2) logits of paper and word, without overflow: (N,), that of a word."""
+    probabilities: NDArray[np.float32] = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
+    return probabilities
+
+
 def decode_boxes(offsets: Boxes, anchors: Boxes) -> Boxes:
     """The boxes that offsets from anchors stand for; GluonCV's `NormalizedBoxCenterDecoder`.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
 from htrlib.engines.port import Engine
-from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes
+from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes, word_probabilities
 from htrlib.images.regions import Region, cut_region, page_ink
 from htrlib.layout.line_cores import CORE, Core, chains, outlined_lines
 from htrlib.layout.pixel_labels import network_input, scale_for
@@ -86,8 +86,7 @@ def detect_words(
     ink = page_ink(region.gray)
     pixels = network_input(ink)
     logits, offsets = engine.find_words(pixels)
-    # softmax of two classes, without overflow
-    scores = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
+    scores = word_probabilities(logits)
     likely = np.flatnonzero(scores >= CONFIDENT)
     boxes = decode_boxes(offsets[likely], anchor_boxes(config, *pixels.shape)[likely])
     boxes = np.clip(boxes, 0, np.array([ink.shape[1], ink.shape[0]] * 2, np.float32))

@@ -15,7 +15,7 @@ from htrlib.engines.mxnet.framework import gluon, mx
 from htrlib.engines.mxnet.runner import lock, run_all
 from htrlib.engines.mxnet.ssd import WordDetector
 from htrlib.engines.port import WORDS
-from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes
+from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes, word_probabilities
 from htrlib.layout.word_lines import CONFIDENT, suppress
 from htrlib.metrics import DetectionF1
 from htrlib.training.batches.label_maps import text_height
@@ -138,8 +138,7 @@ class WordDetectionTask(PageTask):
 
     def _found(self, logits: Floats, offsets: Floats) -> Floats:
         """(M, 4) left, top, right, bottom of the words that a network finds on a crop."""
-        # softmax of two classes, without overflow
-        scores = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
+        scores = word_probabilities(logits)
         likely = np.flatnonzero(scores >= CONFIDENT)
         anchors = anchor_boxes(SsdConfig.from_dict(self.numbers()), SIDE, SIDE)
         boxes = decode_boxes(offsets[likely], anchors[likely])
