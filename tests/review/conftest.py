@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    from tests.review.visiting import start_browser
+    from tests.browsing import start_browser
 
     started = start_browser("--window-size=1366,900")
     yield started

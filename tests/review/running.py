@@ -33,6 +33,7 @@ from htrlib.review.folder import ReviewFolder
 from htrlib.review.readers import PagePicture
 from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
+from tests.replies import Reply
 
 WAIT_SECONDS = 60.0  # for anything; it is never waited for so long unless something is broken
 CHANGE = {"Content-Type": "application/json", "X-HTR-Review": "1"}
@@ -98,21 +99,6 @@ class StandInReaders:
 
     def close(self) -> None:
         pass
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str:
-        return str(self.json["error"]["code"])
 
 
 @dataclass(frozen=True)

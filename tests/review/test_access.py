@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from htrlib.review.access import COOKIE, Access, is_loopback, person_of
-from tests.review.running import CHANGE, Reply, running, write_xml
+from tests.replies import Reply
+from tests.review.running import CHANGE, running, write_xml
 
 Make = Callable[..., Path]
 

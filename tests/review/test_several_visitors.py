@@ -40,6 +40,23 @@ def second_window(visitor: Visitor) -> None:
     visitor.browser.switch_to.new_window("window")
 
 
+def correct_in_a_second_window(visitor: Visitor) -> None:
+    """Open a page in two windows, correct its first line in the second; go back to the first.
+
+    Neither window sees the other's change before it saves.
+    """
+    visitor.block(POLLING)
+    visitor.open("a.png")
+    first = visitor.browser.current_window_handle
+    second_window(visitor)
+    visitor.block(POLLING)
+    visitor.open("a.png")
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until_saved()
+    visitor.browser.switch_to.window(first)
+
+
 @pytest.fixture(autouse=True)
 def one_window(browser: Any) -> Iterator[None]:
     yield
@@ -53,17 +70,7 @@ def one_window(browser: Any) -> Iterator[None]:
 def test_the_second_of_two_who_save_a_line_is_told_and_neither_text_is_lost(
     visitor: Visitor, tmp_path: Path
 ) -> None:
-    visitor.block(POLLING)  # neither sees the other's change before saving
-    visitor.open("a.png")
-    first = visitor.browser.current_window_handle
-    second_window(visitor)
-    visitor.block(POLLING)
-    visitor.open("a.png")
-    visitor.keys(Keys.F8)
-    visitor.keys("ferry", Keys.ENTER)
-    visitor.until_saved()
-
-    visitor.browser.switch_to.window(first)
+    correct_in_a_second_window(visitor)
     visitor.keys(Keys.F8)
     visitor.keys("fairy", Keys.ENTER)
     visitor.until(lambda: visitor.all(".conflict"), "both texts")
@@ -78,17 +85,7 @@ def test_the_second_of_two_who_save_a_line_is_told_and_neither_text_is_lost(
 
 
 def test_edits_of_different_lines_are_both_kept(visitor: Visitor, tmp_path: Path) -> None:
-    visitor.block(POLLING)
-    visitor.open("a.png")
-    first = visitor.browser.current_window_handle
-    second_window(visitor)
-    visitor.block(POLLING)
-    visitor.open("a.png")
-    visitor.keys(Keys.F8)
-    visitor.keys("ferry", Keys.ENTER)
-    visitor.until_saved()
-
-    visitor.browser.switch_to.window(first)
+    correct_in_a_second_window(visitor)
     visitor.keys(Keys.ARROW_DOWN, Keys.END, " I")
     visitor.chord(Keys.CONTROL, "s")
     visitor.until_saved()

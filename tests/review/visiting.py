@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Tuple
@@ -24,24 +23,13 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.browsing import Typist
+
 SIZE = Size(600, 400)
 WAIT_SECONDS = 60  # for anything; never for so long unless something is broken
 
 Read = Tuple[str, Sequence[str]]
 """A line's text and those of its words that are doubtful."""
-
-
-def start_browser(*arguments: str) -> webdriver.Chrome:
-    """A headless Chromium; skips the test where there is none."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no chromium and chromedriver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", *arguments):
-        options.add_argument(argument)
-    return webdriver.Chrome(options, webdriver.ChromeService(driver))
 
 
 def draw_page(path: Path, lines: Sequence[Read] = (), *, by: str = "") -> Path:
@@ -82,7 +70,7 @@ def texts_on_disk(picture: Path) -> List[str]:
 
 
 @dataclass
-class Visitor:
+class Visitor(Typist):
     """A browser at a server's address."""
 
     browser: webdriver.Chrome
@@ -110,20 +98,6 @@ class Visitor:
         ignored = (NoSuchElementException, StaleElementReferenceException)
         wait = WebDriverWait(self.browser, WAIT_SECONDS, 0.05, ignored)
         wait.until(lambda _: condition(), what)
-
-    def keys(self, *keys: str) -> None:
-        """Press keys one after another, where the focus is."""
-        ActionChains(self.browser).send_keys(*keys).perform()
-
-    def chord(self, *keys: str) -> None:
-        """Press the last key while the others are held."""
-        actions = ActionChains(self.browser)
-        for key in keys[:-1]:
-            actions.key_down(key)
-        actions.send_keys(keys[-1])
-        for key in keys[:-1]:
-            actions.key_up(key)
-        actions.perform()
 
     def drag(self, start: Tuple[float, float], end: Tuple[float, float]) -> None:
         """Drag over the picture, from and to places in pixels of the page."""

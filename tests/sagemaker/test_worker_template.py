@@ -23,6 +23,8 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
+from tests.browsing import Typist, start_browser  # noqa: E402
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,14 +47,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no chromium and chromedriver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"):
-        options.add_argument(argument)
-    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    started = start_browser("--window-size=1400,1000")
     yield started
     started.quit()
 
@@ -100,7 +95,7 @@ def task(browser, folder, script) -> Callable[..., Task]:
     return open_task
 
 
-class Task:
+class Task(Typist):
     """A labeling page, and someone who works on it. Places are pixels of the picture."""
 
     def __init__(self, browser: webdriver.Chrome) -> None:
@@ -134,20 +129,6 @@ class Task:
         self._move(actions, *place)
         actions.w3c_actions.pointer_action.pointer_down()
         actions.w3c_actions.pointer_action.release()
-        actions.perform()
-
-    def keys(self, *keys: str) -> None:
-        """Press keys one after another, where the focus is."""
-        ActionChains(self.browser).send_keys(*keys).perform()
-
-    def chord(self, *keys: str) -> None:
-        """Press the last key while the others are held."""
-        actions = ActionChains(self.browser)
-        for key in keys[:-1]:
-            actions.key_down(key)
-        actions.send_keys(keys[-1])
-        for key in keys[:-1]:
-            actions.key_up(key)
         actions.perform()
 
     @property

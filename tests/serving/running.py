@@ -14,11 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import pytest
+
+from tests.replies import Reply
 
 WAIT_SECONDS = 120.0  # for anything; it is never waited for so long unless something is broken
 
@@ -30,17 +31,6 @@ def needs() -> None:
             pytest.skip(f"the extra serve is not installed: no {package}")
     if shutil.which("java") is None:
         pytest.skip("Java is not installed")
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Served:

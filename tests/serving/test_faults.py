@@ -19,7 +19,8 @@ from typing import Iterator, List
 
 import pytest
 
-from tests.serving.running import Reply, Served, needs, serving, until
+from tests.replies import Reply
+from tests.serving.running import Served, needs, serving, until
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ from typing import Any, Iterator
 
 import pytest
 
-from tests.serving.running import Reply, Served, serving, until
+from tests.replies import Reply
+from tests.serving.running import Served, serving, until
 
 pytestmark = pytest.mark.slow
 
