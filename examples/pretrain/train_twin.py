@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -30,7 +30,10 @@ from texts import CHARACTERS, read_words
 from torch.utils.data import DataLoader
 from twin_training import HEIGHT, Schedule, Training, read
 
+from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.charset import Charset
+from htrlib.engines.network_shapes import RecognizerConfig
+from htrlib.engines.port import RECOGNIZER
 
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about
@@ -146,12 +149,23 @@ def main(arguments: Sequence[str] = ()) -> None:
         return LineSource(real, plan.weights, drawing, charset, mixture, seed)
 
     schedule = Schedule(seconds_of(args.until), args.peak_rate, args.flat)
-    training = Training(args.out, charset, schedule, rank)
-    if not training.resume() and args.init:
-        training.start_from(args.init)
+    start = load_bundle(args.init) if args.init else None
+    training = Training(args.out, charset, schedule, rank, shape_for(charset, start))
+    if not training.resume() and start is not None:
+        training.start_from(start)
     torch.manual_seed(rank + 2 * training.progress.step)
     run(training, source, validation)
     dist.destroy_process_group()
+
+
+def shape_for(charset: Charset, start: Optional[Bundle]) -> RecognizerConfig:
+    """The shape of a bundle's recognizer, or the usual one, for a charset."""
+    classes = len(charset) + 1
+    if start is None:
+        return RecognizerConfig(classes)
+    return replace(
+        RecognizerConfig.from_dict(start.network_config(RECOGNIZER)), num_classes=classes
+    )
 
 
 def lines_of(

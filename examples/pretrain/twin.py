@@ -54,8 +54,12 @@ class TwinRecognizer(nn.Module):
             channels = outputs
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(config.dropout)
-        self.rnn1 = nn.LSTM(channels, config.hidden, batch_first=True, bidirectional=True)
-        self.rnn2 = nn.LSTM(2 * config.hidden, config.hidden, batch_first=True, bidirectional=True)
+        self.lstms = config.lstms
+        inputs = channels
+        for name in self.lstms:
+            lstm = nn.LSTM(inputs, config.hidden, batch_first=True, bidirectional=True)
+            setattr(self, name, lstm)
+            inputs = 2 * config.hidden
         self.head = nn.Linear(2 * config.hidden, config.num_classes)
         self.extra_head = nn.Linear(channels, config.num_classes)
 
@@ -65,8 +69,8 @@ class TwinRecognizer(nn.Module):
             x = block(x)
         x = x.amax(2).transpose(1, 2)  # (N, T, C)
         extra = self.extra_head(x)
-        x, _ = self.rnn1(self.dropout(x))
-        x, _ = self.rnn2(self.dropout(x))
+        for name in self.lstms:
+            x, _ = getattr(self, name)(self.dropout(x))
         return self.head(self.dropout(x)), extra
 
 

@@ -32,13 +32,13 @@ def run(
     saved = [torch.load(path) for path in checkpoints]
     charset = Charset(tuple(saved[0]["symbols"]))
     networks = {name: dict(bundle.network_config(name)) for name in bundle.config["networks"]}
-    networks[RECOGNIZER]["num_classes"] = len(charset) + 1
+    networks[RECOGNIZER].update(saved[0]["config"])
     parameters = {name: bundle.parameters(name) for name in networks if name != RECOGNIZER}
     new = parameters_for_bundle(mean_state([one["average"] for one in saved]))
-    old = grown(dict(bundle.parameters(RECOGNIZER)), bundle.charset, charset)
-    parameters[RECOGNIZER] = {
-        name: share * array + (1 - share) * old[name] for name, array in new.items()
-    }
+    if share < 1:
+        old = grown(dict(bundle.parameters(RECOGNIZER)), bundle.charset, charset)
+        new = {name: share * array + (1 - share) * old[name] for name, array in new.items()}
+    parameters[RECOGNIZER] = new
     small = {
         network: {name: array.astype(np.float16) for name, array in arrays.items()}
         for network, arrays in parameters.items()

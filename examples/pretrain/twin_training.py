@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, List, Sequence, Tuple
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from twin import TwinRecognizer, state_from_bundle
 
-from htrlib.bundle import load_bundle
+from htrlib.bundle import Bundle
 from htrlib.document.charset import Charset
 from htrlib.engines.network_shapes import RecognizerConfig
 
@@ -97,7 +97,7 @@ def checkpointed(path: Path) -> Tuple[TwinRecognizer, Charset]:
     """The averaged network of a checkpoint, and its charset."""
     saved = torch.load(path)
     charset = Charset(tuple(saved["symbols"]))
-    model = TwinRecognizer(RecognizerConfig(len(charset) + 1))
+    model = TwinRecognizer(RecognizerConfig.from_dict(saved["config"]))
     model.load_state_dict(saved["average"])
     return model.to(memory_format=torch.channels_last), charset
 
@@ -105,8 +105,10 @@ def checkpointed(path: Path) -> Tuple[TwinRecognizer, Charset]:
 class Training:
     """The model, its average, and how far they are; one of several processes."""
 
-    def __init__(self, out: Path, charset: Charset, schedule: Schedule, rank: int) -> None:
-        config = RecognizerConfig(len(charset) + 1)
+    def __init__(
+        self, out: Path, charset: Charset, schedule: Schedule, rank: int, config: RecognizerConfig
+    ) -> None:
+        self.config = config
         self.out, self.charset, self.schedule, self.rank = out, charset, schedule, rank
         self.model = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average = TwinRecognizer(config).to(memory_format=torch.channels_last)
@@ -194,6 +196,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
             "symbols": self.charset.symbols,
+            "config": asdict(self.config),
         }
         torch.save(state, self.out / "last.tmp")
         (self.out / "last.tmp").replace(self.out / "last.pt")
@@ -210,9 +213,8 @@ class Training:
         self.progress = Progress(**saved["progress"])
         return True
 
-    def start_from(self, path: Path) -> None:
+    def start_from(self, bundle: Bundle) -> None:
         """Take over a bundle's weights; symbols that it lacks start as rare copies of their kin."""
-        bundle = load_bundle(path)
         parameters = grown(
             dict(bundle.parameters("line-recognition")), bundle.charset, self.charset
         )

@@ -17,6 +17,7 @@ class RecognizerConfig:
         stem: channels of the first convolution, which halves both sides.
         blocks: channels and (vertical, horizontal) strides of the residual blocks.
         hidden: cells of each LSTM in each direction.
+        layers: bidirectional LSTMs, one upon the other.
         dropout: share of features dropped in training, before each LSTM and the head.
     """
 
@@ -31,6 +32,7 @@ class RecognizerConfig:
     )
     hidden: int = 192
     dropout: float = 0.1
+    layers: int = 2
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> RecognizerConfig:
@@ -41,7 +43,13 @@ class RecognizerConfig:
             blocks=tuple((int(c), (int(s[0]), int(s[1]))) for c, s in config["blocks"]),
             hidden=int(config["hidden"]),
             dropout=float(config["dropout"]),
+            layers=int(config.get("layers", 2)),  # older bundles do not say
         )
+
+    @property
+    def lstms(self) -> Tuple[str, ...]:
+        """Names of the LSTMs, the first one first."""
+        return tuple(f"rnn{number + 1}" for number in range(self.layers))
 
     @property
     def frame_width(self) -> int:

@@ -15,6 +15,7 @@ from htrlib.bundle import load_bundle, write_bundle
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
+from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.images.line_strips import cut_line, line_strip
 
 torch = pytest.importorskip("torch", reason="the twin is a PyTorch network")
@@ -43,7 +44,9 @@ def training(script, tmp_path):
     module = script("twin_training")
     charset = Charset(tuple(script("texts").CHARACTERS))
     torch.manual_seed(1)
-    yield module.Training(tmp_path, charset, module.Schedule(end=0.0), rank=0)
+    yield module.Training(
+        tmp_path, charset, module.Schedule(end=0.0), 0, RecognizerConfig(len(charset) + 1)
+    )
     torch.distributed.destroy_process_group()
 
 
@@ -131,7 +134,7 @@ def test_a_resumed_training_has_all_that_was_saved(script, training, tmp_path):
     training.progress.step = 7
     training.save()
     module = script("twin_training")
-    again = module.Training(tmp_path, training.charset, training.schedule, rank=0)
+    again = module.Training(tmp_path, training.charset, training.schedule, 0, training.config)
     assert again.resume()
     assert again.progress == training.progress
     assert torch.equal(again.average.head.bias, training.average.head.bias)

@@ -93,7 +93,7 @@ def _sequence(
     for row, (line, length) in enumerate(zip(columns, lengths)):
         batch[:length, row] = line
     ends = mx.nd.array(lengths, ctx=device)
-    for layer in (network.rnn1, network.rnn2):
+    for layer in network.lstms:
         batch = _bidirectional(layer, batch, ends)
     said: NDArray[np.float32] = network.head(batch).asnumpy()
     return said

@@ -1,8 +1,8 @@
-"""The line recognizer: residual convolutions, column maximum, two bidirectional LSTMs, CTC."""
+"""The line recognizer: residual convolutions, column maximum, bidirectional LSTMs, CTC."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Tuple
 
 from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.network_shapes import RecognizerConfig, Strides
@@ -65,12 +65,21 @@ class LineRecognizer(gluon.HybridBlock):
             channels = outputs
         hidden = config.hidden
         self.dropout = nn.Dropout(config.dropout)
-        self.rnn1 = rnn.LSTM(hidden, layout="TNC", bidirectional=True, input_size=channels)
-        self.rnn2 = rnn.LSTM(hidden, layout="TNC", bidirectional=True, input_size=2 * hidden)
+        self._lstms = config.lstms
+        inputs = channels
+        for name in self._lstms:
+            lstm = rnn.LSTM(hidden, layout="TNC", bidirectional=True, input_size=inputs)
+            setattr(self, name, lstm)
+            inputs = 2 * hidden
         self.head = nn.Dense(config.num_classes, flatten=False, in_units=2 * hidden)
         self.extra_head = (
             nn.Dense(config.num_classes, flatten=False, in_units=channels) if extra_head else None
         )
+
+    @property
+    def lstms(self) -> Tuple[Any, ...]:
+        """The bidirectional LSTMs, the first one first."""
+        return tuple(getattr(self, name) for name in self._lstms)
 
     def encode(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
         """(N, 1, H, W) ink -> (T, N, C) columns, what the LSTMs read."""
@@ -81,8 +90,9 @@ class LineRecognizer(gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
         columns = self.encode(F, x)
-        x = self.rnn1(self.dropout(columns))
-        x = self.rnn2(self.dropout(x))
+        x = columns
+        for lstm in self.lstms:
+            x = lstm(self.dropout(x))
         logits = F.transpose(self.head(self.dropout(x)), axes=(1, 0, 2))
         if self.extra_head is None:
             return logits

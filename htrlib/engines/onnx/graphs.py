@@ -64,7 +64,7 @@ def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: st
     x = graph.node("Slice", x, *map(graph.numbers, (paper, -paper, 3)))  # of axis 3
     x = graph.node("Squeeze", x, graph.numbers(2))
     x = graph.node("Transpose", x, perm=(2, 0, 1))  # (T, N, C)
-    for name in ("rnn1", "rnn2"):
+    for name in shape.lstms:
         x = graph.bidirectional(name, x, lengths, shape.hidden)
     x = graph.node("MatMul", x, graph.weights(parameters["head.weight"].T))
     x = graph.node("Add", x, graph.weights(parameters["head.bias"]), output=HEAD_BIAS)

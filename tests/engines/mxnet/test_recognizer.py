@@ -15,6 +15,11 @@ def test_a_config_survives_its_dictionary() -> None:
     assert RecognizerConfig.from_dict(asdict(CONFIG)) == CONFIG
 
 
+def test_a_config_of_an_older_bundle_has_two_lstms() -> None:
+    older = {name: value for name, value in asdict(CONFIG).items() if name != "layers"}
+    assert RecognizerConfig.from_dict(older).lstms == ("rnn1", "rnn2")
+
+
 @pytest.mark.parametrize("width", [8, 31, 64])
 def test_frames_are_the_columns_over_the_frame_width_rounded_up(width: int) -> None:
     block = building.build("line-recognition", asdict(CONFIG))

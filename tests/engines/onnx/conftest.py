@@ -18,6 +18,7 @@ RECOGNIZER = {
     "blocks": [[6, [2, 2]], [8, [2, 1]], [8, [1, 1]]],
     "hidden": 5,
     "dropout": 0.0,
+    "layers": 3,
     "height": 32,
 }
 LABELER = {"num_labels": 2, "channels": [4, 6, 8]}
