@@ -87,13 +87,13 @@ class Queue:
         s3_uri: prefix; answers go to `answers/` below it, and reasons to `failures/`.
         per_machine: requests that a machine has at once.
         picture_mb: megabytes of a picture that the container takes. SageMaker takes 1 GB, but
-            Multi Model Server in the container stalled with 90 MB.
+            Multi Model Server copies a body several times on its way, and each copy takes memory.
         seconds: that the container has for an answer; SageMaker waits for an hour at most.
     """
 
     s3_uri: str
     per_machine: int = 4
-    picture_mb: int = 60
+    picture_mb: int = 100
     seconds: int = 900
 
     @property

@@ -1,6 +1,6 @@
 """Ask an asynchronous endpoint: pictures wait in S3 for a machine, and answers come there.
 
-A picture may have 60 MB, and its reading may take a quarter of an hour, unless the endpoint's
+A picture may have 100 MB, and its reading may take a quarter of an hour, unless the endpoint's
 `Queue` sets other limits; SageMaker's own are 1 GB and an hour. The endpoint may have no machine
 while nothing waits; the first answer then takes some minutes.
 """

@@ -327,7 +327,7 @@ def test_a_serverless_endpoint_goes_over_all_at_once(front, aws, deployed):
 
 def test_a_container_behind_a_queue_takes_larger_pictures_and_more_time(front, aws):
     limits = {
-        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "60",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "100",
         "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "900",
     }
     deploy(EndpointConfig("hands", MODEL, queue=Queue("s3://pages/queue")), aws)

@@ -17,7 +17,7 @@ from PIL import Image
 
 import htrlib
 from htrlib.document.results import DocumentResult, PageResult
-from tests.serving.running import Served, until
+from tests.serving.running import Served, serving, until
 
 
 def without_extras(answer: Dict[str, Any]) -> Dict[str, Any]:
@@ -311,3 +311,21 @@ def test_the_log_has_a_line_for_a_request_and_none_of_its_contents(
     until(lambda: any(wanted.items() <= event.items() for event in list(server.log)), "the line")
     said = reply.body.decode("utf-8").splitlines()[0]
     assert said not in json.dumps(server.log, ensure_ascii=False) + "".join(server.errors)
+
+
+@pytest.mark.slow
+def test_the_largest_body_of_a_batch_transform_is_read() -> None:
+    """SageMaker sends up to 100 MB; here they are an uncompressed scan in color."""
+    scan = Image.new("RGB", (5500, 6300), "white")
+    file = io.BytesIO()
+    scan.save(file, "TIFF")
+    assert 95 << 20 < len(file.getvalue()) <= 100 << 20
+    limits = {
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "100",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "110",
+    }
+    with serving(["--workers", "1"], limits) as own:
+        reply = own.invoke(file.getvalue(), "image/tiff")
+        assert reply.status == 200, reply.body
+        assert (reply.json["width"], reply.json["height"]) == scan.size
+        assert not [event for event in own.log if event["event"] == "restart"]

@@ -76,14 +76,25 @@ class Progress:
 
     Attributes:
         under_way: requests that the model server has.
+        bytes_under_way: of their bodies.
         probed: when a tiny page was sent last, in seconds of `time.monotonic()`.
     """
 
     def __init__(self) -> None:
-        self.under_way = 0
+        self.under_way = self.bytes_under_way = 0
         self.probed = float("-inf")
         self._work = -1
         self._looked = self._since = time.monotonic()
+
+    def begin(self, size: int) -> None:
+        """Count a request with a body of `size` bytes as under way."""
+        self.under_way += 1
+        self.bytes_under_way += size
+
+    def end(self, size: int) -> None:
+        """Count it as under way no longer."""
+        self.under_way -= 1
+        self.bytes_under_way -= size
 
     def begin_anew(self) -> None:
         """The model server was started anew."""

@@ -34,6 +34,9 @@ TICK_SECONDS = 0.25
 PROBE_SECONDS = 5.0
 FIRST_PAGE_SECONDS = 60.0  # of a model that was loaded just now
 STALLED_SECONDS = 5.0  # requests under way, no answer and no work done
+# The slowest way of bodies through Java, which holds and copies each several times, to a worker: a
+# fifth of what was measured on two cores shared by ten processes.
+TRANSIT_BYTES_PER_SECOND = 2e6
 MOST_START_ATTEMPTS = 3
 MOST_RESTARTS, RESTART_WINDOW_SECONDS = 5, 120.0
 
@@ -228,7 +231,7 @@ class Supervisor:
         """An answer, of a worker or of the model server, or None: the connection broke."""
         watched, generation = self._watch(name), self._generation
         left = deadline - time.monotonic()
-        watched.progress.under_way += 1
+        watched.progress.begin(len(body))
         try:
             timed = {**headers, DEADLINE: f"{time.time() + left:.3f}"}
             response = await self._server.invoke(name, body, timed, left)
@@ -243,7 +246,7 @@ class Supervisor:
             self._suspect(generation, f"a request failed: {type(error).__name__}")
             return None
         finally:
-            watched.progress.under_way -= 1
+            watched.progress.end(len(body))
         if response.answered:
             watched.health.request_answered(response.status)
         else:
@@ -295,7 +298,8 @@ class Supervisor:
         watched = self._watch(name)
         idle = watched.progress.idle(lambda: self._server.work_done(name))
         unanswered = time.monotonic() - watched.health.answered
-        if min(idle, unanswered) <= STALLED_SECONDS:
+        in_transit = watched.progress.bytes_under_way / TRANSIT_BYTES_PER_SECOND
+        if min(idle, unanswered) <= STALLED_SECONDS + in_transit:
             return False
         # A model's own code, and S3, may be waited for; a worker that hangs ends at its deadline.
         waits = self.config.allow_code or self.config.allow_s3

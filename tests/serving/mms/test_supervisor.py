@@ -209,6 +209,23 @@ def test_a_page_that_waits_for_another_service_is_no_hang() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_large_body_on_its_way_to_a_worker_is_no_hang() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        fake.hanging.add("one")
+        body = bytes(int(10 * supervising.TRANSIT_BYTES_PER_SECOND))
+        waiting = asyncio.ensure_future(
+            supervisor.invoke("one", body, {}, time.monotonic() + 50.0),
+        )
+        await asyncio.sleep(20 * supervising.STALLED_SECONDS)
+        fake.hanging.clear()
+        assert (await waiting).status == 200
+        assert fake.loads == ["one", "two"]
+        assert supervisor._watch("one").progress.bytes_under_way == 0
+
+    watched(test)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_model_server_that_does_not_recover_in_time_ends_the_server() -> None:
     async def test(supervisor: Supervisor, fake: Fake) -> None:
         async def start() -> None:
