@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
 from htrlib.document.charset import Charset
 
-# No timing in tests: on a busy machine an example takes as long as it takes.
-settings.register_profile("patient", deadline=None)
+# No timing in tests: on a busy machine an example takes as long as it takes. The examples are the
+# same in each run, so that a failure tells of the change that was made, not of chance.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile(
+    "thorough",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "20000")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("patient")
 
 SLOW_FIXTURES = {
@@ -29,10 +37,21 @@ SLOW_FIXTURES = {
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the tests that use a slow fixture."""
+    """Mark the tests that use a slow fixture, and give the properties more examples if asked to."""
     for item in items:
+        if item.config.getoption("--hypothesis-profile") == "thorough":
+            take_more_examples(item)
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+def take_more_examples(item: pytest.Item) -> None:
+    """Let a property be tried with many examples, whatever number the test asks for."""
+    function = getattr(getattr(item, "obj", None), "__func__", getattr(item, "obj", None))
+    own = getattr(function, "_hypothesis_internal_use_settings", None)  # there is no public way
+    if own is not None:
+        more = settings.get_profile("thorough").max_examples
+        function._hypothesis_internal_use_settings = settings(own, max_examples=more)
 
 
 TINY_RECOGNIZER = {

@@ -99,12 +99,24 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
         return None
     ridges, middles = _ridges(page)
     tried = (*_distances(ridges), *(one for one in likely if one >= CLOSEST))
-    found = (_ruling(ridges, middles, distance) for distance in tried)
+    if not tried:
+        return None
+    stepping = _stepping_ridges(page)
+    found = (_ruling(ridges, stepping, middles, distance) for distance in tried)
     return next((ruling for ruling in found if ruling is not None), None)
 
 
-def _ruling(ridges: Floats, middles: NDArray[np.float64], distance: float) -> Optional[Ruling]:
-    """The lines at a distance from each other, or None where they are no ruling."""
+def _ruling(
+    ridges: Floats, stepping: Floats, middles: NDArray[np.float64], distance: float
+) -> Optional[Ruling]:
+    """The lines at a distance from each other, or None where they are no ruling.
+
+    Args:
+        ridges: as _ridges gives them.
+        stepping: as _stepping_ridges gives them.
+        middles: heights of the strips.
+        distance: pixels from line to line.
+    """
     width = ridges.shape[1]
     places = _places(ridges, distance)
     columns = np.clip(np.rint(places).astype(int), 0, width - 1)
@@ -113,9 +125,10 @@ def _ruling(ridges: Floats, middles: NDArray[np.float64], distance: float) -> Op
     usual = float(np.median(darkness[inside]))
     if usual < LEAST_DARKNESS:
         return None
-    if _drawn(ridges, columns, darkness > DRAWN[0] * usual, inside) < DRAWN[1]:
+    seen = np.maximum(darkness, np.take_along_axis(stepping, columns, axis=1))
+    if _drawn(ridges, columns, seen > DRAWN[0] * usual, inside) < DRAWN[1]:
         return None
-    darkness = np.where(inside, np.minimum(darkness, 1.5 * usual), usual)
+    darkness = np.where(inside, np.minimum(seen, 1.5 * usual), usual)
     profile = _profile(ridges, columns, inside)
     if np.ptp(places[:, 0]) > 1:  # lines that slope are now here, now a pixel further
         profile = maximum_filter(np.pad(profile, 1), 3)
@@ -131,13 +144,38 @@ def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
     Returns:
         (S, W) gray levels, and the heights of the strips' middles.
     """
-    count = page.shape[0] // STRIP
-    strips = page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
-    # most of a column is ruling, but a line that slopes leaves it, and strokes come in
-    grays = np.percentile(strips, 60, axis=1).astype(np.float32)
+    strips = _strips(page, step)
+    grays = _usual_grays(strips)
     around = median_filter(grays, 2 * THICKEST + 1)
-    middles = (np.arange(0, count, step) + 0.5) * STRIP
+    middles = (np.arange(0, page.shape[0] // STRIP, step) + 0.5) * STRIP
     return np.maximum(around - grays, 0), middles
+
+
+def _stepping_ridges(page: Page) -> Floats:
+    """(S, W) the same, of lines too that step from one column to the next within a strip.
+
+    A thin line that slopes fills two columns half where it steps: neither shows it alone.
+    """
+    strips = _strips(page)
+    around = median_filter(_usual_grays(strips), 2 * THICKEST + 1)
+    grays = _usual_grays(np.minimum(strips[..., 1:], strips[..., :-1]))
+    pairs = np.pad(grays, ((0, 0), (1, 1)), mode="edge")
+    grays = np.minimum(pairs[:, 1:], pairs[:, :-1])
+    return np.asarray(np.maximum(around - grays, 0), np.float32)
+
+
+def _strips(page: Page, step: int = 1) -> NDArray[np.uint8]:
+    """(S, STRIP / ROWS, W) some rows of every so manyth strip of a page."""
+    count = page.shape[0] // STRIP
+    return page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
+
+
+def _usual_grays(strips: NDArray[np.uint8]) -> Floats:
+    """(S, W) the gray of each column of a strip that has a line in most of its rows, or has none.
+
+    Most of a column is ruling, but a line that slopes leaves it, and strokes come in.
+    """
+    return np.asarray(np.percentile(strips, 60, axis=1), np.float32)
 
 
 def _distances(ridges: Floats) -> List[float]:

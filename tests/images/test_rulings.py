@@ -49,6 +49,9 @@ def difference(page: Page, other: Page) -> float:
     st.floats(14, 60), st.sampled_from([1, 2, 3]), st.floats(-1.0, 1.0), st.sampled_from([0, 4, 8])
 )
 @example(20.0, 1, -0.5, 0)  # one direction taken out leaves gaps in the other
+@example(48.0, 1, 0.5, 0)  # lines that step from column to column in the middle of a strip
+@example(34.0, 1, 0.5, 0)
+@example(46.0, 1, 1.0, 0)
 def test_squares_go_and_writing_stays(
     distance: float, thick: int, degrees: float, noise: int
 ) -> None:
