@@ -1,6 +1,6 @@
-"""Training: :class:`htrlib.Trainer` and what it is made of.
+"""Training of a bundle's networks: :class:`htrlib.Trainer` and its parts.
 
-Half of it runs without MXNet: the processes that prepare batches import only that half.
+The modules that prepare batches do not import MXNet, so worker processes start without it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ CPU_PARTS = 2
 """The parts of a batch on a CPU, which are computed side by side, each by its share of the cores:
 two halves of the cores do more than all of them together in one operation after the other."""
 
-# These are read once: by OpenMP, oneDNN and MXNet, when MXNet is imported. MXNet plans each layer
+# OpenMP, oneDNN and MXNet read these once, when MXNet is imported. MXNet plans each layer
 # anew where more shapes occur than it remembers; training has a few shapes for each layer, forwards
 # and backwards. Operators wait for scratch memory where there is one piece; 64 were no faster.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // CPU_PARTS)))

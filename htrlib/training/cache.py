@@ -1,4 +1,4 @@
-"""From labeled data to pictures in a file: pages are opened once, what is wrong is counted."""
+"""Prepare labeled data for training: cut and store its pictures once, and collect problems."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from htrlib.training.batches.picture_file import Pictures, PictureWriter, open_p
 Cut = Tuple[NDArray[np.uint8], Any]
 Made = Tuple[List[Cut], List[Problem]]
 
-LARGEST_PAGE = 4_000_000  # pixels that are kept of a page
-OUTSIDE = np.uint8(1)  # the bit of a line's pixels that is set outside its polygon
-FORM = 2  # grows when other pixels are kept, so that files of an older form are made anew
+LARGEST_PAGE = 4_000_000  # maximum number of pixels stored per page
+OUTSIDE = np.uint8(1)  # the bit of a pixel that is set outside a line's polygon
+FORM = 2  # incremented when the stored pixels change, so that older files are made again
 
 
 def cut_lines(
@@ -36,15 +36,15 @@ def cut_lines(
     """Cut lines out of their pages.
 
     Args:
-        lines: those of one page should stand together.
-        path: the file to write, or to find as an earlier call has left it.
-        height: of the pictures, the margin above and below included.
-        margin: in line heights.
-        marked: keep the ink outside a line's polygon, with a mark; otherwise, lines are cut as
-            recognition cuts them.
+        lines: lines of the same page should be adjacent, so that each page is opened once.
+        path: file to write; reused if an earlier call wrote it from the same data.
+        height: height of the pictures in pixels, including the upper and lower margin.
+        margin: margin in line heights.
+        marked: keep the ink outside a line's polygon, marked in its lowest bit; otherwise cut lines
+            as recognition does.
     Returns:
-        The pictures, noted with the index of the line, and as problems the lines that could not be
-        cut.
+        The pictures, each with the index of its line as note; lines that could not be cut are its
+        problems.
     Raises:
         DatasetError: no line could be cut.
     """
@@ -62,13 +62,13 @@ def cut_lines(
 
 
 def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
-    """Keep pages, shrunk to `LARGEST_PAGE` pixels.
+    """Store pages, shrunk to at most `LARGEST_PAGE` pixels.
 
     Returns:
-        The pictures, noted with (index of the page, scale), and as problems the pages that could
-        not be kept.
+        The pictures, each with (index of the page, scale) as note; pages that could not be stored
+        are its problems.
     Raises:
-        DatasetError: no page could be kept.
+        DatasetError: no page could be stored.
     """
 
     def keep(numbered: Tuple[int, PageSample]) -> Made:
@@ -95,7 +95,7 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
 def _cut_group(
     group: Sequence[Tuple[int, LineSample]], height: int, margin: float, marked: bool
 ) -> Made:
-    """The pictures of lines of one page."""
+    """Cut the lines of one page."""
     cuts: List[Cut] = []
     problems: List[Problem] = []
     try:
@@ -108,7 +108,7 @@ def _cut_group(
     for index, line in group:
         try:
             cuts.append((_line_picture(page, line.line, height, margin, marked), index))
-        except Exception as error:  # one odd line of thousands stops nothing
+        except Exception as error:  # one bad line of thousands must not end the run
             problems.append(
                 Problem("line that cannot be cut", line.source, str(error), skipped="line")
             )
@@ -118,12 +118,12 @@ def _cut_group(
 def _line_picture(
     page: NDArray[np.uint8], line: Optional[TextLine], height: int, margin: float, marked: bool
 ) -> NDArray[np.uint8]:
-    """(height, W) uint8 ink; the lowest bit marks what lies outside the line's polygon."""
+    """Return (height, W) uint8 ink; the lowest bit marks pixels outside the line's polygon."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
     if line is None:  # the picture is the line
         line = TextLine(whole)
     if not line.box.intersection_area(whole):
-        raise DatasetError(f"its box {line.box.as_tuple()} lies outside the picture")
+        raise DatasetError(f"the line's box {line.box.as_tuple()} lies outside the picture")
     strip = line_strip(line, margin)
     inside = cut_line(page, strip, height, line.polygon)
     if not marked:
@@ -134,7 +134,7 @@ def _line_picture(
 
 
 def masked(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The ink inside the polygon alone."""
+    """Return the ink without what lies outside the polygon."""
     kept: NDArray[np.uint8] = ink * (OUTSIDE - (ink & OUTSIDE))
     return kept
 
@@ -146,7 +146,7 @@ def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 
 def _identity(image: Picture) -> Tuple[str, ...]:
-    """A key that identifies a picture without opening it."""
+    """Return a key that identifies a picture without opening it."""
     if not isinstance(image, Path):
         return ("function",)
     try:
@@ -158,7 +158,7 @@ def _identity(image: Picture) -> Tuple[str, ...]:
 def _collect(
     path: Path, facts: Any, items: Sequence[Any], make: Callable[[Any], Made], what: str
 ) -> Pictures:
-    """The pictures that `make` gives of items, from the file if it was made of the same."""
+    """Return the pictures that `make` cuts from the items, from the file if it is up to date."""
     fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
     found = open_pictures(path, fingerprint)
     if found is None:
@@ -171,13 +171,13 @@ def _collect(
     if found is None or not len(found):
         problems = () if found is None else found.problems
         first = f"; the first problem: {problems[0]}" if problems else ""
-        raise DatasetError(f"{what}: none of {len(items)} could be used{first}")
+        raise DatasetError(f"{what}: all {len(items)} failed{first}")
     return found
 
 
 def _in_threads(make: Callable[[Any], Made], items: Sequence[Any]) -> Iterator[Made]:
-    """In order; threads, since much of the work is done with Python's lock released."""
+    """Map in order, in threads: most of the work releases Python's global lock."""
     threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(items), 4 * threads):  # results do not pile up in memory
+        for start in range(0, len(items), 4 * threads):  # so that results do not pile up in memory
             yield from pool.map(make, items[start : start + 4 * threads])

@@ -1,4 +1,4 @@
-"""From one charset to another: which symbols stay, and what becomes of the network's head."""
+"""Change a recognizer's charset, and the weights of its output layer accordingly."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NEW_WEIGHT = 0.01  # standard deviation of a new symbol's weights
 
 @dataclass(frozen=True)
 class CharsetChange:
-    """Changes that training makes to a charset.
+    """A change of charset.
 
     Attributes:
-        charset: the new one; symbols that stay keep their order, new ones come after them.
-        added: symbols that the network has yet to learn.
-        dropped: symbols that it will not write any more.
+        charset: the new charset; kept symbols keep their order, new ones follow them.
+        added: symbols that the network has not learned yet.
+        dropped: symbols that it will no longer output.
     """
 
     charset: Charset
@@ -38,15 +38,15 @@ class CharsetChange:
 
 
 def change_charset(old: Optional[Charset], texts: Iterable[str], how: str) -> CharsetChange:
-    """The charset to train with.
+    """Return the charset to train with.
 
     Args:
-        old: of the network to start from, or None.
-        texts: of the training data.
+        old: charset of the initial network, or None.
+        texts: texts of the training data.
         how: "extend", "keep" or "data"; see `TrainerConfig`.
     Raises:
-        ConfigError: "keep" without a charset to keep.
-        CharsetError: there is no text.
+        ConfigError: "keep" without an initial charset.
+        CharsetError: the texts are empty.
 
     >>> change = change_charset(Charset.from_text("abc"), ["bad"], "data")
     >>> "".join(change.charset.symbols), change.added, change.dropped
@@ -68,13 +68,13 @@ def change_charset(old: Optional[Charset], texts: Iterable[str], how: str) -> Ch
 def move_rows(
     rows: NDArray[np.float32], old: Charset, new: Charset, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The rows of a head's weights or biases for another charset.
+    """Rearrange the rows of an output layer's weights or biases for another charset.
 
     Args:
-        rows: (len(old) + 1, ...) one for each symbol, and the blank's.
+        rows: (len(old) + 1, ...), one row per symbol, and the blank's last.
     Returns:
-        (len(new) + 1, ...): rows of symbols kept, and the blank's, as they were. Those of new
-        symbols are small, their bias the lowest of all, so that at first they disturb nothing.
+        (len(new) + 1, ...): unchanged rows for kept symbols and the blank. Rows of new symbols are
+        small and their bias is the lowest of all, so that they have no effect at first.
     """
     labels: Dict[str, int] = {symbol: label for label, symbol in enumerate(old.symbols)}
     result = np.empty((len(new) + 1, *rows.shape[1:]), np.float32)

@@ -1,4 +1,4 @@
-"""Checkpoints: arrays and numbers in one file, which is whole or not there."""
+"""Checkpoints: arrays and numbers in one file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Progress:
     """The progress of a training run.
 
     Attributes:
-        step: steps taken; it seeds dropout, and scales the optimizer's young moments.
-        epoch: the one under way, from 0.
-        batch: batches of it that are behind.
-        seconds: of training, resumed runs included.
-        loss: sum over the rows of this epoch.
-        rows: of this epoch.
-        aligned: whether easy batches are over.
-        best: the least score of the criterion, or None.
-        best_epoch: that had it.
+        step: number of steps taken; seeds dropout and corrects the optimizer's initial bias.
+        epoch: current epoch, from 0.
+        batch: number of completed batches in this epoch.
+        seconds: training time, including resumed runs.
+        loss: sum of the losses of this epoch's rows.
+        rows: number of rows in this epoch so far.
+        aligned: True once the network has found the alignment, which ends the easy batches.
+        best: lowest validation score of the criterion, or None.
+        best_epoch: epoch that reached it.
     """
 
     step: int = 0
@@ -51,7 +51,7 @@ class Progress:
 def write_checkpoint(
     path: Path, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]
 ) -> None:
-    """Write arrays and JSON values; the file that was there stands until the new one is whole."""
+    """Write arrays and JSON values, replacing the file only once the new one is complete."""
     scratch = path.with_name(f".{path.name}")
     with scratch.open("wb") as file:
         np.savez(file, **dict(arrays), **{_NUMBERS: np.array(json.dumps(dict(numbers)))})
@@ -64,7 +64,7 @@ def read_checkpoint(path: Path) -> Optional[Tuple[Dict[str, NDArray[Any]], Dict[
     """Read what `write_checkpoint` wrote, or return None if the file does not exist.
 
     Raises:
-        TrainingError: the file is no checkpoint.
+        TrainingError: the file is not a checkpoint.
     """
     if not path.exists():
         return None

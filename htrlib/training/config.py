@@ -1,4 +1,4 @@
-"""The options of a training."""
+"""Training options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from htrlib.training.batches.augmentation import LineAugmentation
 CHARSETS = ("extend", "keep", "data")
 LANGUAGE_MODELS = ("learn", "keep")
 
-# What may differ between a run and its continuation: none of it changes what a step does.
+# Options that may change when a run is resumed: none of them affects the steps taken so far.
 FREE_ON_RESUME = (
     "epochs",
     "minutes",
@@ -47,7 +47,7 @@ class TrainerConfig:
         average: decay of the weights' moving average, which is what is saved.
         extra_head: weight of the recognizer's second CTC head in the loss.
         dropout: the recognizer's dropout; None keeps its own.
-        freeze_batch_statistics: normalize by the running means of the start, and keep them.
+        freeze_batch_statistics: normalize by the initial running means, and keep them.
         augmentation: random changes to line pictures, as JSON such as {"slant": 0.2}, or "off".
         charset: the recognizer's characters: "extend" adds those of the training data to those of
             `init`, "keep" uses those of `init`, "data" uses those of the training data.
@@ -96,12 +96,12 @@ class TrainerConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainerConfig:
-        """The options of names and values; values may be strings, as hyperparameters are.
+        """Create a configuration from names and values; values may be strings.
 
-        "none" (or "") is None, "off" is no augmentation; JSON gives the numbers of one.
+        "none" or "" stands for None. An augmentation is "off", or JSON with its values.
 
         Raises:
-            ConfigError: there is no such option, or its value cannot work.
+            ConfigError: an option does not exist, or its value is invalid.
 
         >>> TrainerConfig.from_dict({"epochs": "3", "minutes": "none", "dropout": "0.2"}).dropout
         0.2
@@ -110,12 +110,12 @@ class TrainerConfig:
         unknown = sorted(set(values) - set(kinds))
         if unknown:
             raise ConfigError(
-                f"no option {', '.join(unknown)} of training; there are {', '.join(sorted(kinds))}"
+                f"unknown training option {', '.join(unknown)}; known: {', '.join(sorted(kinds))}"
             )
         return cls(**{name: _parsed(name, kinds[name], value) for name, value in values.items()})
 
     def to_dict(self) -> Dict[str, Any]:
-        """Plain values, as JSON holds them."""
+        """Return the options as JSON values."""
         return dataclasses.asdict(self)
 
     @property
@@ -141,11 +141,11 @@ _LEAST: Dict[str, float] = {
 
 def _check(name: str, value: Any, expected: str, holds: Callable[[Any], bool]) -> None:
     if value is not None and not (math.isfinite(value) and holds(value)):
-        raise ConfigError(f"{name} is {expected}, found {value}")
+        raise ConfigError(f"{name} must be {expected}, found {value}")
 
 
 def _parsed(name: str, kind: str, value: Any) -> Any:
-    """A value of the kind that an option has, from a string where it is one."""
+    """Convert a value, possibly a string, to the type of its option."""
     if kind.startswith("Optional["):
         if value is None or (isinstance(value, str) and value.lower() in ("", "none", "off")):
             return None
@@ -153,7 +153,7 @@ def _parsed(name: str, kind: str, value: Any) -> Any:
     try:
         return _PARSERS[kind](value)
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{name} is of the kind {kind}, found {value!r} ({error})") from None
+        raise ConfigError(f"{name} must be of type {kind}, found {value!r} ({error})") from None
 
 
 def _flag(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""One training a directory: a second one is refused while the first runs."""
+"""Lock a training directory against a second training."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LOCK = "training.lock"
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Keep other trainings out of a directory.
+    """Hold a directory's lock.
 
-    The system takes the lock from a process that ends, killed or not; a file that was left behind
-    locks nothing. File systems without locks are left unlocked.
+    The system releases the lock when the process ends, even if it is killed, so a lock file left
+    behind does no harm. File systems without locks stay unlocked.
 
     Raises:
-        TrainingError: a training runs there.
+        TrainingError: another training runs in the directory.
     """
     path = directory / LOCK
     with path.open("a+", encoding="utf-8") as file:
@@ -29,10 +29,10 @@ def locked(directory: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _runs(directory, file) from None
-        except OSError:  # a network's disk that knows no locks
+        except OSError:  # a network file system without locks
             yield
             return
-        if not _is_there(path, file):  # it was removed by a training that has just ended
+        if not _is_there(path, file):  # removed by a training that has just ended
             raise _runs(directory, file)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

@@ -1,8 +1,9 @@
-"""Several machines: MXNet's distributed key-value store adds up what each of them found.
+"""Training on several machines through MXNet's distributed key-value store, which adds gradients.
 
 A cluster has a scheduler, servers and workers, which find each other by the variables `DMLC_*`.
-Workers are the processes that call the trainer; `python -m htrlib.training.distributed` is what
-scheduler and servers run. On SageMaker all is started from its resource configuration.
+Workers are the processes that call the trainer; the scheduler and the servers run
+`python -m htrlib.training.distributed`. On SageMaker the trainer starts them from the resource
+configuration.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from htrlib.errors import TrainingError
 
 RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 PORT = 8000
-TOLD_BYTES = 65536  # that one machine tells the others at once
-NAME_SECONDS = 120  # in which a host's name is to be known; they do not all start at once
-FAILED, INTERRUPTED = 2, 130  # exit statuses, as those of `htr`
-END_SECONDS = 30  # that a scheduler or server may take to end after the last worker
+TOLD_BYTES = 65536  # largest message that one machine sends to the others
+NAME_SECONDS = 120  # time for a host's name to resolve; hosts start at different times
+FAILED, INTERRUPTED = 2, 130  # exit statuses of `htr`
+END_SECONDS = 30  # seconds a scheduler or server may take to end after the last worker
 
 
 class Machines:
-    """The machines of a training; here one alone.
+    """The machines of a training; this base class is a single machine.
 
     Attributes:
-        rank: of this one, from 0; the first writes checkpoints and logs.
-        count: of all.
+        rank: index of this machine; machine 0 writes checkpoints and logs.
+        count: number of machines.
     """
 
     rank = 0
     count = 1
 
     def reduce(self, vector: Any) -> Any:
-        """The sum of a vector over all machines, on all machines."""
+        """Return the sum of a vector over all machines."""
         return vector
 
     def tell(self, text: str) -> str:
@@ -50,15 +51,15 @@ class Machines:
         return text
 
     def share(self, array: Any) -> Any:
-        """The first machine's NumPy array, on all machines."""
+        """Broadcast a NumPy array from the first machine to all machines."""
         return array
 
     def leave(self) -> None:
-        """Wait until all machines do the same; nothing can be asked of them after."""
+        """Wait until all machines leave; no further communication is possible."""
 
 
 class Cluster(Machines):
-    """Machines that share a key-value store of the kind `dist_sync`."""
+    """Machines that share a `dist_sync` key-value store."""
 
     def __init__(self) -> None:
         self._store = mx.kv.create("dist_sync")
@@ -92,7 +93,7 @@ class Cluster(Machines):
         return self.reduce(vector).asnumpy().reshape(array.shape)
 
     def leave(self) -> None:
-        del self._store  # MXNet waits there, and the first machine ends the servers
+        del self._store  # MXNet waits at this barrier, and the first machine ends the servers
 
 
 _serving: List[subprocess.Popen[bytes]] = []
@@ -101,13 +102,13 @@ _serving: List[subprocess.Popen[bytes]] = []
 
 @contextlib.contextmanager
 def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
-    """The machines, as `join` gives them, until all are done.
+    """Join the machines, and leave them when all are done.
 
-    After an error this host's server and scheduler are killed, and at its exit the process ends
-    at once, without Python's and MXNet's cleaning up: that would wait for the others.
+    After an error, this host's server and scheduler are killed, and the process exits without
+    Python's and MXNet's cleanup, which would wait for the other machines.
 
     Raises:
-        TrainingError: as for `join`.
+        TrainingError: see `join`.
     """
     machines = Machines()
     try:
@@ -123,19 +124,19 @@ def joined(resources: Path = RESOURCES) -> Iterator[Machines]:
     for process in _serving:
         try:
             process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:  # all is done that it was for
+        except subprocess.TimeoutExpired:  # its work is done
             process.kill()
 
 
 def _end(status: int) -> None:
-    """End this process here and now: later on, MXNet would wait for the others."""
+    """Exit immediately: MXNet's cleanup would wait for the other machines."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 def join(resources: Path = RESOURCES) -> Machines:
-    """The machines that the environment speaks of.
+    """Join the machines that the environment describes.
 
     Raises:
         TrainingError: SageMaker's resource configuration cannot be read.
@@ -149,12 +150,12 @@ def join(resources: Path = RESOURCES) -> Machines:
 
 @functools.cache
 def _cluster() -> Cluster:
-    """A process can join a cluster once."""
+    """Join the cluster; cached, because a process can join only once."""
     return Cluster()
 
 
 def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
-    """The variables of a worker on this host, or None where it is the only one.
+    """Return the `DMLC_*` variables of a worker on this host, or None for a single host.
 
     Raises:
         TrainingError: the file is not a resource configuration.
@@ -167,7 +168,7 @@ def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is not a resource configuration ({error!r})") from error
     if here not in hosts:
-        raise TrainingError(f"{path}: the host {here!r} is none of {', '.join(hosts)}")
+        raise TrainingError(f"{path} does not list this host, {here!r}, but {', '.join(hosts)}")
     if len(hosts) < 2:
         return None
     variables = {
@@ -185,7 +186,7 @@ def from_sagemaker(path: Path) -> Optional[Dict[str, str]]:
 
 
 def _start(variables: Mapping[str, str]) -> Dict[str, str]:
-    """Start this host's server, and on the first host the scheduler; the worker's variables."""
+    """Start this host's server, and the scheduler on the first host; return worker variables."""
     worker = dict(variables)
     roles = ["server"]
     if worker.pop("HTRLIB_SCHEDULES", ""):
@@ -197,24 +198,26 @@ def _start(variables: Mapping[str, str]) -> Dict[str, str]:
 
 
 def serve(variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a scheduler or server; it ends when all workers have."""
+    """Run a scheduler or server until all workers have ended."""
     return subprocess.Popen(
         [sys.executable, "-m", "htrlib.training.distributed"], env={**os.environ, **variables}
     )
 
 
 def _address(host: str) -> str:
-    """The address of a host, whose name may be known only a while after this host's start."""
+    """Return a host's address, waiting for its name to become known."""
     end = time.monotonic() + NAME_SECONDS
     while True:
         try:
             return socket.gethostbyname(host)
         except OSError as error:
             if time.monotonic() > end:
-                raise TrainingError(f"host {host!r} cannot be found ({error})") from error
+                raise TrainingError(
+                    f"host {host!r} cannot be found ({error}); check that it is running"
+                ) from error
         time.sleep(1)
 
 
 if __name__ == "__main__":
-    # Importing MXNet did the work: in these roles it serves, and ends the process when done.
-    raise SystemExit("DMLC_ROLE is 'scheduler' or 'server' here")
+    # In these roles, importing MXNet serves and then ends the process, so this line is an error.
+    raise SystemExit("DMLC_ROLE must be 'scheduler' or 'server'")

@@ -1,6 +1,7 @@
-"""TensorBoard's event files: records of protocol buffers, written without either library.
+"""Write TensorBoard event files without TensorFlow or protobuf.
 
-The form is that of `tensorflow/core/lib/io/record_writer.h` and `tensorflow/core/util/event.proto`.
+The format is defined by `tensorflow/core/lib/io/record_writer.h` and
+`tensorflow/core/util/event.proto`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class EventFile:
         self._write(_event(_field(3, b"brain.Event:2")))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Append values of a step."""
+        """Append the scalar values of a step."""
         entries = b"".join(
             _field(1, _field(1, name.encode()) + struct.pack("<Bf", 0x15, value))
             for name, value in values.items()
@@ -42,7 +43,7 @@ class EventFile:
 
 
 def crc32c(data: bytes) -> int:
-    """The checksum of Castagnoli et al.
+    """Compute the CRC-32C checksum (Castagnoli et al. 1993).
 
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
@@ -66,7 +67,7 @@ _TABLE = _table()
 
 
 def _masked(data: bytes) -> bytes:
-    """A record's checksum, turned so that checksums of checksums are of use."""
+    """Return a record's masked checksum, as TensorFlow stores it."""
     crc = crc32c(data)
     return struct.pack("<I", (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
 
@@ -81,7 +82,7 @@ def _varint(value: int) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes, a text or a message."""
+    """Encode a length-delimited field: bytes, a string or a message."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

@@ -1,4 +1,4 @@
-"""The language model of a trained bundle: what `init` knows, and the texts that were learned."""
+"""Mix a model of the training texts into the language model of the initial bundle."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from htrlib.language.mixing import best_share, mix
 from htrlib.metrics import normalize
 
 ORDER = 6
-LEAST_SHARE = 0.02  # of the texts' own model; with less it changes nothing
-MOST_SHARE = 0.9  # of it: other pages say other things
+LEAST_SHARE = 0.02  # minimum weight of the texts' model; a smaller one has no effect
+MOST_SHARE = 0.9  # maximum weight of it: other pages have other texts
 
 
 class Learned(NamedTuple):
-    """A language model, and the share of the new texts in it."""
+    """A language model, and the weight of the new texts in it."""
 
     model: NGramModel
     share: float
 
 
 def running_texts(dataset: Dataset) -> List[str]:
-    """The texts of pages, and of lines cut from one page, each as one piece; the same one once.
+    """Return the running text of each page, and of lines cut from one page, without duplicates.
 
-    Data that is given several times, to weigh more, says the same each time.
+    Data sets given several times for more weight contribute their texts once.
     """
     whole: List[str] = []
     pieces: Dict[Tuple[str, str], Dict[Tuple[str, str], str]] = {}
@@ -35,7 +35,7 @@ def running_texts(dataset: Dataset) -> List[str]:
         if isinstance(sample, PageSample):
             whole.append(" ".join(line.text for line in sample.lines if line.text))
             continue
-        # Data sets may call different pages and lines the same; their folders tell them apart.
+        # Different data sets may use the same names; their folders tell them apart.
         folder = str(sample.image.parent) if isinstance(sample.image, Path) else ""
         page = (folder, sample.page or sample.source)
         pieces.setdefault(page, {})[folder, sample.source] = sample.text
@@ -46,14 +46,15 @@ def running_texts(dataset: Dataset) -> List[str]:
 def learn_language(
     texts: Sequence[str], others: Sequence[str], base: Optional[NGramModel]
 ) -> Optional[Learned]:
-    """A language model that knows the texts too.
+    """Mix a model of the training texts into a language model.
 
     Args:
-        texts: of the training data.
-        others: of the validation data, by which the share of either model is chosen.
-        base: the model so far.
+        texts: texts of the training data.
+        others: texts of the validation data, which determine the weights of both models.
+        base: model of the initial bundle.
     Returns:
-        The model, or None where the texts are too few or too unlike the others to be of use.
+        The mixed model, or None if the texts are too few, or too different from the validation
+        texts, to help.
     """
     try:
         own = estimate(texts, base.order if base is not None else ORDER)
@@ -61,5 +62,5 @@ def learn_language(
             return Learned(own, 1.0)
         share = min(MOST_SHARE, best_share(own, base, others))
         return Learned(mix(own, base, share), share) if share >= LEAST_SHARE else None
-    except LanguageModelError:  # a few words, or a model that cannot be mixed
+    except LanguageModelError:  # too little text, or a model that cannot be mixed
         return None

@@ -1,4 +1,4 @@
-"""A network that learns: gradients, their clipping, AdamW, the average of its parameters."""
+"""Training steps of a network: gradients, clipping, AdamW, and averaging of parameters."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ State = Dict[str, NDArray[np.float32]]
 
 
 class Learner:
-    """Takes steps.
+    """Takes training steps.
 
-    Parameters, gradients and the optimizer's moments are each one flat vector on the first device,
-    so that clipping, averaging, checkpoints and the exchange with other machines see one array.
-    Nothing here waits for a result: what a step gives is read one step later, while the next one
-    runs.
+    Parameters, gradients and the optimizer's moments are one flat vector each, on the first device,
+    so that clipping, averaging, checkpoints and the exchange with other machines handle one array.
+    Nothing here waits for a result: the caller reads the result of a step while the next one runs.
 
     Args:
-        network: its parameters are initialized on all devices.
-        loss: makes a block of (inputs) -> (N,) losses around the network.
-        contexts: of the devices.
-        reduce: the sum of a vector over all machines.
+        network: network whose parameters are initialized on all devices.
+        loss: wraps the network in a block that maps the inputs to (N,) losses.
+        contexts: MXNet contexts of the devices.
+        reduce: sums a vector over all machines.
     """
 
     def __init__(
@@ -67,12 +66,12 @@ class Learner:
         """Take a step.
 
         Args:
-            batch: what the loss block takes, in its order; rows are shared among the devices.
-            number: of the step, from 0; it seeds dropout, so that a resumed run drops the same.
-            rate: of learning.
+            batch: inputs of the loss block, in its order; the rows are divided among the devices.
+            number: number of the step, from 0; it seeds dropout, so a resumed run drops the same.
+            rate: learning rate.
             extra: numbers to sum over all machines.
         Returns:
-            a vector, to be read later: the sum of the losses, the number of rows, the norm of the
+            A vector to be read later: the sum of the losses, the number of rows, the norm of the
             mean gradient, and the sums of `extra`.
         """
         with lock:
@@ -81,7 +80,7 @@ class Learner:
             for index, context in enumerate(self._contexts):
                 part = {k: v[index::count] for k, v in batch.items()}
                 seed = _seed(self._config.seed, number, index)
-                # One after the other: Gluon is not safe to call from two threads at once.
+                # One by one: Gluon is not thread-safe.
                 thread = _thread(os.getpid(), index)
                 losses.append(thread.submit(self._differentiate, part, context, seed).result())
             rows = len(next(iter(batch.values())))
@@ -97,13 +96,13 @@ class Learner:
             return mx.nd.concat(sums[:2], norm, sums[2:], dim=0)
 
     def state(self) -> State:
-        """All that a later step depends on; and the averages, which are what is learned."""
+        """Return everything that later steps depend on, and the averaged parameters."""
         with lock:
             self._state["statistics"] = self._statistics.read()
             return {name: vector.asnumpy() for name, vector in self._state.items()}
 
     def load_state(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         with lock:
             for name, vector in self._state.items():
                 vector[:] = mx.nd.array(state[name], ctx=vector.context)
@@ -111,7 +110,7 @@ class Learner:
             self._statistics.write(self._state["statistics"])
 
     def average(self) -> State:
-        """The averaged parameters by structural name."""
+        """Return the averaged parameters by structural name."""
         with lock:
             return {
                 **self._weights.named(self._state["average_weights"].asnumpy()),
@@ -119,11 +118,11 @@ class Learner:
             }
 
     def _differentiate(self, batch: Arrays, context: Any, seed: int) -> Any:
-        """Have a device compute the gradients of its rows; returns the sum of their losses."""
+        """Compute the gradients of a device's rows there; return the sum of their losses."""
         mx.random.seed(seed)
         key = (context, tuple(value.shape for value in batch.values()))
         if key not in self._losses:
-            # One plan a shape: a block that sees shapes by turns plans anew each time.
+            # One block per shape: a block with alternating shapes is planned anew at each change.
             block = self._losses[key] = self._loss(self._network)
             block.hybridize()
         inputs = [mx.nd.array(value, ctx=context, dtype=value.dtype) for value in batch.values()]
@@ -133,9 +132,9 @@ class Learner:
         return loss
 
     def _update(self, gradient: Any, norm: Any, rows: Any, number: int, rate: float) -> None:
-        """AdamW (Loshchilov and Hutter 2019) by the clipped mean gradient, then the averages.
+        """Update by AdamW (Loshchilov and Hutter 2019) and the clipped mean gradient; average.
 
-        A gradient that is not finite changes nothing: MXNet leaves such updates out.
+        A gradient that is not finite has no effect: MXNet skips such updates.
         """
         config, state = self._config, self._state
         scale = mx.nd.minimum(config.clip / (norm + 1e-12), 1.0) / rows
@@ -173,11 +172,11 @@ class _Flat:
         self.size = ends[-1] if ends else 0
 
     def read(self) -> Any:
-        """The values on the first device."""
+        """Return the values on the first device."""
         return self._joined([p.list_data()[0] for p in self._parameters.values()])
 
     def gradient(self, contexts: Sequence[Any], room: int) -> Any:
-        """The sum of the gradients of all devices and `room` zeros, on the first device."""
+        """Return the sum of all devices' gradients, followed by `room` zeros, on the first one."""
         first, *others = (
             self._joined([p.grad(context) for p in self._parameters.values()], room)
             for context in contexts
@@ -194,7 +193,7 @@ class _Flat:
                 part.copyto(data)
 
     def named(self, vector: NDArray[np.float32]) -> State:
-        """A vector's parts by structural name."""
+        """Split a vector into arrays by structural name."""
         return {
             name: vector[start:end].reshape(shape)
             for (name, shape), (start, end) in zip(self._shapes.items(), self._spans)
@@ -204,7 +203,7 @@ class _Flat:
         if not arrays:
             return mx.nd.zeros((1 + room,))
         vector = mx.nd.zeros((self.size + room,), ctx=arrays[0].context)
-        for array, (start, end) in zip(arrays, self._spans):  # MXNet's concat takes far longer
+        for array, (start, end) in zip(arrays, self._spans):  # far faster than MXNet's concat
             array.reshape((-1,)).copyto(vector[start:end])
         return vector
 
@@ -216,11 +215,10 @@ def _freeze(block: Any) -> None:
 
 @functools.cache
 def _thread(process: int, index: int) -> ThreadPoolExecutor:
-    """The thread that hands a device of this process its work.
+    """Return the thread that submits work to a device of this process.
 
-    MXNet gives what an operator needs beside its arrays, scratch memory and random generators, to
-    the thread that asks for it, and devices of a CPU get the same ones. So the LSTMs of two such
-    devices wait for each other unless two threads ask for them.
+    MXNet assigns scratch memory and random generators per thread, the same ones for all devices of
+    a CPU. LSTMs of two such devices would wait for each other if one thread submitted both.
     """
     return ThreadPoolExecutor(1, f"htr-device-{index}")
 

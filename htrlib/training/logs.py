@@ -1,4 +1,4 @@
-"""Training logs: a progress bar, plain lines, JSON Lines, TensorBoard."""
+"""Training logs: progress bar, text lines, JSON Lines and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tqdm import tqdm
 
 from htrlib.training.events import EventFile
 
-STEPS = 50  # between two entries
+STEPS = 50  # steps between two entries
 ENTRIES = "log.jsonl"
 
 
 class Log:
-    """Writes to a run's directory, to standard output and, the bar, to standard error.
+    """Logs to a run's directory and standard output; the progress bar goes to standard error.
 
     Args:
-        directory: gets `log.jsonl` and `events/`; None writes nothing anywhere.
+        directory: directory for `log.jsonl` and `events/`; None turns all logging off.
     """
 
     def __init__(self, directory: Optional[Path]) -> None:
@@ -29,26 +29,26 @@ class Log:
         self._events: Optional[EventFile] = None
 
     def start_epoch(self, epoch: int, batches: int, done: int) -> None:
-        """Open the bar of an epoch."""
+        """Open the progress bar of an epoch."""
         if self._directory is not None:
             self._bar = tqdm(
                 total=batches, initial=done, desc=f"epoch {epoch}", unit="batch", disable=None
             )
 
     def advance(self, loss: float) -> None:
-        """A batch is done."""
+        """Advance the progress bar by a batch."""
         if self._bar is not None:
             self._bar.update()
             self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
     def end_epoch(self) -> None:
-        """Close the bar."""
+        """Close the progress bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def write(self, event: str, step: int, values: Mapping[str, float]) -> None:
-        """An entry for machines."""
+        """Write an entry to the JSON and TensorBoard logs."""
         if self._directory is None:
             return
         entry = {"event": event, "time": round(time.time(), 3), "step": step}
@@ -60,11 +60,11 @@ class Log:
         self._events.scalars(step, values)
 
     def say(self, values: Mapping[str, float]) -> None:
-        """A line on standard output: `epoch=3; train_loss=0.2; validation_cer=0.0731;`."""
+        """Print metrics in one line: `epoch=3; train_loss=0.2; validation_cer=0.0731;`."""
         self._print(" ".join(f"{name}={_plain(value)};" for name, value in values.items()))
 
     def tell(self, sentences: Iterable[str]) -> None:
-        """Lines for readers."""
+        """Print lines of text."""
         for sentence in sentences:
             self._print(sentence)
 

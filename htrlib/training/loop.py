@@ -1,4 +1,4 @@
-"""The loop: steps, epochs, validation, checkpoints, and when to end."""
+"""The training loop: steps, epochs, validation, checkpoints and stopping."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from htrlib.training.logs import STEPS, Log
 from htrlib.training.tasks.task import Parameters, Task
 
 LAST, BEST = "last.npz", "best.npz"
-LONGEST_WARMUP = 0.1  # of a run's steps, so that little data is not over before it has begun
+LONGEST_WARMUP = 0.1  # of a run's steps at most, so that short runs reach the full rate
 
 
 class Run:
-    """A training under way in a directory.
+    """A training run in a directory.
 
     Args:
-        task: whose data is prepared.
-        device: that validates.
+        task: task with prepared data.
+        device: device for validation.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class Run:
         self._asked_to_stop = False
         self._stop = ""
         self._saved = time.monotonic()
-        self._clock = 0.0  # seconds of training, the first machine's, which all go by
-        self._columns = self._span = 0.0  # since the last report, over epochs
+        self._clock = 0.0  # seconds of training on the first machine, which count for all
+        self._columns = self._span = 0.0  # since the last report, across epochs
         self._waited = 0.0
 
     def resume(self) -> None:
-        """Go on from the directory's last checkpoint, if it has one.
+        """Resume from the directory's last checkpoint, if there is one.
 
         Raises:
-            TrainingError: that is a checkpoint of another training.
+            TrainingError: the checkpoint belongs to another training.
         """
         saved = read_checkpoint(self._directory / LAST) if self._machines.rank == 0 else None
         known = json.dumps(saved[1] if saved else {}, ensure_ascii=False)
         numbers = json.loads(self._machines.tell(known))
         if not numbers:
-            if self._machines.rank == 0:  # what lies there without the last is another training's
+            if self._machines.rank == 0:  # left by another training
                 (self._directory / BEST).unlink(missing_ok=True)
             return
         try:
@@ -73,17 +73,17 @@ class Run:
             self._clock = self.progress.seconds
         except (KeyError, TypeError) as error:
             raise TrainingError(
-                f"{self._directory / LAST} is of another version of htrlib ({error}); name another "
-                "directory, or remove that one to start anew"
+                f"{self._directory / LAST} was written by another version of htrlib ({error}); "
+                "choose another directory, or remove this one to start over"
             ) from error
         arrays = saved[0] if saved else self._learner.state()
         self._learner.load_state({n: self._machines.share(a) for n, a in arrays.items()})
 
     def train(self) -> str:
-        """Take steps until there is a reason to end; returns it.
+        """Take steps until a limit is reached or the run is interrupted.
 
         Returns:
-            "epochs", "minutes", "patience" or "interrupted".
+            The reason to stop: "epochs", "minutes", "patience" or "interrupted".
         """
         started = self.progress.step
         with (
@@ -97,11 +97,11 @@ class Run:
             if self._stop == "minutes" and self.progress.batch and self.progress.step > started:
                 self._validate()
             self._checkpoint()
-        # Asked to stop while it validated last, it has no time for what comes after a training.
+        # If interrupted during the last validation, the caller must not refit: time is short.
         return "interrupted" if self._asked_to_stop else self._stop
 
     def best(self) -> Parameters:
-        """The averaged parameters that validated best; without validation the last ones."""
+        """Return the averaged parameters with the best score, or the last ones if not validated."""
         found = read_checkpoint(self._directory / BEST)
         return self._learner.average() if found is None else found[0]
 
@@ -123,7 +123,7 @@ class Run:
         return bool(self._stop)
 
     def _epoch(self) -> None:
-        """The batches of an epoch that are not yet behind."""
+        """Train on the remaining batches of the epoch."""
         progress, machines = self.progress, self._machines
         plans = self._task.plan(progress.epoch, progress.aligned)
         todo = [plan.share(machines.rank, machines.count) for plan in plans[progress.batch :]]
@@ -152,11 +152,11 @@ class Run:
         self._log.end_epoch()
 
     def _rate(self, share: float, batches: int) -> float:
-        """The learning rate: up along a line, flat, down along half a cosine.
+        """Return the learning rate: linear warm-up, flat, then half a cosine down.
 
         Args:
-            share: of the epoch that is behind.
-            batches: of the epoch.
+            share: completed fraction of the epoch.
+            batches: number of batches in the epoch.
         """
         config, progress = self._config, self.progress
         done = (progress.epoch + share) / config.epochs
@@ -168,10 +168,10 @@ class Run:
         return config.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * fall))
 
     def _settle(self) -> None:
-        """Read what the step before has given.
+        """Read the result of the previous step.
 
         Raises:
-            NonFiniteLossError: its loss is not finite.
+            NonFiniteLossError: the loss is not finite.
         """
         if self._pending is None:
             return
@@ -212,7 +212,7 @@ class Run:
         self._checkpoint()
 
     def _validate(self) -> None:
-        """Score the averaged parameters; keep them where they are the best."""
+        """Score the averaged parameters, and save them if they are the best so far."""
         progress, start = self.progress, time.monotonic()
         scores: Dict[str, float] = {}
         average = self._learner.average()
@@ -233,7 +233,7 @@ class Run:
         if not scores:
             return
         score = scores[self._task.criterion]
-        # A recognizer that writes nothing yet has an error rate of 1 for many epochs, and learns.
+        # A recognizer that outputs nothing yet stays at an error rate of 1 while it learns.
         silent = score == progress.best == 1.0 or not progress.aligned
         if progress.best is None or score < progress.best or silent:
             progress.best, progress.best_epoch = score, progress.epoch
@@ -245,7 +245,7 @@ class Run:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        """Write all that a resumed run needs to go on exactly."""
+        """Write the state from which a resumed run takes exactly the same steps."""
         self._settle()
         state = self._learner.state()
         if self._machines.rank == 0:
@@ -254,7 +254,7 @@ class Run:
         self._saved = time.monotonic()
 
     def _identity(self) -> Dict[str, Any]:
-        """Settings that must be unchanged for a run to resume."""
+        """Return the settings that must be unchanged for a run to resume."""
         init, charset = self._task.init, self._task.charset
         identity = {
             "task": self._task.name,
@@ -273,23 +273,23 @@ class Run:
 
     def _check(self, found: Dict[str, Any]) -> None:
         expected = self._identity()
-        found = {"devices": expected["devices"], **found}  # earlier versions did not note them
+        found = {"devices": expected["devices"], **found}  # earlier versions did not record them
         different = sorted(
             name for name in {*found, *expected} if found.get(name) != expected.get(name)
         )
         if different:
             name = different[0]
             raise TrainingError(
-                f"{self._directory} holds a training with other {', '.join(different)} "
-                f"({name}: {found.get(name)!r} there, {expected.get(name)!r} here); name another "
-                "directory, or remove that one to start anew"
+                f"{self._directory} holds a training with different {', '.join(different)} "
+                f"({name}: {found.get(name)!r} there, {expected.get(name)!r} here); choose another "
+                "directory, or remove this one to start over"
             )
 
     @contextlib.contextmanager
     def _interruptions(self) -> Iterator[None]:
-        """SIGTERM and the first SIGINT ask to stop after the step under way."""
+        """Turn SIGTERM and the first SIGINT into a request to stop after the current step."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals are the main thread's
+            yield  # only the main thread can handle signals
             return
 
         def ask(number: int, frame: object) -> None:

@@ -1,4 +1,4 @@
-"""A training as a command or a job describes it: names, paths and texts."""
+"""A training request, as the command line or a job describes it in names, paths and strings."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class TrainingJob:
     """Task, data and settings of a training run.
 
     Attributes:
-        task: the network.
-        train: format and path of each data set to learn from.
-        directory: of checkpoints and logs.
-        validation: data sets to choose the best by; without any, those to learn from if
-            `validation_split` names a split of them, or else part of what is learned from.
+        task: name of the task.
+        train: format and path of each training data set.
+        directory: directory for checkpoints and logs.
+        validation: format and path of each validation data set. If there are none,
+            `validation_split` of the training data is used, or else a part of it.
         init: bundle to start from, or "none".
-        share: of the data to learn from, where no validation data is given.
-        by: what stays together then, "page" or "writer".
-        images: folder of the pictures, where it is not the format's own.
-        split: only what the data puts into this split.
-        validation_images: the same, of the validation data.
-        validation_split: the same, of the validation data.
-        options: others of the format.
-        device: "cpu", "gpu" or "gpu:N"; several with commas; None is what there is.
-        settings: of `TrainerConfig`, by name.
+        share: fraction of the data to train on if there is no validation data.
+        by: "page" or "writer": what that division keeps together.
+        images: folder of the pictures, if it is not the format's default.
+        split: use only this split of the training data.
+        validation_images: `images` for the validation data.
+        validation_split: `split` for the validation data.
+        options: further options of the format.
+        device: "cpu", "gpu" or "gpu:N", several separated by commas; None is the default.
+        settings: options of `TrainerConfig` by name.
     """
 
     task: str
@@ -57,14 +57,14 @@ class TrainingJob:
 
 
 def prepare(job: TrainingJob, pictures: Optional[Path] = None) -> Tuple[Trainer, Dataset, Dataset]:
-    """The trainer, the data to learn from, and that to choose the best by.
+    """Return the trainer, the training data and the validation data.
 
     Args:
-        pictures: as `Trainer` takes it.
+        pictures: see `Trainer`.
     Raises:
-        ConfigError: an option cannot work.
-        DatasetError: there is nothing to learn from.
-        BundleError, DeviceError: as for `Trainer`.
+        ConfigError: an option is invalid.
+        DatasetError: there is no training data.
+        BundleError, DeviceError: see `Trainer`.
     """
     config = TrainerConfig.from_dict(job.settings)
     devices = None if job.device is None else job.device.split(",")
@@ -110,7 +110,7 @@ def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
     rest = train.filter(lambda sample: sample.split != job.validation_split)
     if len(rest) == len(train) or not rest:
         raise ConfigError(
-            f"the split {job.validation_split!r} is to choose the best, and the data does not tell "
-            "what else there is to learn from; name that with split"
+            f"the split {job.validation_split!r} is for validation, and the data names no other "
+            "split to train on; name one with split"
         )
     return rest

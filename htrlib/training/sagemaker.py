@@ -1,4 +1,4 @@
-"""`python -m htrlib.training.sagemaker`: the former name of `htrlib.sagemaker.training_job`."""
+"""Former name of `htrlib.sagemaker.training_job`, for `python -m htrlib.training.sagemaker`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public face of training."""
+"""`Trainer`, the public interface of training."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TASKS: Dict[str, Type[Task]] = {
     for task in (ParagraphTask, LineSegmentationTask, WordDetectionTask, LineRecognitionTask)
 }
 LANGUAGE_MODEL = "language.lm"
-TUNING_LINES = 120  # of the validation data, that decoding is fitted to
+TUNING_LINES = 120  # maximum number of validation lines to which decoding is fitted
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class TrainingResult:
     """The result of a training run.
 
     Attributes:
-        reason: why it ended: "epochs", "minutes", "patience" or "interrupted".
-        epochs: that are behind.
-        steps: that were taken, resumed runs included.
-        minutes: that it took, resumed runs included.
-        best: the best validation score, or None: the character error rate of recognizers, the loss
-            of the others.
-        problems: what is wrong with the data, and what was left out for it.
-        charset: what became of the charset; None where the network has none.
+        reason: reason to stop: "epochs", "minutes", "patience" or "interrupted".
+        epochs: completed epochs.
+        steps: number of steps, including resumed runs.
+        minutes: training time, including resumed runs.
+        best: best validation score or None: character error rate for the recognizer, loss for the
+            other networks.
+        problems: problems of the data, with what was left out.
+        charset: change of the charset; None for networks without one.
     """
 
     reason: str
@@ -75,22 +75,21 @@ class Trainer:
 
     Args:
         task: "line-recognition", "paragraph", "line-segmentation" or "line-segmentation-ssd".
-        config: how.
-        init: name or path of the bundle to start from, which gives all other parts of the result;
-            None starts from scratch, and the result has this network alone.
-        directory: for checkpoints and logs; by default `training-TASK` in the current one. A
-            training that lies there goes on.
-        pictures: directory for what is cut out of the data, which can be made again; by default
-            the same.
+        config: training options.
+        init: name or path of the bundle to start from, which supplies all other parts of the
+            result; None trains from scratch, and the result has only this network.
+        directory: directory for checkpoints and logs, by default `training-TASK` in the current
+            directory. A training found there is resumed.
+        pictures: directory for pictures cut from the data, a cache; by default `directory`.
         device: "cpu", "gpu", "gpu:N", or several of them; None is all GPUs, or else the CPU.
-        network: numbers of the network's architecture other than the usual ones, from scratch.
+        network: settings of the architecture that differ from the default; only from scratch.
     Raises:
-        ConfigError: there is no such task.
+        ConfigError: the task does not exist.
         BundleError: `init` cannot be read.
 
     Attributes:
-        first: of several machines, this is the one that writes; known after `fit`.
-        result: of the last `fit`.
+        first: True on the machine that writes the results; set by `fit`.
+        result: result of the last `fit`.
 
     >>> trainer = Trainer("line-recognition", init="english")   # doctest: +SKIP
     >>> trainer.fit(train, validation)                          # doctest: +SKIP
@@ -109,7 +108,7 @@ class Trainer:
         network: Optional[Mapping[str, Any]] = None,
     ) -> None:
         if task not in TASKS:
-            raise ConfigError(f"no task {task!r}; there are {', '.join(sorted(TASKS))}")
+            raise ConfigError(f"unknown task {task!r}; choose {', '.join(sorted(TASKS))}")
         self.config = config or TrainerConfig()
         self.init = None if init is None else load_bundle(init)
         self.directory = Path(directory or f"training-{task}")
@@ -122,20 +121,20 @@ class Trainer:
         self.result: Optional[TrainingResult] = None
 
     def fit(self, train: Dataset, validation: Optional[Dataset] = None) -> TrainingResult:
-        """Train, or go on with the training that the directory holds.
+        """Train, or resume the training in the directory.
 
-        SIGTERM, or Ctrl-C once, ends it after the step under way, with a checkpoint: the same call
-        goes on from there, and takes the steps that would have been taken.
+        SIGTERM or one Ctrl-C stops it after the current step and writes a checkpoint. Repeating
+        the call resumes from there and takes the same steps as an uninterrupted run.
 
         Args:
-            train: to learn from.
-            validation: to choose the best parameters by, and when to stop; without it the last ones
-                are kept.
+            train: training data.
+            validation: data that selects the best parameters and decides when to stop; without it,
+                the last parameters are kept.
         Raises:
-            DatasetError: there is nothing to learn from.
-            NonFiniteLossError: the loss is not a number; the last checkpoint stays.
-            TrainingError: another training runs in the directory, or it holds one of other data or
-                options, or MXNet fails.
+            DatasetError: there is no usable training data.
+            NonFiniteLossError: the loss is not finite; the last checkpoint is kept.
+            TrainingError: another training runs in the directory, the directory holds a training
+                with other data or options, or MXNet fails.
         """
         keep_memory()
         machines = distributed.join()
@@ -159,7 +158,7 @@ class Trainer:
     def _train(
         self, train: Dataset, validation: Optional[Dataset], machines: Machines
     ) -> Tuple[Task, Run, str]:
-        """The task with its data, the run in the directory, and why it ended."""
+        """Return the task with its data, the run in the directory, and the reason to stop."""
         contexts = _contexts(self._devices)
         task = self._prepared(train, validation, machines, len(contexts))
         log = Log(self.directory if self.first else None)
@@ -174,30 +173,30 @@ class Trainer:
     def save(
         self, directory: Union[str, Path], *, name: Optional[str] = None, refit: bool = True
     ) -> Optional[float]:
-        """Write a complete bundle: this network, and the other parts of `init`.
+        """Write a complete bundle: the trained network and the other parts of `init`.
 
-        Of several machines the first writes; the others do nothing.
+        With several machines, only the first one writes.
 
         Args:
-            directory: of the bundle.
-            name: of the bundle; by default the directory's.
-            refit: fit the weights and confidences of decoding to the validation lines, and add the
-                texts learned from to the language model, unless the configuration says to keep it.
+            directory: directory of the bundle.
+            name: name of the bundle; by default the directory's.
+            refit: fit the weights and confidences of decoding to the validation lines, and mix the
+                training texts into the language model, unless the options say to keep it.
         Returns:
-            The share of these texts in the language model, or None where it is left as it is.
+            The weight of the training texts in the language model, or None if it is unchanged.
         Raises:
             TrainingError: nothing has been trained.
-            BundleError: the directory is there and is no bundle.
+            BundleError: the directory exists and is not a bundle.
         """
         if self._task is None or self.result is None:
-            raise TrainingError("nothing has been trained yet: call fit first")
+            raise TrainingError("nothing has been trained yet; call fit first")
         if not self.first:
             return None
         task, init = self._task, self.init
         charset = task.charset
         if charset is None:
             raise TrainingError(
-                f"a bundle with {task.name!r} alone has no charset; start from a bundle (init)"
+                f"a bundle with only {task.name!r} has no charset; start from a bundle (init)"
             )
         directory = Path(directory)
         directory.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -228,23 +227,23 @@ class Trainer:
     def _prepared(
         self, train: Dataset, validation: Optional[Dataset], machines: Machines, contexts: int
     ) -> Task:
-        """The task with its data, which is the same on all machines."""
+        """Prepare the task, and check that all machines have the same data."""
         count, parts = contexts * machines.count, contexts // len(self._devices)
         task = TASKS[self._task_name](self.config, self.init, self._network, count, parts)
         own = self._pictures
         if machines.rank:
-            own = own / f"machine-{machines.rank}"  # where they share a disk
+            own = own / f"machine-{machines.rank}"  # in case they share a disk
         for directory in (self.directory, own):
             directory.mkdir(parents=True, exist_ok=True)
         task.prepare(train, validation, own)
         if machines.tell(task.fingerprint) != task.fingerprint:
             raise TrainingError(
-                "this machine's data is not the first machine's; each needs all of it"
+                "this machine's data differs from the first machine's; each machine needs all of it"
             )
         return task
 
     def _other_networks(self, name: str) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-        """The numbers and parameters of the networks of `init` that are not trained."""
+        """Return the configurations and parameters of the networks that are not trained."""
         init = self.init
         if init is None:
             return {}, {}
@@ -255,7 +254,7 @@ class Trainer:
     def _refitted(
         self, task: LineRecognitionTask, files: Mapping[str, bytes], decoding: Mapping[str, Any]
     ) -> Tuple[Mapping[str, bytes], Mapping[str, Any], Dict[str, float]]:
-        """The other files and the decoding section, fitted; and what to remember of it."""
+        """Return the bundle's other files, the fitted decoding section, and notes on the fit."""
         options, position = self._decoding_for(task.validation_texts)
         history = {}
         if self.config.language_model == "learn":
@@ -271,7 +270,7 @@ class Trainer:
         return files, decoding, history
 
     def _decoding_for(self, texts: Sequence[str]) -> Tuple[DecodingOptions, int]:
-        """The decoding of `init` with the language model that fits texts, and its position."""
+        """Return decoding options with the language model that fits the texts, and its index."""
         if self.init is None:
             return DecodingOptions(), 0
         options, models = bundled_options(self.init), bundled_models(self.init)
@@ -281,7 +280,7 @@ class Trainer:
         return replace(options, language_model=model), models.index(model)
 
     def _history(self) -> Dict[str, Any]:
-        """The origin of the network, for the bundle's configuration."""
+        """Describe the training, for the bundle's configuration."""
         history: Dict[str, Any] = {"network": self._task_name}
         if self.init is not None:
             history["init"] = self.init.label
@@ -294,20 +293,20 @@ class Trainer:
 
 @contextlib.contextmanager
 def _failures_told() -> Iterator[None]:
-    """Summarize an MXNet failure in one line, with advice."""
+    """Turn an MXNet failure into a one-line error with advice."""
     try:
         yield
     except mx.MXNetError as error:
         raise TrainingError(
-            f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, smaller "
-            "batches want less of it (batch_columns, or batch_crops for pages)"
+            f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, use smaller "
+            "batches (batch_columns, or batch_crops for pages)"
         ) from error
 
 
 def _with_model(
     model: NGramModel, position: int, files: Mapping[str, bytes], decoding: Mapping[str, Any]
 ) -> Tuple[Dict[str, bytes], Dict[str, Any]]:
-    """A bundle's other files and decoding section, with this model for the one of a position."""
+    """Return a bundle's other files and decoding section, with one language model replaced."""
     models = dict(decoding.get("language_models", {})) or {"language": LANGUAGE_MODEL}
     file = str(list(models.values())[position])
     with tempfile.TemporaryDirectory() as scratch:
@@ -317,25 +316,25 @@ def _with_model(
 
 
 def _devices(device: Union[str, Sequence[str], None]) -> List[str]:
-    """The names of the devices to train on."""
+    """Return the names of the devices to train on."""
     if isinstance(device, str):
         return [device]
     if device is not None:
         if not device:
-            raise ConfigError("give at least one device, or None for the default")
+            raise ConfigError("no device given; give at least one, or None for the default")
         return list(device)
     return [f"gpu:{number}" for number in range(mx.context.num_gpus())] or ["cpu"]
 
 
 def _contexts(devices: Sequence[str]) -> List[Any]:
-    """MXNet's contexts for the devices; a CPU alone has several."""
+    """Return MXNet contexts for the devices; a lone CPU gets several."""
     if list(devices) == ["cpu"]:
         return [mx.cpu(number) for number in range(CPU_PARTS)]
     return [context(device) for device in devices]
 
 
 def _summary(task: Task, steps: int, directory: Path) -> List[str]:
-    """Log information before the first step."""
+    """Return the lines to print before the first step."""
     lines = [task.describe()]
     if task.charset_change is not None:
         lines.append(f"charset: {task.charset_change}")

@@ -1,4 +1,4 @@
-"""Fit a bundle's decoding to lines whose text is known: temperature, weights, confidences."""
+"""Fit a bundle's decoding to lines with known text: temperature, weights, confidences."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from htrlib.stages.decoding import read_line, read_with_evidence
 WEIGHTS = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
 BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)
 TEMPERATURES = tuple(np.exp(np.linspace(np.log(0.6), np.log(2.5), 15)).tolist())
-FEWEST_WORDS = 40  # of either kind, right and wrong, that a calibration is fitted to
+FEWEST_WORDS = 40  # minimum number of correct words, and of wrong ones, to fit a calibration
 
 Lines = Sequence[Tuple[LogProbs, str]]
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The words that were read: what speaks for each, and whether it is right."""
+    """Recognized words: the features of each, and whether it is correct."""
 
     evidence: NDArray[np.float64]
     correct: NDArray[np.bool_]
-    lines: Tuple[int, ...]  # the number of words of each line that has any
+    lines: Tuple[int, ...]  # number of words of each line that has words
 
     def by_line(self, values: Sequence[Any]) -> List[Sequence[Any]]:
-        """The words' values, line by line."""
+        """Divide the words' values by line."""
         ends = list(itertools.accumulate(self.lines))
         return [values[end - count : end] for count, end in zip(self.lines, ends)]
 
 
 def error_rate(lines: Lines, options: DecodingOptions) -> float:
-    """Character error rate."""
+    """Return the character error rate."""
     rate = ErrorRate()
     for log_probs, text in lines:
         rate.add(text, read_line(log_probs, options).text)
@@ -53,9 +53,9 @@ def error_rate(lines: Lines, options: DecodingOptions) -> float:
 
 
 def choose_weights(lines: Lines, options: DecodingOptions) -> DecodingOptions:
-    """The options with the weights of the fewest errors, out of `WEIGHTS` and `BONUSES`.
+    """Return the options with the weights from `WEIGHTS` and `BONUSES` that give the fewest errors.
 
-    Every other one of each is tried, then those around the best of them.
+    Every second value of each is tried first, then the neighbors of the best pair.
     """
     rates: Dict[Tuple[int, int], float] = {}
     coarse = itertools.product(range(0, len(WEIGHTS), 2), range(0, len(BONUSES), 2))
@@ -68,7 +68,7 @@ def choose_weights(lines: Lines, options: DecodingOptions) -> DecodingOptions:
 
 
 def _around(rates: Mapping[Tuple[int, int], float]) -> Iterator[Tuple[int, int]]:
-    """The neighbors of the best pair that have not been tried; evaluated when first asked for."""
+    """Yield the untried neighbors of the best pair."""
     best = min(rates, key=lambda pair: (rates[pair], pair))
     for step in itertools.product((-1, 0, 1), repeat=2):
         weight, bonus = best[0] + step[0], best[1] + step[1]
@@ -82,7 +82,7 @@ def _weighted(options: DecodingOptions, pair: Tuple[int, int]) -> DecodingOption
 
 
 def judge(lines: Lines, options: DecodingOptions) -> Judged:
-    """Read lines, and compare their words with the true ones."""
+    """Decode lines, and compare their words with the references."""
     evidence: List[Tuple[float, ...]] = []
     correct: List[bool] = []
     counts: List[int] = []
@@ -96,10 +96,10 @@ def judge(lines: Lines, options: DecodingOptions) -> Judged:
 
 
 def calibrate(judged: Judged) -> Calibration:
-    """The confidences of words and lines, fitted.
+    """Fit the confidences of words and lines.
 
     Raises:
-        ConfigError: all words are right, or all wrong.
+        ConfigError: all words are correct, or all are wrong.
     """
     fitted = fit_calibration(judged.evidence, judged.correct)
     by_line = judged.by_line(fitted.words(judged.evidence.tolist()))
@@ -108,10 +108,10 @@ def calibrate(judged: Judged) -> Calibration:
 
 
 def fit_temperature(lines: Lines, temperatures: Sequence[float] = TEMPERATURES) -> float:
-    """The temperature under which the true texts are likeliest, each line counting alike.
+    """Fit the temperature that maximizes the likelihood of the references, lines equally weighted.
 
-    Texts that cannot be aligned say nothing. After C. Guo et al., 2017, "On Calibration of Modern
-    Neural Networks", with CTC's likelihood of a text for that of a class.
+    Texts that cannot be aligned are ignored. After C. Guo et al., 2017, "On Calibration of Modern
+    Neural Networks", with the CTC likelihood of a text in place of a class probability.
     """
     total = np.zeros(len(temperatures))
     for log_probs, text in lines:
@@ -130,11 +130,11 @@ def fit_temperature(lines: Lines, temperatures: Sequence[float] = TEMPERATURES) 
 def text_log_probs(
     values: NDArray[np.floating[Any]], labels: Sequence[int], temperatures: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Natural-log probabilities of a text under each temperature (CTC's forward algorithm).
+    """Compute natural-log probabilities of a text at each temperature (CTC's forward algorithm).
 
     Args:
         values: (T, C) natural-log probabilities, blank last.
-        labels: of the text.
+        labels: class indices of the text.
 
     >>> frames = np.log([[0.6, 0.4], [0.5, 0.5]])
     >>> np.exp(text_log_probs(frames, [0], [1.0])).round(6)
@@ -143,7 +143,7 @@ def text_log_probs(
     blank = values.shape[1] - 1
     states = np.full(2 * len(labels) + 1, blank)
     states[1::2] = labels
-    skips = np.zeros(len(states), bool)  # from two states before, without the blank between
+    skips = np.zeros(len(states), bool)  # from two states before, skipping the blank in between
     skips[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
     heats = np.asarray(temperatures)[:, np.newaxis, np.newaxis]
     cooled = values / heats
@@ -164,15 +164,15 @@ def text_log_probs(
 def refit(
     lines: Lines, options: DecodingOptions, section: Mapping[str, Any]
 ) -> Tuple[Dict[str, Any], Dict[str, float]]:
-    """The decoding section of a bundle's configuration, fitted to lines.
+    """Fit the decoding section of a bundle's configuration to lines.
 
     Args:
-        lines: what the recognizer says of them, and what they say; not those it was trained on.
-        options: with the bundle's language model.
-        section: what the bundle's configuration has so far.
+        lines: log probabilities and reference of lines that the recognizer was not trained on.
+        options: decoding options with the bundle's language model.
+        section: current decoding section.
     Returns:
-        The section, and the character error rates with the old and the new numbers. Where too few
-        words are right or wrong to fit confidences to, those stay as they were.
+        The fitted section, and the character error rates before and after. The confidences stay
+        unchanged if there are too few correct or wrong words to fit them.
     """
     before = error_rate(lines, options)
     fitted = replace(options, temperature=fit_temperature(lines))
@@ -184,7 +184,7 @@ def refit(
     if min(right, len(judged.correct) - right) >= FEWEST_WORDS:
         try:
             calibration = calibrate(judged)
-        except ConfigError:  # lines all right or all wrong
+        except ConfigError:  # all words correct, or all wrong
             calibration = None
     result = {
         **section,

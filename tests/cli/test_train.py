@@ -68,13 +68,16 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
     [
         (("--train", "lines", "nowhere"), "nowhere: there is no such file or folder"),
         (("--train", "words", "nowhere"), "no data format 'words'"),
-        (("--train", "lines", "{}", "--learning-rate", "-1"), "learning_rate is above 0"),
-        (("--train", "lines", "{}", "--epochs", "many"), "epochs is of the kind int, found 'many'"),
+        (("--train", "lines", "{}", "--learning-rate", "-1"), "learning_rate must be above 0"),
+        (
+            ("--train", "lines", "{}", "--epochs", "many"),
+            "epochs must be of type int, found 'many'",
+        ),
         (("--train", "lines", "{}", "--set", "dropout"), "--set takes NAME=VALUE"),
-        (("--train", "lines", "{}", "--set", "drop=1"), "no option drop of training"),
+        (("--train", "lines", "{}", "--set", "drop=1"), "unknown training option drop"),
         (
             ("--train", "lines", "{}", "--set", 'augmentation={{"slant": 9}}'),
-            "slant of an augmentation lies between 0 and 1, found 9.0",
+            "slant of an augmentation must be from 0 to 1, found 9.0",
         ),
         (("--train", "lines", "{}", "--output", "{}"), "exists and is not a bundle"),
         (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
@@ -128,7 +131,7 @@ def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsy
         assert htr("--train", "csv", path, *more, "--validation-split", "held", *run) == 0
         assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out
     assert htr("--train", "lines", folder, "--validation-split", "held") == 2
-    assert "name that with split" in capsys.readouterr().err
+    assert "name one with split" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("best", "written"), [(0.25, 1), (None, 0)])

@@ -130,7 +130,7 @@ def test_a_mistake_in_a_training_job_is_told_in_plain_words(run: Run, folder: Pa
     status, log = run("train", options=(*LOCKED, *mount(folder, "/opt/ml"))).wait()
     assert status == 1, log
     failure = (folder / "output" / "failure").read_text(encoding="utf-8")
-    assert failure.startswith("epochs is of the kind int, found 'many'")
+    assert failure.startswith("epochs must be of type int, found 'many'")
     assert "Traceback" not in log
 
 

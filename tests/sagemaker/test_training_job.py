@@ -195,9 +195,9 @@ def test_texts_may_be_json_and_what_tools_add_is_passed_over(job):
 @pytest.mark.parametrize(
     ("hyperparameters", "reason"),
     [
-        ({"epochs": "many"}, "epochs is of the kind int, found 'many'"),
-        ({"lerning_rate": "1"}, "no option lerning_rate of training; there are augmentation"),
-        ({"task": "reading"}, "no task 'reading'; there are line-recognition"),
+        ({"epochs": "many"}, "epochs must be of type int, found 'many'"),
+        ({"lerning_rate": "1"}, "unknown training option lerning_rate; known: augmentation"),
+        ({"task": "reading"}, "unknown task 'reading'; choose line-recognition"),
         ({"share": "most"}, "share is a number between 0 and 1, found 'most'"),
         ({"format": "docx"}, "no data format 'docx'; there are alto"),
         ({"format": "csv"}, "holds no csv data; it has 24 files"),

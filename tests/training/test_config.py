@@ -38,12 +38,12 @@ def test_a_configuration_survives_its_dictionary():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs is at least 1, found 0"),
-        ({"learning_rate": 0.0}, "learning_rate is above 0"),
-        ({"minutes": float("nan")}, "minutes is above 0"),
-        ({"average": 1.0}, "average is from 0 to below 1"),
+        ({"epochs": 0}, "epochs must be at least 1, found 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"minutes": float("nan")}, "minutes must be above 0"),
+        ({"average": 1.0}, "average must be from 0 to below 1"),
         ({"charset": "new"}, "charset must be one of extend, keep, data"),
-        ({"workers": -1}, "workers is at least 0"),
+        ({"workers": -1}, "workers must be at least 0"),
     ],
 )
 def test_values_that_cannot_work_are_refused(options, message):
@@ -54,10 +54,10 @@ def test_values_that_cannot_work_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epoch": "1"}, "no option epoch of training; there are augmentation"),
-        ({"epochs": "1.5"}, "epochs is of the kind int, found '1.5'"),
-        ({"freeze_batch_statistics": "perhaps"}, "of the kind bool"),
-        ({"augmentation": '{"slat": 1}'}, "of the kind LineAugmentation"),
+        ({"epoch": "1"}, "unknown training option epoch; known: augmentation"),
+        ({"epochs": "1.5"}, "epochs must be of type int, found '1.5'"),
+        ({"freeze_batch_statistics": "perhaps"}, "of type bool"),
+        ({"augmentation": '{"slat": 1}'}, "of type LineAugmentation"),
     ],
 )
 def test_hyperparameters_that_are_none_are_named(options, message):

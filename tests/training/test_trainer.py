@@ -277,11 +277,11 @@ def test_augmented_batches_are_those_of_the_seed_and_epoch(trainer, lines, tmp_p
 
 
 def test_wrong_use_is_told(trainer, tmp_path, tiny, trained):
-    with pytest.raises(ConfigError, match="no task 'words'"):
+    with pytest.raises(ConfigError, match="unknown task 'words'"):
         Trainer("words")
     with pytest.raises(TrainingError, match="call fit first"):
         trainer().save(tmp_path / "bundle")
-    with pytest.raises(ConfigError, match="start from scratch"):
+    with pytest.raises(ConfigError, match="train from scratch"):
         trainer(init=trained[0]).fit(Dataset())
     with pytest.raises(ConfigError, match="one device"):
         trainer(device=[])

@@ -1,1 +1,1 @@
-"""Labeled data to batches, made ahead by other processes."""
+"""Batches of labeled data, prepared ahead of time by worker processes."""

@@ -1,6 +1,6 @@
-"""Change pictures of lines as other hands, pens and papers would.
+"""Augmentation: vary line pictures as other writers, pens and papers would.
 
-One warp does crop, scale, slant, slope and waves together, so that ink is sampled once.
+Crop, scale, slant, slope and waves are combined into one warp, so the ink is resampled only once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from htrlib.errors import ConfigError
 
 @dataclass(frozen=True)
 class LineAugmentation:
-    """Ranges and chances of the random changes; 0 leaves a property alone.
+    """Ranges and probabilities of the random changes; 0 turns a change off.
 
     Lengths are fractions of the line's height, slants are tangents.
 
     Raises:
-        ConfigError: a number lies outside what makes sense.
+        ConfigError: a value is out of range.
     """
 
     slant: float = 0.45
@@ -40,12 +40,12 @@ class LineAugmentation:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if name != "margins" and not 0 <= value <= 1:
-                raise ConfigError(f"{name} of an augmentation lies between 0 and 1, found {value}")
+                raise ConfigError(f"{name} of an augmentation must be from 0 to 1, found {value}")
         low, high = self.margins
         if not -0.5 < low <= high < 1:
             raise ConfigError(
-                "margins of an augmentation are two numbers, the smaller first, above -0.5 and "
-                f"below 1, found {self.margins}"
+                "margins of an augmentation must be two numbers above -0.5 and below 1, the "
+                f"smaller first, found {self.margins}"
             )
 
     def __call__(
@@ -55,12 +55,12 @@ class LineAugmentation:
         source_margin: float,
         rng: np.random.Generator,
     ) -> NDArray[np.uint8]:
-        """A changed copy of a line.
+        """Return an augmented copy of a line.
 
         Args:
-            ink: (H, W) uint8, 0 is paper; the line with `source_margin` of its height above and
-                below.
-            height: of the result.
+            ink: (H, W) uint8, 0 is paper; the line with a margin of `source_margin` times its
+                height above and below.
+            height: height of the result in pixels.
         Returns:
             (height, W') uint8.
         """
@@ -86,7 +86,7 @@ class LineAugmentation:
         source_margin: float,
         rng: np.random.Generator,
     ) -> int:
-        """The width that a call with a generator in the same state would give the line."""
+        """Return the width that a call with a generator in the same state gives the line."""
         return self._frame(shape, height, source_margin, rng)[2]
 
     def _frame(
@@ -96,7 +96,7 @@ class LineAugmentation:
         source_margin: float,
         rng: np.random.Generator,
     ) -> Tuple[float, float, int]:
-        """Top and bottom row of what is kept, and the width of the result."""
+        """Return the first and last row to keep, and the width of the result."""
         full, length = shape
         line = full / (1.0 + 2.0 * source_margin)
         above, below = rng.uniform(*self.margins, size=2) * line

@@ -1,4 +1,4 @@
-"""Crops of pages with the labels that the page labelers learn."""
+"""Crops of pages with pixel labels, for training the page labelers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from htrlib.images.line_strips import line_extent
 from htrlib.images.regions import cut_region, page_ink
 from htrlib.layout.line_cores import TAUGHT_CORE
 
-LABEL_STRIDE = 2  # the labelers answer at half the resolution of their input
+LABEL_STRIDE = 2  # the labelers' output has half the resolution of their input
 Lines = Sequence[TextLine]
 
 
 def text_height(lines: Lines) -> float:
-    """The median height of lines with polygons and baselines, in page pixels; 0 without any."""
+    """Return the median height of lines with polygon and baseline in page pixels, or 0."""
     heights = []
     for line in lines:
         if line.polygon is not None and line.baseline is not None:
@@ -34,15 +34,15 @@ def draw_labels(
     scale: float,
     size: Tuple[int, int],
 ) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Cores and areas of lines.
+    """Draw the cores and areas of lines.
 
     Args:
-        lines: with polygons and baselines; without them, the middle of the box is the core.
-        origin: page coordinates of the picture's left top corner.
-        scale: of the picture the labels belong to.
-        size: width and height of that picture.
+        lines: for a line without polygon or baseline, the middle of its box is the core.
+        origin: page coordinates of the picture's top left corner.
+        scale: picture pixels per page pixel.
+        size: width and height of the picture.
     Returns:
-        two (H, W) uint8 arrays, 255 in a line's core (x-height) and in its polygon.
+        Two (H, W) uint8 arrays: 255 in the cores (x-height) of lines, and in their polygons.
     """
     cores, areas = Image.new("L", size), Image.new("L", size)
     draw_core, draw_area = ImageDraw.Draw(cores), ImageDraw.Draw(areas)
@@ -73,20 +73,20 @@ def draw_labels(
 def label_crop(
     page: NDArray[np.uint8], lines: Lines, scale: float, side: int, rng: np.random.Generator
 ) -> Tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A random square of a page, slightly turned, with its labels.
+    """Cut a random square out of a page, slightly rotated, and draw its labels.
 
     Args:
         page: (H, W) uint8, 0 is black.
         lines: all handwritten lines of the page.
-        scale: pixels of the crop for each page pixel.
-        side: of the crop.
+        scale: crop pixels per page pixel.
+        side: side length of the crop in pixels.
     Returns:
-        (side, side) uint8 ink, 0 is paper; (2, side / 2, side / 2) uint8 labels 0 or 1: cores and
+        (side, side) uint8 ink, 0 is paper; (2, side / 2, side / 2) uint8 labels, 0 or 1: cores and
         areas of lines.
     """
     height, width = page.shape
     reach = side / scale
-    # One crop in three falls anywhere, the others around a line: most of many pages is empty.
+    # One crop in three lies anywhere, the others around a line: many pages are mostly empty.
     if lines and rng.random() < 0.67:
         box = lines[int(rng.integers(len(lines)))].box
         x = rng.uniform(box.left, box.right) - rng.uniform(0.1, 0.9) * reach

@@ -1,7 +1,7 @@
-"""Batches of lines for the recognizer: which lines, changed how, at which width.
+"""Batches of lines for the recognizer: their selection, widths and augmentation.
 
-Every batch is a pure function of (seed, epoch, number in the epoch), so that a resumed run sees the
-batches that it would have seen, whatever process makes them.
+Every batch is a pure function of (seed, epoch, number within the epoch). A resumed run therefore
+sees the same batches as an uninterrupted one, whichever process makes them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from htrlib.training.cache import masked
 Arrays = Dict[str, NDArray[Any]]
 Labels = Tuple[int, ...]
 
-ATTEMPTS = 4  # to change a line so that it keeps frames enough for its text
-BUCKETS = 12  # widths that occur: each costs seconds to plan, and memory
-WIDTH_STEP = 64  # pixels between widths
-MASKED_SHARE = 0.6  # of changed lines are shown without what lies outside their polygon
+ATTEMPTS = 4  # to augment a line so that it keeps enough frames for its text
+BUCKETS = 12  # distinct widths: each takes memory, and seconds to plan
+WIDTH_STEP = 64  # pixels; widths are multiples of it
+MASKED_SHARE = 0.6  # fraction of augmented lines shown without the ink outside their polygon
 MOST_ROWS = 64  # lines of a batch
 
 
@@ -34,9 +34,10 @@ class BatchPlan:
     """The content of a batch.
 
     Attributes:
-        epoch: whose batch it is.
-        width: of its pictures in pixels.
-        rows: index of each line, and the number of the attempt to change it; -1 leaves it as it is.
+        epoch: epoch of the batch.
+        width: width of its pictures in pixels.
+        rows: for each row, the index of the line and the number of the augmentation attempt; -1
+            leaves the line unchanged.
     """
 
     epoch: int
@@ -44,7 +45,7 @@ class BatchPlan:
     rows: Tuple[Tuple[int, int], ...]
 
     def share(self, rank: int, workers: int) -> BatchPlan:
-        """Return the part of the batch for one of several machines."""
+        """Return one machine's part of the batch."""
         return replace(self, rows=self.rows[rank::workers])
 
 
@@ -53,16 +54,16 @@ class LineBatches:
     """Plans and makes batches.
 
     Attributes:
-        pictures: as :func:`htrlib.training.cache.cut_lines` gives them.
-        labels: of each picture's text.
-        margin: of the pictures above and below, in line heights.
-        height: of the network's input.
-        frame_width: input columns for each frame of the network.
-        max_width: of the network's input.
-        columns: input columns of a batch, for each device.
-        augmentation: or None.
-        seed: of everything random here.
-        devices: that share a batch.
+        pictures: the lines, from :func:`htrlib.training.cache.cut_lines`.
+        labels: class indices of each picture's text.
+        margin: height of the pictures' upper and lower margin, in line heights.
+        height: height of the network's input in pixels.
+        frame_width: input columns per frame of the network.
+        max_width: maximum width of the network's input in pixels.
+        columns: input columns per batch and device.
+        augmentation: random changes to the lines, or None.
+        seed: random seed.
+        devices: number of devices that share a batch.
     """
 
     pictures: Pictures
@@ -77,14 +78,14 @@ class LineBatches:
     devices: int = 1
 
     def plan(self, epoch: int, lines: Sequence[int], widths: Sequence[int]) -> List[BatchPlan]:
-        """The batches of an epoch.
+        """Plan the batches of an epoch.
 
-        Each line is taken once. What does not fill a batch goes to the next width; the widest
-        batch is filled up with lines of the epoch's start.
+        Each line is used once. Lines that do not fill a batch move to the next width, and the
+        widest batch is filled up with lines from the start of the epoch.
 
         Args:
-            lines: indices of the lines to take.
-            widths: of batches, ascending, the last as wide as the widest line.
+            lines: indices of the lines to use.
+            widths: widths of batches, ascending; the last one fits the widest line.
         """
         rng = np.random.default_rng((self.seed, epoch))
         drawn = [(line, *self._draw(epoch, line, widths[-1])) for line in rng.permutation(lines)]
@@ -106,25 +107,26 @@ class LineBatches:
         return [plans[number] for number in rng.permutation(len(plans))]
 
     def rows_of(self, width: int) -> int:
-        """Lines of a batch of that width."""
+        """Return the number of lines in a batch of the given width."""
         return self.devices * min(MOST_ROWS, max(1, self.columns // width))
 
     def widths(self, lines: Sequence[int]) -> Tuple[int, ...]:
-        """A few widths for batches of these lines: those that pad them the least."""
+        """Choose the few batch widths that pad these lines the least."""
         drawn = [self._draw(0, line, self.max_width)[1] for line in lines]
         steps = np.bincount([-(-width // WIDTH_STEP) for width in drawn])
-        if self.augmentation is not None:  # other epochs draw wider ones
+        if self.augmentation is not None:  # augmentation in other epochs may give wider lines
             longest = max(self.plain_width(line) for line in lines)
             longest = min(self.max_width, int(1.25 * longest))
             steps = np.append(steps, [0] * max(0, -(-longest // WIDTH_STEP) + 1 - len(steps)))
         return tuple(WIDTH_STEP * step for step in fewest_padding(steps.tolist(), BUCKETS))
 
     def make(self, plan: BatchPlan) -> Arrays:
-        """A batch.
+        """Make a batch.
 
         Returns:
             ink (N, 1, H, W) uint8; frames (N,), labels (N, W / frame width) padded with -1, and
-            lengths (N,) float32, as MXNet's CTC loss takes them; columns (1,), those not padded.
+            lengths (N,) float32, as MXNet's CTC loss takes them; columns (1,), the number of input
+            columns without padding.
         """
         most = -(-plan.width // self.frame_width)
         count = len(plan.rows)
@@ -145,7 +147,7 @@ class LineBatches:
         }
 
     def picture(self, line: int, epoch: int, attempt: int) -> NDArray[np.uint8]:
-        """(H, W) uint8 ink of a line, changed, or as recognition sees it if the attempt is -1."""
+        """Return (H, W) uint8 ink of a line: augmented, or unchanged if the attempt is -1."""
         ink = self.pictures[line]
         if attempt < 0 or self.augmentation is None:
             return as_recognized(ink, self.margin, self.height)
@@ -154,20 +156,20 @@ class LineBatches:
         return self.augmentation(changed, self.height, self.margin, rng)
 
     def plain_width(self, line: int) -> int:
-        """The width of a line as recognition sees it."""
+        """Return the width of a line without augmentation."""
         return recognized_width(self.pictures.shapes[line], self.margin, self.height)
 
     def frames_needed(self, line: int) -> int:
-        """The fewest frames that CTC can write a line's labels on."""
+        """Return the minimum number of frames that CTC needs for a line's labels."""
         labels = self.labels[line]
         return len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
 
     def fits(self, line: int, width: int) -> bool:
-        """Return whether a line of a given width can be trained on."""
+        """Return whether a line of the given width can be trained on."""
         return math.ceil(width / self.frame_width) >= self.frames_needed(line)
 
     def _draw(self, epoch: int, line: int, widest: int) -> Tuple[int, int]:
-        """The attempt that changes a line well, and the width that it gives."""
+        """Return the number of the first valid augmentation attempt, and the resulting width."""
         if self.augmentation is not None:
             shape = self.pictures.shapes[line]
             for attempt in range(ATTEMPTS):
@@ -183,7 +185,7 @@ class LineBatches:
 
 
 def as_recognized(ink: NDArray[np.uint8], margin: float, height: int) -> NDArray[np.uint8]:
-    """A cut line as recognition sees it: masked, with the margin that it keeps."""
+    """Return a cut line as recognition sees it: masked, with the margin of recognition."""
     rows = _trim(len(ink), margin)
     size = (recognized_width(ink.shape, margin, height), height)
     cut = Image.fromarray(masked(ink[rows : len(ink) - rows]))
@@ -191,12 +193,12 @@ def as_recognized(ink: NDArray[np.uint8], margin: float, height: int) -> NDArray
 
 
 def recognized_width(shape: Tuple[int, ...], margin: float, height: int) -> int:
-    """The width of a cut line of that shape as recognition sees it."""
+    """Return the width that a cut line of the given shape has in recognition."""
     return max(8, round(shape[1] * height / (shape[0] - 2 * _trim(shape[0], margin))))
 
 
 def _trim(rows: int, margin: float) -> int:
-    """Rows above and below that recognition does not see."""
+    """Return the number of rows above, and below, that recognition does not see."""
     return round((margin - MARGIN) * rows / (1 + 2 * margin))
 
 
@@ -205,11 +207,11 @@ def _coin(rng: np.random.Generator) -> float:
 
 
 def fewest_padding(counts: Sequence[int], most: int) -> Tuple[int, ...]:
-    """The steps, at most that many, to which lines are padded with the least padding in all.
+    """Choose at most `most` widths such that padding lines up to them adds the fewest columns.
 
     Args:
-        counts: how many lines are as many steps wide as the position says.
-        most: of the steps chosen; the last of `counts` is always among them.
+        counts: number of lines of each width, in steps: `counts[3]` lines are three steps wide.
+        most: maximum number of widths; the largest width is always chosen.
 
     >>> fewest_padding([0, 5, 0, 5, 1], 2)
     (1, 4)
@@ -218,7 +220,7 @@ def fewest_padding(counts: Sequence[int], most: int) -> Tuple[int, ...]:
     """
     last = len(counts) - 1
     above = np.cumsum(counts)
-    # best[step]: the fewest steps of columns, all lines up to that step in chosen ones, and these
+    # best[step]: (least total width of all lines up to that step, the widths chosen for it)
     best: List[Tuple[float, Tuple[int, ...]]] = [
         (float(step * above[step]), (step,)) for step in range(last + 1)
     ]

@@ -1,4 +1,4 @@
-"""Batches made ahead by other processes, in the order of their plans."""
+"""Prepare batches ahead of time in worker processes, in the order of their plans."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import Any, Iterable, Iterator, List, Protocol, Tuple
 from htrlib.errors import TrainingError
 from htrlib.training.batches.lines import Arrays
 
-AHEAD = 4  # batches that each process has made or is about to make
+AHEAD = 4  # batches that each process has finished or queued
 
 
 class Source(Protocol):
-    """Makes batches of plans; a process gets a copy."""
+    """Makes batches from plans; each process gets a copy."""
 
     def make(self, plan: Any) -> Arrays:
-        """The batch of a plan."""
+        """Make the batch of a plan."""
 
 
 class Loader:
-    """Makes batches in `processes` others, or in this one if that is 0.
+    """Makes batches in `processes` worker processes, or in this process if that is 0.
 
     Attributes:
-        waited: seconds that batches were waited for.
+        waited: seconds spent waiting for batches.
     """
 
     def __init__(self, source: Source, processes: int) -> None:
@@ -47,10 +47,10 @@ class Loader:
             worker.close()
 
     def batches(self, plans: Iterable[Any]) -> Iterator[Tuple[Any, Arrays]]:
-        """Each plan with its batch.
+        """Yield each plan with its batch.
 
         Raises:
-            TrainingError: a process has died.
+            TrainingError: a worker process has died.
         """
         if not self._workers:
             for plan in plans:
@@ -75,13 +75,13 @@ class Loader:
                 self.waited += time.perf_counter() - start
                 yield plan, batch
         finally:
-            for _, worker in asked:  # so that the next epoch's answers are its own
+            for _, worker in asked:  # so that the next epoch gets only its own batches
                 with contextlib.suppress(Exception):
                     worker.answer()
 
 
 class _Worker:
-    """A process, and the thread that takes what it makes."""
+    """A worker process, and the thread that receives its batches."""
 
     def __init__(self, source: Source) -> None:
         self._connection, theirs = multiprocessing.Pipe()
@@ -105,7 +105,7 @@ class _Worker:
                 self._answers.put(self._connection.recv())
         except (EOFError, OSError):
             pass
-        except Exception as error:  # whoever waits for the batch has to know
+        except Exception as error:  # raised where the batch is awaited
             reason = f"a batch cannot be received from the process that made it ({error!r})"
         self._answers.put(TrainingError(reason))
 

@@ -1,6 +1,6 @@
-"""Batches of squares cut out of pages.
+"""Batches of square crops of pages.
 
-Every batch is a pure function of (seed, epoch, number in the epoch).
+Every batch is a pure function of (seed, epoch, number within the epoch).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from htrlib.training.batches.label_maps import label_crop, text_height
 from htrlib.training.batches.lines import Arrays
 from htrlib.training.batches.picture_file import Pictures
 
-SIDE = 448  # of a crop, in pixels
-HEIGHTS = (18.0, 72.0)  # of text lines, in pixels of the crop
+SIDE = 448  # side of a crop, in pixels
+HEIGHTS = (18.0, 72.0)  # heights of text lines, in crop pixels
 LARGEST_SCALE = 3.0
-JITTER = 0.4  # of the logarithm of the scale
+JITTER = 0.4  # standard deviation of the scale's logarithm
 
 Lines = Tuple[TextLine, ...]
 Counts = Tuple[int, ...]
@@ -34,7 +34,7 @@ class CropPlan:
     crops: Tuple[Tuple[int, int], ...]
 
     def share(self, rank: int, workers: int) -> CropPlan:
-        """Return the part of the batch for one of several machines."""
+        """Return one machine's part of the batch."""
         return replace(self, crops=self.crops[rank::workers])
 
 
@@ -43,11 +43,11 @@ class CropBatches(ABC):
     """Plans and makes batches.
 
     Attributes:
-        pictures: pages, as :func:`htrlib.training.cache.keep_pages` gives them.
-        sources: what messages call them.
-        crops: of each picture in an epoch.
-        rows: crops of a batch, on all devices.
-        seed: of everything random here.
+        pictures: pages, from :func:`htrlib.training.cache.keep_pages`.
+        sources: names of the pages in messages.
+        crops: crops per page and epoch.
+        rows: crops per batch, over all devices.
+        seed: random seed.
     """
 
     pictures: Pictures
@@ -59,14 +59,14 @@ class CropBatches(ABC):
     @property
     @abstractmethod
     def labels(self) -> Tuple[Any, ...]:
-        """The targets of each picture."""
+        """Training targets of each picture."""
 
     @abstractmethod
     def crop(self, page: int, epoch: int, number: int) -> Arrays:
-        """A random square of a page: "ink" (1, S, S) uint8, and what is to be found there."""
+        """Cut a random square out of a page: "ink" (1, S, S) uint8, and its training targets."""
 
     def plan(self, epoch: int) -> List[CropPlan]:
-        """The batches of an epoch; the last is filled up with crops from the epoch's start on."""
+        """Plan an epoch's batches; the last is filled up with crops from the epoch's start."""
         pairs = [(page, n) for page, count in enumerate(self.crops) for n in range(count)]
         order = np.random.default_rng((self.seed, epoch)).permutation(len(pairs)).tolist()
         starts = range(0, len(order), self.rows)
@@ -77,24 +77,24 @@ class CropBatches(ABC):
         ]
 
     def make(self, plan: CropPlan) -> Arrays:
-        """A batch: the crops' arrays, one row each; columns (1,)."""
+        """Make a batch: the arrays of its crops, stacked; columns (1,)."""
         return stacked([self.crop(page, plan.epoch, number) for page, number in plan.crops])
 
     def generator(self, page: int, epoch: int, number: int) -> np.random.Generator:
-        """The random numbers of a crop."""
+        """Return the random generator of a crop."""
         return np.random.default_rng((self.seed, epoch, page, number))
 
 
 @dataclass(frozen=True)
 class LabelBatches(CropBatches):
-    """Crops with their pixels' labels.
+    """Crops with labels for their pixels.
 
     Attributes:
-        lines: of each picture, in its pixels.
-        whole: crops show a page at the size at which paragraphs are looked for; otherwise they show
-            lines at all the heights at which lines are looked for.
-        area: pixels that a page is shown at, where `whole`; a page without lines in any case.
-        channels: of the labels, from the last: areas of lines, then their cores.
+        lines: lines of each picture, in its pixels.
+        whole: scale crops as paragraph detection scales pages; otherwise over the range of line
+            heights that line segmentation sees.
+        area: size in pixels to which a page is scaled if `whole`, or if it has no lines.
+        channels: number of label channels, counted from the last: areas of lines, then cores.
     """
 
     lines: Tuple[Lines, ...]
@@ -107,7 +107,7 @@ class LabelBatches(CropBatches):
         return self.lines
 
     def crop(self, page: int, epoch: int, number: int) -> Arrays:
-        """Beside the ink, "labels" (channels, S / 2, S / 2) uint8."""
+        """Return "ink" and "labels" (channels, S / 2, S / 2) uint8."""
         rng = self.generator(page, epoch, number)
         image, lines = self.pictures[page], self.lines[page]
         scale = min(self._scale(image.size, lines, rng), LARGEST_SCALE)
@@ -115,7 +115,7 @@ class LabelBatches(CropBatches):
         return {"ink": ink[np.newaxis], "labels": labels[-self.channels :]}
 
     def _scale(self, pixels: int, lines: Sequence[TextLine], rng: np.random.Generator) -> float:
-        """Pixels of a crop for each pixel of the page."""
+        """Draw the crop pixels per page pixel."""
         height = 0.0 if self.whole else text_height(lines) or _box_height(lines)
         if height:
             return scale_of_lines(height, HEIGHTS, rng)
@@ -123,24 +123,24 @@ class LabelBatches(CropBatches):
 
 
 def stacked(crops: Sequence[Arrays]) -> Arrays:
-    """A batch of crops."""
+    """Stack crops into a batch."""
     batch = {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
     batch["columns"] = np.array([batch["ink"].shape[-1] * len(crops)], np.float32)
     return batch
 
 
 def scale_of_lines(height: float, wanted: Tuple[float, float], rng: np.random.Generator) -> float:
-    """A scale at which lines of a height have one of those wanted, low ones as often as high."""
+    """Draw a scale that brings lines of this height into range, log-uniformly."""
     return math.exp(rng.uniform(*np.log(wanted))) / height
 
 
 def _box_height(lines: Sequence[TextLine]) -> float:
-    """The median height of lines' boxes; 0 without any."""
+    """Return the median height of the lines' boxes, or 0."""
     return float(np.median([line.box.height for line in lines])) if lines else 0.0
 
 
 def scaled_line(line: TextLine, scale: float) -> TextLine:
-    """A line on a page that is scaled."""
+    """Return a line as it is on a scaled page."""
     polygon, baseline = line.polygon, line.baseline
     return replace(
         line,

@@ -1,6 +1,6 @@
-"""Pictures in one file, so that training does not open pages again, whatever their number.
+"""A file of many pictures, which spares training from opening pages again.
 
-Processes map the file into memory and share what the system keeps of it.
+Processes map the file into memory and share its pages in the system's cache.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from htrlib.data.samples import Problem
 
 
 class Pictures:
-    """(H, W) uint8 arrays of a file, and what is noted of each; can be sent to other processes.
+    """(H, W) uint8 arrays in a file, with a note on each; can be pickled.
 
     Args:
-        path: the file of pixels, one picture after the other.
+        path: file of the pixels, one picture after the other.
         shapes: height and width of each picture.
         notes: a JSON value for each picture.
-        problems: what was found wrong when the file was made.
+        problems: problems found when the file was written.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Pictures:
 
 
 class PictureWriter:
-    """Writes pictures; the file bears its name once all are in it.
+    """Writes pictures into a file, which gets its name once it is complete.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -101,13 +101,14 @@ class PictureWriter:
         }
         scratch = _scratch(_index(self._path))
         scratch.write_text(json.dumps(index), encoding="utf-8")
-        _index(self._path).unlink(missing_ok=True)  # else it would name other pixels for a moment
+        # Until it is replaced, the old index would describe the new pixels.
+        _index(self._path).unlink(missing_ok=True)
         _scratch(self._path).replace(self._path)
         scratch.replace(_index(self._path))
 
 
 def open_pictures(path: Path, fingerprint: str) -> Optional[Pictures]:
-    """The pictures of a file, or None where it is not there or was made of something else."""
+    """Open a file of pictures; None if it does not exist or has another origin."""
     try:
         index = json.loads(_index(path).read_text(encoding="utf-8"))
         shapes = [(int(height), int(width)) for height, width in index["shapes"]]

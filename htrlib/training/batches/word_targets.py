@@ -1,4 +1,4 @@
-"""Training of the word detector: crops of pages, targets and loss, built from GluonCV."""
+"""Crops, targets and loss for training the word detector, built from GluonCV's parts."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from htrlib.engines.word_anchors import STDS, STRIDES, SsdConfig
 from htrlib.errors import TrainingError
 from htrlib.images.regions import cut_region, page_ink
 
-MATCH = 0.5  # intersection over union from which an anchor stands for a word
-NEAR = 0.1  # intersection over union; anchors below it are background without further ado
-NEGATIVES = 3  # background anchors in the loss for each anchor that stands for a word
-LEAST_NEGATIVES = 64  # so that crops without words teach something
-VISIBLE = 0.4  # of a word's area; where less of it is in the crop, it is not to be found
+MATCH = 0.5  # minimum intersection over union for an anchor to match a word
+NEAR = 0.1  # anchors with a smaller intersection over union are background
+NEGATIVES = 3  # background anchors in the loss per matched anchor
+LEAST_NEGATIVES = 64  # so that crops without words count too
+VISIBLE = 0.4  # minimum share of a word's area inside the crop for it to be a target
 
 Floats = NDArray[np.float32]
 
 
 def import_gluoncv() -> Tuple[Any, Any, Any]:
-    """GluonCV's SSDAnchorGenerator, SSDTargetGenerator and SSDMultiBoxLoss.
+    """Import GluonCV's SSDAnchorGenerator, SSDTargetGenerator and SSDMultiBoxLoss.
 
     Raises:
-        TrainingError: it is not installed, or it lacks something.
+        TrainingError: GluonCV is not installed, or lacks one of them.
     """
     absent = object()
     torch = sys.modules.get("torch", absent)
-    # GluonCV refuses to load beside PyTorch 2, which its MXNet half has no use for.
+    # GluonCV refuses to load next to PyTorch 2, which its MXNet half does not use.
     sys.modules["torch"] = None  # type: ignore[assignment]
     try:
         with warnings.catch_warnings():
@@ -54,7 +54,7 @@ def import_gluoncv() -> Tuple[Any, Any, Any]:
 
 
 def anchors_of(config: SsdConfig, side: int) -> Any:
-    """The anchors of a square input of that side: (1, A, 4) centers and sides, an NDArray."""
+    """Return the anchors of a square input: NDArray (1, A, 4) of centers and sides."""
     anchor_generator, _, _ = import_gluoncv()
     parts = []
     for index, (stride, sizes, ratios) in enumerate(zip(STRIDES, config.sizes, config.ratios)):
@@ -66,7 +66,7 @@ def anchors_of(config: SsdConfig, side: int) -> Any:
 
 
 class WordTargets:
-    """Match anchors of a square input with words."""
+    """Matches the anchors of a square input with words."""
 
     def __init__(self, config: SsdConfig, side: int) -> None:
         _, target_generator, _ = import_gluoncv()
@@ -76,16 +76,16 @@ class WordTargets:
         self._generator = target_generator(iou_thresh=MATCH, negative_mining_ratio=-1, stds=STDS)
 
     def __call__(self, words: Floats) -> Tuple[Floats, Floats]:
-        """Targets of one input.
+        """Return the targets of one input.
 
         Args:
             words: (M, 4) left, top, right, bottom in input pixels.
         Returns:
-            (A,) classes, 0 background and 1 word; (A, 4) offsets, 0 where no word is.
+            (A,) classes, 0 for background and 1 for a word; (A, 4) offsets, 0 for background.
         """
         classes = np.zeros(len(self._corners), np.float32)
         offsets = np.zeros((len(classes), 4), np.float32)
-        # The generator sorts all pairs of anchors and words; most lie far from each other.
+        # The generator sorts all pairs of anchors and words, most of which are far apart.
         near = np.flatnonzero(_best_overlap(self._corners, words) > NEAR)
         if len(near) == 0:
             return classes, offsets
@@ -101,7 +101,7 @@ class WordTargets:
 
 
 def _best_overlap(boxes: Floats, others: Floats) -> Floats:
-    """(A,) the largest intersection over union of each box with another one; 0 without any."""
+    """Return (A,) each box's largest intersection over union with another one, or 0."""
     best = np.zeros(len(boxes), np.float32)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     for other in others:
@@ -113,22 +113,22 @@ def _best_overlap(boxes: Floats, others: Floats) -> Floats:
 
 
 def multi_box_loss() -> Any:
-    """GluonCV's loss: (sum, class, box) losses of (logits, offsets, classes, offset targets)."""
+    """Return GluonCV's loss: (logits, offsets, classes, offset targets) -> (sum, class, box)."""
     _, _, loss = import_gluoncv()
     return loss(negative_mining_ratio=NEGATIVES, min_hard_negatives=LEAST_NEGATIVES)
 
 
 def loss_weight(classes: Floats) -> float:
-    """The factor that keeps `multi_box_loss` of a batch with few words, or none, a mean.
+    """Return the factor that turns `multi_box_loss` of a batch with few or no words into a mean.
 
-    GluonCV divides a sum by the number of anchors that stand for words, and the least negatives
-    are in that sum however few these are. One such batch has a loss a hundred times as large;
-    Adam, which divides by the gradients of the last thousand steps, then hardly moves.
+    GluonCV divides a sum by the number of matched anchors, but the sum always contains a minimum
+    number of background anchors. A batch with few words would have a loss a hundred times as large;
+    Adam, which divides by the gradients of the last thousand steps, would then hardly move.
 
     Args:
         classes: (N, A) targets of the batch.
     Returns:
-        at most 1.
+        A factor of at most 1.
     """
     positives = max(1.0, float((classes > 0).sum()))
     return min(1.0, positives * NEGATIVES / (len(classes) * LEAST_NEGATIVES))
@@ -141,13 +141,13 @@ def word_crop(
     side: int,
     rng: np.random.Generator,
 ) -> Tuple[NDArray[np.uint8], Floats]:
-    """A random square of a page with the boxes of its words.
+    """Cut a random square out of a page, with the boxes of its words.
 
     Args:
         page: (H, W) uint8, 0 is black.
         words: all handwritten words of the page.
-        scale: pixels of the crop for each page pixel.
-        side: of the crop.
+        scale: crop pixels per page pixel.
+        side: side length of the crop in pixels.
     Returns:
         (side, side) uint8 ink, 0 is paper; (M, 4) float32 left, top, right, bottom.
     """
@@ -175,7 +175,7 @@ def word_crop(
 def _start(
     axis: int, page: NDArray[np.uint8], words: Sequence[Box], reach: float, rng: np.random.Generator
 ) -> float:
-    """Choose where a crop starts on an axis: near a word in two crops of three."""
+    """Choose where a crop starts on one axis: near a word in two of three crops."""
     extent = page.shape[axis]
     if words and rng.random() < 0.82:  # on both axes: 0.67
         start = words[int(rng.integers(len(words)))].center[1 - axis]

@@ -1,7 +1,7 @@
-"""A process that makes batches: `python -m htrlib.training.batches.worker FILE_DESCRIPTOR`.
+"""Worker process that makes batches: `python -m htrlib.training.batches.worker FILE_DESCRIPTOR`.
 
-It is a program of its own, neither a fork, which would copy a running MXNet, nor a spawned process,
-which would run the caller's main module again. It ends when the trainer does.
+It is started as a separate program: a fork would copy a running MXNet, and a spawned process would
+run the caller's main module again. It ends when the trainer ends.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 
 
 def main() -> None:
-    """Take a source of batches, then plans; give batches, or the error in their place."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer decides what these mean
+    """Receive a source of batches, then plans; send back batches, or errors in their place."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # signals are handled by the trainer
         signal.signal(number, signal.SIG_IGN)
     with Connection(int(sys.argv[1])) as connection:
         try:

@@ -1,1 +1,1 @@
-"""The training tasks, one per network."""
+"""Training tasks, one per network."""

@@ -1,4 +1,4 @@
-"""The line recognizer's training: lines, CTC, character error rate."""
+"""Train the line recognizer with CTC; validate by the character error rate."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from htrlib.training.language import running_texts
 from htrlib.training.tasks.task import Parameters, Task
 
 INPUT = {"height": 64, "max_width": 3072}
-SOURCE_SCALE = 1.5  # rows kept for each of the network's input, where lines are to be changed
-SOURCE_MARGIN = 0.30  # of a line's height above and below, then: room to move in
-ALIGNED = 1.75  # loss per label: below it, the network has found where the letters stand
-EASY_SHARE = 0.25  # of the lines, the shortest: those it begins with where it knows nothing
+SOURCE_SCALE = 1.5  # stored rows per row of the network's input, for augmentation
+SOURCE_MARGIN = 0.30  # margin above and below in line heights, for augmentation
+ALIGNED = 1.75  # loss per label below which the network has found the alignment
+EASY_SHARE = 0.25  # fraction of lines, the shortest, with which training from scratch starts
 EASY_LEAST = 200
-READ_TOGETHER = 64  # lines of the validation data
+READ_TOGETHER = 64  # maximum number of validation lines
 
 
 class LineRecognitionTask(Task):
     """Trains "line-recognition".
 
     Attributes:
-        training_texts: what is written in the data to learn from, page by page.
-        validation_texts: the same, of the validation data.
+        training_texts: running texts of the training data, page by page.
+        validation_texts: running texts of the validation data.
     """
 
     name = RECOGNIZER
@@ -72,7 +72,9 @@ class LineRecognitionTask(Task):
             (strange if change.charset.unknown(line.text) else known).append(line)
         problems += _unknown(strange, change.charset, skipped="line")
         if not known:
-            raise DatasetError("each line has characters outside the charset; extend it")
+            raise DatasetError(
+                'all lines have characters outside the charset; use charset="extend"'
+            )
         problems += self._take_in(known, change.charset, directory / "train.pictures")
         if validation is not None:
             written = _lines(validation, "validation")
@@ -85,7 +87,7 @@ class LineRecognitionTask(Task):
         self.problems = tuple(problems)
 
     def _take_in(self, lines: Sequence[LineSample], charset: Charset, path: Path) -> List[Problem]:
-        """Cut the lines to learn from; returns what is wrong with them."""
+        """Cut the training lines; return the problems found."""
         height = int(self.numbers()["height"])
         changed = self.config.augmentation is not None
         rows, margin = (
@@ -145,7 +147,7 @@ class LineRecognitionTask(Task):
 
     def numbers(self) -> Dict[str, Any]:
         numbers = super().numbers()
-        numbers.pop("width_multiple", None)  # bundles had it when lines were padded
+        numbers.pop("width_multiple", None)  # in bundles of the time when lines were padded
         charset = self.charset
         return {**numbers, "num_classes": 1 if charset is None else len(charset) + 1}
 
@@ -189,10 +191,10 @@ class LineRecognitionTask(Task):
     def read_validation(
         self, parameters: Parameters, device: Optional[str], most: Optional[int] = None
     ) -> Iterator[Tuple[LogProbs, str]]:
-        """Transcribe the validation lines, and return their references too.
+        """Recognize validation lines, and return the results with their references.
 
         Args:
-            most: lines to read, evenly chosen; None is all.
+            most: maximum number of lines, evenly spaced; None for all.
         """
         pictures, charset = self._validation, self.charset
         if pictures is None or charset is None:
@@ -212,7 +214,7 @@ class LineRecognitionTask(Task):
         return RecognizerConfig.from_dict(self.numbers())
 
     def _sifted(self) -> Tuple[List[int], List[Problem]]:
-        """The pictures that can be learned from, and what is wrong with the others."""
+        """Return the pictures that can be trained on, and the problems of the others."""
         usable, problems = [], []
         for index, source in enumerate(self._sources):
             width = self._batches.plain_width(index)
@@ -230,14 +232,14 @@ class LineRecognitionTask(Task):
         if len(usable) < self.devices:
             first = f"; the first problem: {problems[0]}" if problems else ""
             raise DatasetError(
-                f"{len(usable)} of {len(self._sources)} lines can be trained on, "
-                f"for {self.devices} devices{first}"
+                f"only {len(usable)} of {len(self._sources)} lines can be trained on, fewer than "
+                f"the {self.devices} devices{first}"
             )
         return usable, problems
 
 
 class _CtcLoss(gluon.HybridBlock):
-    """Ink, frames, labels, lengths -> (N,) loss for each label, the extra head's included."""
+    """Maps ink, frames, labels, lengths to (N,) losses per label, including the extra head's."""
 
     def __init__(self, network: Any, extra_head: float) -> None:
         super().__init__()
@@ -265,7 +267,7 @@ class _CtcLoss(gluon.HybridBlock):
 def _lines(dataset: Dataset, what: str) -> Tuple[LineSample, ...]:
     lines = dataset.lines
     if not lines:
-        raise DatasetError(f"the {what} data has no line whose place and text are known")
+        raise DatasetError(f"the {what} data has no line with both a position and a text")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Shared parts of the tasks that train on square crops of pages."""
+"""Common parts of the tasks that train on square crops of pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from htrlib.training.batches.picture_file import Pictures
 from htrlib.training.cache import keep_pages
 from htrlib.training.tasks.task import Task
 
-VALIDATION_CROPS = 4  # of each page, the same ones each time
+VALIDATION_CROPS = 4  # validation crops per page, always the same ones
 VALIDATION_SEED = 7
 
 
 class PageTask(Task):
-    """Learns from squares of pages, on which all lines must be labeled."""
+    """Trains on square crops of pages, whose lines must all be labeled."""
 
     criterion = "loss"
     wanted: str
@@ -31,18 +31,18 @@ class PageTask(Task):
 
     @abstractmethod
     def lacks(self, page: PageSample) -> str:
-        """Why nothing can be learned from a page; empty where something can."""
+        """Return the reason why a page cannot be trained on, or an empty string."""
 
     @abstractmethod
     def batches(
         self, pages: Sequence[PageSample], pictures: Pictures, crops: Counts, rows: int, seed: int
     ) -> CropBatches:
-        """The batches of pictures, whose notes name the page and the scale."""
+        """Return the batches of pictures whose notes are (index of the page, scale)."""
 
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
         if self.init is None:
             raise ConfigError(
-                f"{self.name} is trained as a part of a bundle: name the one to start from (init)"
+                f"{self.name} can only be trained as part of a bundle: name one with init"
             )
         config = self.config
         rows = self.devices * self.part_of(config.batch_crops)
@@ -86,7 +86,7 @@ class PageTask(Task):
     def _kept(
         self, pages: Sequence[PageSample], path: Path, crops: int, rows: int, seed: int
     ) -> CropBatches:
-        """Batches of pages; duplicates are stored once and sampled proportionally more often."""
+        """Make batches; duplicate pages are stored once and sampled proportionally more often."""
         times = Counter(pages)
         different = list(times)
         pictures = keep_pages(different, path)
@@ -94,7 +94,7 @@ class PageTask(Task):
         return self.batches(different, pictures, wanted, rows, seed)
 
     def _usable(self, dataset: Dataset, what: str) -> Tuple[List[PageSample], List[Problem]]:
-        """The pages that can be learned from, and what is wrong with the data."""
+        """Return the pages that can be trained on, and the problems of the data."""
         pages: List[PageSample] = []
         problems = list(dataset.problems)
         for page in dataset.pages:

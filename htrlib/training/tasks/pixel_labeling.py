@@ -1,4 +1,4 @@
-"""The page labelers' training: crops of pages, their pixels' labels."""
+"""Train the page labelers on crops of pages with labels for their pixels."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class LabelingTask(PageTask):
 
     @property
     def _other(self) -> Optional[Tuple[Bundle, str]]:
-        """The other labeler to start from, where the bundle has it and not this one.
+        """Return the other labeler to start from, if the bundle has only that one.
 
-        Both see the same ink, so what one has learned serves the other; the head is its own.
+        Both networks see the same ink, so their features are similar; the output layer is new.
         """
         if self.init is None or self.parent is not None:
             return None
@@ -95,21 +95,21 @@ class LabelingTask(PageTask):
 
 
 class ParagraphTask(LabelingTask):
-    """Marks what is written."""
+    """Trains "paragraph", which marks handwriting."""
 
     name = PARAGRAPHS
     channels = 1
 
 
 class LineSegmentationTask(LabelingTask):
-    """Marks cores and areas of lines."""
+    """Trains "line-segmentation", which marks cores and areas of lines."""
 
     name = LINES
     channels = 2
 
 
 class _PixelLoss(gluon.HybridBlock):
-    """Ink, labels -> (N,) mean loss of the pixels' labels."""
+    """Maps ink and labels to (N,) mean losses of the pixels."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -118,5 +118,5 @@ class _PixelLoss(gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, ink: Any, labels: Any) -> Any:  # noqa: N803 - Gluon's name
         logits = self.network(F.cast(ink, "float32") / 255)
-        # Labels of kinds, which a network may have besides, are not in the data: they stay.
+        # The data has no labels of kinds: output channels for them stay untrained.
         return self.loss(F.slice_like(logits, labels, axes=(1,)), F.cast(labels, "float32"))

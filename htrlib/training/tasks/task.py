@@ -24,17 +24,18 @@ Parameters = Mapping[str, NDArray[np.float32]]
 
 
 class Task(ABC):
-    """One network and what it learns from.
+    """One network and its training data.
 
     Args:
-        config: of the training.
-        init: the bundle to start from, or None.
-        architecture: numbers of the network other than the usual ones, where `init` has none such.
-        devices: that share a batch, on all machines.
-        parts: of the batch of one device that stand for it, as on a CPU; they count as devices.
+        config: training options.
+        init: bundle to start from, or None.
+        architecture: settings of the network that differ from the default, if `init` lacks it.
+        devices: number of devices that share a batch, on all machines.
+        parts: number of parts into which one device's batch is divided, as on a CPU; each part
+            counts as a device.
 
     Attributes:
-        parent: the bundle whose network is trained on, or None where a new one is.
+        parent: bundle whose network is trained further, or None for a new network.
     """
 
     name: str
@@ -53,8 +54,8 @@ class Task(ABC):
         self.parent = init if known else None
         if known and architecture:
             raise ConfigError(
-                "the network's numbers are those of the bundle to start from; leave out "
-                f"{', '.join(sorted(architecture))}, or start from scratch (init=None)"
+                "the architecture of a bundle's network cannot be changed; leave out "
+                f"{', '.join(sorted(architecture))}, or train from scratch (init=None)"
             )
         self.config, self.init, self.devices, self.parts = config, init, devices, parts
         self.architecture = dict(architecture)
@@ -64,16 +65,16 @@ class Task(ABC):
 
     @property
     def charset(self) -> Optional[Charset]:
-        """The charset of the bundle to be."""
+        """Charset of the resulting bundle."""
         return self.init.charset if self.init is not None else None
 
     def part_of(self, size: int) -> int:
-        """Return the share of a device's batch that each of its parts takes."""
+        """Return the size of a part of a device's batch."""
         return -(-size // self.parts)
 
     @abstractmethod
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
-        """Take the data in, and note what is wrong with it; files go to the directory."""
+        """Prepare the data, with files in the directory; collect its problems."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -82,27 +83,27 @@ class Task(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Differs for other data."""
+        """Return a value that identifies the data."""
 
     @abstractmethod
     def samples(self, plan: Any) -> Tuple[str, ...]:
-        """Return names for the samples of a batch, for messages."""
+        """Return the names of a batch's samples, for messages."""
 
     @property
     @abstractmethod
     def source(self) -> Source:
-        """Makes the batches of plans, in any process."""
+        """Source of batches, which can be sent to worker processes."""
 
     @abstractmethod
     def plan(self, epoch: int, aligned: bool) -> List[Any]:
-        """The batches of an epoch; fewer and easier ones as long as nothing is aligned."""
+        """Plan the batches of an epoch: only easy ones until the network has aligned."""
 
     @abstractmethod
     def usual(self) -> Dict[str, Any]:
-        """The numbers of a new network."""
+        """Return the default architecture."""
 
     def numbers(self) -> Dict[str, Any]:
-        """The network's entry in a bundle's configuration."""
+        """Return the network's entry in a bundle's configuration."""
         if self.parent is None:
             return {**self.usual(), **self.architecture}
         numbers = dict(self.parent.network_config(self.name))
@@ -111,15 +112,15 @@ class Task(ABC):
 
     @abstractmethod
     def build(self) -> Any:
-        """The network to train, without values."""
+        """Create the network, uninitialized."""
 
     @abstractmethod
     def loss(self, network: Any) -> Any:
-        """A block around the network that takes a batch's arrays and gives (N,) losses."""
+        """Wrap the network in a block that maps a batch's arrays to (N,) losses."""
 
     @abstractmethod
     def score(self, parameters: Parameters, device: Optional[str]) -> Dict[str, float]:
-        """Scores on the validation data, by name; `criterion` is one of them."""
+        """Return the scores on the validation data by name, `criterion` among them."""
 
     @property
     def validates(self) -> bool:
@@ -127,7 +128,7 @@ class Task(ABC):
         return False
 
     def initial(self) -> Parameters:
-        """Parameters to start from, those of the rest being random."""
+        """Return the initial parameters; missing ones are random."""
         return {} if self.parent is None else self.parent.parameters(self.name)
 
     def exported(self, parameters: Parameters) -> Parameters:
@@ -135,7 +136,7 @@ class Task(ABC):
         return parameters
 
     def reader(self, parameters: Parameters, device: Optional[str]) -> Any:
-        """The network as a bundle with these parameters would have it."""
+        """Return the network for inference, with these parameters."""
         if self._reader is None:
             self._reader = build(self.name, self.numbers())
             self._reader.hybridize()
@@ -143,11 +144,11 @@ class Task(ABC):
         return self._reader
 
     def aligned(self, loss: float) -> bool:
-        """Return whether an epoch with this mean loss has learned the rough alignment."""
+        """Return whether this mean loss of an epoch shows that the network has aligned."""
         return True
 
     def network(self, contexts: List[Any]) -> Any:
-        """The network with its values on all devices; the same ones for the same seed."""
+        """Return the network, initialized on all devices from the seed."""
         network = self.build()
         with lock:
             mx.random.seed(self.config.seed)

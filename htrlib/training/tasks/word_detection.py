@@ -1,4 +1,4 @@
-"""The word detector's training: crops of pages, anchors that stand for words."""
+"""Train the word detector on crops of pages, with anchors matched to words."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ from htrlib.training.batches.word_targets import (
 from htrlib.training.tasks.page_task import PageTask
 from htrlib.training.tasks.task import Parameters
 
-SIDE = 384  # of a crop, in pixels
-HEIGHTS = (18.0, 64.0)  # of text lines, in pixels of the crop
-UNWRITTEN = (0.02, 0.06)  # of a page's height: lines that a page without any is shown as if it had
+SIDE = 384  # side of a crop, in pixels
+HEIGHTS = (18.0, 64.0)  # heights of text lines, in crop pixels
+UNWRITTEN = (0.02, 0.06)  # assumed line heights of a page without lines, in page heights
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class WordBatches(CropBatches):
-    """Crops with the words on them.
+    """Crops with their words.
 
     Attributes:
-        words: of each picture, in its pixels.
-        heights: of each picture's lines, in its pixels; 0 without any.
-        config: of the network.
+        words: (M, 4) boxes of each picture's words, in its pixels.
+        heights: median line height of each picture, in its pixels; 0 without lines.
+        config: the network's configuration.
     """
 
     words: Tuple[Tuple[Box, ...], ...]
@@ -64,11 +64,11 @@ class WordBatches(CropBatches):
         return self.words
 
     def crop(self, page: int, epoch: int, number: int) -> Arrays:
-        """Beside the ink, "classes" (A,) and "offsets" (A, 4) float32 of the anchors."""
+        """Return "ink", and the anchors' "classes" (A,) and "offsets" (A, 4), float32."""
         return self.arrays(*self.shown(page, epoch, number))
 
     def shown(self, page: int, epoch: int, number: int) -> Tuple[NDArray[np.uint8], Floats]:
-        """(S, S) ink of a random square, and (M, 4) left, top, right, bottom of its words."""
+        """Return (S, S) ink of a random square, and (M, 4) boxes of its words."""
         rng = self.generator(page, epoch, number)
         image = self.pictures[page]
         height = self.heights[page] or rng.uniform(*UNWRITTEN) * len(image)
@@ -76,7 +76,7 @@ class WordBatches(CropBatches):
         return word_crop(image, self.words[page], scale, SIDE, rng)
 
     def arrays(self, ink: NDArray[np.uint8], words: Floats) -> Arrays:
-        """A crop as a network learns it."""
+        """Turn a crop into the arrays that the network trains on."""
         classes, offsets = _targets(self.config, SIDE)(words)
         return {"ink": ink[np.newaxis], "classes": classes, "offsets": offsets}
 
@@ -96,7 +96,7 @@ class WordDetectionTask(PageTask):
     def batches(
         self, pages: Sequence[PageSample], pictures: Pictures, crops: Counts, rows: int, seed: int
     ) -> WordBatches:
-        import_gluoncv()  # here, and not first in a process that makes batches
+        import_gluoncv()  # fails early, not only in a worker process
         words: List[Tuple[Box, ...]] = []
         heights: List[float] = []
         for index, scale in pictures.notes:
@@ -137,7 +137,7 @@ class WordDetectionTask(PageTask):
         return {"loss": float(np.mean(losses)), "f1": score.f1}
 
     def _found(self, logits: Floats, offsets: Floats) -> Floats:
-        """(M, 4) left, top, right, bottom of the words that a network finds on a crop."""
+        """Return (M, 4) boxes of the words that a network finds on a crop."""
         scores = word_probabilities(logits)
         likely = np.flatnonzero(scores >= CONFIDENT)
         anchors = anchor_boxes(SsdConfig.from_dict(self.numbers()), SIDE, SIDE)
@@ -147,7 +147,7 @@ class WordDetectionTask(PageTask):
 
 
 class _BatchLoss(gluon.Block):
-    """Map outputs and targets to (N,) losses, whose mean is the loss of the batch."""
+    """Maps outputs and targets to (N,) losses, whose mean is the batch's loss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class _BatchLoss(gluon.Block):
 
 
 class _WordLoss(gluon.Block):
-    """Ink, classes, offsets -> (N,) losses."""
+    """Maps ink, classes and offsets to (N,) losses."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class _WordLoss(gluon.Block):
 
 @functools.lru_cache(maxsize=1)
 def _targets(config: SsdConfig, side: int) -> WordTargets:
-    """Made once in each process; not part of the batches, which are sent to other processes."""
+    """Return the target generator, created once per process because it cannot be pickled."""
     return WordTargets(config, side)
 
 
