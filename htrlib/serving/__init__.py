@@ -1,14 +1,13 @@
-"""The server: pictures over HTTP to text, as SageMaker calls it and as `htr serve` starts it.
+"""The HTTP server that reads pictures, for `htr serve` and for SageMaker.
 
 ::
 
     client ── gateway (asyncio, the public port) ── Multi Model Server (Java, a Unix socket)
                   │                                        │
-              supervisor                            one listener a model, which has loaded it
+              supervisor                            one listener per model, which has loaded it
               starts, watches and                          │  forks
-              restarts all of the right               workers: handler -> stages -> answer
+              restarts the right side                 workers: handler -> stages -> answer
 
-``docs/serving.md`` has the requests and answers, ``docs/security.md`` what is trusted. What only
-the server needs is the extra `serve`; nothing of the library imports this package but the command
-line.
+``docs/serving.md`` documents requests and answers, ``docs/security.md`` the trust model. The extra
+`serve` installs the dependencies. Only the command line imports this package.
 """

@@ -1,4 +1,4 @@
-"""`python -m htrlib.serving`: the server as SageMaker starts it, configured by the environment."""
+"""`python -m htrlib.serving`: start the server as SageMaker does, configured by the environment."""
 
 from __future__ import annotations
 

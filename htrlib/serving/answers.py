@@ -1,4 +1,4 @@
-"""Results to the bodies of answers."""
+"""Turn results into the bodies of answers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def write_answer(
     milliseconds: Mapping[str, float],
     file: Optional[bytes] = None,
 ) -> Tuple[bytes, str]:
-    """The body of an answer and its content type.
+    """Return the body of an answer and its content type.
 
     Args:
         result: one page or several.
-        answer: its form.
-        bundle: that read the pages.
-        milliseconds: stage -> the time it took.
+        answer: form of the answer.
+        bundle: bundle that read the pages.
+        milliseconds: duration of each stage.
         file: the picture or PDF that was read.
     Raises:
-        ImageError: the file, which the format holds, cannot be read again.
-        RefusedError: 406: the format holds one page, and there are several; or it holds the file,
-            and bare pixels were sent.
+        ImageError: the format contains the file, but it cannot be read again.
+        RefusedError: 406 if the format holds one page and there are several, or if it contains the
+            file and bare pixels were sent.
     """
     if answer.content_type == TEXT:
         return to_text(result).encode("utf-8"), "text/plain; charset=utf-8"
@@ -72,7 +72,7 @@ def _in_format(result: Result, form: Format, file: Optional[bytes]) -> Tuple[byt
 
 
 def _aws_form(result: Result) -> Dict[str, Any]:
-    """The form of the AWS handwriting solution: texts, and boxes as fractions of the page."""
+    """Return the answer of the AWS handwriting solution: texts, boxes as fractions of the page."""
     decoded: List[str] = []
     boxes: List[List[float]] = []
     for page in result.pages if isinstance(result, DocumentResult) else (result,):

@@ -1,4 +1,4 @@
-"""The body of a request to pages, in a worker. Nothing in it is trusted."""
+"""Decode the body of a request into pages, in a worker. Nothing in the body is trusted."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ Page = NDArray[np.uint8]
 
 _logger = logging.getLogger(__name__)
 
-MAX_PAGES = 200  # of one file
+MAX_PAGES = 200  # per file
 
-# What JSON becomes in memory may be thirty-five times its size, a text like that of a picture not.
+# Parsed JSON may take 35 times its size in memory, except for one long string, as of a picture.
 MAX_JSON_BYTES = 8 << 20
 _FEW_PARTS = 64
-_LONGEST_SIDE = 1 << 31  # that an array may state
+_LONGEST_SIDE = 1 << 31  # largest side that an array's header may declare
 
-# Seconds to connect and to read, and attempts. A worker that does nothing for longer than five
-# seconds is taken for one that hangs.
+# Seconds to connect and to read, and attempts. A worker idle for more than five seconds counts as
+# hanging.
 _S3_WAITS = (1.5, 1.5, 2)
 
-# Other decoders than those of the content types stay out of reach: each is one more that can err.
-# Pillow takes a BigTIFF of the other byte order for a TIFF.
+# Only the decoders of these content types are reachable: each further one adds attack surface.
+# Pillow opens a big-endian BigTIFF as a TIFF.
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00")
 
 
@@ -59,9 +59,9 @@ class BodyLimits:
     """Limits on a body.
 
     Attributes:
-        max_pixels: of a page.
-        max_bytes: of an object that `s3_uri` names.
-        allow_s3: whether it may name one.
+        max_pixels: maximum pixels per page.
+        max_bytes: maximum size of an object named by `s3_uri`.
+        allow_s3: allow `s3_uri`.
     """
 
     max_pixels: int
@@ -74,9 +74,9 @@ class Body:
     """The content of a body.
 
     Attributes:
-        pages: (H, W) uint8 each, decoded as they are asked for; raises ImageError or RefusedError.
-        is_pixel_list: it is the nested list of the AWS solution's clients.
-        file: the picture or PDF that the pages come from; None for bare pixels.
+        pages: (H, W) uint8 each, decoded on demand; iterating raises ImageError or RefusedError.
+        is_pixel_list: True for the nested list that clients of the AWS solution send.
+        file: picture or PDF that contains the pages; None for bare pixels.
     """
 
     pages: Iterator[Page]
@@ -85,11 +85,11 @@ class Body:
 
 
 def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
-    """Take a body apart.
+    """Decode a body.
 
     Raises:
-        RefusedError: 400 or 413: it is not what its content type says, or too large.
-        ImageError: it is no picture.
+        RefusedError: 400 if the body does not match its content type, 413 if it is too large.
+        ImageError: the body is not a picture.
     """
     if content_type == OCTETS:
         content_type = _sniffed(body)
@@ -101,7 +101,7 @@ def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
 
 
 def _sniffed(body: bytes) -> str:
-    """The content type that a body's first bytes tell; a picture where they tell no other."""
+    """Detect the content type by a body's first bytes; a picture by default."""
     if body.startswith(_NPY_MAGIC):
         return NPY
     return JSON if body.lstrip()[:1] in (b"{", b"[") else OCTETS
@@ -124,7 +124,7 @@ def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
 
 
 def _check_pdf(content: bytes, limits: BodyLimits) -> None:
-    """Refuse a PDF by the sizes of its pages and of the pictures on them."""
+    """Refuse a PDF whose pages, or the pictures on them, are too large."""
     sizes = iter_pdf_decoded_sizes(io.BytesIO(content), "the body")
     for number, size in enumerate(sizes, start=1):
         if number > MAX_PAGES:
@@ -137,7 +137,7 @@ def _is_webp(content: bytes) -> bool:
 
 
 def _check_sizes(content: bytes, limits: BodyLimits) -> None:
-    """Refuse a file by what its headers say, before any pixel of it is decoded."""
+    """Refuse a file that is too large by its headers, before decoding any pixel."""
     problem = too_many_parts(content, MAX_PAGES)
     if problem is not None:
         raise _too_large(problem)
@@ -152,7 +152,7 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(_pixels_message("far more", limits)) from error
-    except Exception as error:  # decoders stumble in as many ways as files are damaged
+    except Exception as error:  # damaged files make decoders raise all kinds of errors
         raise _bad(
             "the picture is damaged or cut off "
             f"({str(error).splitlines()[0][:120] if str(error) else type(error).__name__})"
@@ -160,7 +160,7 @@ def _check_sizes(content: bytes, limits: BodyLimits) -> None:
 
 
 def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
-    """One after the other: to count them first would take minutes where there are very many."""
+    """Check one page after the other: counting very many pages first would take minutes."""
     for page in range(1, MAX_PAGES + 1):
         try:
             picture.seek(page)
@@ -171,7 +171,7 @@ def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
 
 
 def _from_npy(body: bytes, limits: BodyLimits) -> Page:
-    """A page of NumPy's own format. The header is read first, and never a pickle."""
+    """Read a page in NumPy's format. The header is checked first; pickles are never read."""
     file = io.BytesIO(body)
     try:
         version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
@@ -180,7 +180,7 @@ def _from_npy(body: bytes, limits: BodyLimits) -> Page:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, fortran_order, kind = read(file)  # type: ignore[no-untyped-call]
-    except Exception as error:  # it is parsed as Python is, and stumbles as a compiler does
+    except Exception as error:  # NumPy parses headers as Python literals
         raise _bad("the body is not a .npy file of version 1 or 2, as numpy.save writes") from error
     content = body[file.tell() :]
     if not all(type(side) is int and 0 <= side < _LONGEST_SIDE for side in shape):
@@ -215,7 +215,7 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
 
 
 def _check_json(body: bytes) -> None:
-    """Refuse large JSON of many parts before it is parsed."""
+    """Refuse large JSON with many parts before parsing it."""
     if len(body) > MAX_JSON_BYTES and sum(body.count(sign) for sign in b"[{,") > _FEW_PARTS:
         raise _too_large(
             f"JSON of many parts, as a list of pixels, has at most {MAX_JSON_BYTES:,} bytes, found "
@@ -257,7 +257,7 @@ def _from_s3(uri: str, limits: BodyLimits) -> bytes:
 
 
 def _from_pixels(value: Any, limits: BodyLimits) -> Page:
-    """A page of nested lists of numbers: rows of gray, or rows of RGB(A)."""
+    """Read a page from nested lists of numbers: rows of gray or RGB(A) pixels."""
     wanted = "a list of pixels is rows of gray values, or of [R, G, B], each 0 to 255"
     if not value or not isinstance(value[0], list):
         raise _bad(wanted)

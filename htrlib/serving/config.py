@@ -13,8 +13,8 @@ from htrlib.serving.protocol import JSON, TEXT
 
 MODEL = Path("/opt/ml/model")
 MODELS = Path("/opt/ml/models")
-MOST_WORKERS = 8  # where none are asked for: each takes some two hundred megabytes
-_MOST_IN_TRANSIT = 100  # megabytes of a batch transform
+MOST_WORKERS = 8  # default limit: each worker takes about 200 MB
+_MOST_IN_TRANSIT = 100  # maximum of concurrent requests times megabytes, in SageMaker
 MEGABYTE = 1 << 20
 
 _COUNTS = (
@@ -25,30 +25,30 @@ _COUNTS = (
 
 @dataclass(frozen=True)
 class ServingConfig:
-    """All that a server depends on.
+    """Configuration of a server.
 
     Attributes:
-        bundle: name or directory of the model; not used where `models` is given.
-        models: the directory that models may be loaded from (multi-model mode), or None.
-        host: address that the public port is opened at.
-        port: the public port.
-        workers: processes that read, for each model.
-        threads: of each worker.
-        batch_size: requests that a worker reads together.
-        queue_length: requests that wait at most.
-        max_request_bytes: of a body.
-        max_answer_bytes: of an answer.
-        max_pixels: of a page.
-        request_seconds: that a request may take from its headers to its answer.
-        body_seconds: in which its body has to arrive.
-        drain_seconds: that requests under way may still take after SIGTERM.
-        recovery_seconds: allowed for a broken model server to recover before this server exits;
-            where its start took more than half of that, twice as long as the start.
-        model_bytes: of memory, that have to be free for each worker of one more model.
-        default_accept: content type of answers where a client accepts all.
+        bundle: name or directory of the model; ignored in multi-model mode.
+        models: directory from which models may be loaded (multi-model mode), or None.
+        host: address to listen at.
+        port: public port.
+        workers: worker processes per model.
+        threads: threads per worker.
+        batch_size: requests that a worker processes together.
+        queue_length: maximum number of waiting requests.
+        max_request_bytes: maximum size of a body.
+        max_answer_bytes: maximum size of an answer.
+        max_pixels: maximum pixels per page.
+        request_seconds: time limit for a request, from its headers to its answer.
+        body_seconds: time limit for a body to arrive.
+        drain_seconds: time limit for pending requests after SIGTERM.
+        recovery_seconds: time limit for a broken model server to recover before this server exits;
+            at least twice the time that its first start took.
+        model_bytes: free memory in bytes required per worker to load another model.
+        default_accept: content type of answers to clients that accept any.
         allow_code: run a model's own `code/`.
         allow_s3: read `s3_uri`.
-        recognizer: `module:function` that recognizes lines, or None for the model's.
+        recognizer: `module:function` that recognizes lines, or None for the model's recognizer.
         engine: name of the engine that runs the networks, or None for the fastest one.
     """
 
@@ -97,18 +97,18 @@ class ServingConfig:
 
     @property
     def queue_bytes(self) -> int:
-        """Bytes of bodies that are held at once: a few large ones must not take the memory."""
+        """Maximum bytes of all bodies in memory, so that a few large ones cannot exhaust it."""
         return 8 * self.max_request_bytes
 
 
 def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
-    """The configuration that the environment, the machine and given values make.
+    """Build the configuration from the environment, the machine and explicit values.
 
     Args:
-        environment: variables by name; `docs/serving.md` lists those that count.
-        given: fields of `ServingConfig` that win over the environment; None does not.
+        environment: environment variables; `docs/serving.md` lists those that are used.
+        given: fields of `ServingConfig` that override the environment unless they are None.
     Raises:
-        ConfigError: a value cannot work.
+        ConfigError: a value is invalid.
     """
     fields: Dict[str, Any] = {
         "port": _number(environment, "SAGEMAKER_BIND_TO_PORT"),
@@ -143,7 +143,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     fields = {name: value for name, value in fields.items() if value is not None}
     fields.setdefault("bundle", default_bundle(environment))
     cpus = available_cpus()
-    # Of several models each has its own workers.
+    # In multi-model mode each model has its own workers.
     fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))
     fields.setdefault("threads", max(1, cpus // max(1, fields["workers"])))
     return ServingConfig(**fields)
@@ -152,8 +152,8 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
 def default_bundle(environment: Mapping[str, str], model: Path = MODEL) -> str:
     """Return the bundle to serve by default: a mounted model, or else the included one.
 
-    A directory that holds anything is a model, broken or not: a server that reads with another
-    model than the one that was mounted would be worse than none.
+    A directory with any content counts as a model, even a broken one: silently serving a model
+    other than the mounted one would be worse than failing.
     """
     mounted = model.is_dir() and any(entry.name != "lost+found" for entry in model.iterdir())
     return str(model) if mounted else environment.get("HTRLIB_BUNDLE") or DEFAULT

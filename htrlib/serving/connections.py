@@ -1,4 +1,4 @@
-"""Connections of the public port, bounded in number and in the time that they may idle."""
+"""Connections of the public port, limited in number and idle time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aiohttp import web
 
 from htrlib.serving.protocol import JSON, error_body
 
-HEADER_SECONDS = 15.0  # in which a new connection has to send its first request's headers
+HEADER_SECONDS = 15.0  # time limit for a new connection to send the headers of its first request
 KEEP_ALIVE_SECONDS = 65.0
-SEND_SECONDS = 30  # without a client taking more of its answer
+SEND_SECONDS = 30  # time limit for a client that does not read its answer
 MOST = 1000
 
 
 class BoundedServer(web.Server):
-    """aiohttp's server, which by itself waits for ever for a first request.
+    """aiohttp's server with limits; by itself it waits forever for a first request.
 
     Args:
-        handle: answers a request; cancelled when its client goes.
+        handle: answers a request; cancelled when the client disconnects.
     """
 
     def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
@@ -36,11 +36,11 @@ class BoundedServer(web.Server):
         self._silent: Set[Any] = set()  # transports that have sent no request yet
 
     def __call__(self) -> web.RequestHandler:
-        """Called by asyncio for each connection."""
+        """Create the protocol of a new connection, for asyncio."""
         return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Called by aiohttp for each connection."""
+        """Handle a new connection, for aiohttp."""
         super().connection_made(handler, transport)
         if len(self.connections) > MOST:
             transport.abort()
@@ -62,7 +62,7 @@ class BoundedServer(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """Answers in JSON what is no HTTP, or has headers that are too long."""
+    """Answers invalid HTTP and overlong headers in JSON."""
 
     def handle_error(
         self,

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Optional
 
 _CGROUPS = Path("/sys/fs/cgroup")
-_UNLIMITED = 1 << 60  # what version 1 of cgroups says where there is no limit is above it
+_UNLIMITED = 1 << 60  # cgroups version 1 reports "no limit" as a number above this
 
 
 def available_cpus(cgroups: Path = _CGROUPS) -> int:
-    """CPUs that this process may use: those of its affinity, and no more than its quota."""
+    """Return the number of CPUs this process may use, by its affinity and quota."""
     cpus = len(os.sched_getaffinity(0))
     quota = _quota(cgroups)
     return cpus if quota is None else max(1, min(cpus, math.floor(quota)))
 
 
 def available_memory(cgroups: Path = _CGROUPS) -> int:
-    """Bytes that this process may still take."""
+    """Return the bytes of memory this process may still allocate."""
     free = _meminfo("MemAvailable")
     for limit_name, used_name in (
         ("memory.max", "memory.current"),
@@ -27,14 +27,14 @@ def available_memory(cgroups: Path = _CGROUPS) -> int:
     ):
         limit, used = _number(cgroups / limit_name), _number(cgroups / used_name)
         if limit is not None and used is not None and limit < _UNLIMITED:
-            # The page cache counts as used and is given back when it is wanted.
+            # The page cache counts as used, but the kernel frees it on demand.
             cached = _cached(cgroups / used_name)
             free = min(free, max(0, limit - used + cached))
     return free
 
 
 def _quota(cgroups: Path) -> Optional[float]:
-    """CPUs' worth of time that the cgroup allows, or None: as much as there is."""
+    """Return the cgroup's CPU quota in CPUs, or None without a quota."""
     both = _text(cgroups / "cpu.max").split()
     if len(both) == 2 and both[0].isdigit():
         return int(both[0]) / int(both[1])

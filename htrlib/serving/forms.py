@@ -1,4 +1,4 @@
-"""Take the file out of a form, as `curl -F file=@page.png` and web pages send it."""
+"""Extract the file from a form, as `curl -F file=@page.png` and web pages send it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORM = "multipart/form-data"
 
 
 def is_form(content_type: Optional[str]) -> bool:
-    """Whether a request's body is a form."""
+    """Return whether a request's body is a form."""
     return (content_type or "").split(";", 1)[0].strip().lower() == FORM
 
 
@@ -21,11 +21,11 @@ def file_of_form(body: bytes, content_type: str) -> Tuple[bytes, str]:
     """Return the one file of a form and its content type.
 
     Args:
-        body: of the request.
-        content_type: of the request, with the boundary between the form's parts.
+        body: body of the request.
+        content_type: content type of the request, which names the boundary between parts.
     Raises:
-        RefusedError: 400 if the form has no boundary, no file or several; 415 if the file's type is
-            not one that is read.
+        RefusedError: 400 if the form has no boundary, no file or several files; 415 if the file's
+            type is not supported.
     """
     boundary = _boundary(content_type)
     files = [(part, content) for part, content in _parts(body, boundary) if part.get_filename()]
@@ -50,11 +50,11 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _parts(body: bytes, boundary: bytes) -> List[Tuple[Message, bytes]]:
-    """The headers and content of each part; a part that the body's end cuts off is left out."""
+    """Return the headers and content of each part; a truncated last part is left out."""
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
     parts = []
     for piece in pieces[1:-1]:
-        # a blank may follow the boundary; headers begin in the next row
+        # white space may follow the boundary; the headers begin on the next line
         head, _, content = piece.partition(b"\r\n")[2].partition(b"\r\n\r\n")
         parts.append((BytesHeaderParser().parsebytes(head + b"\r\n\r\n"), content))
     return parts

@@ -1,4 +1,4 @@
-"""The public port: what the model server cannot do before it, and the rest of it out of reach."""
+"""The public port, in front of the model server, which clients never reach directly."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from htrlib.serving.protocol import RefusedError
 from htrlib.serving.replies import Reply, json_reply, refusal, unavailable
 from htrlib.serving.service_pages import Metrics, index, openapi
 
-SINGLE = "model"  # the name of the model where there is but one
+SINGLE = "model"  # the model's name if there is only one
 _MODEL_BODY_BYTES = 64 * 1024
-_CLOSE_SECONDS = 1.0  # for refusals on their way when the port closes; twice that at most
+_CLOSE_SECONDS = 1.0  # time for refusals in transit when the port closes; at most twice that
 
 
 class Gateway:
     """Answers HTTP requests.
 
     Args:
-        config: of the server.
-        supervisor: of the model server.
+        config: configuration of the server.
+        supervisor: supervisor of the model server.
     """
 
     def __init__(self, config: ServingConfig, supervisor: Supervisor) -> None:
@@ -53,10 +53,10 @@ class Gateway:
         await web.SockSite(self._runner, bound, backlog=256).start()
 
     async def drain(self) -> int:
-        """Take nothing new, and wait until what is under way is answered, for some time.
+        """Refuse new requests, and wait until pending ones are answered, up to a limit.
 
         Returns:
-            how many requests were not answered then.
+            The number of requests still unanswered.
         """
         self.draining = True
         end = time.monotonic() + self.config.drain_seconds
@@ -67,7 +67,7 @@ class Gateway:
     async def close(self) -> None:
         """Close the public port and all connections."""
         if self._runner is not None:
-            # What should be answered is; whoever still sends is not waited for.
+            # All answers have been sent by now; clients that are still sending are dropped.
             await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -83,12 +83,12 @@ class Gateway:
                 headers={"Content-Type": reply.content_type, "Server": "htrlib", **reply.headers},
             )
             if self.draining or not request.content.at_eof():
-                response.force_close()  # a body that was refused is not read to its end
-            # Written here, so that draining waits for it too.
+                response.force_close()  # the rest of a refused body is not read
+            # Written here, so that draining waits for it.
             await response.prepare(request)
             await response.write_eof()
             return response
-        except asyncio.CancelledError:  # its client went
+        except asyncio.CancelledError:  # the client disconnected
             _log_request(request, start, 499, 0)
             raise
         finally:
@@ -104,7 +104,7 @@ class Gateway:
             return refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed"))
 
     async def _reply(self, request: web.BaseRequest, start: float) -> Reply:
-        """Find what is asked for by path and method."""
+        """Answer a request according to its path and method."""
         path = request.path
         if path == "/ping":
             _allow(request, "GET", "HEAD")
@@ -155,7 +155,7 @@ class Gateway:
         )
 
     async def _models(self, request: web.BaseRequest, parts: Sequence[str], start: float) -> Reply:
-        """The calls that SageMaker makes of a container with several models."""
+        """Answer the calls that SageMaker makes to a multi-model container."""
         if not parts:
             if _allow(request, "GET", "POST") == "GET":
                 return json_reply(self.models.list(request.query))
@@ -174,7 +174,7 @@ class Gateway:
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is /models/NAME and /models/NAME/invoke")
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Dict[str, str]]) -> Dict[str, str]:
-        """Do what must not be left half done, even where the client goes meanwhile."""
+        """Complete an operation even if the client disconnects."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -183,7 +183,7 @@ class Gateway:
     def _ended(self, task: asyncio.Future[Dict[str, str]]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # nobody asks for it where the client went
+            task.exception()  # not awaited if the client disconnected
 
 
 def _allow(request: web.BaseRequest, *methods: str) -> str:
@@ -197,7 +197,7 @@ def _allow(request: web.BaseRequest, *methods: str) -> str:
 
 
 def _log_request(request: web.BaseRequest, start: float, status: int, sent: int) -> None:
-    if (request.path, status) == ("/ping", HTTPStatus.OK):  # the platform asks all the time
+    if (request.path, status) == ("/ping", HTTPStatus.OK):  # the platform pings all the time
         return
     log(
         "request",

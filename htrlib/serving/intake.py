@@ -1,7 +1,7 @@
-"""From a request's headers to the supervisor: checks, the body, the queue.
+"""Admit requests: check headers, receive bodies, and queue for the supervisor.
 
-As many requests go to the model server as its workers take; the rest wait here, where they can be
-counted, timed and dropped when their client goes.
+Only as many requests go to the model server as its workers can take. The others wait here, where
+they can be counted, timed, and dropped when their client disconnects.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ else:
     from async_timeout import timeout
 
 _NO_CODING = ("", "identity")
-_MOST_SENDING = 500  # requests whose bodies arrive; half of the connections there may be
-_SLOW_SECONDS = 2.0  # that a body may take to arrive where others want its memory
+_MOST_SENDING = 500  # bodies arriving at once; half of the connections
+_SLOW_SECONDS = 2.0  # time a body may take to arrive when memory for bodies is short
 
 
 class Intake:
-    """The requests that are read, wait or are under way.
+    """The requests that arrive, wait or are being answered.
 
     Args:
-        config: its limits.
-        supervisor: who answers.
+        config: limits.
+        supervisor: supervisor that answers the requests.
     """
 
     def __init__(self, config: ServingConfig, supervisor: Supervisor) -> None:
@@ -56,16 +56,16 @@ class Intake:
         self._users: Counter[str] = Counter()
         self._waiting = self._sending = 0
         self._held_bytes = 0
-        self._arriving: Dict[_Hold, Any] = {}  # and what limits their time; the oldest first
+        self._arriving: Dict[_Hold, Any] = {}  # and their time limits; the oldest first
 
     async def answer(self, request: web.BaseRequest, name: str, start: float) -> Reply:
         """Have a model read a request.
 
         Args:
-            name: of the model.
-            start: when its headers were there, in seconds of `time.monotonic()`.
+            name: name of the model.
+            start: time its headers arrived, in seconds of `time.monotonic()`.
         Raises:
-            RefusedError: it is not taken.
+            RefusedError: the request is refused.
         """
         deadline = start + self.config.request_seconds
         headers = self._checked(request)
@@ -82,18 +82,18 @@ class Intake:
             hold.release()
             self._users[name] -= 1
             raise
-        # A worker cannot be called off: when the client goes, the slot stays taken until the answer
-        # is there, or more would be under way than there are workers.
+        # A worker cannot be interrupted: after a disconnect the slot stays taken until the answer
+        # arrives. Otherwise there would be more requests than workers.
         work = self._work(name, body, headers, deadline, hold)
         return await asyncio.shield(asyncio.ensure_future(work))
 
     async def read(
         self, request: web.BaseRequest, limit: int, hold: Optional[_Hold] = None
     ) -> bytes:
-        """Take a body in, within a size and a time.
+        """Receive a body, within limits of size and time.
 
         Raises:
-            RefusedError: 400, 408, 413, or 503: bodies that wait take too much memory already.
+            RefusedError: 400, 408, 413, or 503 if waiting bodies take too much memory.
         """
         too_large = RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {limit:,} bytes"
@@ -131,7 +131,7 @@ class Intake:
         return bytes(body)
 
     async def until_unused(self, name: str) -> None:
-        """Wait until no request for a model is under way."""
+        """Wait until no request for a model is pending."""
         end = time.monotonic() + self.config.request_seconds
         while self._users[name] and time.monotonic() < end:
             await asyncio.sleep(0.02)
@@ -146,7 +146,7 @@ class Intake:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body comes without Content-Encoding"
             )
-        if self.config.allow_code:  # a model's own code takes and gives what it likes
+        if self.config.allow_code:  # a model's own code may use any content type
             return {
                 "Content-Type": kind or OCTETS,
                 "Accept": accept or self.config.default_accept,
@@ -168,10 +168,10 @@ class Intake:
             self._sending -= 1
 
     def _make_room(self, count: int, asking: _Hold) -> None:
-        """Let bodies of so many bytes more be held, at the cost of those that take long to arrive.
+        """Make room for more bytes of bodies by dropping those that arrive slowly.
 
         Raises:
-            RefusedError: 503.
+            RefusedError: 503 if there is not enough room.
         """
         wanted = self._held_bytes + count - self.config.queue_bytes
         if wanted <= 0:
@@ -193,8 +193,7 @@ class Intake:
                 return
 
     async def _queue(self, name: str, deadline: float) -> None:
-        """Wait for a worker. Only requests that are there whole count: slow clients keep nobody
-        out."""
+        """Wait for a worker. Only complete requests count, so slow clients block nobody."""
         self._check_queue()
         self._waiting += 1
         try:
@@ -208,7 +207,7 @@ class Intake:
 
     async def _free_slot(self, name: str, deadline: float) -> None:
         if name not in self._slots:
-            # One more than are worked on, so that no worker waits for its next request.
+            # One more than there are workers, so that no worker waits for its next request.
             count = self.config.workers * self.config.batch_size + 1
             self._slots[name] = asyncio.Semaphore(count)
         try:
@@ -235,10 +234,10 @@ class Intake:
 
 
 async def _invite(request: web.BaseRequest) -> None:
-    """Have a client send its body that waits to be told so, as curl does for a second."""
+    """Send "100 Continue" to a client that waits for it, as curl does for a second."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer is still to begin
+        request.writer.output_size = 0  # the answer has not begun
 
 
 def _full() -> RefusedError:
@@ -246,13 +245,13 @@ def _full() -> RefusedError:
 
 
 def _end_now(limited: Any) -> None:
-    """Let a time limit be over."""
+    """Make a time limit expire now."""
     end = limited.reschedule if sys.version_info >= (3, 11) else limited.update
     end(asyncio.get_running_loop().time())
 
 
 class _Hold:
-    """The bytes of one body, as long as they are held."""
+    """Accounts for the bytes of one body while it is in memory."""
 
     def __init__(self, intake: Intake) -> None:
         self.began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The server's own log: JSON Lines, one line a request or an event, and no contents."""
+"""The server's log: JSON Lines, one line per request or event, without any content."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def configure_logs() -> None:
 
 
 def log(event: str, **fields: Any) -> None:
-    """One line of the log."""
+    """Write one line to the log."""
     _logger.info(event, extra={"fields": fields})
 
 
 def log_exception(event: str) -> None:
-    """The error that is being handled, with its traceback; for what should not happen."""
+    """Log the exception being handled, with its traceback; for unexpected errors."""
     _logger.error(event, exc_info=True)
 
 
 def milliseconds_since(start: float) -> int:
-    """Since a `time.monotonic()`."""
+    """Return the milliseconds since a `time.monotonic()`."""
     return round(1000 * (time.monotonic() - start))

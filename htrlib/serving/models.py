@@ -1,7 +1,7 @@
-"""Several models in one server: loaded, listed and unloaded by the calls that SageMaker makes.
+"""Multi-model mode: load, list and unload models through SageMaker's calls.
 
 Only directories below one root are loaded. The model server itself would fetch any URL and unpack
-any archive, so it never sees what a client sent.
+any archive, so it never sees what a client sends.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from htrlib.serving.mms.supervisor import Model, Supervisor
 from htrlib.serving.protocol import RefusedError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_PAGE = 100  # models of a list
+_PAGE = 100  # models per page of a list
 
 
 class Models:
-    """The models that are loaded.
+    """The loaded models.
 
     Args:
-        config: whose `models` is the root.
-        supervisor: who has them.
+        config: configuration whose `models` is the root directory.
+        supervisor: supervisor that runs the models.
     """
 
     def __init__(self, config: ServingConfig, supervisor: Supervisor) -> None:
@@ -40,22 +40,22 @@ class Models:
         self._loading: Set[str] = set()
 
     def check_loaded(self, name: str) -> Model:
-        """The model of a name.
+        """Check that a model is loaded.
 
         Raises:
-            RefusedError: 404.
+            RefusedError: 404 if it is not.
         """
         if name not in self.supervisor.models or name in self._busy:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"no model {name[:200]!a} is loaded")
         return self.supervisor.models[name]
 
     def describe(self, name: str) -> Dict[str, str]:
-        """Describe a model for SageMaker. Raises as `check_loaded`."""
+        """Describe a model for SageMaker. Raises what `check_loaded` raises."""
         model = self.check_loaded(name)
         return {"modelName": model.name, "modelUrl": model.bundle}
 
     def list(self, query: Mapping[str, str]) -> Dict[str, Any]:
-        """A page of the list of models."""
+        """Return a page of the list of models."""
         first, count = _count(query, "next_page_token", 0), _count(query, "limit", _PAGE)
         names = sorted(self.supervisor.models)
         last = first + min(max(count, 1), _PAGE)
@@ -75,7 +75,7 @@ class Models:
         name, url = _wanted(body)
         try:
             directory = await _in_thread(self._directory, url)
-        except (OSError, ValueError) as error:  # too long, or no path at all
+        except (OSError, ValueError) as error:  # too long, or not a path
             raise _bad(f"url is not a path: {url[:200]!a}") from error
         if name in self.supervisor.models or name in self._busy:
             raise RefusedError(HTTPStatus.CONFLICT, f"the model {name} is loaded already")
@@ -105,7 +105,7 @@ class Models:
     async def unload(
         self, name: str, until_unused: Callable[[str], Awaitable[None]]
     ) -> Dict[str, str]:
-        """Unload a model, once its requests are answered.
+        """Unload a model after its pending requests are answered.
 
         Raises:
             RefusedError: 404.
@@ -120,7 +120,7 @@ class Models:
         return {"status": f"model {name} unloaded"}
 
     def _directory(self, url: str) -> Path:
-        """The directory that a client names, if it may be loaded."""
+        """Return the directory that a client names, if it may be loaded."""
         root = self.config.models
         if root is None:
             raise RuntimeError("one model is served")
@@ -128,7 +128,7 @@ class Models:
         path = Path(url)
         if "://" in url or "\x00" in url or ".." in path.parts:
             raise _bad(f"url is the path of a directory below {root}; found {url[:200]!a}")
-        found = (root / path).resolve()  # a link must not lead out either
+        found = (root / path).resolve()  # links must not lead out of it either
         if root not in found.parents:
             raise _bad(f"url is the path of a directory below {root}; found {url[:200]!a}")
         if not found.exists():

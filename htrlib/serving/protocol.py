@@ -1,7 +1,7 @@
-"""Options of requests and types of answers, shared by the gateway and the workers.
+"""Request options and answer types, for both the gateway and the workers.
 
-Only headers are looked at here. Bodies are read by the workers alone, so that the gateway never
-decodes what came from outside.
+This module looks only at headers. Bodies are decoded only by workers, so that the gateway never
+decodes untrusted data.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ MAX_BEAM_WIDTH = 200
 _OPTIONS = ("stage", "kinds", "what", "orientation", "beam_width", "language_model")
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-ANSWERED = "X-Htrlib-Answer"  # set by the handler: whatever lacks it comes from the model server
+ANSWERED = "X-Htrlib-Answer"  # set by the handler, not by the model server
 DEADLINE = "X-Htrlib-Deadline"  # seconds since the epoch, set by the gateway
-THOROUGH = "X-Htrlib-Thorough"  # set by the supervisor: run every network, whatever is on the page
+THOROUGH = "X-Htrlib-Thorough"  # set by the supervisor: run every network, even on an empty page
 
 _LANGUAGE_MODELS = {"on": BUNDLED, "off": None}
 
 
 class RefusedError(Exception):
-    """A request that gets a 4xx or 5xx answer.
+    """The request is refused with a 4xx or 5xx status.
 
     Attributes:
-        status: of HTTP.
-        message: for the client: what was found, what was expected, what to do.
-        headers: of the answer, others than usual.
+        status: HTTP status.
+        message: message for the client: what was found, what was expected, what to do.
+        headers: additional headers of the answer.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Answer:
 
     Attributes:
         content_type: "application/json", "text/plain", or one of `answer_formats`.
-        form: of JSON: "htrlib", "aws", or None where the request leaves it open.
+        form: form of the JSON: "htrlib", "aws", or None if the request does not specify it.
     """
 
     content_type: str
@@ -75,24 +75,24 @@ class Answer:
 
     @property
     def header(self) -> str:
-        """The Accept that asks for it."""
+        """The Accept header that requests this answer."""
         return self.content_type if self.form is None else f"{self.content_type}; form={self.form}"
 
 
 def error_body(status: HTTPStatus, message: str) -> bytes:
-    """The JSON of an error, in the keys that Multi Model Server uses too."""
+    """Return the JSON of an error, with the keys of Multi Model Server."""
     error = {"code": int(status), "type": status.phrase, "message": message}
-    return json.dumps(error).encode("ascii")  # a message may quote what is no text
+    return json.dumps(error).encode("ascii")  # a message may quote bytes that are not text
 
 
 def content_type_of(header: Optional[str]) -> str:
-    """The content type of a request's body, without parameters such as `charset`.
+    """Return the content type of a request's body, without parameters such as `charset`.
 
-    Other pictures, `application/octet-stream` and no content type at all are `OCTETS`: the body's
-    first bytes say what it is.
+    Other image types, `application/octet-stream` and a missing content type give `OCTETS`, for
+    which the worker detects the type by the first bytes.
 
     Raises:
-        RefusedError: 415.
+        RefusedError: 415 if the content type is not supported.
     """
     found = (header or "").split(";", 1)[0].strip().lower()
     if found in CONTENT_TYPES:
@@ -108,15 +108,15 @@ def content_type_of(header: Optional[str]) -> str:
 
 @cache
 def answer_formats() -> Mapping[str, Format]:
-    """Media type -> the format of answers beside JSON and plain text.
+    """Return the formats of answers by media type, except JSON and plain text.
 
-    Of those that hold the page's picture, only PDF is among them.
+    Of the formats that contain the page's picture, only PDF is included.
     """
     found: Dict[str, Format] = {}
     for name in FORMATS:
         try:
             form = FORMATS[name]
-        except ConfigError as error:  # a package that is broken takes nothing else with it
+        except ConfigError as error:  # a broken package must not affect the other formats
             _logger.warning("no answers of the format %s: %s", name, error)
             continue
         if form.media_type == PDF or not (form.needs_picture or form.media_type in (JSON, TEXT)):
@@ -125,13 +125,13 @@ def answer_formats() -> Mapping[str, Format]:
 
 
 def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
-    """The form that an Accept header likes best of those that there are.
+    """Return the available answer that an Accept header prefers.
 
     Args:
-        accept: its value; none at all accepts everything.
-        default: the content type where everything is equally welcome.
+        accept: value of the header; an empty one accepts everything.
+        default: content type if all are equally acceptable.
     Raises:
-        RefusedError: 406.
+        RefusedError: 406 if no available answer is acceptable.
     """
     offers = sorted(
         map(Answer, (JSON, TEXT, *answer_formats())),
@@ -153,7 +153,7 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
 
 
 def attributes_of(options: ReadingOptions) -> str:
-    """The custom attributes that ask for options."""
+    """Return the custom attributes that are options."""
     model = "on" if options.language_model == BUNDLED else "off"
     parts = [
         f"stage={options.stage}",
@@ -168,12 +168,12 @@ def attributes_of(options: ReadingOptions) -> str:
 
 
 def options_of(attributes: Optional[str]) -> ReadingOptions:
-    """The options in the custom attributes of a request: `beam_width=25; stage=lines`.
+    """Parse the options in a request's custom attributes: `beam_width=25; stage=lines`.
 
-    Attributes of other names pass: SageMaker's clients put trace ids and the like there.
+    Other attributes are ignored: SageMaker's clients pass trace ids and the like in this header.
 
     Raises:
-        RefusedError: 400: an option is given twice, or has a value that it cannot have.
+        RefusedError: 400 if an option is given twice or has an invalid value.
     """
     found: Dict[str, Any] = {}
     for part in (attributes or "").split(";"):
@@ -189,7 +189,7 @@ def options_of(attributes: Optional[str]) -> ReadingOptions:
 
 
 def header(headers: Mapping[str, str], name: str) -> Optional[str]:
-    """A header by its name, in whatever case it came."""
+    """Return a header by its name, ignoring case."""
     wanted = name.lower()
     return next((value for key, value in headers.items() if key.lower() == wanted), None)
 
@@ -216,7 +216,7 @@ def _option(name: str, value: str) -> Any:
         if value in _LANGUAGE_MODELS:
             return _LANGUAGE_MODELS[value]
         raise _bad_option(f"language_model is on or off, found {_shown(value)}")
-    # isdecimal alone would take the digits of other scripts
+    # isdecimal alone would accept the digits of other scripts
     if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MAX_BEAM_WIDTH:
         return int(value[:9])
     raise _bad_option(f"beam_width is 1 to {MAX_BEAM_WIDTH}, found {_shown(value)}")
@@ -243,7 +243,7 @@ def _media_range(text: str) -> _MediaRange:
         elif name.lower() == "form":
             form = value.lower()
     if form not in (None, "aws", "htrlib"):
-        quality = 0.0  # a form that there is not
+        quality = 0.0  # an unknown form
     return _MediaRange(kind.lower(), form, quality)
 
 
@@ -255,10 +255,10 @@ def _quality_value(text: str) -> float:
 
 
 def _quality(offer: Answer, ranges: List[_MediaRange]) -> Tuple[float, Optional[str]]:
-    """The quality that the most specific range gives an offer, and the form that it names."""
+    """Return the quality that the most specific range gives an offer, and the form it names."""
     group = offer.content_type.split("/")[0]
     for kind in (offer.content_type, f"{group}/*", "*/*"):
-        # `form` belongs to JSON; a text/plain that names one is the same text/plain.
+        # `form` is a parameter of JSON only; text/plain with one is still text/plain.
         named = [entry for entry in ranges if entry.kind == kind]
         if named:
             best = max(named, key=lambda entry: entry.quality)

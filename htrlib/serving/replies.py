@@ -1,4 +1,4 @@
-"""Answers of the gateway itself."""
+"""Replies that the gateway makes itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RETRY_SECONDS = 2
 
 @dataclass
 class Reply:
-    """An answer on its way out."""
+    """An HTTP answer to be sent."""
 
     status: int
     body: bytes
@@ -23,12 +23,12 @@ class Reply:
 
 
 def json_reply(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
-    """An answer in JSON."""
+    """Create a JSON reply."""
     return Reply(int(status), json.dumps(value).encode("utf-8"))
 
 
 def refusal(error: RefusedError) -> Reply:
-    """The answer to a request that is refused; one that may be sent again says when."""
+    """Create the reply to a refused request, with Retry-After if it may be repeated."""
     body = error_body(error.status, error.message)
     reply = Reply(int(error.status), body, headers=dict(error.headers))
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -37,5 +37,5 @@ def refusal(error: RefusedError) -> Reply:
 
 
 def unavailable(message: str) -> RefusedError:
-    """The refusal of a request that may be sent again."""
+    """Create the refusal of a request that may be repeated later."""
     return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, message)

@@ -1,4 +1,4 @@
-"""The whole server, from checks before the start to the last process after SIGTERM."""
+"""The whole server, from the checks before its start to the end of its last process."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from htrlib.errors import BundleError, ConfigError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import configure_logs, log
 
-_FILES = 8192  # open at once, for a thousand connections and what serves them
+_FILES = 8192  # open files, enough for a thousand connections and their requests to workers
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def serve(config: ServingConfig) -> int:
-    """Serve until SIGTERM or SIGINT; return 0 then.
+    """Serve until SIGTERM or SIGINT, and return 0.
 
     Raises:
-        ConfigError: Java, a package or the port is missing.
+        ConfigError: Java, a package or the port is not available.
         BundleError: the model cannot be loaded.
         HtrError: the model server cannot be kept alive.
     """
@@ -50,7 +50,7 @@ def serve(config: ServingConfig) -> int:
             raise ConfigError(f"{config.models} is not a directory; models are loaded from there")
         configure_logs()
         _allow_many_files()
-        # Workers whose parent died become children of this process, which can wait for their end.
+        # Workers whose parent died become children of this process, which can reap them.
         ctypes.CDLL(None).prctl(_SUBREAPER, 1)
         scratch = tempfile.mkdtemp(prefix="htr-serve-")
         try:
@@ -61,7 +61,7 @@ def serve(config: ServingConfig) -> int:
 
 
 def _allow_many_files() -> None:
-    """More than a shell does: each connection takes one or two."""
+    """Raise the limit on open files: each connection takes one or two."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -89,7 +89,7 @@ async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> 
         watching = asyncio.ensure_future(supervisor.run())
         await asyncio.wait((ending, watching), return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
-            watching.result()  # raises why the model server cannot be kept alive
+            watching.result()  # raises the reason why the model server cannot be kept alive
         log("draining")
         lost = await gateway.drain()
         log("stopping", lost=lost)
@@ -102,7 +102,7 @@ async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> 
 
 
 async def _unless(ending: asyncio.Future[Any], work: Coroutine[Any, Any, None]) -> bool:
-    """Do some work unless the server is asked to end; whether it was done."""
+    """Do some work unless the server is asked to stop; return whether it was completed."""
     task = asyncio.ensure_future(work)
     await asyncio.wait((ending, task), return_when=asyncio.FIRST_COMPLETED)
     if not task.done():
@@ -132,7 +132,7 @@ def _prepare_bundle(config: ServingConfig) -> None:
     """Verify the model's files, and install the requirements of its code if allowed.
 
     Raises:
-        BundleError: the model is broken, or what its code wants cannot be installed.
+        BundleError: the model is broken, or the requirements of its code cannot be installed.
     """
     bundle = load_bundle(config.bundle)
     wanted = bundle.directory / "code" / "requirements.txt"
@@ -142,9 +142,9 @@ def _prepare_bundle(config: ServingConfig) -> None:
         importlib.metadata.distribution("pip")
     except importlib.metadata.PackageNotFoundError:
         raise BundleError(
-            f"{wanted} lists packages, and there is no pip here to install them; serve from an "
-            "image that has them, and leave that file out of the model"
+            f"{wanted} lists packages, but pip is not available to install them; serve from an "
+            "image that contains them, and remove the file from the model"
         ) from None
     arguments = [sys.executable, "-m", "pip", "install", "-r", str(wanted)]
     if subprocess.run(arguments, check=False, stdout=sys.stderr).returncode:
-        raise BundleError(f"{wanted}: what it lists cannot be installed; pip says why above")
+        raise BundleError(f"the packages in {wanted} cannot be installed; see pip's output above")

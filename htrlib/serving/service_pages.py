@@ -1,4 +1,4 @@
-"""Pages about the server itself: a test page, its OpenAPI description, its metrics."""
+"""Pages about the server itself: test page, OpenAPI description, metrics."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ picture to <code>models/NAME/invoke</code>.</p>"""
 
 
 def index(config: ServingConfig) -> Reply:
-    """The page that a browser gets."""
+    """Return the test page for browsers."""
     form = _FORM if config.models is None else _SEVERAL
     page = _INDEX.replace("VERSION", __version__).replace("FORM", form)
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
@@ -72,7 +72,7 @@ def index(config: ServingConfig) -> Reply:
 
 
 def openapi(config: ServingConfig) -> Reply:
-    """The routes that this server has, as OpenAPI 3.0."""
+    """Describe the server's routes as OpenAPI 3.0."""
     paths: Dict[str, Any] = {
         "/ping": {"get": _operation("Whether pages are read", {"200": "yes", "503": "no"})},
         "/execution-parameters": {"get": _operation("What batch transform may send")},
@@ -106,7 +106,7 @@ def _operation(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dic
 
 
 def _reading() -> Dict[str, Any]:
-    """The operation that reads a picture."""
+    """Describe the operation that reads a picture."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     operation = _operation(
         "Read a picture",
@@ -135,9 +135,10 @@ def _reading() -> Dict[str, Any]:
 
 
 class Metrics:
-    """Counts what is answered, for Prometheus.
+    """Counts answers, for Prometheus.
 
-    Paths are those of the routes, never what a client wrote: each would make a series of its own.
+    Labels are the paths of routes, never the paths that clients send, each of which would create a
+    new series.
     """
 
     def __init__(self) -> None:
@@ -146,14 +147,14 @@ class Metrics:
         self._seconds = 0.0
 
     def add(self, path: str, status: int, seconds: float) -> None:
-        """An answer, and the time from the request's headers to it."""
+        """Count an answer, with the time since the request's headers."""
         self._answers[_route(path), status] += 1
         if _route(path) in ("/invocations", "/models/{name}/invoke"):
             self._times[next((limit for limit in SECONDS if seconds <= limit), float("inf"))] += 1
             self._seconds += seconds
 
     def reply(self, *, healthy: bool, under_way: int, config: ServingConfig) -> Reply:
-        """The counts so far, and the state now."""
+        """Return the counts so far and the current state."""
         rows = _metric("htrlib_info", "gauge", "What runs.", {f'version="{__version__}"': 1})
         rows += _metric("htrlib_healthy", "gauge", "Whether pages are read.", {"": int(healthy)})
         rows += _metric("htrlib_workers", "gauge", "Reading processes.", {"": config.workers})

@@ -142,9 +142,7 @@ def test_a_file_that_is_no_resource_configuration_is_named(resources):
 
 
 def test_a_host_that_is_not_among_the_hosts_is_named(resources):
-    with pytest.raises(
-        TrainingError, match="does not list this host, 'algo-3', but algo-1, algo-2"
-    ):
+    with pytest.raises(TrainingError, match="does not list this host, 'algo-3', but algo-1"):
         from_sagemaker(resources(hosts=["algo-1", "algo-2"], current_host="algo-3"))
 
 

@@ -30,20 +30,20 @@ class HtrHandlerService(DefaultHandlerService):
         super().__init__(transformer=object())  # the real one needs the model's settings
 
     def initialize(self, context: Any) -> None:
-        """Load the model; where that fails, say why and end the process.
+        """Load the model; if that fails, record why and end the process.
 
-        The model server itself would swallow the error and answer 500 for ever.
+        The model server itself would swallow the error and answer 500 forever.
         """
-        # The model server takes what comes on standard error into its log, line by line.
+        # The model server copies standard error into its log, line by line.
         logging.basicConfig(
             stream=sys.stderr, format="%(message)s", level=logging.WARNING, force=True
         )
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)  # Java would leave its listener behind
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)  # or the listener would outlive Java
         stub = Stub(Path(context.system_properties["model_dir"]))
         try:
             self._service = BatchTransformer(stub.read())
             self._service.validate_and_initialize(context=context)
-            # Without `preload_model` this is a worker already, and its parent the listener.
+            # Without `preload_model`, this process is a worker and its parent the listener.
             stub.loaded(os.getppid() if multiprocessing.parent_process() else os.getpid())
         except HtrError as error:
             stub.failed(error)

@@ -1,8 +1,8 @@
 """The health of a model, judged by real requests and probe pages.
 
-Only a page that was read shows that pages are read. An answer of 500 shows that they may not be.
-Other refusals of a worker (no picture, too late, too little memory for this page, S3 is away) show
-neither, so a tiny page has to tell.
+Only a page that was read proves that the model works. An answer of 500 raises doubts. Other
+refusals by a worker (not a picture, too late, too little memory for this page, S3 unreachable)
+prove neither, so a tiny probe page decides.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import time
 from http import HTTPStatus
 from typing import Callable, Optional
 
-FAILING_SECONDS = 8.0  # of requests that fail, before ping says so
-QUIET_SECONDS = 4.0  # after the last one that failed: then it was the page, if a tiny one is read
-PROBE_AFTER_SECONDS = 2.0  # without a page that was read
-_LOOK_SECONDS = 1.0  # between two looks at what the workers have done
+FAILING_SECONDS = 8.0  # seconds of failing requests before ping fails
+QUIET_SECONDS = 4.0  # seconds after the last failure until a probe clears it
+PROBE_AFTER_SECONDS = 2.0  # seconds without a page read, after which a probe is due
+_LOOK_SECONDS = 1.0  # seconds between two checks of the workers' CPU time
 
 
 class Health:
-    """The current state.
+    """The health of a model.
 
     Attributes:
-        answered: when a worker answered last, whatever it said, in seconds of `time.monotonic()`.
+        answered: time of a worker's last answer of any kind, in seconds of `time.monotonic()`.
     """
 
     def __init__(self) -> None:
@@ -31,22 +31,22 @@ class Health:
 
     @property
     def failing(self) -> bool:
-        """Whether requests have failed for so long that ping must fail."""
+        """True if requests have failed for so long that ping must fail."""
         since = self._failing_since
         return since is not None and time.monotonic() - since >= FAILING_SECONDS
 
     @property
     def doubtful(self) -> bool:
-        """Whether the last known outcome of real requests is not a page that was read."""
+        """True unless the last real request with a known outcome read its page."""
         return self._failing_since is not None or self.answered > self._read
 
     def probe_is_due(self, busy: bool) -> bool:
-        """Whether to send a probe page; while requests are pending, only in case of doubt."""
+        """Return whether to send a probe page; while requests are pending, only if in doubt."""
         idle = time.monotonic() - self._read
         return idle >= PROBE_AFTER_SECONDS and (self.doubtful or not busy)
 
     def request_answered(self, status: int) -> None:
-        """A worker answered a real request."""
+        """Record that a worker answered a real request."""
         self.answered = time.monotonic()
         if status == HTTPStatus.OK:
             self._read = self.answered
@@ -55,29 +55,29 @@ class Health:
             self.request_failed()
 
     def request_failed(self) -> None:
-        """A real request got no answer, or one that is the server's fault."""
+        """Record that a real request got no answer, or a server error."""
         self._failed = time.monotonic()
         if self._failing_since is None:
             self._failing_since = self._failed
 
     def tiny_page_read(self) -> None:
-        """A tiny page was read: all is well unless real requests fail at the same time."""
+        """Record that a probe page was read: healthy unless real requests fail at the same time."""
         self.answered = self._read = time.monotonic()
         if self._read - self._failed >= QUIET_SECONDS:
             self._failing_since = None
 
     def tiny_page_failed(self) -> None:
-        """A tiny page was not read: ping tells at once."""
+        """Record that a probe page was not read: ping fails at once."""
         self._failing_since = time.monotonic() - FAILING_SECONDS
 
 
 class Progress:
-    """Return whether a model makes progress: workers are busy while requests are pending.
+    """Tracks whether a model makes progress: workers must be busy while requests are pending.
 
     Attributes:
-        under_way: requests that the model server has.
-        bytes_under_way: of their bodies.
-        probed: when a tiny page was sent last, in seconds of `time.monotonic()`.
+        under_way: number of requests in the model server.
+        bytes_under_way: total size of their bodies.
+        probed: time of the last probe page, in seconds of `time.monotonic()`.
     """
 
     def __init__(self) -> None:
@@ -87,24 +87,24 @@ class Progress:
         self._looked = self._since = time.monotonic()
 
     def begin(self, size: int) -> None:
-        """Count a request with a body of `size` bytes as under way."""
+        """Count a pending request with a body of `size` bytes."""
         self.under_way += 1
         self.bytes_under_way += size
 
     def end(self, size: int) -> None:
-        """Count it as under way no longer."""
+        """Count a request as finished."""
         self.under_way -= 1
         self.bytes_under_way -= size
 
     def begin_anew(self) -> None:
-        """The model server was started anew."""
+        """Reset after a restart of the model server."""
         self._since = time.monotonic()
 
     def idle(self, work_done: Callable[[], int]) -> float:
-        """Seconds with pending requests and no busy worker.
+        """Return for how many seconds requests were pending and no worker was busy.
 
         Args:
-            work_done: the CPU time that the model's workers have taken.
+            work_done: CPU time used by the model's workers so far, in clock ticks.
         """
         now = time.monotonic()
         if not self.under_way:

@@ -1,6 +1,6 @@
-"""Start Multi Model Server: Java, its arguments, files and sockets.
+"""Launch Multi Model Server: Java's command line, configuration files and sockets.
 
-Nothing of the toolkit's own start is used: it wants root, writes to /etc and installs what a model
+The toolkit's own launcher is not used: it needs root, writes to /etc, and installs whatever a model
 asks for.
 """
 
@@ -17,10 +17,10 @@ from typing import Dict, List, Mapping, Tuple
 from htrlib.errors import ConfigError
 from htrlib.serving.config import MEGABYTE, ServingConfig
 
-_SURPLUS = MEGABYTE  # of the model server's limits over ours: ours are always met first
+_SURPLUS = MEGABYTE  # margin of the model server's limits above ours, which apply first
 
-# Ends Java if this process dies without a word. Set by the child itself: code between fork and exec
-# is not safe in a process that has threads.
+# Ends Java if this process is killed. The child sets it itself, because running Python between fork
+# and exec is not safe in a process with threads.
 _LAUNCH = (
     "import ctypes, os, signal, sys\n"
     "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
@@ -44,23 +44,24 @@ _LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 </Configuration>
 """
 
-# Where systems keep native libraries for Java, and the one that Unix sockets need. Unless it is
-# there, Java unpacks it into the temporary directory.
+# Directories of native libraries for Java, and the library for Unix sockets. If it is in none of
+# them, Java unpacks it into the temporary directory.
 _LIBRARIES = Path("/usr/lib/jni")
 _EPOLL = f"libnetty_transport_native_epoll_{platform.machine().replace('aarch64', 'aarch_64')}.so"
 
-_LONGEST_SOCKET = 100  # bytes of its path
+_LONGEST_SOCKET = 100  # maximum length of a socket's path in bytes
 
-# Variables that the model server or Java would heed before its configuration
+# Variables that would override the configuration of the model server or Java
 _NOT_PASSED_ON = ("MMS_", "MODEL_SERVER_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TEMP")
 
 
 def choose_sockets(directory: Path) -> Tuple[Path, Path]:
-    """Where the model server listens for requests and for management: Unix sockets, which nobody
-    reaches but who may enter the directory.
+    """Choose the model server's Unix sockets for requests and for management.
+
+    Only users with access to the directory can reach them.
 
     Raises:
-        ConfigError: there cannot be sockets in the directory.
+        ConfigError: the directory cannot hold sockets.
     """
     paths = directory / "inference", directory / "management"
     if len(os.fsencode(paths[1])) > _LONGEST_SOCKET:
@@ -78,10 +79,10 @@ def choose_sockets(directory: Path) -> Tuple[Path, Path]:
 
 
 def find_java(environment: Mapping[str, str]) -> str:
-    """The `java` of JAVA_HOME or of the path.
+    """Find `java` in JAVA_HOME or on the path.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: Java is not installed.
     """
     home = environment.get("JAVA_HOME")
     found = shutil.which(str(Path(home, "bin", "java"))) if home else None
@@ -95,10 +96,10 @@ def find_java(environment: Mapping[str, str]) -> str:
 
 
 def model_server_home() -> Path:
-    """The directory that holds the package of Multi Model Server.
+    """Return the directory that contains the package of Multi Model Server.
 
     Raises:
-        ConfigError: it is not installed, or sagemaker-inference is not.
+        ConfigError: Multi Model Server or sagemaker-inference is not installed.
     """
     for name in ("mms", "sagemaker_inference"):
         if importlib.util.find_spec(name) is None:
@@ -113,7 +114,7 @@ def model_server_home() -> Path:
 def command(config: ServingConfig, directory: Path) -> List[str]:
     """Return the command that starts the model server."""
     home = model_server_home()
-    # A request is held a few times on its way: as it comes, whole, and as the worker gets it.
+    # A request is buffered several times: as it arrives, whole, and as sent to the worker.
     slots = config.workers * config.batch_size + 1
     heap = 96 + 4 * slots * config.max_request_bytes // MEGABYTE
     return [
@@ -122,7 +123,7 @@ def command(config: ServingConfig, directory: Path) -> List[str]:
         f"-Xmx{heap}m",
         *("-Xms16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
         *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
-        "-XX:+ExitOnOutOfMemoryError",  # what is left of it after that cannot be trusted
+        "-XX:+ExitOnOutOfMemoryError",  # a JVM that ran out of memory cannot be trusted
         "-Dio.netty.allocator.type=unpooled",
         "-Dio.netty.noPreferDirect=true",
         f"-Djava.io.tmpdir={directory}",
@@ -137,7 +138,7 @@ def command(config: ServingConfig, directory: Path) -> List[str]:
 
 
 def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
-    """The variables that it and its workers see."""
+    """Return the environment of the model server and its workers."""
     variables = {
         name: value
         for name, value in os.environ.items()
@@ -147,7 +148,7 @@ def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
     variables["LOG_LOCATION"] = variables["METRICS_LOCATION"] = str(directory)
     variables["TMPDIR"] = str(directory)
     variables["PYTHONDONTWRITEBYTECODE"] = "1"
-    variables.setdefault("MALLOC_ARENA_MAX", "1")  # each more keeps some 20 MB a worker
+    variables.setdefault("MALLOC_ARENA_MAX", "1")  # each further arena keeps about 20 MB per worker
     package = Path(__file__).resolve().parents[3]
     if package.name not in ("site-packages", "dist-packages"):
         there = variables.get("PYTHONPATH")
@@ -156,7 +157,7 @@ def environment(config: ServingConfig, directory: Path) -> Dict[str, str]:
 
 
 def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[Path, Path]) -> None:
-    """Write the files that it reads."""
+    """Write the model server's configuration files."""
     settings = {
         "inference_address": f"unix:{sockets[0]}",
         "management_address": f"unix:{sockets[1]}",
@@ -170,7 +171,7 @@ def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[P
         "job_queue_size": 2 * config.workers * config.batch_size + 8,
         "number_of_netty_threads": 1,
         "netty_client_threads": 1,
-        "metric_time_interval": 10**9,  # seconds: its metrics go to a log that nobody reads
+        "metric_time_interval": 10**9,  # seconds; its metrics go to a log that nobody reads
     }
     (directory / "models").mkdir(exist_ok=True)
     rows = "".join(f"{name}={value}\n" for name, value in settings.items())
@@ -179,12 +180,14 @@ def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[P
 
 
 def response_seconds(config: ServingConfig) -> int:
-    """When the model server gives a worker up: so late that the gateway and the worker itself have
-    always ended the request before."""
+    """Return the model server's time limit for a worker.
+
+    It is so long that the gateway and the worker always end the request first.
+    """
     return int(config.request_seconds) + 30
 
 
 def _write_new(path: Path, content: str) -> None:
-    """Write a file unless it says that already: a restart must not need space."""
+    """Write a file unless it is up to date, because a restart must not need disk space."""
     if not path.is_file() or path.read_text(encoding="utf-8") != content:
         path.write_text(content, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""One run of Multi Model Server: its configuration, its processes, and what is asked of it.
+"""Run Multi Model Server: its configuration, its processes, and requests to it.
 
-It listens at Unix sockets in a directory of its own, where nobody else reaches it. Linux runs it in
-a process group of its own, so that all of it, and nothing else, can be ended.
+It listens on Unix sockets in a private directory, where nobody else can reach it. It has its own
+process group, so that all of its processes, and no others, can be killed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _POLL_SECONDS = 0.02
 
 
 class ModelServerError(HtrError):
-    """The model server is broken, or cannot do what was asked of it."""
+    """The model server is broken, or a call to it failed."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Response:
     """The answer to a request.
 
     Attributes:
-        status: of HTTP.
-        content_type: of the body.
-        body: as it came.
-        answered: a worker answered; otherwise the model server did, of a failure.
+        status: HTTP status.
+        content_type: content type of the body.
+        body: unchanged body.
+        answered: True if a worker answered, False if the model server reported a failure.
     """
 
     status: int
@@ -63,8 +63,8 @@ class ModelServer:
     """A run of Multi Model Server, from `start` to `stop`.
 
     Args:
-        config: of the whole server.
-        directory: for its configuration and sockets; written to at `start` and `load` alone.
+        config: configuration of the whole server.
+        directory: directory for configuration and sockets; written to only by `start` and `load`.
     """
 
     def __init__(self, config: ServingConfig, directory: Path) -> None:
@@ -77,25 +77,25 @@ class ModelServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the Java process is running."""
+        """True while the Java process runs."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int:
-        """The id of the Java process, and of its group."""
+        """Id of the Java process and of its process group."""
         if self._process is None:
             raise RuntimeError("the model server was not started")
         return self._process.pid
 
     def stub(self, name: str) -> Stub:
-        """The stand-in of a model."""
+        """Return the stub directory of a model."""
         return Stub(self.directory / "models" / name)
 
     async def start(self) -> None:
         """Start Java and wait until it answers.
 
         Raises:
-            ModelServerError: it ended, or did not answer in time.
+            ModelServerError: Java ended, or did not answer in time.
         """
         self._remove_leftovers()
         write_configuration(self.config, self.directory, self._sockets)
@@ -115,7 +115,7 @@ class ModelServer:
             raise ModelServerError(f"Java did not answer within {START_SECONDS:.0f} s") from None
 
     async def stop(self) -> None:
-        """End all of its processes. They hold nothing that would have to be saved."""
+        """Kill all of its processes. They hold no state that must be saved."""
         for session in (self._inference, self._management):
             if session is not None:
                 await session.close()
@@ -124,7 +124,7 @@ class ModelServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        with contextlib.suppress(ProcessLookupError):  # whoever was forked meanwhile
+        with contextlib.suppress(ProcessLookupError):  # processes forked in the meantime
             os.killpg(self._process.pid, signal.SIGKILL)
         await asyncio.get_running_loop().run_in_executor(None, _reap, self._process.pid)
 
@@ -132,7 +132,7 @@ class ModelServer:
         """Load a model and start its workers; return when they can answer.
 
         Raises:
-            BundleError: it cannot be loaded.
+            BundleError: the model cannot be loaded.
             ModelServerError: the model server failed.
         """
         config = self.config
@@ -167,19 +167,19 @@ class ModelServer:
             done, _ = await asyncio.wait(
                 (registering, watching), timeout=START_SECONDS, return_when=asyncio.FIRST_EXCEPTION
             )
-            if watching not in done:  # the worker's reason comes a moment after the failure
+            if watching not in done:  # the worker reports its reason a moment after the failure
                 done |= (await asyncio.wait((watching,), timeout=REASON_SECONDS))[0]
             if len(done) < 2 and not any(task.exception() for task in done):
                 raise ModelServerError(f"model {name} was not loaded within {START_SECONDS:.0f} s")
             for task in sorted(done, key=lambda task: task is registering):
-                task.result()  # what the worker says tells more than what the model server does
+                task.result()  # the worker's reason is more informative than the model server's
         finally:
             for task in (registering, watching):
                 task.cancel()
             await asyncio.gather(registering, watching, return_exceptions=True)
 
     async def unload(self, name: str) -> None:
-        """End a model's workers and forget it.
+        """Unload a model and end its workers.
 
         Raises:
             ModelServerError: the model server failed.
@@ -194,7 +194,7 @@ class ModelServer:
 
         Raises:
             aiohttp.ClientError, OSError: the connection broke.
-            asyncio.TimeoutError: there was no answer in time.
+            asyncio.TimeoutError: the model did not answer in time.
         """
         if self._inference is None or self._inference.closed:
             raise OSError("the model server is not running")
@@ -212,13 +212,15 @@ class ModelServer:
             )
 
     def listener_lives(self, name: str) -> bool:
-        """Whether the process that forks a model's workers is there; the model server never
-        starts another one."""
+        """Return whether the process that forks a model's workers is alive.
+
+        The model server never starts another one.
+        """
         listener = self.stub(name).listener
         return listener is None or Path(f"/proc/{listener}").exists()
 
     def work_done(self, name: str) -> int:
-        """CPU time that a model's processes have taken, in clock ticks."""
+        """Return the CPU time used by a model's processes, in clock ticks."""
         listener = self.stub(name).listener
         if listener is None:
             return 0
@@ -226,12 +228,12 @@ class ModelServer:
         ticks: Dict[int, int] = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                fields = path.read_bytes().rpartition(b")")[2].split()  # names may be cut anyhow
+                fields = path.read_bytes().rpartition(b")")[2].split()  # names may be truncated
                 process = int(path.parent.name)
                 children.setdefault(int(fields[1]), []).append(process)
                 ticks[process] = int(fields[11]) + int(fields[12])
         family = [listener]
-        for process in family:  # which grows
+        for process in family:  # as it grows
             family += children.get(process, ())
         return sum(ticks.get(process, 0) for process in family)
 
@@ -275,14 +277,14 @@ class ModelServer:
             raise ModelServerError(f"{method} {path}: {response.status} {' '.join(text.split())}")
 
     def _remove_leftovers(self) -> None:
-        """Remove sockets and pipes of an earlier run."""
+        """Remove the sockets and pipes of an earlier run."""
         for path in self.directory.iterdir():
             if path.is_socket() or path.is_fifo():
                 path.unlink()
 
 
 def _session(path: Path) -> aiohttp.ClientSession:
-    # A connection for each request: one that broke tells of itself alone.
+    # One connection per request, so that a broken connection affects only its own request.
     connector = aiohttp.UnixConnector(str(path), limit=0, force_close=True)
     return aiohttp.ClientSession(connector=connector, auto_decompress=False)
 
@@ -292,7 +294,7 @@ def _has_gpu() -> bool:
 
 
 def _reap(group: int) -> None:
-    """Wait for those of a group that were handed to this process when their parent died."""
+    """Reap processes of a group that this process adopted when their parent died."""
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-group, 0)

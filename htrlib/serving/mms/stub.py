@@ -1,7 +1,7 @@
-"""The directory that stands for a model before Multi Model Server.
+"""The directory that Multi Model Server gets in place of a model.
 
-The model server puts a model's directory on Python's path, before the standard library. So it never
-sees the model's own directory, in which anything may lie, but one that the server wrote.
+The model server puts a model's directory on Python's path before the standard library. Since a
+model's own directory may contain anything, it gets a directory that this server wrote.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Optional
 from htrlib.serving.protocol import JSON
 
 _SETTINGS = "settings.json"
-_LISTENER = "listener"  # named with the id of the process that has loaded the model; it is empty
-_ERROR = "error"  # holds why it could not be loaded
+_LISTENER = "listener"  # empty file, named after the id of the process that loaded the model
+_ERROR = "error"  # contains the reason why it could not be loaded
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class WorkerSettings:
 
     Attributes:
         bundle: name or directory.
-        max_pixels: of a page.
-        max_request_bytes: also of what `s3_uri` names.
-        max_answer_bytes: of an answer.
-        default_accept: content type of answers where a client accepts all.
+        max_pixels: maximum pixels per page.
+        max_request_bytes: maximum size of a body, or of an object named by `s3_uri`.
+        max_answer_bytes: maximum size of an answer.
+        default_accept: content type of answers to clients that accept any.
         allow_code: run the `inference.py` of the bundle's `code/`.
         allow_s3: read `s3_uri`.
         recognizer: `module:function` that recognizes lines, or None for the bundle's.
@@ -48,32 +48,32 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Stub:
-    """A model's stand-in; its directory's name is the model's name."""
+    """A stub directory for a model; it has the model's name."""
 
     directory: Path
 
     def write(self, settings: WorkerSettings) -> None:
-        """Make the directory anew; what an earlier load left there is removed."""
+        """Create the directory, removing the remains of an earlier load."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for left in (*self.directory.glob(f"{_LISTENER}-*"), *self.directory.glob(_ERROR)):
             left.unlink()
         path = self.directory / _SETTINGS
         content = json.dumps(asdict(settings))
         if not path.is_file() or path.read_text(encoding="utf-8") != content:
-            path.write_text(content, encoding="utf-8")  # nothing is written where the disk is full
+            path.write_text(content, encoding="utf-8")  # the disk may be full
 
     def read(self) -> WorkerSettings:
         """Read the settings that the server wrote."""
         return WorkerSettings(**json.loads((self.directory / _SETTINGS).read_bytes()))
 
     def loaded(self, process: int) -> None:
-        """Note which process has loaded the model."""
+        """Record the process that loaded the model."""
         (self.directory / f"{_LISTENER}-{process}").touch()
 
     def failed(self, error: BaseException) -> None:
-        """Note why the model cannot be loaded."""
+        """Record why the model cannot be loaded."""
         path = self.directory / _ERROR
-        with contextlib.suppress(OSError):  # the disk is full: the log alone says why
+        with contextlib.suppress(OSError):  # the disk is full; the reason is only in the log
             fresh = path.with_suffix(".new")
             text = str(error) or repr(error)
             fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -82,13 +82,13 @@ class Stub:
 
     @property
     def listener(self) -> Optional[int]:
-        """The process that has loaded the model, once it has."""
+        """Id of the process that loaded the model, or None before that."""
         names = [path.name for path in self.directory.glob(f"{_LISTENER}-*")]
         return int(names[0].rpartition("-")[2]) if names else None
 
     @property
     def error(self) -> Optional[str]:
-        """Why the model could not be loaded."""
+        """Reason why the model could not be loaded, or None."""
         path = self.directory / _ERROR
         if not path.is_file():
             return None

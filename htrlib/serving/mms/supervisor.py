@@ -1,10 +1,9 @@
-"""Keeps Multi Model Server alive and knows whether it really answers.
+"""Keep Multi Model Server alive, and know whether it really answers.
 
-What the model server says of itself is not believed: its ping is 200 always. Counted are pages
-that are read: those of real requests, and a tiny one that is sent where there are none, or where
-requests fail. Whatever is broken, a worker's listener, Java, a worker that hangs or fails, the cure
-is the same: end all of it and start it anew. A worker that dies alone is replaced by the model
-server itself.
+The model server's own ping always returns 200, so health is judged only by pages actually read:
+those of real requests, or a tiny probe page when there are no requests or they fail. Whatever is
+broken (a listener, Java, a worker that hangs or fails), the cure is the same: kill all processes
+and start again. A worker that merely dies is replaced by the model server itself.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from htrlib.serving.replies import unavailable
 
 TICK_SECONDS = 0.25
 PROBE_SECONDS = 5.0
-FIRST_PAGE_SECONDS = 60.0  # of a model that was loaded just now
-STALLED_SECONDS = 5.0  # requests under way, no answer and no work done
-# The slowest way of bodies through Java, which holds and copies each several times, to a worker: a
-# fifth of what was measured on two cores shared by ten processes.
+FIRST_PAGE_SECONDS = 60.0  # grace period of a model that was just loaded
+STALLED_SECONDS = 5.0  # seconds with pending requests, no answer and no CPU time used
+# Minimum rate at which a body passes through Java, which buffers it several times, to a worker: a
+# fifth of the rate measured on two cores shared by ten processes.
 TRANSIT_BYTES_PER_SECOND = 2e6
 MOST_START_ATTEMPTS = 3
 MOST_RESTARTS, RESTART_WINDOW_SECONDS = 5, 120.0
@@ -45,10 +44,10 @@ STARTING, READY, RECOVERING, STOPPED = "starting", "ready", "recovering", "stopp
 
 @dataclass(frozen=True)
 class Model:
-    """A model that is loaded, or shall be.
+    """A model to serve.
 
     Attributes:
-        name: under which it is invoked.
+        name: name by which it is invoked.
         bundle: name or directory.
     """
 
@@ -61,9 +60,9 @@ class _Watched:
     """The current state of a model.
 
     Attributes:
-        health: what its answers tell.
-        progress: whether its requests get on.
-        load_seconds: that it took to load.
+        health: health, judged by its answers.
+        progress: progress of its requests.
+        load_seconds: time it took to load.
     """
 
     health: Health = field(default_factory=Health)
@@ -72,16 +71,16 @@ class _Watched:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether to send a probe page."""
+        """Return whether to send a probe page."""
         return self.health.probe_is_due(busy=bool(self.progress.under_way))
 
 
 class Supervisor:
-    """One model server at a time, and the requests that go to it.
+    """Runs one model server at a time, and passes requests to it.
 
     Attributes:
         state: "starting", "ready", "recovering" or "stopped".
-        models: those that are loaded, by name.
+        models: loaded models by name.
     """
 
     def __init__(self, config: ServingConfig, directory: Path) -> None:
@@ -92,18 +91,18 @@ class Supervisor:
         self._generation = 0
         self._ready = asyncio.Event()
         self._wake = asyncio.Event()
-        self._lock = asyncio.Lock()  # of what changes the models or the model server
+        self._lock = asyncio.Lock()  # held while the models or the model server change
         self._trouble: Optional[str] = None
         self._watched: Dict[str, _Watched] = {}
         self._probe: Optional[asyncio.Task[Optional[str]]] = None
-        self._change: Optional[asyncio.Future[None]] = None  # of a model, under way
+        self._change: Optional[asyncio.Future[None]] = None  # loads and unloads in progress
         self._restarts: List[float] = []
         self._start_seconds = 0.0
         self._tiny_page = _tiny_page()
 
     @property
     def healthy(self) -> bool:
-        """Whether requests are answered, as far as known."""
+        """True if requests are answered, as far as known."""
         failing = any(self._watch(name).health.failing for name in self.models)
         return self.state == READY and not failing
 
@@ -112,7 +111,7 @@ class Supervisor:
 
         Raises:
             BundleError: a model cannot be loaded.
-            ModelServerError: the model server does not start.
+            ModelServerError: the model server cannot be started.
         """
         self.models = {model.name: model for model in models}
         async with self._lock:
@@ -135,17 +134,17 @@ class Supervisor:
                 self._begin_probe()
 
     async def stop(self) -> None:
-        """End the model server; requests that wait for it are refused."""
+        """Stop the model server; waiting requests are refused."""
         self.state = STOPPED
         self._ready.set()
         self._end_probe()
         await self._server.stop()
 
     async def load(self, model: Model) -> None:
-        """Load one more model.
+        """Load another model.
 
         Raises:
-            BundleError: it cannot be loaded.
+            BundleError: the model cannot be loaded.
             ModelServerError: the model server failed.
         """
         while model.name not in self.models:
@@ -153,11 +152,11 @@ class Supervisor:
             if self.state == STOPPED:
                 raise ModelServerError("the server is shutting down")
             async with self._lock:
-                if self.state == READY:  # else it has to be mended first, which wants the lock
+                if self.state == READY:  # else a restart comes first, and needs the lock
                     await self._add(model)
 
     async def _add(self, model: Model) -> None:
-        self._watched.pop(model.name, None)  # of an earlier one of that name
+        self._watched.pop(model.name, None)  # of an earlier model with that name
         try:
             if not await self._unless_broken(self._load(model)):
                 raise ModelServerError("the model server broke while it loaded a model")
@@ -168,19 +167,19 @@ class Supervisor:
         self.models[model.name] = model
 
     async def unload(self, name: str) -> None:
-        """Forget a model.
+        """Unload a model.
 
         Raises:
             ModelServerError: the model server failed.
         """
         async with self._lock:
             del self.models[name]
-            self._watched.pop(name, None)  # what failed is gone, and is not probed
+            self._watched.pop(name, None)  # even after a failure, so it is not probed
             await self._unless_broken(self._server.unload(name))
 
     async def _unless_broken(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do something with the model server, unless that is broken, or breaks meanwhile."""
-        if self.state != READY:  # whoever waited for the lock must not keep it from being mended
+        """Call the model server, unless it is broken or breaks during the call."""
+        if self.state != READY:  # after waiting for the lock: a restart may be needed first
             work.close()
             return False
         change = self._change = asyncio.ensure_future(work)
@@ -200,12 +199,12 @@ class Supervisor:
     async def invoke(
         self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> Response:
-        """Have a model read a request; once more where its worker or the model server died.
+        """Send a request to a model, and once more if its worker or the model server dies.
 
         Args:
-            deadline: in seconds of `time.monotonic()`.
+            deadline: deadline in seconds of `time.monotonic()`.
         Raises:
-            RefusedError: 5xx: there was no answer in time, or its worker died twice.
+            RefusedError: 5xx if there was no answer in time, or its worker died twice.
         """
         deaths = restarts = 0
         while True:
@@ -228,7 +227,7 @@ class Supervisor:
     async def _send(
         self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> Optional[Response]:
-        """An answer, of a worker or of the model server, or None: the connection broke."""
+        """Return the answer of a worker or of the model server, or None if the connection broke."""
         watched, generation = self._watch(name), self._generation
         left = deadline - time.monotonic()
         watched.progress.begin(len(body))
@@ -237,7 +236,7 @@ class Supervisor:
             response = await self._server.invoke(name, body, timed, left)
         except asyncio.TimeoutError:
             self._failed(name)
-            # Its worker is ended by its own clock; whether one is left shows the next request.
+            # The worker ends itself by its timer; the next request finds another one, or not.
             raise RefusedError(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"reading took longer than {self.config.request_seconds:.0f} s",
@@ -254,7 +253,7 @@ class Supervisor:
         return response
 
     def _suspect(self, generation: int, trouble: str) -> None:
-        """Take a broken connection for the end of the model server that it led to."""
+        """Treat a broken connection as the end of the model server it belonged to."""
         if generation == self._generation and self.state == READY:
             self.state = RECOVERING
             self._ready.clear()
@@ -266,7 +265,7 @@ class Supervisor:
         self._wake.set()
 
     async def _until_ready(self, name: str, deadline: float) -> None:
-        while not self._ready.is_set():  # it may break again before this task goes on
+        while not self._ready.is_set():  # it may break again before this task continues
             try:
                 await asyncio.wait_for(self._ready.wait(), max(deadline - time.monotonic(), 0.001))
             except asyncio.TimeoutError:
@@ -276,7 +275,7 @@ class Supervisor:
             raise unavailable("the server is shutting down")
 
     async def _look(self) -> Optional[str]:
-        """Return what is broken."""
+        """Return a description of what is broken, or None."""
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             return trouble
@@ -301,12 +300,13 @@ class Supervisor:
         in_transit = watched.progress.bytes_under_way / TRANSIT_BYTES_PER_SECOND
         if min(idle, unanswered) <= STALLED_SECONDS + in_transit:
             return False
-        # A model's own code, and S3, may be waited for; a worker that hangs ends at its deadline.
+        # A model's own code and S3 may wait without using CPU time; a hanging worker still ends
+        # at its deadline.
         waits = self.config.allow_code or self.config.allow_s3
         return not (waits and await self._server.responds())
 
     def _begin_probe(self) -> None:
-        """Have a model read a tiny page where no page has been read for a while."""
+        """Send a probe page to a model that has not read a page for a while."""
         due = [name for name in sorted(self.models) if self._watch(name).probe_is_due]
         if due:
             name = min(due, key=lambda name: self._watch(name).progress.probed)
@@ -321,21 +321,23 @@ class Supervisor:
 
     async def _tell_by_tiny_page(self, name: str) -> Optional[str]:
         watched, problem = self._watch(name), None
-        # A worker that died a moment ago is being replaced: the second page waits for the new one.
+        # A worker that just died is being replaced: the second page waits for it.
         for _ in range(2):
             try:
                 problem = await self._read_tiny(name, PROBE_SECONDS)
             except asyncio.TimeoutError:
-                if watched.progress.under_way:  # it waits behind them; `_stalled` tells of those
+                if (
+                    watched.progress.under_way
+                ):  # the probe waits behind real requests, which `_stalled` watches
                     return None
                 problem = _too_late(name, PROBE_SECONDS)
-            if problem is None or self._watched.get(name) is not watched:  # it was unloaded
+            if problem is None or self._watched.get(name) is not watched:  # the model was unloaded
                 return None
             watched.health.tiny_page_failed()
         return problem
 
     async def _read_tiny(self, name: str, seconds: float) -> Optional[str]:
-        """Return what is wrong, or None. Raises asyncio.TimeoutError."""
+        """Return a description of what is wrong, or None. Raises asyncio.TimeoutError."""
         headers = {"Content-Type": "image/png", "Accept": "application/json"}
         health = self._watch(name).health
         if health.doubtful:
@@ -352,7 +354,7 @@ class Supervisor:
         return None
 
     async def _mend(self, trouble: str) -> None:
-        """Start the model server anew, whatever is done with it meanwhile."""
+        """Restart the model server, regardless of what is in progress."""
         self.state = RECOVERING
         self._ready.clear()
         self._end_probe()
@@ -422,7 +424,7 @@ def _too_late(name: str, seconds: float) -> str:
 
 
 def _tiny_page() -> bytes:
-    """A white page as PNG."""
+    """Return a white page as PNG."""
     file = io.BytesIO()
     Image.fromarray(np.full((32, 48), 255, dtype=np.uint8)).save(file, "PNG")
     return file.getvalue()

@@ -1,8 +1,8 @@
 """Process a batch of requests in a worker: SageMaker's inference toolkit, extended to batches.
 
-The toolkit's own `Transformer` reads the first request of a batch alone, sends tracebacks to
-clients and unpickles arrays. Of it stay the hooks: with `allow_code` a model's `inference.py` may
-replace `model_fn`, `input_fn`, `predict_fn`, `output_fn` or `transform_fn`.
+The toolkit's own `Transformer` reads only the first request of a batch, sends tracebacks to clients
+and unpickles arrays. Its hooks are kept: with `allow_code`, a model's `inference.py` may replace
+`model_fn`, `input_fn`, `predict_fn`, `output_fn` or `transform_fn`.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ from htrlib.serving.protocol import (
 
 _logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 2.0  # after its deadline a worker is ended by the kernel, wherever it is
-FEWER_KEPT = 1 << 13  # contexts and states of language models: 40 MB less for each worker
-IDLE_SECONDS = 0.5  # after which a worker gives back what it kept for the next batch
-MOST_FAILURES = 3  # batches that fail, before a worker has to show that it is not the cause
+GRACE_SECONDS = 2.0  # after its deadline until the kernel ends the worker, wherever it is
+FEWER_KEPT = 1 << 13  # cached contexts and states of language models; saves 40 MB per worker
+IDLE_SECONDS = 0.5  # idle time after which a worker returns memory kept for the next batch
+MOST_FAILURES = 3  # failed batches before a worker must prove that it works
 CODE = "code"
 
 
 @dataclass
 class Request:
-    """One request of a batch on its way to its answer."""
+    """One request of a batch, until it is answered."""
 
     headers: Mapping[str, str]
     content: bytes
@@ -91,7 +91,7 @@ class Request:
         return _gathered(self.results)
 
     def fail(self, error: BaseException) -> None:
-        """Turn what went wrong into the answer; what is not the client's fault goes to the log."""
+        """Turn an error into the answer; errors that are not the client's fault are logged."""
         if isinstance(error, RefusedError):
             self.refusal = error
         elif isinstance(error, (ImageError, ConfigError)):
@@ -108,7 +108,7 @@ class Request:
 
 
 class BundleInferenceHandler(DefaultInferenceHandler):
-    """The toolkit's hooks, as a bundle fills them."""
+    """The toolkit's hooks, implemented for bundles."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
@@ -116,57 +116,57 @@ class BundleInferenceHandler(DefaultInferenceHandler):
         self._recognize_lines = load_recognizer(settings.recognizer)
 
     def pipeline(self, bundle: Bundle) -> Pipeline:
-        """The pipeline that reads pages with a bundle."""
+        """Return the pipeline that reads pages with a bundle."""
         return Pipeline(
             recognize_lines=self._recognize_lines, bundle=bundle, engine=self.settings.engine
         )
 
     def default_model_fn(self, model_dir: str, context: Any = None) -> Bundle:
-        """Load a bundle and read an empty and a written page with it, so that all is built."""
+        """Load a bundle, and read an empty and a written page to initialize everything."""
         bundle = load_bundle(model_dir)
         return_memory()
         NGramModel.contexts_kept = Scorer.states_kept = FEWER_KEPT
         warm_up(self.pipeline(bundle))
-        # What lies still now is shared by the workers, which are forked after this: neither does
-        # the collector touch it then, nor do they fill its gaps.
+        # Workers are forked after this and share this memory: freezing keeps the garbage collector
+        # from touching it, trimming keeps the workers from filling its gaps.
         gc.collect()
         gc.freeze()
         return_free_memory()
         return bundle
 
     def default_input_fn(self, input_data: bytes, content_type: str, context: Any = None) -> Body:
-        """The pages of a body."""
+        """Decode a body into pages."""
         return read_body(content_type, bytes(input_data), self.limits)
 
     def default_predict_fn(self, data: Body, model: Bundle, context: Any = None) -> Any:
-        """The result of pages, read with the default options."""
+        """Read pages with the default options."""
         pipeline, results = self.pipeline(model), []
         for page in data.pages:
             results.append(pipeline.transcribe_page(page))
         return _gathered(results)
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
-        """The body of an answer and its content type."""
+        """Return the body of an answer and its content type."""
         answer = answer_of(accept, self.settings.default_accept)
         return write_answer(prediction, answer, load_bundle(self.settings.bundle), {})
 
 
 class BatchTransformer(Transformer):
-    """A transformer that answers every request of a batch by itself."""
+    """A transformer that answers every request of a batch separately."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         super().__init__(BundleInferenceHandler(settings))
         self.settings = settings
         self._initialized = False
-        self.custom = False  # whether the model's own code reads
+        self.custom = False  # True if the model's own code reads
         self._idle = threading.Timer(0.0, return_free_memory)
-        self._failures = 0  # batches with an answer of 500 since it last proved to be fit
+        self._failures = 0  # batches with an answer of 500 since this worker last proved fit
 
     def validate_and_initialize(self, model_dir: str = "", context: Any = None) -> None:
-        """Load the bundle, and its code where that is allowed.
+        """Load the bundle, and its code if that is allowed.
 
         Raises:
-            BundleError: as for `load_bundle` and `Bundle.engine`.
+            BundleError: see `load_bundle` and `Bundle.engine`.
         """
         if self._initialized:
             return
@@ -183,7 +183,7 @@ class BatchTransformer(Transformer):
         self._initialized = True
 
     def transform(self, data: Sequence[Mapping[str, Any]], context: Any) -> List[bytes]:
-        """Answer a batch; statuses and content types go into the context."""
+        """Answer a batch, and set statuses and content types in the context."""
         requests = [
             Request(context.get_all_request_header(index), bytes(entry.get("body") or b""))
             for index, entry in enumerate(data)
@@ -213,8 +213,11 @@ class BatchTransformer(Transformer):
         return pipeline
 
     def _prove_fit(self) -> None:
-        """Read a page that can be read, and end this process if it cannot: what it was given is
-        read by another worker then. Where others work, the supervisor would not notice."""
+        """Read a known good page, and end this process if that fails.
+
+        Another worker then reads its requests. While other workers succeed, the supervisor would
+        not notice a broken one.
+        """
         try:
             warm_up(self._pipeline())
         except Exception:
@@ -224,7 +227,7 @@ class BatchTransformer(Transformer):
 
     def _open(self, request: Request) -> None:
         _check_deadline(request)
-        if self.custom:  # the code looks at the headers itself
+        if self.custom:  # the model's code checks the headers itself
             return
         kind = content_type_of(header(request.headers, "Content-Type"))
         request.answer = answer_of(header(request.headers, "Accept"), self.settings.default_accept)
@@ -239,7 +242,7 @@ class BatchTransformer(Transformer):
         request.content = b""
 
     def _read(self, requests: Sequence[Request]) -> None:
-        """Read the requests' pages, the first of each together, then the second, ..."""
+        """Read the first pages of all requests together, then the second pages, and so on."""
         open_requests = [request for request in requests if request.refusal is None]
         while open_requests:
             readings: List[Tuple[Request, Reading]] = []
@@ -299,7 +302,7 @@ class BatchTransformer(Transformer):
 
 
 def warm_up(pipeline: Pipeline) -> None:
-    """Run every network and the decoder once, so that nothing is left to build on first use."""
+    """Run every network and the decoder once, so that the first request is not slower."""
     page = np.full((96, 256), 255, dtype=np.uint8)
     pipeline.transcribe_page(page)
     box = Box(8, 8, 248, 88)
@@ -309,7 +312,7 @@ def warm_up(pipeline: Pipeline) -> None:
 
 
 def _gathered(results: Sequence[PageResult]) -> Union[PageResult, DocumentResult]:
-    """The result of a file: of several pages, each with its number."""
+    """Combine the pages of a file into one result; several pages are numbered."""
     if len(results) == 1:
         return results[0]
     numbered = (replace(page, number=number) for number, page in enumerate(results, start=1))
@@ -344,9 +347,9 @@ def _check_deadline(request: Request) -> None:
 
 @contextlib.contextmanager
 def _time_limit(requests: Sequence[Request]) -> Iterator[None]:
-    """End this process some time after the last deadline, even in the middle of native code.
+    """End this process some time after the last deadline, even inside native code.
 
-    The model server would start another worker beside it and let it go on for ever.
+    The model server would start another worker and let this one run forever.
     """
     last = max(request.deadline for request in requests)
     seconds = min(max(last - time.time(), 0.0) + GRACE_SECONDS, 1e6)
