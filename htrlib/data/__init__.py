@@ -1,4 +1,4 @@
-"""Labeled data: adapters for the formats it comes in, and the datasets they give.
+"""Labeled data: datasets, and adapters that load them from many formats.
 
 >>> from htrlib import data
 >>> train = data.load("pages_json", "pages.json", split="train")  # doctest: +SKIP
@@ -83,17 +83,17 @@ def __getattr__(name: str) -> Any:
 
 
 def load(format: str, path: Union[str, Path], **options: Any) -> Dataset:
-    """The samples of an annotated folder or file.
+    """Load an annotated folder or file.
 
     Args:
         format: one of `FORMATS`.
         path: the annotation file or folder.
-        options: those of the format's own ``load``.
+        options: options of the format's ``load``.
     Raises:
-        ConfigError: there is no such format.
-        AnnotationError: an annotation file is not of that format.
+        ConfigError: the format does not exist.
+        AnnotationError: an annotation file is not in that format.
         DatasetError: no sample can be used.
     """
     if format not in FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(FORMATS)}")
+        raise ConfigError(f"unknown data format {format!r}; choose {', '.join(FORMATS)}")
     return FORMATS[format](path, **options)

@@ -1,4 +1,4 @@
-"""Collect samples for an adapter: check each annotation against its picture, keep or report it."""
+"""Collect an adapter's samples: check annotations against their pictures, and report problems."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ MOST_OUTSIDE = 0.2
 
 
 class Collector:
-    """Gathers the samples of a dataset, and the problems met on the way."""
+    """Collects the samples and problems of a dataset."""
 
     def __init__(self) -> None:
         self._samples: List[Sample] = []
         self._problems: List[Problem] = []
         self._sources: Set[str] = set()
-        # Of the page whose picture was asked for last:
+        # Of the current page:
         self._lines_outside = self._lines_lost = 0
-        self._bare: List[TextLine] = []  # have a baseline and no height of their own
+        self._bare: List[TextLine] = []  # lines with a baseline but no height
 
     def note(self, reason: str, source: str, detail: str = "", *, skipped: str = "") -> None:
-        """Remember a problem; `skipped` is "page" or "line" where that much is left out."""
+        """Record a problem; `skipped` is "page" or "line" if that is left out."""
         self._problems.append(Problem(reason, source, detail, skipped))
 
     def picture(
         self, path: Path, source: str, stated: Optional[Size] = None, number: int = 1
     ) -> Optional[Size]:
-        """The size of a sample's picture, or None, with the problem noted, if it cannot be used.
+        """Return the size of a sample's picture; report a problem and return None if unusable.
 
         Args:
-            path: the picture.
-            source: the sample's name; used twice is a problem.
-            stated: the size that the annotation says.
-            number: of the page in a file of several.
+            path: path of the picture.
+            source: name of the sample, which must be unique.
+            stated: size according to the annotation.
+            number: number of the page in a multi-page file.
         """
         self._lines_outside = self._lines_lost = 0
         self._bare = []
@@ -93,17 +93,17 @@ class Collector:
         confidence: Optional[float] = None,
         kind: Optional[str] = None,
     ) -> Optional[TextLine]:
-        """The place of a line, cut at the page's edge; None, and noted, if it has none.
+        """Return the position of a line, clipped to the page; report and return None without one.
 
         Args:
-            size: of the page.
-            source: what messages call the line.
-            box: left, top, right, bottom; by default those of the polygon.
+            size: size of the page.
+            source: name of the line in messages.
+            box: left, top, right, bottom; by default that of the polygon.
             polygon: outline; fewer than three points count as none.
-            baseline: left to right; fewer than two points count as none. A line that has nothing
-                else takes the usual height of the page's lines.
-            confidence: that this is a line, where a program says so.
-            kind: how it was written, one of `htrlib.document.kinds.KINDS`.
+            baseline: from left to right; fewer than two points count as none. A line with only a
+                baseline gets the usual height of the page's lines.
+            confidence: probability that this is a line, if a program stated it.
+            kind: one of `htrlib.document.kinds.KINDS`, or None.
         """
         certain = 1.0 if confidence is None else confidence
         polygon = self._finite(source, polygon)
@@ -142,7 +142,7 @@ class Collector:
     def _baseline(
         self, size: Size, source: str, points: Sequence[Point]
     ) -> Optional[Tuple[Point, ...]]:
-        """The baseline, cut at the page's edge; None, and noted, if all of it lies outside."""
+        """Clip the baseline to the page; report it and return None if all of it lies outside."""
         kept = _on_page(points, size)
         moved = [max(abs(x - a), abs(y - b)) for (x, y), (a, b) in zip(points, kept)]
         if min(moved) > TOLERANCE:
@@ -153,14 +153,14 @@ class Collector:
         return kept
 
     def _finite(self, source: str, points: Sequence[Point]) -> Sequence[Point]:
-        """The points; none, and noted, if one is no place."""
+        """Return the points; report them and return none if one is not finite."""
         odd = [point for point in points if not all(map(math.isfinite, point))]
         if odd:
             self.note("coordinates that cannot be read", source, f"found {odd[0]}")
         return () if odd else points
 
     def _outline(self, size: Size, source: str, polygon: Sequence[Point]) -> Optional[Polygon]:
-        """The part of a polygon on the page; None, and noted, if it has no area."""
+        """Clip a polygon to the page; report it and return None if it has no area there."""
         outline = Polygon(_on_page(polygon, size))
         try:
             _ = outline.box
@@ -170,7 +170,7 @@ class Collector:
         return outline
 
     def box(self, size: Size, source: str, edges: Sequence[float]) -> Optional[Box]:
-        """The part on the page of (left, top, right, bottom); None, and noted, if there is none."""
+        """Clip left, top, right, bottom to the page; report and return None if nothing is left."""
         try:
             whole = Box(*(float(edge) for edge in edges))
         except (TypeError, ValueError) as error:
@@ -201,7 +201,7 @@ class Collector:
         id: object = "",
         confidence: Optional[float] = None,
     ) -> Optional[LabeledLine]:
-        """A labeled line; None if it has neither text nor place. Without text it is noted."""
+        """Return a labeled line; None without text and position. A missing text is reported."""
         cleaned = self.clean(text, source)
         if not cleaned:
             self.note("line without text", source, skipped="" if line else "line")
@@ -213,7 +213,7 @@ class Collector:
         return LabeledLine(cleaned, line, cleaned_words, named, _name(id) or "", confidence)
 
     def clean(self, text: str, source: str) -> str:
-        """The text as it is learned; what cannot be seen is dropped, and noted."""
+        """Normalize a text; report invisible characters, which are dropped."""
         invisible = invisible_characters(text)
         if invisible:
             self.note("invisible characters", source, ", ".join(invisible))
@@ -230,11 +230,11 @@ class Collector:
         writer: object = None,
         split: object = None,
     ) -> None:
-        """Add a page; None among the lines is left out, lines of the same id after the first too.
+        """Add a page without lines that are None or repeat an id.
 
-        The paragraph is the box around all lines, unless one is given. A page with many lines
-        outside its picture is left out: it was annotated on another one. So is one that had lines
-        and lost them all: it is no page without writing.
+        The paragraph defaults to the box around all lines. A page with many lines outside its
+        picture is left out, since it was annotated on another picture. A page that lost all its
+        lines is left out too, since it does contain writing.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()
@@ -264,7 +264,7 @@ class Collector:
     def _with_outlines(
         self, lines: Sequence[LabeledLine], size: Size, source: str
     ) -> List[LabeledLine]:
-        """The lines of a page, those without an outline or with a flat one mended, and noted."""
+        """Return a page's lines; missing and flat outlines are repaired, and reported."""
         places = [line.line for line in lines]
         bare = [place in self._bare for place in places]
         if any(bare):
@@ -290,7 +290,7 @@ class Collector:
         split: object = None,
         tags: Iterable[str] = (),
     ) -> None:
-        """Add the picture of a single line, unless it has no text."""
+        """Add the picture of a single line, unless its text is empty."""
         cleaned = self.clean(text, source)
         if not cleaned:
             self.note("line without text", source, skipped="line")
@@ -308,17 +308,17 @@ class Collector:
         )
 
     def dataset(self, path: Path) -> Dataset:
-        """All that was added.
+        """Return the dataset of all samples added.
 
         Raises:
-            DatasetError: that is nothing; the message counts why.
+            DatasetError: there are none; the message counts the reasons.
         """
         dataset = Dataset(tuple(self._samples), tuple(self._problems))
         if not dataset:
             reasons = dataset.report().skipped
             why = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
             first = f"; the first: {self._problems[0]}" if self._problems else ""
-            raise DatasetError(f"{path} gives no sample ({why or 'it is empty'}){first}")
+            raise DatasetError(f"{path} has no usable sample ({why or 'it is empty'}){first}")
         return dataset
 
     def _add(self, sample: Sample) -> None:
@@ -332,18 +332,18 @@ def _name(value: object) -> Optional[str]:
 
 
 def points_of(numbers: Sequence[float]) -> Tuple[Point, ...]:
-    """The points of x, y, x, y, ...
+    """Return the points of x, y, x, y, ...
 
     >>> points_of([1, 2, 3, 4])
     ((1.0, 2.0), (3.0, 4.0))
     """
     if len(numbers) % 2:
-        raise ValueError(f"points are pairs of x and y, found {len(numbers)} numbers")
+        raise ValueError(f"expected pairs of x and y as points, found {len(numbers)} numbers")
     return tuple(zip(map(float, numbers[::2]), map(float, numbers[1::2])))
 
 
 def bounds(points: Sequence[Point]) -> Tuple[float, float, float, float]:
-    """Left, top, right and bottom of points, which may lie on one line, unlike those of a Box."""
+    """Return left, top, right and bottom of points; unlike a Box, they may have no area."""
     xs, ys = zip(*points)
     return (min(xs), min(ys), max(xs), max(ys))
 

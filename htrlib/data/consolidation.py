@@ -1,4 +1,4 @@
-"""Make one transcript out of several workers' answers for the same page."""
+"""Merge several workers' transcripts of the same page into one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class MarkedText:
     """A piece of text that a worker marked on a page.
 
     Attributes:
-        text: what the worker read there.
-        points: the outline.
-        line_number: of the line on the page, where the worker said so.
-        kind: "handwritten", "printed" or whatever else the template offers.
-        confidence: how far the workers agree, between 0 and 1.
+        text: transcript of the piece.
+        points: outline.
+        line_number: number of the line on the page, if the worker gave one.
+        kind: "handwritten", "printed" or another choice of the template.
+        confidence: agreement of the workers, from 0 to 1.
     """
 
     text: str
@@ -34,7 +34,7 @@ class MarkedText:
 
     @property
     def box(self) -> Box:
-        """The box around the outline.
+        """Box around the outline.
 
         Raises:
             ValueError: the outline has no area.
@@ -43,22 +43,22 @@ class MarkedText:
 
 
 def consolidate(answers: Sequence[Sequence[MarkedText]]) -> Tuple[MarkedText, ...]:
-    """Keep lines that at least half of the workers marked, with the text they agree on best.
+    """Keep pieces that at least half of the workers marked, with the text they agree on best.
 
-    Pieces whose boxes overlap belong together, one of each worker. The text is the one with the
-    fewest edits to all the others, the outline that of the box that overlaps the others most.
+    Overlapping pieces, at most one per worker, are matched. The result has the text with the fewest
+    edits to all others, and the outline whose box overlaps the others most.
 
     Args:
-        answers: one sequence of each worker; outlines have an area.
+        answers: the pieces of each worker; their outlines must have an area.
     Returns:
-        In the order in which they were met. The confidence is the mean similarity of the text to
-        those of all workers, 0 for one who marked nothing there.
+        The merged pieces in order of appearance. The confidence is the mean similarity of the text
+        to those of all workers, counting 0 for a worker who marked nothing there.
     """
     if len(answers) == 1:
         return tuple(answers[0])
     groups: List[List[MarkedText]] = []
     for answer in answers:
-        open_groups = list(groups)  # a worker adds at most one piece to each of these
+        open_groups = list(groups)  # each group gets at most one piece from each worker
         for piece in answer:
             best = max(open_groups, key=lambda group: _overlap(piece, group), default=None)
             if best is not None and _overlap(piece, best) >= SAME_PLACE:

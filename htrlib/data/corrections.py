@@ -1,4 +1,4 @@
-"""Corrections of a page: edits of its lines, each with the edit that undoes it.
+"""Edit the lines of a page; each edit returns the one that undoes it.
 
 >>> page = CorrectedPage(Size(100, 50), (CorrectedLine("a", "helo"),))
 >>> mended, undo = correct(page, SetText("a", "hello"))
@@ -27,15 +27,16 @@ class CorrectedLine:
     """A line that a person may correct.
 
     Attributes:
-        id: names the line within its page.
+        id: id of the line, unique within its page.
         text: Unicode form NFC, white space folded; may be empty.
-        place: where the line lies and its kind, or None where that is not known.
-        words: of the text, where their boxes or confidences are known.
+        place: position and kind of the line, or None if unknown.
+        words: words of the text whose boxes or confidences are known.
         alternatives: other readings of the line, the most probable first.
-        confidence: of the reading, between 0 and 1; None for a text that a person wrote.
-        confirmed: a person says that the text is right.
-        region: names the text region that the line belongs to; empty for the page's first.
-        tags: what the annotation says about the line.
+        confidence: probability that the reading is correct, 0 to 1; None for a text that a person
+            wrote.
+        confirmed: True if a person confirmed the text.
+        region: id of the text region that contains the line; empty for the page's first.
+        tags: tags from the annotation.
     """
 
     id: str
@@ -49,7 +50,7 @@ class CorrectedLine:
     tags: Tuple[str, ...] = ()
 
     def labeled(self) -> LabeledLine:
-        """The line as ground truth."""
+        """Return the line as ground truth."""
         read = self.confidence is not None
         words = tuple(
             LabeledWord(word.text, word.box, word.confidence if read else None)
@@ -64,9 +65,9 @@ class CorrectedPage:
     """A page that a person may correct.
 
     Attributes:
-        size: of the page as :func:`htrlib.load_image` gives it.
-        lines: in reading order, each with an id of its own.
-        done: a person says that nothing is left to correct.
+        size: size of the page as :func:`htrlib.load_image` returns it.
+        lines: lines in reading order, with unique ids.
+        done: True if a person marked the page as done.
     """
 
     size: Size
@@ -75,7 +76,7 @@ class CorrectedPage:
 
     @classmethod
     def of_result(cls, result: PageResult) -> CorrectedPage:
-        """Start correcting a result."""
+        """Create a page to correct from a result."""
         lines = []
         for number, read in enumerate(result.lines, start=1):
             name = read.id or f"line-{number}"
@@ -94,7 +95,7 @@ class CorrectedPage:
 
     @classmethod
     def of_sample(cls, sample: PageSample) -> CorrectedPage:
-        """A labeled page, to be corrected; its lines count as confirmed where they have a text."""
+        """Create a page to correct from a labeled page; lines with a text count as confirmed."""
         lines = []
         taken = {line.id for line in sample.lines}
         for number, line in enumerate(sample.lines, start=1):
@@ -119,7 +120,7 @@ class CorrectedPage:
         return cls(sample.size, tuple(lines))
 
     def sample(self, image: Picture, source: str, *, split: Optional[str] = None) -> PageSample:
-        """The page as ground truth, with all of its lines."""
+        """Return the page as ground truth, with all of its lines."""
         boxes = [line.place.box for line in self.lines if line.place is not None]
         return PageSample(
             image,
@@ -131,10 +132,10 @@ class CorrectedPage:
         )
 
     def position(self, name: str) -> int:
-        """The place of a line in the reading order.
+        """Return the index of a line in reading order.
 
         Raises:
-            CorrectionError: the page has no such line.
+            CorrectionError: the page does not have this line.
         """
         for index, line in enumerate(self.lines):
             if line.id == name:
@@ -145,18 +146,18 @@ class CorrectedPage:
         )
 
     def line(self, name: str) -> CorrectedLine:
-        """A line by its id; raises as `position`."""
+        """Return a line by its id. Raises what `position` raises."""
         return self.lines[self.position(name)]
 
 
 @dataclass(frozen=True)
 class Splice:
-    """The effect of an edit, and of undoing it: lines removed and lines added.
+    """The effect of an edit or of undoing it: lines to remove and lines to insert.
 
     Attributes:
-        remove: ids of the lines that go.
-        insert: (position in the page that results, line), positions ascending.
-        done: the page's new mark, or None to leave it.
+        remove: ids of the lines to remove.
+        insert: (index in the resulting page, line), in ascending order.
+        done: new value of the page's `done`, or None to keep it.
     """
 
     remove: Tuple[str, ...] = ()
@@ -164,7 +165,7 @@ class Splice:
     done: Optional[bool] = None
 
     def splice(self, page: CorrectedPage) -> Splice:
-        """The edit itself."""
+        """Return this splice: it is its own effect."""
         return self
 
 
@@ -172,30 +173,30 @@ class Edit(Protocol):
     """A change that a person makes to a page."""
 
     def splice(self, page: CorrectedPage) -> Splice:
-        """The lines that go and come.
+        """Return the lines that the edit removes and inserts.
 
         Raises:
-            CorrectionError: the page has no such line, or the change makes no sense there.
+            CorrectionError: the page does not have the line, or the edit does not apply to it.
         """
         ...
 
 
 def correct(page: CorrectedPage, edit: Edit) -> Tuple[CorrectedPage, Splice]:
-    """The page after an edit, and the edit that undoes it. All other lines stay as they are.
+    """Return the page after an edit, and the edit that undoes it.
 
     Raises:
-        CorrectionError: the page has no such line, or the change makes no sense there.
+        CorrectionError: the page does not have the line, or the edit does not apply to it.
     """
     change = edit.splice(page)
     gone = sorted((page.position(name), page.line(name)) for name in set(change.remove))
     lines = [line for line in page.lines if line.id not in set(change.remove)]
     for index, line in change.insert:
         if not 0 <= index <= len(lines):
-            raise CorrectionError(f"a line goes to a place from 0 to {len(lines)}, found {index}")
+            raise CorrectionError(f"a line's index must be from 0 to {len(lines)}, found {index}")
         lines.insert(index, line)
     names = [line.id for line in lines]
     if len(set(names)) != len(names) or "" in names:
-        raise CorrectionError("each line of a page has an id of its own")
+        raise CorrectionError("two lines of the page have the same id; give each line its own id")
     undo = Splice(
         tuple(line.id for _, line in change.insert),
         tuple(gone),
@@ -207,7 +208,7 @@ def correct(page: CorrectedPage, edit: Edit) -> Tuple[CorrectedPage, Splice]:
 
 @dataclass(frozen=True)
 class SetText:
-    """Give a line a text; the line counts as confirmed unless the text is empty."""
+    """Set a line's text; the line counts as confirmed unless the text is empty."""
 
     id: str
     text: str
@@ -228,7 +229,7 @@ class SetText:
 
 @dataclass(frozen=True)
 class SetReading:
-    """Give a line what was read of it anew; it waits for a person to confirm it."""
+    """Replace a line's reading by a new one, which is unconfirmed."""
 
     id: str
     reading: CorrectedLine
@@ -251,7 +252,7 @@ class SetReading:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Say that a line's text is right, or take that back."""
+    """Confirm a line's text, or withdraw the confirmation."""
 
     id: str
     confirmed: bool = True
@@ -264,24 +265,26 @@ class Confirm:
 
 @dataclass(frozen=True)
 class SetKind:
-    """Say how a line was written: one of `KINDS`, or None for unknown."""
+    """Set the kind of a line: one of `KINDS`, or None for unknown."""
 
     id: str
     kind: Optional[str]
 
     def splice(self, page: CorrectedPage) -> Splice:
         if self.kind is not None and self.kind not in KINDS:
-            raise CorrectionError(f"a kind is one of {', '.join(KINDS)}; found {self.kind!r}")
+            raise CorrectionError(f"kind must be one of {', '.join(KINDS)}; found {self.kind!r}")
         place = page.line(self.id).place
         if place is None:
-            raise CorrectionError(f"line {self.id!r} has no place on the page, so it has no kind")
+            raise CorrectionError(
+                f"line {self.id!r} has no position, so it cannot have a kind; draw its box first"
+            )
         new = replace(place, kind=self.kind)
         return _replaced(page, self.id, lambda line: replace(line, place=new))
 
 
 @dataclass(frozen=True)
 class Delete:
-    """Take a line away."""
+    """Delete a line."""
 
     id: str
 
@@ -291,14 +294,14 @@ class Delete:
 
 @dataclass(frozen=True)
 class Add:
-    """Add a line, at a position of the reading order."""
+    """Add a line at an index in reading order."""
 
     line: CorrectedLine
     index: int
 
     def splice(self, page: CorrectedPage) -> Splice:
         if self.line.place is None:
-            raise CorrectionError("a new line needs a place: draw a box or a baseline")
+            raise CorrectionError("a new line needs a position: draw a box or a baseline")
         place = replace(on_page(self.line.place, page.size), id=self.line.id)
         index = min(max(self.index, 0), len(page.lines))
         line = replace(self.line, place=place, text=clean_text(self.line.text))
@@ -307,7 +310,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Move:
-    """Give a line another outline; words lose their boxes, for those are of the old one."""
+    """Change a line's outline; its words lose their boxes, which belong to the old outline."""
 
     id: str
     place: TextLine
@@ -325,7 +328,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Reorder:
-    """Put a line at another position of the reading order."""
+    """Move a line to another index in reading order."""
 
     id: str
     index: int
@@ -339,11 +342,12 @@ class Reorder:
 
 @dataclass(frozen=True)
 class Split:
-    """Cut a line in two: its text before the character `at`, its place at the column `x`.
+    """Split a line in two: its text before the character `at`, its outline at the column `x`.
 
     Attributes:
-        second: id of the right part; the left one keeps the line's.
-        x: in page pixels; None takes the place between the words there, or the text's proportion.
+        second: id of the right part; the left part keeps the line's id.
+        x: column in page pixels; None takes the gap between the words, or estimates it from the
+            text's length.
     """
 
     id: str
@@ -355,7 +359,7 @@ class Split:
         index, line = page.position(self.id), page.line(self.id)
         if not 0 <= self.at <= len(line.text):
             raise CorrectionError(
-                f"a text of {len(line.text)} characters cannot be cut at {self.at}"
+                f"a text of {len(line.text)} characters cannot be split at {self.at}"
             )
         before, after = words_around(line.words, line.text, self.at)
         first, second = None, None
@@ -381,7 +385,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Merge:
-    """Make one line of two, which takes the first one's id and position."""
+    """Merge two lines into one, with the id and index of the first."""
 
     first: str
     second: str
@@ -410,7 +414,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class MarkDone:
-    """Say that a page is done, which confirms all lines with a text, or take that back."""
+    """Mark a page as done, which confirms all lines with a text, or withdraw the mark."""
 
     done: bool = True
 
@@ -435,7 +439,7 @@ def _replaced(
 
 
 def _in_region(line: CorrectedLine, others: Sequence[CorrectedLine], index: int) -> CorrectedLine:
-    """The line in the region of the one before it, so that a region's lines stay together."""
+    """Put the line into the region of the line before it, which keeps regions contiguous."""
     if not others:
         return line
     return replace(line, region=others[max(index - 1, 0)].region)

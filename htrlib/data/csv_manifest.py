@@ -1,4 +1,4 @@
-"""A CSV manifest: one row a line, the columns named in the first row."""
+"""Read CSV manifests: one row per line of text, with column names in the first row."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def load(
     images: Optional[Union[str, Path]] = None,
     split: Optional[str] = None,
 ) -> Dataset:
-    """The samples of a manifest with the columns ``image`` and ``text``.
+    """Load a manifest with the columns ``image`` and ``text``.
 
-    With ``left, top, right, bottom`` (pixels of the image, empty where not known), the rows of an
-    image are the lines of a page, in their order. Without, each image is a single line, and
-    ``page`` names the page it comes from. ``id``, ``writer`` and ``split`` are read, other columns
-    are not. Cells are separated by commas, in a ``.tsv`` by tabs.
+    With ``left, top, right, bottom`` (pixels of the image, empty if unknown), the rows of an image
+    are the lines of a page, in order. Without them, each image is a single line, and ``page`` names
+    the page it comes from. ``id``, ``writer`` and ``split`` are read, other columns are ignored.
+    Cells are separated by commas, or by tabs in a ``.tsv`` file.
 
     Args:
         path: the manifest, in UTF-8.
         images: folder of the pictures; by default that of the manifest.
-        split: only the rows of this split.
+        split: read only the rows of this split.
     Raises:
-        AnnotationError: the file is not of this form; with the line's number.
+        AnnotationError: the file does not have this form; names the line.
         DatasetError: no row can be used.
     """
     path = Path(path)
@@ -66,8 +66,8 @@ def _rows(path: Path) -> Iterator[Row]:
                 continue
             if len(cells) != len(header):
                 raise AnnotationError(
-                    f"{len(cells)} cells, but {len(header)} columns in the first row; quote texts "
-                    "that hold a separator",
+                    f"found {len(cells)} cells, expected {len(header)} as in the first row; quote "
+                    "texts that contain a separator",
                     path,
                     reader.line_num,
                 )
@@ -80,11 +80,13 @@ def _check_header(path: Path, header: List[str]) -> None:
         missing += [edge for edge in EDGES if edge not in header]
     if missing:
         raise AnnotationError(
-            f"no column {', '.join(missing)}; found {', '.join(header) or 'an empty file'}", path, 1
+            f"missing column {', '.join(missing)}; found {', '.join(header) or 'an empty file'}",
+            path,
+            1,
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise AnnotationError(f"more than one column {', '.join(twice)}", path, 1)
+        raise AnnotationError(f"duplicate column {', '.join(twice)}; use each name once", path, 1)
 
 
 def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
@@ -135,5 +137,7 @@ def _edges(path: Path, number: int, row: Dict[str, str]) -> Optional[List[float]
         return [float(cell) for cell in cells]
     except ValueError:
         raise AnnotationError(
-            f"{', '.join(EDGES)} are numbers or all empty, found {', '.join(cells)}", path, number
+            f"{', '.join(EDGES)} must be numbers or all empty, found {', '.join(cells)}",
+            path,
+            number,
         ) from None

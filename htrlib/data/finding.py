@@ -24,19 +24,19 @@ Source = Tuple[str, str]
 
 
 def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
-    """The annotation files of a folder, or the folder itself where its files belong together.
+    """Find the annotation files of a folder, or return the folder if its files belong together.
 
-    Files nearest to the top count; those in folders further down are taken for something else, the
-    intermediate results of a labeling job for one.
+    Only the files closest to the top are used; deeper ones may be something else, such as
+    intermediate results of a labeling job.
 
     Args:
-        format: takes files of this one only; by default they tell what they are.
+        format: use only files of this format; by default it is detected.
     Raises:
-        ConfigError: there is no such format, or there are files of several.
-        DatasetError: there are none.
+        ConfigError: the format does not exist, or there are files of several formats.
+        DatasetError: there are no annotation files.
     """
     if format is not None and format not in FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(FORMATS)}")
+        raise ConfigError(f"unknown data format {format!r}; choose {', '.join(FORMATS)}")
     if format is not None and format not in _FILES.values():
         return ((format, str(folder)),)
     files = sorted(
@@ -51,8 +51,8 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
             found = {format: found[format]} if format in found else {}
         if len(found) > 1:
             raise ConfigError(
-                f"{folder} holds data of several formats ({', '.join(sorted(found))}): name the "
-                "one to use (format), or leave only that there"
+                f"{folder} holds data of several formats ({', '.join(sorted(found))}): choose one "
+                "with format, or remove the others"
             )
         for name, paths in found.items():
             whole = name not in _FILES.values()
@@ -69,7 +69,7 @@ def _depth(path: Path) -> int:
 
 
 def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
-    """Format -> its annotation files; pictures with texts count where there is nothing else."""
+    """Group annotation files by format; pictures with texts count only if there is nothing else."""
     found: Dict[str, List[Path]] = {}
     read_folders = set()
     for path in files:
@@ -78,7 +78,7 @@ def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
         if suffix in PICTURE_SUFFIXES:
             name = LINES if text_of(path) is not None else None
         elif suffix == ".xml":
-            if path.parent not in read_folders:  # the files of a folder are all of one kind
+            if path.parent not in read_folders:  # the files of a folder all have one format
                 name = _root_format(path)
             if name is not None:
                 read_folders.add(path.parent)

@@ -1,7 +1,7 @@
-"""Lines without an outline, and outlines that are none: bands of a few pixels along the baseline.
+"""Repair lines without an outline, or with a flat one: a band of a few pixels along the baseline.
 
-Transkribus and others give a line such a band when its baseline is drawn and its letters are not
-outlined. Cut by it, a line shows strokes and no letter.
+Transkribus and other tools export such bands for lines of which only the baseline was drawn. A line
+cut along one shows pieces of strokes instead of letters.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ FLAT = 0.35
 
 
 def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, TextLine]:
-    """The lines with a flat outline, with one of the page's usual ascent and descent instead.
+    """Replace flat outlines by ones with the usual ascent and descent of the page's lines.
 
     Args:
-        lines: of one page; those without a polygon and a baseline are left alone.
-        size: of the page.
+        lines: lines of one page; those without polygon or baseline are left alone.
+        size: size of the page.
     Returns:
-        Index of each line that was flat -> the line with the new polygon, and its box.
+        The repaired lines, with new polygon and box, by their index.
     """
     outlines: List[Tuple[int, TextLine, Polygon, Tuple[Point, ...]]] = [
         (index, line, line.polygon, line.baseline)
@@ -61,7 +61,7 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
         polygon = Polygon(band(baseline, ascent, descent, size))
         try:
             mended[index] = replace(line, box=polygon.box, polygon=polygon)
-        except ValueError:  # the baseline goes straight up: a band along it has no area
+        except ValueError:  # the baseline is vertical, so a band along it has no area
             continue
     return mended
 
@@ -69,15 +69,15 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
 def from_baselines(
     lines: Sequence[Optional[TextLine]], bare: Sequence[bool], size: Size
 ) -> List[Optional[TextLine]]:
-    """The lines; those of which the baseline alone is known have an outline around it instead.
+    """Give lines that have only a baseline an outline around it.
 
-    It is as high as the page's other lines usually are, or else as far as baselines are apart. A
-    page with a single line does not tell; it is taken for a tenth of the page's height.
+    Its height is the usual height of the page's other lines, or else the distance between
+    baselines. On a page with a single line it is a tenth of the page's height.
 
     Args:
-        lines: of one page.
-        bare: which of them have nothing but a baseline.
-        size: of the page.
+        lines: lines of one page.
+        bare: for each line, whether it has only a baseline.
+        size: size of the page.
     """
     known = [line.box.height for line, is_bare in zip(lines, bare) if line and not is_bare]
     gaps = _gaps([line.baseline for line in lines if line is not None and line.baseline])
@@ -92,7 +92,7 @@ def from_baselines(
 
 
 def _gaps(baselines: Sequence[Tuple[Point, ...]]) -> List[float]:
-    """From each baseline to the next one above that overlaps it, where there is one."""
+    """Return the distance from each baseline to the next overlapping one above it, if any."""
     spans = []
     for baseline in baselines:
         xs, ys = zip(*baseline)
@@ -109,7 +109,7 @@ def _gaps(baselines: Sequence[Tuple[Point, ...]]) -> List[float]:
 
 
 def _thickness(polygon: Polygon) -> float:
-    """Mean height in pixels."""
+    """Return the mean height of an outline in pixels."""
     xs, ys = np.array(polygon.points).T
     twice = float((xs * np.roll(ys, -1) - ys * np.roll(xs, -1)).sum())
     return abs(twice) / 2 / max(1.0, float(np.ptp(xs)))
@@ -118,7 +118,7 @@ def _thickness(polygon: Polygon) -> float:
 def band(
     baseline: Tuple[Point, ...], ascent: float, descent: float, size: Size
 ) -> Tuple[Point, ...]:
-    """The outline of a line from that far above its baseline to that far below, on the page."""
+    """Return the outline that reaches the given distances above and below a baseline."""
     base = sorted(baseline)
     return tuple(
         (x, min(max(y, 0.0), float(size.height)))

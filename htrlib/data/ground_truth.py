@@ -1,4 +1,4 @@
-"""Amazon SageMaker Ground Truth: output manifests of custom and of bounding box jobs."""
+"""Read output manifests of Amazon SageMaker Ground Truth: custom and bounding box jobs."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ def load(
     classes: Optional[Mapping[str, str]] = None,
     rejected: Sequence[str] = REJECTED,
 ) -> Dataset:
-    """The pages of an output manifest.
+    """Load the pages of an output manifest.
 
-    Custom jobs give texts with outlines and line numbers; the texts of a number make a line, from
-    left to right; print that stands between them parts it. A line of which a piece cannot be used
-    is no line to read: it keeps its text without a place, or its place without a text. Several
-    rows, or a list of answers, for one image are several workers' answers and are consolidated.
-    Bounding box jobs give boxes of the classes paragraph, line and word, and no text. What is
-    printed, failed or was rejected is left out and reported.
+    Custom jobs give texts with outlines and line numbers. Texts with the same number form a line,
+    from left to right, unless print separates them. If a piece of a line cannot be used, the line
+    cannot be read as a whole: it keeps its text without a position, or its position without a text.
+    Several rows, or a list of answers, for one image come from several workers and are merged.
+    Bounding box jobs give boxes of the classes paragraph, line and word, without text. Print, and
+    labels that failed or were rejected, are left out and reported.
 
     Args:
         path: the manifest, JSON Lines.
-        images: folder that ``source-ref`` is looked up in, with as much of its path as is there, or
-            a function that gives the local file; by default a ``source-ref`` is a path beside the
-            manifest.
-        attribute: the label attribute; needed where the manifest holds several.
-        classes: class name of the job -> "paragraph", "line" or "word", where they differ.
-        rejected: class names that a verification job gives to bad labels, in any case; or one text
-            with commas between them.
+        images: folder in which ``source-ref`` is looked up by as much of its path as exists there,
+            or a function that returns the local file; by default ``source-ref`` is a path relative
+            to the manifest.
+        attribute: the label attribute; required if the manifest has several.
+        classes: maps the job's class names to "paragraph", "line" or "word", if they differ.
+        rejected: class names, ignoring case, that a verification job gives to bad labels; a
+            sequence, or one string separated by commas.
     Raises:
-        AnnotationError: a row is not JSON or not of this form; with the line's number.
+        AnnotationError: a row is not JSON or does not have this form; names the line.
         DatasetError: no page can be used.
     """
     path = Path(path)
@@ -73,14 +73,14 @@ def load(
     for number, row in rows:
         reference = row.get("source-ref")
         if not isinstance(reference, str):
-            raise AnnotationError('expected the key "source-ref" with a text', path, number)
+            raise AnnotationError('expected the key "source-ref" with a string', path, number)
         try:
             if not reader.usable(reference, row):
                 continue
             answers = _answers(row, attribute)
         except _MALFORMED as error:
             raise AnnotationError(
-                f"{attribute!r} is not of a form that docs/training-data.md shows: "
+                f"{attribute!r} has none of the forms in docs/training-data.md: "
                 f"{error if isinstance(error, ValueError) else repr(error)}",
                 path,
                 number,
@@ -94,7 +94,7 @@ def load(
     shared = {} if callable(images) else Counter(pictures.values())
     for reference, answers in pages.items():
         picture = pictures[reference]
-        if shared.get(picture, 1) > 1:  # a folder without the folders of the bucket
+        if shared.get(picture, 1) > 1:  # the folder lacks the bucket's subfolders
             reason, detail = "picture of several source-refs", str(picture)
             reader.collector.note(reason, reference, detail, skipped="page")
         else:
@@ -104,7 +104,7 @@ def load(
 
 @dataclass(frozen=True)
 class _Answer:
-    """Annotations of an image by one worker or job: texts, or boxes by class."""
+    """One worker's or job's annotations of an image: texts, or boxes by class."""
 
     texts: Optional[Tuple[MarkedText, ...]]
     boxes: Tuple[Tuple[str, Tuple[float, ...]], ...]
@@ -150,7 +150,7 @@ class _Reader:
         return False
 
     def add_page(self, reference: str, image: Path, answers: Sequence[_Answer]) -> None:
-        """Add the page of an image; several answers come from several workers."""
+        """Add the page of an image; several answers are those of several workers."""
         first = answers[0]
         size = self.collector.picture(image, reference, first.size)
         if size is None:
@@ -177,20 +177,20 @@ class _Reader:
     def _written(
         self, size: Size, reference: str, answers: Sequence[Sequence[MarkedText]]
     ) -> List[Optional[LabeledLine]]:
-        """The lines of a custom job."""
+        """Return the lines of a custom job's answers."""
         if len(answers) == 1:
             pieces: Sequence[MarkedText] = answers[0]
-        else:  # of several workers, only places tell which pieces are the same
+        else:  # only positions match the pieces of several workers
             pieces = consolidate([self._placed(reference, answer) for answer in answers])
             pieces = [*pieces, *_without_place(answers)]
         rows: Dict[Tuple[int, int], List[MarkedText]] = {}
         for index, piece in enumerate(pieces):
-            number = piece.line_number  # without one it is a line by itself, after the others
+            number = piece.line_number  # without a number it is a line by itself, last
             rows.setdefault((1, index) if number is None else (0, number), []).append(piece)
         return [line for key in sorted(rows) for line in self._lines(size, reference, rows[key])]
 
     def _placed(self, reference: str, answer: Sequence[MarkedText]) -> List[MarkedText]:
-        """The pieces with a box."""
+        """Return the pieces with a box."""
         for piece in answer:
             if not _has_box(piece):
                 self.collector.note("text without a box", reference, piece.text, skipped="line")
@@ -199,7 +199,7 @@ class _Reader:
     def _lines(
         self, size: Size, reference: str, row: Sequence[MarkedText]
     ) -> List[Optional[LabeledLine]]:
-        """The lines that pieces of one number make: several where print stands between them."""
+        """Build lines from pieces with the same number: several if print separates them."""
         printed = [piece for piece in row if _is_printed(piece)]
         for piece in printed:
             self.collector.note("printed text", reference, piece.text, skipped="line")
@@ -217,10 +217,12 @@ class _Reader:
         for piece in written:
             source = f"{reference}#{piece.text}"
             place = self.collector.text_line(size, source, polygon=piece.points)
-            if place is None:  # where the line lies is not known; where other pieces do says little
+            if place is None:  # the line's position is unknown, even if others have one
                 return [self._line(reference, written, ())]
             pairs.append((piece, place))
-        if len(pairs) > 1 and not all(map(_has_box, printed)):  # does print part them?
+        if len(pairs) > 1 and not all(
+            map(_has_box, printed)
+        ):  # unknown whether print separates them
             return [self._line(reference, written, ())]
         edges = sorted(piece.box.left for piece in printed if _has_box(piece))
         runs = groupby(pairs, key=lambda pair: bisect(edges, pair[1].box.left))
@@ -229,10 +231,10 @@ class _Reader:
     def _line(
         self, reference: str, pieces: Sequence[MarkedText], places: Sequence[TextLine]
     ) -> LabeledLine:
-        """The line of pieces from left to right; without places its own is not known."""
+        """Build a line from pieces, left to right; its position is known if theirs are."""
         texts = [clean_text(piece.text) for piece in pieces]
         text = " ".join(texts)
-        if not all(texts):  # a recognizer must not learn that the rest is all there is
+        if not all(texts):  # a recognizer must not learn an incomplete text
             self.collector.note("line without text", reference, text)
             text = ""
         if not places:
@@ -254,7 +256,7 @@ class _Reader:
     def _boxed(
         self, size: Size, reference: str, boxes: Sequence[Tuple[str, Tuple[float, ...]]]
     ) -> Tuple[Optional[Box], List[Optional[LabeledLine]]]:
-        """Paragraph and lines of a bounding box job."""
+        """Return the paragraph and the lines of a bounding box job."""
         found: Dict[str, List[Box]] = {"paragraph": [], "line": [], "word": []}
         for name, edges in boxes:
             role = self.classes.get(name, name.lower())
@@ -270,7 +272,7 @@ class _Reader:
 
 
 def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
-    """The answers in a row's label: one, or a list; some jobs leave JSON in a string."""
+    """Return the answers in a row's label: one or a list, possibly as JSON in a string."""
     label = row[attribute]
     content = json.loads(label) if isinstance(label, str) else label
     answers = []
@@ -321,7 +323,7 @@ def _is_printed(piece: MarkedText) -> bool:
 
 
 def _without_place(answers: Sequence[Sequence[MarkedText]]) -> List[MarkedText]:
-    """A piece without a box for each line in which half of the workers or more have one."""
+    """Return a piece without a box for each line in which at least half of the workers have one."""
     found: Dict[Optional[int], List[MarkedText]] = {}
     for answer in answers:
         lacking = {p.line_number: p for p in answer if clean_text(p.text) and not _has_box(p)}
@@ -332,7 +334,7 @@ def _without_place(answers: Sequence[Sequence[MarkedText]]) -> List[MarkedText]:
 
 
 def _left_to_right(pieces: Sequence[MarkedText]) -> List[MarkedText]:
-    """The pieces in order; those without a box stay where the worker had them."""
+    """Sort pieces from left to right; those without a box keep the worker's order."""
     boxed = iter(sorted(filter(_has_box, pieces), key=lambda piece: piece.box.left))
     return [next(boxed) if _has_box(piece) else piece for piece in pieces]
 
@@ -351,9 +353,9 @@ def _edges(box: Mapping[str, Any]) -> Tuple[float, ...]:
 
 
 def _lines_of(lines: Sequence[Box], words: Sequence[Box]) -> List[LabeledLine]:
-    """Lines from top to bottom; each word goes to the line that it overlaps most.
+    """Return lines from top to bottom; each word belongs to the line that it overlaps most.
 
-    Words that overlap no line are joined to lines of their own where they stand beside each other.
+    Words that overlap no line form new lines with words next to them.
     """
     members: List[Tuple[Box, List[Box]]] = [(line, []) for line in lines]
     loose: List[List[Box]] = []

@@ -1,4 +1,4 @@
-"""Write an output manifest of a custom Ground Truth job."""
+"""Write output manifests in the form of custom Ground Truth jobs."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def write_ground_truth(
     attribute: str = "transcription",
     prefix: Optional[str] = None,
 ) -> Tuple[Problem, ...]:
-    """Write an output manifest as a custom job gives it, and the pictures in ``images`` beside it.
+    """Write a manifest in the form of a custom job's, and pictures to ``images`` next to it.
 
-    Each word is a text of its own where the words' boxes are known, otherwise each line.
+    Each word becomes a text if the boxes of words are known, otherwise each line.
 
     Args:
-        dataset: its pages are written.
-        path: of the manifest.
-        attribute: the label attribute.
-        prefix: what ``source-ref`` begins with, "s3://bucket/folder/" for one; by default it is a
-            path beside the manifest.
+        dataset: dataset whose pages are written.
+        path: path of the manifest.
+        attribute: name of the label attribute.
+        prefix: prefix of ``source-ref``, such as "s3://bucket/folder/"; by default it is a path
+            relative to the manifest.
     Returns:
-        What was left out: single line pictures, lines without a place or a text. A manifest has no
-        baselines, tags, ids, and no outlines of lines whose words it has.
+        Problems: single line pictures and lines without position or text, which are left out. The
+        manifest has no baselines, tags and ids, nor outlines of lines with words.
     """
     path = Path(path)
     (path.parent / "images").mkdir(parents=True, exist_ok=True)
     problems = [
-        Problem("a line picture is no page", sample.source, skipped="line")
+        Problem("line picture without a page", sample.source, skipped="line")
         for sample in dataset
         if not isinstance(sample, PageSample)
     ]

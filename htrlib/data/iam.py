@@ -1,6 +1,6 @@
-"""The IAM Handwriting Database (Marti and Bunke, 2002), unpacked as it is distributed.
+"""Read the IAM Handwriting Database (Marti and Bunke, 2002), unpacked as distributed.
 
-It may not be passed on, so it is not downloaded here: register at
+It may not be redistributed, so nothing is downloaded: register at
 https://fki.tic.heia-fr.ch/databases/iam-handwriting-database, agree to its terms, and unpack the
 archives side by side into one folder::
 
@@ -9,7 +9,8 @@ archives side by side into one folder::
     words/a01/a01-000u/a01-000u-00-00.png
     xml/a01-000u.xml
 
-Texts come from the XML: in ``ascii/`` some tokens hold a space, which the columns there hide.
+Texts are taken from the XML, because some tokens in ``ascii/`` contain spaces, which separate
+columns there.
 """
 
 from __future__ import annotations
@@ -41,24 +42,24 @@ def load(
     level: str = "forms",
     split: Optional[Union[str, Path]] = None,
 ) -> Dataset:
-    """The forms, lines or words of the database.
+    """Load the forms, lines or words of the database.
 
     Args:
-        path: the folder that holds ``xml`` and the pictures.
-        level: "forms" gives pages, with lines and words in them; "lines" and "words" give line
-            samples with the pictures of those folders. Words of lines whose segmentation is wrong
-            have no box, and no sample.
-        split: file of the ids of forms or lines to use, one a row: ``trainset.txt``,
+        path: folder that contains ``xml`` and the pictures.
+        level: "forms" gives pages with lines and words; "lines" and "words" give line samples with
+            the pictures of these folders. Words of lines with a wrong segmentation have no box, and
+            give no sample.
+        split: file with the ids of forms or lines to use, one per row: ``trainset.txt``,
             ``validationset1.txt``, ``validationset2.txt`` and ``testset.txt`` of the official
             writer-independent task, or the lists from Aachen. Its stem becomes the samples' split.
     Raises:
-        ConfigError: the level is none of these.
+        ConfigError: the level does not exist.
         DatasetError: a folder is missing, or no sample can be used.
-        AnnotationError: an XML file or the list is not of this form.
+        AnnotationError: an XML file or the list is malformed.
     """
     path = Path(path)
     if level not in PICTURES:
-        raise ConfigError(f"a level is one of {', '.join(PICTURES)}; found {level!r}")
+        raise ConfigError(f"level must be one of {', '.join(PICTURES)}; found {level!r}")
     _check_layout(path, level)
     reader = _Reader(path, level, None if split is None else Path(split))
     for file in sorted((path / "xml").glob("*.xml")):
@@ -68,7 +69,7 @@ def load(
         try:
             reader.read(form)
         except (KeyError, ValueError) as error:
-            raise AnnotationError(f"not the form that IAM's XML has: {error!r}", file) from error
+            raise AnnotationError(f"not XML of the IAM database: {error!r}", file) from error
     reader.report_unknown_ids()
     return reader.collector.dataset(path)
 
@@ -126,12 +127,12 @@ class _Reader:
                     )
 
     def report_unknown_ids(self) -> None:
-        """Note the ids of the split list that the XML does not have."""
+        """Report the ids in the split list that are missing in the XML."""
         for name in sorted(self.unseen):
             self.collector.note("id of the split list is not in xml/", name, skipped="line")
 
     def _is_wanted(self, line: Element) -> bool:
-        """Return whether the split has a line, by its own id or its form's."""
+        """Return whether the split contains a line, by its own id or its form's."""
         if self.wanted is None:
             return True
         name = line.attrib["id"]
@@ -140,7 +141,7 @@ class _Reader:
         return bool(names)
 
     def _pictured(self, line: Element) -> Iterator[Tuple[str, str]]:
-        """The id and text of a line, or of each of its words."""
+        """Return the id and text of a line, or of each of its words."""
         if self.level == "lines":
             yield line.attrib["id"], _text(line)
             return
@@ -188,7 +189,7 @@ class _Reader:
 
 
 def _form_of(name: str) -> str:
-    """The form of a form or line.
+    """Return the form id of a form or line id.
 
     >>> _form_of("a01-000u"), _form_of("a01-000u-00")
     ('a01-000u', 'a01-000u')
@@ -201,12 +202,12 @@ def _tags(line: Element) -> Tuple[str, ...]:
 
 
 def _text(element: Element) -> str:
-    """The text of a line or word; entities in it are escaped twice in places."""
+    """Return the text of a line or word; some entities in it are escaped twice."""
     return _ENTITY.sub(lambda match: _ENTITIES[match.group()], element.attrib["text"])
 
 
 def _box(element: Element) -> Optional[Box]:
-    """The box around the connected components below an element, or None without one."""
+    """Return the box around an element's connected components, or None without any."""
     boxes = []
     for component in element.iter("cmp"):
         x, y, width, height = (
@@ -227,11 +228,11 @@ def _read_ids(path: Path) -> Set[str]:
         if name and not name.startswith("#"):
             if not _ID.match(name):
                 raise AnnotationError(
-                    f"expected the id of a form or line, as a01-000u-00; found {name!r}",
+                    f"expected the id of a form or line, such as a01-000u-00; found {name!r}",
                     path,
                     number,
                 )
             names.add(name)
     if not names:
-        raise AnnotationError("expected ids, one a row; found none", path)
+        raise AnnotationError("expected ids, one per row; found none", path)
     return names

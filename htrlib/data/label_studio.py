@@ -1,7 +1,7 @@
-"""Label Studio: the JSON export of projects that mark lines on pictures and transcribe them.
+"""Read the JSON export of Label Studio projects in which lines are marked and transcribed.
 
-A task holds the address of a picture and annotations; the results of an annotation that share an id
-are one region: its shape in percent of the picture, its transcription, its labels.
+A task has the address of a picture, and annotations. Results of an annotation with the same id
+describe one region: its shape in percent of the picture, its transcription, its labels.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ _KINDS = {
     "print": PRINTED,
     "printed": PRINTED,
 }
-# Of a rectangle, in its widths and heights from the upper left one.
+# Corners of a rectangle, relative to its upper left one, in widths and heights.
 _CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
-_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts it before names of uploads
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio's prefix of uploads
 _MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 Json = Mapping[str, Any]
 
 
 def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -> Dataset:
-    """The pages of an export in the format "JSON", regions as lines, in the order they were made.
+    """Load the pages of an export in the format "JSON"; regions become lines, in order of creation.
 
-    Of several annotations of a task, the one that is marked as ground truth is taken, or else the
-    last; canceled ones and predictions are not.
+    Of several annotations of a task, the one marked as ground truth is used, or else the last.
+    Canceled annotations and predictions are ignored.
 
     Args:
         path: the export.
-        images: folder of the pictures, with as much of their paths as is there; names of uploads
-            are found with and without the prefix that Label Studio gives them. By default the
+        images: folder in which pictures are looked up by as much of their path as exists there;
+            uploads are found with and without the prefix that Label Studio adds. By default the
             export's folder, and `images` in it.
     Raises:
         AnnotationError: the file is not such an export.
@@ -63,15 +63,15 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
             tasks.append(_Task.of(data))
         except _MALFORMED as error:
             raise AnnotationError(
-                f"task {data.get('id', number)!r} is not of the form that docs/training-data.md "
-                f"shows: {error if isinstance(error, ValueError) else repr(error)}",
+                f"task {data.get('id', number)!r} does not have the form in docs/training-data.md: "
+                f"{error if isinstance(error, ValueError) else repr(error)}",
                 path,
             ) from error
     pictures = {task.reference: _picture(task.reference, folders) for task in tasks}
     shared = Counter(pictures.values())
     for task in tasks:
         picture = pictures[task.reference]
-        if shared[picture] > 1:  # two uploads of one name, found without their prefixes
+        if shared[picture] > 1:  # two uploads with the same name, found without their prefixes
             reason = "picture of several tasks"
             collector.note(reason, task.reference, str(picture), skipped="page")
         else:
@@ -81,7 +81,7 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
 
 @dataclass
 class _Region:
-    """What the results of one id say together."""
+    """A region: the combined results of one id."""
 
     shape: Optional[Json] = None
     texts: List[str] = field(default_factory=list)
@@ -94,10 +94,10 @@ class _Task:
 
     Attributes:
         reference: address of the picture.
-        annotations: usable ones.
-        regions: of the annotation that counts, by their ids.
-        size: of the picture, as the annotation says.
-        turned: the picture was turned in Label Studio, so its places are those of another one.
+        annotations: usable annotations.
+        regions: regions of the annotation that is used, by id.
+        size: size of the picture according to the annotation.
+        turned: True if the picture was rotated in Label Studio, so that its coordinates do not fit.
     """
 
     reference: str
@@ -143,12 +143,12 @@ def _read(path: Path) -> List[Dict[str, Any]]:
 
 
 def _reference(values: Json) -> str:
-    """The address of a task's picture: the first value that names one."""
+    """Return the address of a task's picture: the first value that names one."""
     texts = [value for value in values.values() if isinstance(value, str)]
     for text in texts:
         if PurePosixPath(_path_in(text)).suffix.lower() in PICTURE_SUFFIXES:
             return text
-    raise ValueError(f"no value of its data names a picture: {texts!r:.200}")
+    raise ValueError(f'no value of its "data" names a picture; found {texts!r:.200}')
 
 
 def _regions(results: Sequence[Json]) -> Dict[str, _Region]:
@@ -157,7 +157,7 @@ def _regions(results: Sequence[Json]) -> Dict[str, _Region]:
         value = result.get("value", {})
         name = result.get("id")
         if name is None or result.get("type") in ("relation", "choices", "rating", "number"):
-            continue  # says something of the page, or of two regions
+            continue  # a result about the page, or about two regions
         region = regions.setdefault(str(name), _Region())
         for key, entries in value.items():
             if key == "text":
@@ -176,14 +176,14 @@ def _has_place(value: Json) -> bool:
 
 
 def _path_in(reference: str) -> str:
-    """The path in an address: of a URL, of S3, of an upload, of `local-files/?d=PATH`."""
+    """Return the path in an address: a URL, S3, an upload, or `local-files/?d=PATH`."""
     address = urlsplit(reference.replace("\\", "/"))
     local = parse_qs(address.query).get("d")
     return local[0] if local else unquote(address.path)
 
 
 def _picture(reference: str, folders: Sequence[Path]) -> Path:
-    """The picture of an address: the file below the folders that shares most of its path."""
+    """Find the picture of an address: the file below the folders that shares most of its path."""
     parts = [part for part in PurePosixPath(_path_in(reference)).parts if part != "/"]
     for start in range(len(parts)):
         names = ["/".join(parts[start:])]
@@ -239,10 +239,10 @@ def _line(
 
 
 def _outline(shape: Json, size: Size) -> Iterator[Point]:
-    """The corners of a shape in pixels.
+    """Return the corners of a shape in pixels.
 
     Raises:
-        ValueError: it is no rectangle and no polygon, or has numbers that cannot be.
+        ValueError: it is neither a rectangle nor a polygon, or its numbers are invalid.
     """
     width, height = size.width / 100, size.height / 100
     try:
@@ -254,10 +254,10 @@ def _outline(shape: Json, size: Size) -> Iterator[Point]:
         across, down = float(shape["width"]) * width, float(shape["height"]) * height
         turn = math.radians(float(shape.get("rotation", 0)))
     except KeyError as error:
-        raise ValueError(f"a rectangle or polygon is read; this shape has no {error}") from None
+        raise ValueError(f"expected a rectangle or polygon; this shape has no {error}") from None
     except TypeError as error:
         raise ValueError(str(error)) from None
-    for right, below in _CORNERS:  # turned clockwise around the upper left corner
+    for right, below in _CORNERS:  # rotated clockwise around the upper left corner
         moved = right * across, below * down
         yield (
             x + moved[0] * math.cos(turn) - moved[1] * math.sin(turn),

@@ -1,4 +1,4 @@
-"""Texts of labels: bring them to one form, and find the characters that no pen writes."""
+"""Normalize the texts of labels, and find invisible characters in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INVISIBLE_MARKS = frozenset(
 
 
 def clean_text(text: str) -> str:
-    """Unicode form NFC, white space folded to single spaces, what cannot be seen dropped.
+    """Convert to Unicode form NFC, fold white space to single spaces, drop invisible characters.
 
     >>> clean_text("  a\\n\\tb\\x00 so\\u00adft ")
     'a b soft'
@@ -31,7 +31,7 @@ def clean_text(text: str) -> str:
 
 
 def invisible_characters(text: str) -> Tuple[str, ...]:
-    """The names of the soft hyphens, zero-width characters and direction marks in a text.
+    """Return the names of soft hyphens, zero-width characters and direction marks in a text.
 
     >>> invisible_characters("so\\u00adft")
     ('U+00AD SOFT HYPHEN',)

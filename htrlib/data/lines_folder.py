@@ -1,4 +1,4 @@
-"""A folder of line pictures, each with its text beside it in ``.gt.txt`` or ``.txt``."""
+"""Read and write folders of line pictures with their texts in ``.gt.txt`` or ``.txt`` files."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from htrlib.document.results import TextLine
 from htrlib.images.suffixes import PICTURE_SUFFIXES
 
 TEXT_SUFFIXES = (".gt.txt", ".txt")
-PAPER_PERCENTILE = 80  # of a line's pixels: most of them are paper
+PAPER_PERCENTILE = 80  # percentile of a line's pixels taken as paper
 IMAGE_STAGES = (".bin", ".nrm", ".dew")
 """Extra suffixes of ocropy and its successors: 010001.bin.png goes with 010001.gt.txt."""
 
 
 def load(path: Union[str, Path]) -> Dataset:
-    """The lines of all pictures below a folder that have a text.
+    """Load all line pictures below a folder that have a text.
 
-    Lines in one subfolder are taken for lines of one page, and stay together in splits.
+    Lines in one subfolder count as lines of one page, and stay together in splits.
 
     Args:
         path: the folder.
@@ -71,7 +71,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def text_of(image: Path) -> Optional[Path]:
-    """The file with the text of a line picture, or None."""
+    """Return the text file of a line picture, or None."""
     stems = [image.stem]
     stems += [image.stem[: -len(stage)] for stage in IMAGE_STAGES if image.stem.endswith(stage)]
     for suffix in TEXT_SUFFIXES:
@@ -83,15 +83,15 @@ def text_of(image: Path) -> Optional[Path]:
 
 
 def write_lines_folder(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
-    """Write a picture and a ``.gt.txt`` for each line: ``PAGE/0000.png``, or ``LINE.png`` alone.
+    """Write a picture and a ``.gt.txt`` per line: ``PAGE/0000.png``, or ``LINE.png`` if single.
 
-    Lines are cut out of their page by box; what lies outside their polygon becomes paper.
+    Lines are cut out of their page by box; pixels outside their polygon become paper.
 
     Args:
-        dataset: its lines with text and, on pages, a place are written.
-        folder: made where it is missing.
+        dataset: dataset whose lines with text and, on pages, position are written.
+        folder: folder to write to; created if missing.
     Returns:
-        The lines that were left out: those without a place or without a text.
+        Problems: the lines without position or text, which are left out.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _cut(image: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:
-    """(h, w) uint8 part of the page in the line's box, paper where that is outside its polygon."""
+    """Cut out the line's box, (h, w) uint8, with paper outside its polygon."""
     box = line.box
     left, top = math.floor(box.left), math.floor(box.top)
     part = image[top : math.ceil(box.bottom), left : math.ceil(box.right)]

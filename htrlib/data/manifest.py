@@ -1,4 +1,4 @@
-"""Manifests of Amazon SageMaker Ground Truth: JSON Lines, one image a row."""
+"""Manifests of Amazon SageMaker Ground Truth: JSON Lines, one image per row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Tuple[int, Dict[str, Any]]
 
 
 def read_rows(path: Path) -> List[Row]:
-    """The objects of a manifest, empty lines left out.
+    """Read the objects of a manifest, skipping empty lines.
 
     Raises:
         AnnotationError: the file cannot be read, or a line is not a JSON object.
@@ -42,7 +42,7 @@ def read_rows(path: Path) -> List[Row]:
 
 
 def label_attribute(path: Path, rows: Sequence[Row]) -> str:
-    """The one label attribute of a manifest.
+    """Return the only label attribute of a manifest.
 
     Raises:
         AnnotationError: there is none, or more than one.
@@ -54,7 +54,7 @@ def label_attribute(path: Path, rows: Sequence[Row]) -> str:
         if key.endswith("-metadata") and not is_verification(value)
     }
     if not rows:
-        return ""  # The dataset reports that nothing is there.
+        return ""  # The dataset will report that it is empty.
     if len(found) != 1:
         raise AnnotationError(
             f"expected one label attribute (a key with its ...-metadata), found "
@@ -70,13 +70,13 @@ def is_verification(metadata: Any) -> bool:
 
 
 def locate(path: Path, reference: str, images: Optional[Images]) -> Path:
-    """The local file of a source-ref.
+    """Find the local file of a source-ref.
 
     Args:
         path: the manifest.
         reference: the source-ref.
-        images: the folder in which the reference is looked up, with as much of its path as is
-            there; or a function that gives the file; or None: it is a path beside the manifest.
+        images: folder in which the reference is looked up by as much of its path as exists there;
+            or a function that returns the file; or None for a path relative to the manifest.
     Raises:
         AnnotationError: the reference is remote and `images` is None, or leads out of the folder.
     """
@@ -92,7 +92,7 @@ def locate(path: Path, reference: str, images: Optional[Images]) -> Path:
         return path.parent / reference
     parts = PurePosixPath(reference.partition("://")[2] if remote else reference).parts
     if ".." in parts:
-        raise AnnotationError(f"a source-ref without .. was expected, found {reference}", path)
+        raise AnnotationError(f"a source-ref must not contain .., found {reference}", path)
     parts = tuple(part for part in parts if part != "/")
     candidates = [Path(images, *parts[start:]) for start in range(len(parts))]
     existing = [candidate for candidate in candidates if candidate.is_file()]

@@ -1,4 +1,4 @@
-"""Cut the outline of a line in two or at the page's edge, and join two outlines."""
+"""Split a line's outline in two, clip it to the page, or join two outlines."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from htrlib.errors import CorrectionError
 
 
 def cut_place(place: TextLine, x: float) -> Tuple[TextLine, TextLine]:
-    """The parts of a line left and right of a column.
+    """Split a line at a column into a left and a right part.
 
     Args:
-        x: in page pixels.
+        x: column in page pixels.
     Raises:
         CorrectionError: the column does not cross the line.
     """
     box = place.box
     if not box.left + 1 <= x <= box.right - 1:
         raise CorrectionError(
-            f"a line from {box.left:.0f} to {box.right:.0f} cannot be cut at column {x:.0f}; "
-            "point between its ends"
+            f"a line from {box.left:.0f} to {box.right:.0f} cannot be split at column {x:.0f}; "
+            "choose a column between its ends"
         )
     return _part(place, x, -1.0), _part(place, x, 1.0)
 
 
 def joined_place(first: TextLine, second: TextLine) -> TextLine:
-    """One outline around two: the convex hull of their outlines, and one baseline."""
+    """Join two lines: the convex hull of their outlines, and a joint baseline."""
     points = [*_outline(first), *_outline(second)]
     hull = _hull(points)
     baseline: Optional[Tuple[Point, ...]] = None
@@ -44,10 +44,10 @@ def joined_place(first: TextLine, second: TextLine) -> TextLine:
 
 
 def on_page(place: TextLine, size: Size) -> TextLine:
-    """The part of an outline on the page.
+    """Clip an outline to the page.
 
     Raises:
-        CorrectionError: nothing of it lies there.
+        CorrectionError: all of it lies outside.
     """
     try:
         box = place.box.clipped(size)
@@ -59,8 +59,8 @@ def on_page(place: TextLine, size: Size) -> TextLine:
             box = polygon.box
     except ValueError:
         raise CorrectionError(
-            f"an outline covers a pixel at least of the page of {size.width} x {size.height}; "
-            f"found {place.box.as_tuple()}"
+            f"an outline must cover at least one pixel of the page of {size.width} x "
+            f"{size.height}; found {place.box.as_tuple()}"
         ) from None
     baseline = None if place.baseline is None else _clamped(place.baseline, size)
     return replace(place, box=box, polygon=polygon, baseline=baseline)
@@ -96,13 +96,13 @@ def _half(points: Sequence[Point], x: float, side: float) -> Optional[Polygon]:
     try:
         polygon = Polygon(tuple(kept))
         _ = polygon.box
-    except ValueError:  # no area is left there
+    except ValueError:  # no area is left
         return None
     return polygon
 
 
 def _crossed(points: Sequence[Point], x: float, side: float, *, closed: bool) -> List[Point]:
-    """The points on one side of a column, and those where the path crosses it.
+    """Return the points on one side of a column, and those where the path crosses it.
 
     After Sutherland and Hodgman, "Reentrant polygon clipping", 1974.
     """
@@ -128,7 +128,7 @@ def _outline(place: TextLine) -> Tuple[Point, ...]:
 
 
 def _hull(points: Sequence[Point]) -> Tuple[Point, ...]:
-    """The convex hull, by Andrew's monotone chain (1979)."""
+    """Compute the convex hull by Andrew's monotone chain (1979)."""
     ordered = sorted(set(points))
 
     def chain(path: Sequence[Point]) -> List[Point]:

@@ -1,7 +1,7 @@
-"""The pages in a folder's pictures and PDFs, and where the PAGE XML of each one stands.
+"""Find the pages in a folder's pictures and PDFs, and the PAGE XML file of each page.
 
-A picture `a.png` has `a.xml` beside it, or `a.png.xml` where another picture is called `a` too.
-Page 3 of `scan.pdf`, and of a TIFF of several pages, is called `scan.pdf/0003` and has
+The file of `a.png` is `a.xml` next to it, or `a.png.xml` if another picture has the stem `a` too.
+Page 3 of `scan.pdf`, or of a multi-page TIFF, is named `scan.pdf/0003`; its file is
 `scan.pdf.0003.xml`.
 """
 
@@ -25,7 +25,7 @@ KEPT_ASIDE = "kept-aside.json"
 """In that folder: the XML files, relative to theirs, of the pages that training leaves out."""
 
 _PDF, _TIFF = SUFFIXES["PDF"], SUFFIXES["TIFF"]
-_OVERLAY = ".overlay.png"  # what `htr transcribe` draws beside a picture
+_OVERLAY = ".overlay.png"  # written by `htr transcribe --overlay`
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FILE_NAME = re.compile(rb"imageFilename\s*=\s*[\"']([^\"']*)[\"']")
 
@@ -35,11 +35,11 @@ class PagePlace:
     """The location of a page.
 
     Attributes:
-        name: of the page: that of its file relative to the folder, with slashes, and a number
-            where the file holds several pages.
-        picture: the file.
-        number: of the page in it, from 1.
-        xml: the PAGE XML file, which may not be there yet.
+        name: name of the page: the path of its file relative to the folder, with slashes, and a
+            number if the file has several pages.
+        picture: path of the picture or PDF.
+        number: number of the page in it, from 1.
+        xml: path of the PAGE XML file, which may not exist yet.
     """
 
     name: str
@@ -54,13 +54,13 @@ def find_pages(
     holds: Callable[[Path], bool],
     pages_of: Callable[[Path], int] = count_pages,
 ) -> Tuple[Dict[str, PagePlace], List[str]]:
-    """The pages by name, in order, and what was left out and why.
+    """Return the pages by name, in order, and the files left out with the reason.
 
     Args:
-        pictures: the folder; folders below it belong to it, but for links and hidden ones.
-        output: the folder of the XML files, which lie in it as the pictures in theirs.
-        holds: whether a path may be opened; links may lead anywhere.
-        pages_of: the number of pages of a file.
+        pictures: folder of the pictures, searched with its subfolders except links and hidden ones.
+        output: folder of the XML files, with the same subfolders.
+        holds: returns whether a path may be opened, since links may lead anywhere.
+        pages_of: returns the number of pages of a file.
     """
     files: List[Tuple[PurePosixPath, Path]] = []
     refused: List[str] = []
@@ -93,7 +93,7 @@ def find_pages(
 
 
 def _xml_names(names: List[PurePosixPath], output: Path) -> Dict[PurePosixPath, PurePosixPath]:
-    """The XML file of each picture; of pictures of one stem, the one that it names has `a.xml`."""
+    """Return each picture's XML file; of pictures with one stem, the one it names gets `a.xml`."""
     alike = defaultdict(list)
     for name in names:
         alike[str(name.with_suffix("")).casefold()].append(name)
@@ -107,7 +107,7 @@ def _xml_names(names: List[PurePosixPath], output: Path) -> Dict[PurePosixPath, 
 
 
 def _named_picture(xml: Path) -> Optional[str]:
-    """The picture that an XML file says it is about."""
+    """Return the name of the picture that an XML file describes."""
     try:
         with xml.open("rb") as file:
             match = _FILE_NAME.search(file.read(1 << 16))
@@ -117,7 +117,7 @@ def _named_picture(xml: Path) -> Optional[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder by name; hidden ones, and folders that are links, left out."""
+    """Return all files below a folder by name, except hidden ones and linked folders."""
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -1,8 +1,8 @@
-"""``pages.json``: one JSON object, page file name -> size, writer, split and lines.
+"""Read ``pages.json``: one JSON object that maps page file names to size, writer, split and lines.
 
-A line is an object with ``text`` and, where known, ``box`` (left, top, right, bottom), ``polygon``
-and ``baseline`` (x, y, x, y, ...) in pixels of the page; other keys that are true, and the value of
-``type``, become its tags. Or it is the text alone, with ``line_boxes`` beside ``lines``.
+A line is an object with ``text`` and, if known, ``box`` (left, top, right, bottom), ``polygon`` and
+``baseline`` (x, y, x, y, ...) in page pixels; the value of ``type``, and other keys that are true,
+become its tags. Alternatively it is a string, with the boxes in ``line_boxes`` next to ``lines``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def load(
     images: Optional[Union[str, Path]] = None,
     split: Optional[str] = None,
 ) -> Dataset:
-    """The pages of a pages.json.
+    """Load the pages of a pages.json file.
 
     Args:
         path: the file.
-        images: folder of the pictures; by default ``pages`` beside the file, or the file's own.
-        split: only the pages of this split.
+        images: folder of the pictures; by default ``pages`` next to the file, or the file's folder.
+        split: load only the pages of this split.
     Raises:
         AnnotationError: the file is not JSON of this form.
         DatasetError: no page can be used.
@@ -49,7 +49,7 @@ def load(
         except (KeyError, TypeError, ValueError) as error:
             found = error if isinstance(error, ValueError) else f"a value is wrong ({error})"
             raise AnnotationError(
-                f"page {name!r} is not of the form that docs/training-data.md shows: {found}",
+                f"page {name!r} does not have the form in docs/training-data.md: {found}",
                 path,
             ) from error
     return collector.dataset(path)
@@ -63,7 +63,7 @@ def _read(path: Path) -> Dict[str, Dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise AnnotationError(str(error), path) from None
     if not isinstance(pages, dict) or not all(isinstance(page, dict) for page in pages.values()):
-        raise AnnotationError("expected an object, page name -> object", path)
+        raise AnnotationError("expected an object that maps page names to objects", path)
     return pages
 
 
@@ -71,7 +71,7 @@ def _unique(pairs: List[Any]) -> Dict[str, Any]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) != len(keys):
         twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"names in an object must be unique, found duplicates of {twice}")
+        raise ValueError(f"keys of an object must be unique, found {twice} twice")
     return dict(pairs)
 
 
@@ -85,7 +85,7 @@ def _add_page(collector: Collector, image: Path, name: str, page: Dict[str, Any]
         raise ValueError(f'"lines" must be a list, found {rows!r:.80}')
     boxes = page.get("line_boxes") or [None] * len(rows)
     if len(boxes) != len(rows):
-        raise ValueError(f"{len(rows)} lines, but {len(boxes)} line_boxes")
+        raise ValueError(f"expected {len(rows)} line_boxes, one per line; found {len(boxes)}")
     lines = [
         _line(
             collector,

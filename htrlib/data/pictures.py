@@ -1,4 +1,4 @@
-"""The picture files of a data set: find them, place copies beside annotations."""
+"""Find the picture files of a data set, and copy them next to annotations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints", ".Trashes", ".git
 
 
 def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path]:
-    """The picture that an annotation speaks of.
+    """Find the picture of an annotation.
 
     Args:
-        name: what the annotation calls it; folders in it are tried, then left out.
-        stem: of the annotation file, for pictures that were renamed or converted.
-        folders: where to look, in this order.
+        name: name in the annotation, tried with its folders and then without.
+        stem: stem of the annotation file, for pictures that were renamed or converted.
+        folders: folders to search, in this order.
     Returns:
-        None where there is none.
+        The path, or None if there is no such picture.
     """
     relative = PurePosixPath(name.replace("\\", "/"))
     candidates = [relative.name]
@@ -41,17 +41,17 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
 
 
 def spelled(name: str, folder: Path) -> Optional[Path]:
-    """The file of a name, which may be spelled as another system does; None where there is none.
+    """Find a file whose name may be spelled as on another system; return None if there is none.
 
-    Composed and decomposed accents are the same (macOS gives the latter), `%20` is a space, and
-    `\\` parts folders; the case of the suffix does not count.
+    Composed and decomposed accents are equal (macOS uses the latter), `%20` is a space, `\\`
+    separates folders, and the case of the suffix is ignored.
     """
     if not name or "\0" in name:
         return None
     texts = [name.replace("\\", "/")]
     decoded = unquote(texts[0])
     if decoded.count("/") == texts[0].count("/") and ".." not in decoded.split("/"):
-        texts.append(decoded)  # which leads nowhere that the name does not
+        texts.append(decoded)  # cannot lead further than the name itself
     spellings = dict.fromkeys(
         unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD")
     )
@@ -68,7 +68,7 @@ def is_left_by_system(path: Path) -> bool:
     """Return whether a file is an operating system's own, such as macOS `._page.png`.
 
     Args:
-        path: below the folder that is read.
+        path: path relative to the folder being read.
     """
     return path.name.startswith("._") or any(part in _SYSTEM_FOLDERS for part in path.parts)
 
@@ -81,7 +81,7 @@ def _is_file(path: Path) -> bool:
 
 
 def place_picture(image: Picture, folder: Path, stem: str) -> Path:
-    """Put a copy of a picture into a folder, under that name and the picture's own suffix."""
+    """Copy a picture into a folder, under the given stem and its own suffix."""
     if isinstance(image, Path):
         target = folder / f"{stem}{image.suffix.lower()}"
         shutil.copyfile(image, target)
@@ -92,7 +92,7 @@ def place_picture(image: Picture, folder: Path, stem: str) -> Path:
 
 
 def safe_name(text: str) -> str:
-    """A name of letters, digits, dots and dashes that every file system takes.
+    """Return a name of letters, digits, dots and dashes, valid on every file system.
 
     >>> safe_name("../a b/c.png")
     'a_b_c.png'
@@ -101,7 +101,7 @@ def safe_name(text: str) -> str:
 
 
 def file_stems(samples: Iterable[Sample]) -> List[str]:
-    """File names without suffix, one for each sample, made from their sources, all different."""
+    """Return unique file stems for the samples, made from their sources."""
     taken: Set[str] = set()  # in lower case: to some file systems A.png and a.png are one file
     stems = []
     for sample in samples:

@@ -1,7 +1,7 @@
-"""Labeled pages and lines, and the datasets they make.
+"""Labeled pages and lines, and datasets of them.
 
-Every adapter gives a :class:`Dataset`: annotations in memory, pictures on disk until a sample is
-asked for its own with ``sample.load_image()``.
+Every adapter returns a :class:`Dataset`, which holds annotations in memory; pictures stay on disk
+until ``sample.load_image()`` is called.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Picture = Union[Path, Callable[[], NDArray[np.uint8]]]
 
 @dataclass(frozen=True)
 class LabeledWord:
-    """A word and where it stands on the page.
+    """A word and its box on the page.
 
     Attributes:
-        text: without white space.
-        box: in page pixels.
-        confidence: probability that the word is right where a program read it, else None.
+        text: text without white space.
+        box: box in page pixels.
+        confidence: probability that the word is correct if a program read it, or else None.
     """
 
     text: str
@@ -56,12 +56,12 @@ class LabeledLine:
     """One line of a page's ground truth.
 
     Attributes:
-        text: Unicode form NFC, white space folded; empty where only the place is known.
-        line: where it lies and its kind, or None where the annotation does not say.
-        words: those whose box is known, in reading order; their texts may be empty too.
-        tags: what the annotation says about the line, "consent" for one.
-        id: the annotation's name for the line, empty where it has none.
-        confidence: probability that the text is right where a program read it, else None.
+        text: Unicode form NFC, white space folded; empty if only the position is known.
+        line: position and kind, or None if unknown.
+        words: words with known boxes, in reading order; their texts may be empty.
+        tags: tags from the annotation, such as "consent".
+        id: id of the line in the annotation, or an empty string.
+        confidence: probability that the text is correct if a program read it, or else None.
     """
 
     text: str
@@ -77,14 +77,14 @@ class LineSample:
     """A line of text and its picture, for a recognizer.
 
     Attributes:
-        image: the page's picture, or the line's own.
+        image: picture of the page or of the line.
         text: Unicode form NFC, white space folded, never empty.
-        line: where the line lies on the picture; None where it fills the picture.
-        source: what messages call the sample; unique in a dataset.
-        page: source of the page that the line stands on; lines of one page stay together in splits.
-        writer: who wrote it, where known.
-        split: the split the annotation puts it in, where it says so.
-        tags: what the annotation says about the line.
+        line: position of the line on the picture; None if it fills the picture.
+        source: name of the sample in messages; unique in a dataset.
+        page: source of the line's page; lines of one page stay together in splits.
+        writer: name of the writer, or None if unknown.
+        split: split according to the annotation, or None.
+        tags: tags from the annotation.
     """
 
     image: Picture
@@ -97,7 +97,7 @@ class LineSample:
     tags: Tuple[str, ...] = ()
 
     def load_image(self) -> NDArray[np.uint8]:
-        """(H, W) uint8 picture that `line` speaks of.
+        """Load the picture that `line` refers to, (H, W) uint8.
 
         Raises:
             ImageError: the file cannot be read.
@@ -110,13 +110,13 @@ class PageSample:
     """A page and its ground truth.
 
     Attributes:
-        image: the page's picture.
-        size: of the picture as :func:`htrlib.load_image` gives it.
-        source: what messages call the page; unique in a dataset.
-        lines: in reading order.
-        paragraph: the box of the handwriting; None where no line's place is known.
-        writer: who wrote it, where known.
-        split: the split the annotation puts it in, where it says so.
+        image: picture of the page.
+        size: size of the picture as :func:`htrlib.load_image` returns it.
+        source: name of the page in messages; unique in a dataset.
+        lines: lines in reading order.
+        paragraph: box of the handwriting; None if no line has a known position.
+        writer: name of the writer, or None if unknown.
+        split: split according to the annotation, or None.
     """
 
     image: Picture
@@ -129,16 +129,16 @@ class PageSample:
 
     @property
     def text(self) -> str:
-        """One row per written line."""
+        """Text of the page, one row per line with text."""
         return "\n".join(line.text for line in self.lines if line.text)
 
     @property
     def words(self) -> Tuple[LabeledWord, ...]:
-        """The words with a known box, in reading order."""
+        """Words with a known box, in reading order."""
         return tuple(word for line in self.lines for word in line.words)
 
     def line_samples(self) -> Iterator[LineSample]:
-        """The lines whose place and text are known."""
+        """Return the lines with known position and text."""
         for index, line in enumerate(self.lines):
             if line.line is not None and line.text:
                 yield LineSample(
@@ -153,7 +153,7 @@ class PageSample:
                 )
 
     def load_image(self) -> NDArray[np.uint8]:
-        """(H, W) uint8 picture of the page.
+        """Load the picture of the page, (H, W) uint8.
 
         Raises:
             ImageError: the file cannot be read.
@@ -166,13 +166,13 @@ Sample = Union[PageSample, LineSample]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in the data that was worked around.
+    """A problem in the data that was worked around.
 
     Attributes:
-        reason: a short constant text, the same for all problems of a kind.
-        source: the page or line it is about.
-        detail: what was found and expected there.
-        skipped: "page" or "line" where that much was left out, empty where nothing was.
+        reason: short constant text, the same for all problems of a kind.
+        source: page or line with the problem.
+        detail: what was found and what was expected.
+        skipped: "page" or "line" if that was left out, or else empty.
     """
 
     reason: str
@@ -190,15 +190,15 @@ class Report:
     """A summary of a dataset, and of samples that were skipped or repaired, with reasons.
 
     Attributes:
-        pages: page samples.
-        lines: on pages and alone.
-        lines_without_place: those of pages whose box is not known.
-        lines_without_text: those of pages whose text is not known.
-        words: pieces of text between white space.
-        characters: of all lines' texts, white space included.
-        counts: character -> occurrences, most frequent first.
-        writers: different known writers.
-        problems: every one, in the order met.
+        pages: number of page samples.
+        lines: number of lines, on pages and single.
+        lines_without_place: number of lines of pages without position.
+        lines_without_text: number of lines of pages without text.
+        words: number of words, separated by white space.
+        characters: number of characters in all lines' texts, including white space.
+        counts: occurrences of each character, most frequent first.
+        writers: number of different known writers.
+        problems: all problems, in order of appearance.
     """
 
     pages: int
@@ -213,7 +213,7 @@ class Report:
 
     @property
     def charset(self) -> Charset:
-        """All characters of the texts.
+        """Charset of all characters in the texts.
 
         Raises:
             CharsetError: there is no text.
@@ -222,12 +222,12 @@ class Report:
 
     @property
     def skipped(self) -> Dict[str, int]:
-        """Reason -> pages and lines that were left out for it."""
+        """Number of pages and lines left out, by reason."""
         return dict(Counter(p.reason for p in self.problems if p.skipped))
 
     @property
     def mended(self) -> Dict[str, int]:
-        """Reason -> pages and lines that were kept in spite of it."""
+        """Number of pages and lines kept in spite of a problem, by reason."""
         return dict(Counter(p.reason for p in self.problems if not p.skipped))
 
     def __str__(self) -> str:
@@ -264,23 +264,23 @@ class Dataset(Sequence[Sample]):
     def __getitem__(self, index: slice) -> Dataset: ...
 
     def __getitem__(self, index: Union[int, slice]) -> Union[Sample, Dataset]:
-        """A sample, or the dataset of a slice."""
+        """Return a sample, or the dataset of a slice."""
         if isinstance(index, slice):
             return replace(self, samples=self.samples[index])
         return self.samples[index]
 
     def __add__(self, other: Dataset) -> Dataset:
-        """Both, one after the other."""
+        """Concatenate two datasets."""
         return Dataset(self.samples + other.samples, self.problems + other.problems)
 
     @property
     def pages(self) -> Tuple[PageSample, ...]:
-        """The pages."""
+        """Page samples."""
         return tuple(sample for sample in self.samples if isinstance(sample, PageSample))
 
     @property
     def lines(self) -> Tuple[LineSample, ...]:
-        """The lines that a recognizer can learn from: place and text known, or single ones."""
+        """Lines usable for training a recognizer: with position and text, or single lines."""
         found: List[LineSample] = []
         for sample in self.samples:
             if isinstance(sample, PageSample):
@@ -290,16 +290,16 @@ class Dataset(Sequence[Sample]):
         return tuple(found)
 
     def filter(self, keep: Callable[[Sample], bool]) -> Dataset:
-        """The samples for which `keep` is true."""
+        """Return the samples for which `keep` returns true."""
         return replace(self, samples=tuple(sample for sample in self.samples if keep(sample)))
 
     def filter_lines(
         self, keep: Callable[[Union[LabeledLine, LineSample]], bool], reason: str
     ) -> Dataset:
-        """All samples, without the lines for which `keep` is false.
+        """Return all samples, without the lines for which `keep` returns false.
 
-        Pages stay, with fewer lines, unless they lose all: these are no pages without writing. What
-        is left out is a problem of the result, each line with `reason`.
+        Pages that lose all their lines are left out, since they do contain writing. Every line left
+        out is a problem of the result, with `reason`.
         """
         samples: List[Sample] = []
         problems = list(self.problems)
@@ -324,44 +324,44 @@ class Dataset(Sequence[Sample]):
         return Dataset(tuple(samples), tuple(problems))
 
     def of_kinds(self, kinds: Optional[str]) -> Dataset:
-        """All samples, without the lines of other kinds; those whose kind is not known stay.
+        """Return all samples, without lines of other kinds; lines of unknown kind stay.
 
         Args:
-            kinds: some of `htrlib.document.kinds.KINDS`, commas between; None keeps all lines.
+            kinds: any of `htrlib.document.kinds.KINDS`, separated by commas; None keeps all lines.
         Raises:
-            ConfigError: there is no such kind.
+            ConfigError: a kind does not exist.
         """
         if kinds is None:
             return self
         wanted = {kind.strip() for kind in kinds.split(",")}
         if not wanted <= set(KINDS):
-            raise ConfigError(f"kinds are {', '.join(KINDS)}; found {kinds!r}")
+            raise ConfigError(f"kinds must be among {', '.join(KINDS)}; found {kinds!r}")
         return self.filter_lines(
             lambda line: line.line is None or line.line.kind in (None, *wanted),
             "line of another kind",
         )
 
     def within(self, charset: Charset) -> Dataset:
-        """All samples, without the lines that hold a character outside the charset."""
+        """Return all samples, without lines that contain a character outside the charset."""
         return self.filter_lines(
             lambda line: not charset.unknown(line.text), "characters outside the charset"
         )
 
     def split(self, fraction: float, *, by: str = "page", seed: int = 0) -> Tuple[Dataset, Dataset]:
-        """Two datasets at random, about `fraction` of the samples in the first.
+        """Split at random into two datasets, with about `fraction` of the samples in the first.
 
         Args:
-            fraction: between 0 and 1; each dataset has one page, or writer, at least.
+            fraction: between 0 and 1; each dataset gets at least one page or writer.
             by: "page" keeps the lines of a page together, "writer" the pages of a writer.
-            seed: the same seed gives the same datasets.
+            seed: random seed.
         Returns:
-            Both in the order of this dataset; the problems go with the first.
+            Both datasets, in the original order; the first one gets the problems.
         Raises:
-            ConfigError: `fraction` or `by` is none of these.
-            DatasetError: a sample has no writer, or all are of one page or writer.
+            ConfigError: `fraction` or `by` is invalid.
+            DatasetError: a sample has no writer, or there is only one page or writer.
         """
         if not 0 < fraction < 1:
-            raise ConfigError(f"a fraction lies between 0 and 1, found {fraction}")
+            raise ConfigError(f"the fraction must be between 0 and 1, found {fraction}")
         keys = [self._group(sample, by) for sample in self.samples]
         first = groups_of_first(Counter(keys), fraction, by, seed)
         inside = tuple(s for s, key in zip(self.samples, keys) if key in first)
@@ -369,7 +369,7 @@ class Dataset(Sequence[Sample]):
         return Dataset(inside, self.problems), Dataset(outside)
 
     def report(self) -> Report:
-        """Counts, charset and problems."""
+        """Summarize the dataset: counts, charset and problems."""
         lines = [line for page in self.pages for line in page.lines]
         texts = [line.text for line in lines]
         texts += [sample.text for sample in self.samples if isinstance(sample, LineSample)]
@@ -392,14 +392,14 @@ class Dataset(Sequence[Sample]):
             page = sample.page if isinstance(sample, LineSample) else None
             return page or sample.source
         if by != "writer":
-            raise ConfigError(f'a dataset is split by "page" or "writer", found {by!r}')
+            raise ConfigError(f'by must be "page" or "writer", found {by!r}')
         if sample.writer is None:
             raise DatasetError(f'{sample.source} has no writer; split by "page"')
         return sample.writer
 
 
 def concatenate(datasets: Iterable[Dataset]) -> Dataset:
-    """All samples and problems, one dataset after the other."""
+    """Concatenate the samples and problems of several datasets."""
     return sum(datasets, Dataset())
 
 

@@ -1,4 +1,4 @@
-"""Labeled data as commands and jobs name it: a format, a path, and options that are texts."""
+"""Load labeled data as commands and jobs specify it: format, path, and options as strings."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ def select(
     split: Optional[str] = None,
     options: Optional[Mapping[str, str]] = None,
 ) -> data.Dataset:
-    """The data set that the arguments mean.
+    """Load a data set.
 
     Args:
         format: one of `htrlib.data.FORMATS`.
         path: the annotation file or folder.
         images: folder of the pictures.
-        split: only what the data puts into this split; of iam, the file of a list.
-        options: others of the format; what is JSON is taken as such, anything else as a string.
+        split: load only this split; for iam, the file of a list.
+        options: other options of the format; values are parsed as JSON if possible, or else taken
+            as strings.
     Raises:
-        ConfigError: there is no such format, or it has no such option.
-        DatasetError: no sample can be used, or none is in the split.
+        ConfigError: the format, or an option of it, does not exist.
+        DatasetError: no sample can be used, or none belongs to the split.
     """
     if format not in data.FORMATS:
-        raise ConfigError(f"no data format {format!r}; there are {', '.join(data.FORMATS)}")
+        raise ConfigError(f"unknown data format {format!r}; choose {', '.join(data.FORMATS)}")
     if not Path(path).exists():
         raise DatasetError(f"{path}: there is no such file or folder")
     given: Dict[str, Any] = {name: _value(text) for name, text in (options or {}).items()}
@@ -52,12 +53,12 @@ def select(
     try:
         dataset = data.load(format, path, **given)
     except TypeError as error:
-        raise ConfigError(f"an option of {format} has a value of the wrong kind: {error}") from None
+        raise ConfigError(f"an option of {format} has a value of the wrong type: {error}") from None
     return dataset if split is None or by_adapter else _of_split(dataset, split)
 
 
 def options_of(format: str) -> Dict[str, bool]:
-    """The options of a format's `load`, and whether it needs them."""
+    """Return the options of a format's `load`, and whether each is required."""
     parameters: List[inspect.Parameter] = list(
         inspect.signature(data.FORMATS[format]).parameters.values()
     )

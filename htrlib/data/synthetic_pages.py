@@ -1,4 +1,4 @@
-"""Synthetic pages as a data set: rendered once for what is on them, and again when looked at."""
+"""Synthetic pages as a data set: rendered once for their labels, and again for their pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from htrlib.synthesis.pages import PageConfig, SyntheticLine, SyntheticPage, ren
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """Pages that differ in their number alone."""
+    """Pages that differ only in their number."""
 
     words: Tuple[str, ...]
     fonts: Tuple[HandwritingFont, ...]
@@ -40,7 +40,7 @@ class _Series:
 
 @dataclass(frozen=True)
 class _Picture:
-    """The picture of one page, rendered when it is asked for."""
+    """The picture of one page, rendered on demand."""
 
     series: _Series
     number: int
@@ -57,27 +57,27 @@ def load(
     seed: int = 0,
     config: Optional[PageConfig] = None,
 ) -> Dataset:
-    """Pages of synthetic handwriting; the same ones for the same fonts, text and seed.
+    """Load pages of synthetic handwriting, which depend only on fonts, text and seed.
 
-    Every page is rendered here, for its lines, and once more whenever its picture is loaded, so
-    that no pictures are held; `htrlib.synthesis.pages.render_pages` renders those used once.
+    Every page is rendered here for its lines, and again whenever its picture is loaded, so that no
+    pictures are kept in memory. Use `htrlib.synthesis.pages.render_pages` for pages used only once.
 
     Args:
         path: folder of fonts, .ttf, .otf or .woff.
-        text: file of running text in UTF-8; a page starts anywhere in it.
-        pages: how many.
-        seed: of all that is drawn at random.
-        config: which pages; letters, forms and sheets of many widths by default.
+        text: file of running text in UTF-8; each page starts at a random point in it.
+        pages: number of pages.
+        seed: random seed.
+        config: kinds of pages; by default letters, forms and sheets of many widths.
     Raises:
-        ConfigError: there are no pages to render.
-        AnnotationError: the text cannot be read or holds no word.
+        ConfigError: the number of pages is not positive.
+        AnnotationError: the text cannot be read or contains no word.
         DatasetError: the folder has no fonts, or they cannot draw the text.
     """
     if pages < 1:
-        raise ConfigError(f"at least one page is rendered, found pages={pages}")
+        raise ConfigError(f"pages must be at least 1, found {pages}")
     words = _words(Path(text))
     if not Path(path).is_dir():
-        raise DatasetError(f"{path}: expected a folder of fonts")
+        raise DatasetError(f"{path}: expected a folder of fonts (.ttf, .otf or .woff), found none")
     fonts = load_fonts(Path(path), sorted(set("".join(words))))
     series = _Series(words, fonts, seed, config or PageConfig())
     samples = tuple(
@@ -91,7 +91,7 @@ def _words(path: Path) -> Tuple[str, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"text cannot be read: {error}", path) from None
+        raise AnnotationError(f"the text cannot be read: {error}", path) from None
     words = tuple(clean_text(text).split())
     if not words:
         raise AnnotationError("expected running text, found no word", path)
@@ -99,12 +99,12 @@ def _words(path: Path) -> Tuple[str, ...]:
 
 
 def sample_of(page: SyntheticPage, source: str, image: Optional[Picture] = None) -> PageSample:
-    """A rendered page as a sample.
+    """Turn a rendered page into a sample.
 
     Args:
-        page: its picture is held, unless there is another way to it.
-        source: what messages call it.
-        image: that other way.
+        page: rendered page, whose picture is kept unless `image` is given.
+        source: name of the sample in messages.
+        image: another way to load the picture.
     """
     height, width = page.image.shape
     return PageSample(
@@ -118,7 +118,7 @@ def sample_of(page: SyntheticPage, source: str, image: Optional[Picture] = None)
 
 def _line(line: SyntheticLine) -> LabeledLine:
     words: List[LabeledWord] = []
-    if len(line.words) == len(line.text.split()):  # ink that is all covered has no box
+    if len(line.words) == len(line.text.split()):  # ink that is completely covered has no box
         words += map(LabeledWord, line.text.split(), line.words)
     return LabeledLine(line.text, line.line, tuple(words))
 
@@ -126,7 +126,7 @@ def _line(line: SyntheticLine) -> LabeledLine:
 def _undrawn(
     words: Tuple[str, ...], fonts: Tuple[HandwritingFont, ...], source: str
 ) -> Tuple[Problem, ...]:
-    """Report characters that no font has; pages omit words with them."""
+    """Report characters missing in all fonts; pages omit words with them."""
     drawn = {character for font in fonts for character in font.characters}
     missing = "".join(sorted(set("".join(words)) - drawn))
     if not missing:

@@ -1,4 +1,4 @@
-"""Carry the boxes of words over to a corrected text, and to the halves of a text that is cut."""
+"""Transfer the boxes of words to a corrected text, and to the two parts of a split text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import List, Sequence, Tuple
 from htrlib.document.geometry import Box
 from htrlib.document.results import Word
 
-CERTAIN = 1.0  # the confidence of what a person typed
+CERTAIN = 1.0  # confidence of a word typed by a person
 
 
 def corrected_words(words: Sequence[Word], text: str) -> Tuple[Word, ...]:
-    """The words of a corrected text whose place is known.
+    """Return the words of a corrected text that have a known box.
 
-    Words that stay keep their box. Where as many words took the place of others, each takes the
-    box of the one it replaced; other new words have no known place and are left out.
+    Unchanged words keep their box. If words were replaced by the same number of other words, each
+    takes the box of the word it replaced; other new words have no box and are left out.
 
     >>> [word.text for word in corrected_words((Word("teh", 0.3, 0, 4),), "the end")]
     []
@@ -39,7 +39,7 @@ def corrected_words(words: Sequence[Word], text: str) -> Tuple[Word, ...]:
 def words_around(
     words: Sequence[Word], text: str, at: int
 ) -> Tuple[Tuple[Word, ...], Tuple[Word, ...]]:
-    """The words before and after a place of the text; a word that it cuts is in neither."""
+    """Return the words before and after a position in the text, without a word that spans it."""
     before, after, start = [], [], 0
     for word in words:
         found = text.find(word.text, start)
@@ -56,9 +56,9 @@ def words_around(
 def cut_column(
     box: Box, text: str, at: int, before: Sequence[Word], after: Sequence[Word]
 ) -> float:
-    """Return where to split a line before character `at`: between words, in page pixels.
+    """Return the column, in page pixels, at which to split a line before character `at`.
 
-    Where their boxes are not known, the text's proportion decides.
+    It lies between two words, or is estimated from the text's length if their boxes are unknown.
     """
     left = before[-1].box if before else None
     right = after[0].box if after else None

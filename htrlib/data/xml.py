@@ -1,4 +1,4 @@
-"""Read XML that came from somewhere: no entity bombs, no outside references, errors with a line."""
+"""Read untrusted XML: no entities, no external references, errors with line numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def parse(path: Path) -> Element:
-    """The root of a file; all names without their namespace.
+    """Parse a file and return its root; all names are stripped of their namespace.
 
     Raises:
         AnnotationError: the file is missing, not well-formed, or declares entities.
@@ -31,7 +31,8 @@ def parse(path: Path) -> Element:
         raise AnnotationError(f"not well-formed XML: {error}", path, error.position[0]) from None
     except DefusedXmlException as error:
         raise AnnotationError(
-            f"XML with entities of its own is not read, it can grow without bound: {error}", path
+            f"XML that declares entities is not read, because it can expand without limit: {error}",
+            path,
         ) from None
     except (OSError, ValueError, LookupError) as error:
         raise AnnotationError(str(error), path) from None
@@ -41,12 +42,12 @@ def parse(path: Path) -> Element:
 
 
 def annotation_files(path: Path) -> Tuple[Path, Sequence[Path]]:
-    """The folder that sources are named from, and the XML files.
+    """Return the folder that sources are named relative to, and the XML files.
 
-    What systems leave in folders for themselves, as macOS `._page.xml`, is passed over.
+    Files of the operating system, such as `._page.xml` of macOS, are ignored.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: there is no XML file.
     """
     if path.is_file():
         return path.parent, [path]
@@ -61,39 +62,39 @@ def annotation_files(path: Path) -> Tuple[Path, Sequence[Path]]:
 
 
 def with_parent(root: Element) -> Iterator[Tuple[Element, Element]]:
-    """(element, its parent) for all below the root, in document order."""
+    """Yield (element, parent) for all elements below the root, in document order."""
     for parent in root.iter():
         for child in parent:
             yield child, parent
 
 
 def parse_points(text: str) -> List[Point]:
-    """The points of "x,y x,y ..." (PAGE) or "x y x y ..." (ALTO).
+    """Parse points of the form "x,y x,y ..." (PAGE) or "x y x y ..." (ALTO).
 
     Raises:
-        ValueError: it is neither. Decimal commas are not guessed: "20,5,4,25" may mean several
-            things.
+        ValueError: the text has neither form. Decimal commas are rejected, because "20,5,4,25" is
+            ambiguous.
 
     >>> parse_points("1,2 3,4") == parse_points("1 2 3 4")
     True
     """
     pieces = _AROUND_COMMA.sub(",", text.strip()).split()
     pairs = [piece.split(",") for piece in pieces]
-    if all(len(pair) == 1 for pair in pairs):  # no comma anywhere
+    if all(len(pair) == 1 for pair in pairs):  # no commas
         pairs = [pieces[index : index + 2] for index in range(0, len(pieces), 2)]
     if not all(len(pair) == 2 for pair in pairs):
-        raise ValueError(f"{_shortened(text)} is no list of points, which is x,y x,y ...")
+        raise ValueError(f"expected points as x,y x,y ..., found {_shortened(text)}")
     return [(parse_number(x), parse_number(y)) for x, y in pairs]
 
 
 def parse_number(text: str) -> float:
-    """A finite number with a decimal point, if any.
+    """Parse a finite number with an optional decimal point.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the text is not such a number.
     """
     if not _NUMBER.fullmatch(text.strip()) or not math.isfinite(float(text)):
-        raise ValueError(f"{_shortened(text)} is no number of pixels")
+        raise ValueError(f"expected a number of pixels, found {_shortened(text)}")
     return float(text)
 
 
@@ -102,5 +103,5 @@ def _shortened(text: str) -> str:
 
 
 def attributes(element: Element) -> Dict[str, str]:
-    """The attributes of an element, without their namespaces."""
+    """Return the attributes of an element, without namespaces."""
     return {name.rpartition("}")[2]: value for name, value in element.items()}

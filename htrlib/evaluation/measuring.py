@@ -253,7 +253,7 @@ class _Tally:
         kept = []
         for sample in dataset:
             if not isinstance(sample, PageSample):
-                reason, left_out = "a line picture is no page", "line"
+                reason, left_out = "line picture without a page", "line"
             elif not sample.lines:
                 reason, left_out = "page without lines", "page"
             elif not any(line.text for line in sample.lines):

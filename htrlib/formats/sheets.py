@@ -113,7 +113,7 @@ def write_pages(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     problems = [
-        Problem("a line picture is no page", sample.source, skipped="line")
+        Problem("line picture without a page", sample.source, skipped="line")
         for sample in dataset
         if not isinstance(sample, PageSample)
     ]

@@ -93,10 +93,10 @@ def test_inspect_goes_on_after_a_page_that_cannot_be_drawn(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("docx", "x"), "no data format 'docx'"),
+        (("docx", "x"), "unknown data format 'docx'"),
         (("page_xml", "nothing"), "nothing: there is no such file or folder"),
         (("page_xml", "."), "expected an XML file"),
-        (("pages_json", "pages.json", "--split", "no"), "gives no sample"),
+        (("pages_json", "pages.json", "--split", "no"), "has no usable sample"),
         (("pages_json", "pages.json", "--samples", "-1"), "--samples is 0 or more"),
         (("iam", "."), "xml/"),
     ],
@@ -125,7 +125,7 @@ def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "a.txt").write_text("line")
     manifest = tmp_path / "out.manifest"
     assert htr("convert", "lines", tmp_path, "ground_truth", manifest) == 0
-    assert capsys.readouterr().err == "htr: left out, a.png: a line picture is no page\n"
+    assert capsys.readouterr().err == "htr: left out, a.png: line picture without a page\n"
 
 
 def test_convert_renders_synthetic_pages_once(tmp_path: Path) -> None:

@@ -44,12 +44,12 @@ def test_values_of_options_are_json_or_strings(
 @pytest.mark.parametrize(
     ("format", "options", "message"),
     [
-        ("docx", {}, "no data format 'docx'; there are alto, csv"),
+        ("docx", {}, "unknown data format 'docx'; choose alto, csv"),
         ("pages_json", {"options": ("level=lines",)}, "no option 'level'; it has images, split"),
         ("lines", {"images": "x"}, "lines has no option 'images'; it has none"),
         ("pages_json", {"options": ("level",)}, "NAME=VALUE, found 'level'"),
         ("synthetic", {}, "synthetic needs the option 'text'"),
-        ("synthetic", {"options": ("text=x", 'pages="many"')}, "value of the wrong kind"),
+        ("synthetic", {"options": ("text=x", 'pages="many"')}, "value of the wrong type"),
     ],
 )
 def test_mistakes_are_named(

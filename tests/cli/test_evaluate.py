@@ -116,12 +116,12 @@ def test_where_the_worst_lines_cannot_go_is_told_before_anything_is_read(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--data", "docx", "x"), "no data format"),
+        (("--data", "docx", "x"), "unknown data format"),
         (("--data", "page_xml", "nothing"), "no such file or folder"),
         (("--data", "pages_json", "pages.json", "--device", "tpu"), "tpu"),
         (("--data", "pages_json", "pages.json", "--bundle", "nothing"), "nothing"),
         (("--data", "pages_json", "pages.json", "--worst", "no/worst.html"), "no/worst.html"),
-        (("--data", "pages_json", "pages.json", "--split", "no"), "gives no sample"),
+        (("--data", "pages_json", "pages.json", "--split", "no"), "has no usable sample"),
     ],
 )
 def test_mistakes_are_one_row_and_status_2(

@@ -67,7 +67,7 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
     ("arguments", "message"),
     [
         (("--train", "lines", "nowhere"), "nowhere: there is no such file or folder"),
-        (("--train", "words", "nowhere"), "no data format 'words'"),
+        (("--train", "words", "nowhere"), "unknown data format 'words'"),
         (("--train", "lines", "{}", "--learning-rate", "-1"), "learning_rate must be above 0"),
         (
             ("--train", "lines", "{}", "--epochs", "many"),
@@ -82,7 +82,7 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
         (("--train", "lines", "{}", "--output", "{}"), "exists and is not a bundle"),
         (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
         (("--train", "lines", "{}", "--device", "tpu"), "a device is"),
-        (("--train", "lines", "{}", "--share", "1.5"), "a fraction lies between 0 and 1"),
+        (("--train", "lines", "{}", "--share", "1.5"), "the fraction must be between 0 and 1"),
     ],
 )
 def test_mistakes_are_told_in_a_line(folder, htr, capsys, arguments, message):

@@ -52,11 +52,11 @@ def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: no column image, text; found an empty file"),
-        ("image;text\n", "line 1: no column image, text"),
-        ("image,text,left\n", "no column top, right, bottom"),
-        ("image,text,text\n", "more than one column text"),
-        ("image,text\na.png,b\na.png,Yes, he said\n", "line 3: 3 cells, but 2 columns"),
+        ("", "line 1: missing column image, text; found an empty file"),
+        ("image;text\n", "line 1: missing column image, text"),
+        ("image,text,left\n", "missing column top, right, bottom"),
+        ("image,text,text\n", "duplicate column text"),
+        ("image,text\na.png,b\na.png,Yes, he said\n", "line 3: found 3 cells, expected 2"),
         ("image,text,left,top,right,bottom\na.png,b,1,x,3,4\n", "line 2: .*found 1, x, 3, 4"),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_folder_of_two_formats_wants_one_to_be_named(folder, pages):
         (folder / name).mkdir()
     write_page_xml(pages, folder / "page")
     (folder / "alto" / "a.xml").write_text(ALTO)
-    with pytest.raises(ConfigError, match=r"several formats \(alto, page_xml\): name the one"):
+    with pytest.raises(ConfigError, match=r"several formats \(alto, page_xml\): choose one"):
         find(folder)
     assert find(folder, "page_xml") == (("page_xml", str(folder)),)
 
@@ -104,5 +104,5 @@ def test_a_folder_without_labels_is_said_to_be_one(folder):
         find(folder)
     with pytest.raises(DatasetError, match="holds no csv data"):
         find(folder, "csv")
-    with pytest.raises(ConfigError, match="no data format 'docx'"):
+    with pytest.raises(ConfigError, match="unknown data format 'docx'"):
         find(folder, "docx")

@@ -314,7 +314,7 @@ def test_pictures_of_one_name_in_one_folder_are_not_taken_for_each_other(tmp_pat
 def test_a_source_ref_cannot_leave_the_folder(tmp_path, make_picture):
     make_picture("secret.png")
     path = write(tmp_path, custom(text("a", 0, 0), reference="s3://bucket/../secret.png"))
-    with pytest.raises(AnnotationError, match=r"without \.\."):
+    with pytest.raises(AnnotationError, match=r"must not contain \.\."):
         data.load("ground_truth", path, images=tmp_path / "scans")
 
 

@@ -101,7 +101,7 @@ def test_split_refuses_what_it_does_not_know(fraction, by):
 def test_split_refuses_unknown_writers_and_a_single_group():
     with pytest.raises(DatasetError, match="a has no writer"):
         Dataset((line("a"), line("b"))).split(0.5, by="writer")
-    with pytest.raises(DatasetError, match=r"all of one page \(a\); give data"):
+    with pytest.raises(DatasetError, match=r"all of one page \(a\); add data"):
         Dataset((line("a"),)).split(0.5)
 
 

@@ -76,7 +76,7 @@ def test_mistakes_are_named(text, tmp_path):
     empty.write_text(" \n")
     with pytest.raises(AnnotationError, match="no word"):
         load(empty)
-    with pytest.raises(ConfigError, match="pages=0"):
+    with pytest.raises(ConfigError, match="at least 1, found 0"):
         data.load("synthetic", BUNDLED_FONTS, text=text, pages=0)
     with pytest.raises(DatasetError, match="folder of fonts"):
         data.load("synthetic", tmp_path / "fonts", text=text)

@@ -50,5 +50,5 @@ def test_a_missing_file_is_an_annotation_error(tmp_path):
 def test_points_come_in_pairs():
     assert parse_points("1,2  3.5,-4") == [(1.0, 2.0), (3.5, -4.0)]
     assert parse_points("") == []
-    with pytest.raises(ValueError, match="no list of points"):
+    with pytest.raises(ValueError, match="expected points as"):
         parse_points("1 2 3")

@@ -95,7 +95,7 @@ class TestPages:
             "page with a line of unknown text": 1,
             "page of unknown text": 1,
             "page without lines": 1,
-            "a line picture is no page": 1,
+            "line picture without a page": 1,
         }
 
     def test_a_line_of_unknown_text_is_masked_and_counted(self) -> None:

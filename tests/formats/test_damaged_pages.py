@@ -186,7 +186,7 @@ def test_decimal_commas_are_reported_and_not_guessed(tmp_path, make_picture):
     assert dataset[0].lines[0].line is None
     told = [problem for problem in dataset.problems if problem.source == "p#a"]
     assert told[0].reason == "coordinates that cannot be read"
-    assert '"20,5,4,25 160,1,4,0" is no list of points' in told[0].detail
+    assert 'found "20,5,4,25 160,1,4,0"' in told[0].detail
 
 
 def test_a_page_of_no_size_takes_that_of_its_picture(tmp_path, make_picture):

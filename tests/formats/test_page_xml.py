@@ -226,7 +226,7 @@ def test_what_page_xml_cannot_hold_is_returned(tmp_path, make_picture):
     )
     problems = data.write_page_xml(Dataset((line, page)), tmp_path / "out")
     assert [problem.reason for problem in problems] == [
-        "a line picture is no page",
+        "line picture without a page",
         "line without a place",
     ]
 

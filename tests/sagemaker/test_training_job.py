@@ -199,7 +199,7 @@ def test_texts_may_be_json_and_what_tools_add_is_passed_over(job):
         ({"lerning_rate": "1"}, "unknown training option lerning_rate; known: augmentation"),
         ({"task": "reading"}, "unknown task 'reading'; choose line-recognition"),
         ({"share": "most"}, "share is a number between 0 and 1, found 'most'"),
-        ({"format": "docx"}, "no data format 'docx'; there are alto"),
+        ({"format": "docx"}, "unknown data format 'docx'; choose alto"),
         ({"format": "csv"}, "holds no csv data; it has 24 files"),
         ({"option.level": "lines"}, "lines has no option 'level'; it has none"),
         ({"init": "none"}, "start from a bundle, with charset=data"),

@@ -27,7 +27,7 @@ def test_what_a_models_code_wants_is_installed_only_where_code_is_allowed(
     config: ServingConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server._prepare_bundle(config)
-    with pytest.raises(BundleError, match=r"the packages in .*requirements\.txt cannot be installed"):
+    with pytest.raises(BundleError, match=r"packages in .*requirements\.txt cannot be installed"):
         server._prepare_bundle(replace(config, allow_code=True))
     out, err = capfd.readouterr()
     assert out == "", "standard output has the server's log, one object a row"
