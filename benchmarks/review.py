@@ -34,7 +34,7 @@ from urllib.parse import quote
 from rapidfuzz.distance import Levenshtein
 
 from htrlib import data
-from htrlib.data.corrections import CorrectedPage
+from htrlib.data.corrected_pages import CorrectedPage
 from htrlib.data.samples import LabeledLine, PageSample
 from htrlib.document.geometry import Box
 from htrlib.formats.page_editing import Stamp, write_page_file

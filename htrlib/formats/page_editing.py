@@ -18,7 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
 
 from htrlib.data.collector import bounds, is_rectangle
-from htrlib.data.corrections import CorrectedLine, CorrectedPage
+from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.data.label_text import clean_text
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine, Word

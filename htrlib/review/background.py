@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Deque, Dict, FrozenSet, List, Optional
 
-from htrlib.data.corrections import CorrectedPage
+from htrlib.data.corrected_pages import CorrectedPage
 from htrlib.data.page_places import PagePlace
 from htrlib.document.results import PageResult
 from htrlib.errors import BundleError, DeviceError, HtrError

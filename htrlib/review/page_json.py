@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from htrlib.data.corrections import CorrectedLine, Splice
+from htrlib.data.corrected_pages import CorrectedLine
+from htrlib.data.corrections import Splice
 from htrlib.data.label_text import clean_text
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import KINDS, TextLine, Word

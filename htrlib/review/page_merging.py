@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Dict, List, Optional, Set
 
-from htrlib.data.corrections import CorrectedLine, CorrectedPage, Splice
+from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
+from htrlib.data.corrections import Splice
 from htrlib.document.geometry import Box
 from htrlib.review.requested_edits import new_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Tuple
 
-from htrlib.data.corrections import CorrectedLine
+from htrlib.data.corrected_pages import CorrectedLine
 from htrlib.document.results import PageResult, TextLine
 from htrlib.images.loading import Page
 from htrlib.images.numbered_pages import load_page

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple, TypeVar
 
 from htrlib.bundle import load_bundle
-from htrlib.data.corrections import CorrectedLine
+from htrlib.data.corrected_pages import CorrectedLine
 from htrlib.document.results import PageResult, TextLine
 from htrlib.errors import HtrError
 

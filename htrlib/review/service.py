@@ -13,7 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from htrlib._version import __version__
-from htrlib.data.corrections import CorrectedPage, Splice
+from htrlib.data.corrected_pages import CorrectedPage
+from htrlib.data.corrections import Splice
 from htrlib.data.page_places import PagePlace
 from htrlib.document.results import TextLine
 from htrlib.errors import CorrectionError, HtrError

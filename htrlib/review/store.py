@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 from urllib.parse import quote, unquote
 
-from htrlib.data.corrections import CorrectedPage, Edit, Splice, correct
+from htrlib.data.corrected_pages import CorrectedPage
+from htrlib.data.corrections import Edit, Splice, correct
 from htrlib.data.page_places import PagePlace
 from htrlib.document.geometry import Size
 from htrlib.errors import CorrectionError, HtrError
