@@ -6,6 +6,7 @@ is its UTF-16; one that takes two units there has a code among those that no cha
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any, Dict, Set
 
@@ -16,12 +17,16 @@ ASCENT, DESCENT = 750, -250
 """Chosen so that a line's height equals its font size; an em has 1000 units."""
 
 ADVANCE = 500
-"""Width of every character, of 1000 units."""
+"""Width of every character but the space, of 1000 units."""
+
+SPACE = 400
+"""Width of a space."""
 
 _UNITS = 1000
 _LONGEST_BLOCK = 100  # of entries in a map, as the format has it
 _SURROGATES = range(0xD800, 0xE000)
 _UNKNOWN = 0xFFFD
+_ESCAPED = re.compile(rb"[\\()]")
 
 
 class GlyphlessFont:
@@ -34,9 +39,9 @@ class GlyphlessFont:
         self.reference: Any = document.make_indirect(Dictionary(Type=Name.Font))
 
     def encode(self, text: str) -> bytes:
-        """The codes of a text in hexadecimal, two bytes each, as a content stream has them."""
-        codes = [self._code(character) for character in text]
-        return b"<" + "".join(f"{code:04X}" for code in codes).encode("ascii") + b">"
+        """The codes of a text, two bytes each, as a string of a content stream."""
+        codes = b"".join(self._code(character).to_bytes(2, "big") for character in text)
+        return b"(" + _ESCAPED.sub(rb"\\\g<0>", codes).replace(b"\r", rb"\r") + b")"
 
     def _code(self, character: str) -> int:
         code = ord(character)
@@ -75,6 +80,7 @@ class GlyphlessFont:
             ),
             FontDescriptor=document.make_indirect(descriptor),
             DW=ADVANCE,
+            W=Array([ord(" "), Array([SPACE])]),
             CIDToGIDMap=Name.Identity,
         )
         font = self.reference

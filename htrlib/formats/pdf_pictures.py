@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import zlib
 from typing import Any, BinaryIO, Optional, Tuple
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image
 
+from htrlib.document.geometry import Size
 from htrlib.formats.pdf_text import Placement
 from htrlib.images.pixels import orientation
 
@@ -34,20 +36,22 @@ _TURNS = {
 _SIDEWAYS = (5, 6, 7, 8)
 
 _PALETTE = 3
+_PROFILED = {"L": b"GRAY", "RGB": b"RGB "}  # mode -> what a profile calls its colors
+_QUICKLY_PACKED = 500_000  # pixels
 _PNG_SAMPLES = {0: 1, 2: 3, _PALETTE: 1}  # color type of a PNG file -> samples of a pixel
 
 
 def add_picture_page(
     document: pikepdf.Pdf, picture: Image.Image, file: BinaryIO
-) -> Tuple[Any, Tuple[float, float]]:
-    """Add a page that shows a picture.
+) -> Tuple[Any, bytes]:
+    """Add a page for a picture.
 
     Args:
         document: where it goes.
         picture: at the frame that is shown.
         file: that it was opened from.
     Returns:
-        the page, and its width and height in points.
+        the page, and the content that shows the picture.
     """
     turn = orientation(picture)
     shape = _TURNS.get(turn if isinstance(turn, int) else 1, _TURNS[1])
@@ -65,14 +69,13 @@ def add_picture_page(
     wide, high, edge = width - _LESS_PICTURE, height - _LESS_PICTURE, _LESS_PICTURE / 2
     numbers = (a * wide, b * high, c * wide, d * high, e * wide + edge, f * high + edge)
     matrix = " ".join(f"{number:.7g}" for number in numbers)
-    page.obj.Contents = Stream(document, f"q {matrix} cm /Picture Do Q\n".encode())
-    return page, (width, height)
+    return page, f"q {matrix} cm /Picture Do Q".encode("ascii")
 
 
-def upright_placement(size: Tuple[int, int], points: Tuple[float, float]) -> Placement:
+def upright_placement(size: Size, page: Any) -> Placement:
     """Return the matrix from pixels of an upright page to the PDF page that they fill."""
-    x, y = points[0] / size[0], points[1] / size[1]
-    return Placement(x, 0.0, 0.0, -y, 0.0, points[1])
+    width, height = (float(edge) for edge in page.mediabox[2:])
+    return Placement(width / size.width, 0.0, 0.0, -height / size.height, 0.0, height)
 
 
 def _resolution(picture: Image.Image) -> Tuple[float, float]:
@@ -111,7 +114,7 @@ def _stream(
     space = Name.DeviceGray if picture.mode in ("1", "L") else Name.DeviceRGB
     profile = picture.info.get("icc_profile")
     colors: Any = space
-    if profile and picture.mode in ("L", "RGB"):
+    if profile and _PROFILED.get(picture.mode) == profile[16:20]:
         icc = Stream(document, profile)
         icc.N, icc.Alternate = (1 if picture.mode == "L" else 3), space
         colors = Array([Name.ICCBased, document.make_indirect(icc)])
@@ -150,41 +153,59 @@ def _lossless(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
     elif picture.has_transparency_data:
         paper = Image.new("RGBA", picture.size, "white")
         shown = Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+    elif picture.mode == "P":
+        return _plainly_packed(document, picture)
     elif picture.mode not in ("L", "RGB"):
         gray = picture.mode in ("1", "I", "F", "LA")
         shown = picture.convert("L" if gray else "RGB")
     file = io.BytesIO()
     shown.save(file, "PNG", compress_level=9, icc_profile=None)
     packed, bits = _png_data(file.getvalue())
-    colors = 3 if shown.mode == "RGB" else 1
-    parameters = Dictionary(Predictor=15, Colors=colors, BitsPerComponent=bits, Columns=shown.width)
+    parameters = _png_rows(shown.width, bits, 3 if shown.mode == "RGB" else 1)
     plain = shown if shown.mode in ("L", "RGB") else Image.new("L", (1, 1))
     stream = _stream(document, plain, packed, Name.FlateDecode, bits=bits, parameters=parameters)
     stream.Width, stream.Height = shown.width, shown.height
     return stream
 
 
+def _plainly_packed(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
+    """Pack bytes of pixels without rows' differences, which palettes have no use for."""
+    packed = zlib.compress(picture.tobytes(), 9)
+    stream = _stream(document, picture, packed, Name.FlateDecode)
+    if picture.mode == "P":
+        stream.ColorSpace = _palette(document, picture)
+    return stream
+
+
 def _own_png(document: pikepdf.Pdf, picture: Image.Image, content: bytes) -> Optional[Stream]:
-    """The rows of a PNG file as it has them; None where they are interlaced."""
+    """The rows of a PNG file, as it has them unless they pack better; None if interlaced."""
     packed, bits = _png_data(content)
     color_type, interlaced = content[25], content[28]
     if interlaced or color_type not in _PNG_SAMPLES:
         return None
-    parameters = Dictionary(
-        Predictor=15,
-        Colors=_PNG_SAMPLES[color_type],
-        BitsPerComponent=bits,
-        Columns=picture.width,
-    )
+    if picture.mode in ("L", "P") and picture.width * picture.height < _QUICKLY_PACKED:
+        plain = _plainly_packed(document, picture)
+        if int(plain.Length) < len(packed):
+            return plain
+    parameters = _png_rows(picture.width, bits, _PNG_SAMPLES[color_type])
     stream = _stream(document, picture, packed, Name.FlateDecode, bits=bits, parameters=parameters)
     if color_type == _PALETTE:
-        colors = bytes(picture.getpalette("RGB") or b"")
-        palette = document.make_indirect(Stream(document, colors))
-        last = len(colors) // 3 - 1
-        stream.ColorSpace = Array([Name.Indexed, Name.DeviceRGB, last, palette])
+        stream.ColorSpace = _palette(document, picture)
     elif color_type == 0 and picture.mode != "L":
         stream.ColorSpace = Name.DeviceGray
     return stream
+
+
+def _png_rows(width: int, bits: int, samples: int) -> Dictionary:
+    return Dictionary(Predictor=15, Colors=samples, BitsPerComponent=bits, Columns=width)
+
+
+def _palette(document: pikepdf.Pdf, picture: Image.Image) -> Array:
+    """The colors that a picture uses, in the order of its palette."""
+    last = int(picture.getextrema()[1])  # type: ignore[arg-type]
+    colors = bytes(picture.getpalette("RGB") or b"").ljust(3 * last + 3, b"\0")[: 3 * last + 3]
+    table = document.make_indirect(pikepdf.String(colors))
+    return Array([Name.Indexed, Name.DeviceRGB, last, table])
 
 
 def _png_data(content: bytes) -> Tuple[bytes, int]:

@@ -11,18 +11,20 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from typing import Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from htrlib.document.geometry import Box, Point, union_of
 from htrlib.document.results import LineResult, PageResult
-from htrlib.formats.glyphless_font import ADVANCE, ASCENT, DESCENT, GlyphlessFont
+from htrlib.formats.glyphless_font import ADVANCE, ASCENT, DESCENT, SPACE, GlyphlessFont
 from htrlib.formats.placed_words import PlacedWord, placed_words
 
 FONT = "/HtrText"
 
 _UNITS = 32  # of which the usual size of text has so many; places are in whole ones
 _STEP = 4  # percent, in which text is made wider or narrower; never too wide, for gaps matter
-_TILT = 0.01  # points over the usual size of text
+_TILT = 0.0003  # sine of the angle by which text that stands on its side leans
+_RISE = 2  # units by which a word may be higher or lower than it is, to stand with the one before
+_SHIFT = 0.15  # of a word's length: how far it may be from its place, and its width from its own
 _LEVEL = 0.15  # slope below which words stand upright, one higher than the other
 _SAME_SIZE = 1.7  # lines whose heights differ less have text of one size
 _OF_PITCH = 0.9  # of the distance between two lines, which text is high at most
@@ -32,6 +34,7 @@ _APART = 0.6  # of the size of text, by which the words of two lines differ at l
 _PLAY = 0.25  # of a box's height, about its middle, is where the middle of its text may be
 _BESIDE = 0.3  # of a line's length, that another shares which is above or below it
 _SPACE = 0.25  # of the size of text: what is left of wide gaps, and made of narrow ones
+_LEAST_SPACE = 0.2  # of the size of text: programs take words that are nearer for one
 _MOST_ADDED = 0.6  # of a word's length, at either end: its middle stays in its box
 _MOST_CUT = 0.3
 _STEEPEST = 0.3  # of what tells the sides of a turned rectangle by the box around it
@@ -57,13 +60,23 @@ class Placement:
     def matrix(self, height: int, unit: float) -> str:
         """The operator that lets content be written in units of pixels, y up from the lower edge.
 
+        PDFium, by which Chrome shows PDF, finds no text that stands exactly on its side; there the
+        matrix is turned by what nobody sees.
+
         Args:
             height: of the page, in pixels.
             unit: pixels.
         """
-        turn = (unit * n for n in (self.a, self.b, -self.c, -self.d))
+        a, b, c, d = (unit * n for n in (self.a, self.b, -self.c, -self.d))
+        if a == d == 0:
+            a, d = _TILT * b, -_TILT * c
         ends = (self.e + self.c * height, self.f + self.d * height)
-        return " ".join(f"{n or 0.0:.6g}" for n in (*turn, *ends)) + " cm"
+        return _numbers(7, a, b, c, d, *ends) + " cm"
+
+
+def _numbers(decimals: int, *numbers: float) -> str:
+    """Numbers as PDF has them, which knows no exponents."""
+    return " ".join(f"{n or 0.0:.{decimals}f}".rstrip("0").rstrip(".") for n in numbers)
 
 
 @dataclass(frozen=True)
@@ -121,61 +134,96 @@ def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> b
         return b""
     found = list(_set(lines, _DROP_POINTS / placement.scale))
     unit = statistics.median(size for _, size, _ in found) / _UNITS
-    rows = [f"q {placement.matrix(height, unit)} BT 3 Tr"]
-    # PDFium, by which Chrome shows PDF, finds no text that stands exactly on its side.
-    tilt = _TILT / (placement.scale * unit * _UNITS) if placement.a == placement.d == 0 else 0.0
-    pen = _Pen(font, height, unit, tilt)
+    rows = [f"q {placement.matrix(height, unit)} BT 3 Tr".encode("ascii")]
+    pen = _Pen(font, height, unit)
     for line, size, drop in found:
-        runs = _turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop)
-        rows += [pen.show(run, size) for run in runs]
-    return "\n".join([*rows, "ET Q", ""]).encode("ascii")
+        runs = list(_turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop))
+        rows += [pen.show(run, size, after) for run, after in zip(runs, [*runs[1:], None])]
+    return b"\n".join([*rows, b"ET Q", b""])
 
 
 class _Pen:
     """Writes the operators that set words, and remembers what holds for the next one.
 
-    Whole units, and widths in steps, make numbers that are short and alike, which pack well.
+    Whole units, and widths in steps, make numbers that are short and alike, which pack well. A word
+    at the height of the one before it needs no place where the width of that one leads to it.
 
     Args:
         font: the document's.
         height: of the page, in pixels.
         unit: of the numbers, in pixels.
-        tilt: sine of what level words are turned by.
     """
 
-    def __init__(self, font: GlyphlessFont, height: int, unit: float, tilt: float) -> None:
+    def __init__(self, font: GlyphlessFont, height: int, unit: float) -> None:
         self._font = font
         self._height = height
         self._unit = unit
-        self._tilt = tilt
         self._size = 0
         self._stretch = 0
         self._turned = True
-        self._at = (0, 0)
+        self._start = (0, 0)  # of the last word that was given a place
+        self._end = (-math.inf, 0)  # of the last word and the space behind it
 
-    def show(self, run: _Run, size: float) -> str:
-        """The operators for a word and the space behind it."""
-        up, units = _MIDDLE_OF_TEXT * size, max(1, round(size / self._unit))
+    def show(self, run: _Run, size: float, following: Optional[_Run]) -> bytes:
+        """The operators for a word and the space behind it.
+
+        Args:
+            run: the word.
+            size: of its text, in pixels.
+            following: the next word of the line.
+        """
+        units = max(1, round(size / self._unit))
+        said = [] if units == self._size else [f"{FONT} {units} Tf"]
+        start, place = self._place(run, size)
+        said += place
+        stretch = self._stretch_to(run, units, start, following)
+        if stretch != self._stretch:
+            said.append(f"{stretch} Tz")
+        letters = len(run.text) * ADVANCE + SPACE
+        end = start + letters * units * stretch / 100_000
+        if run.sin or stretch * SPACE / 100_000 < _LEAST_SPACE:
+            end = -math.inf  # no word can follow there
+        self._end = (end, self._end[1])
+        self._size, self._stretch = units, stretch
+        return " ".join(said).encode("ascii") + self._font.encode(f"{run.text} ") + b"Tj"
+
+    def _place(self, run: _Run, size: float) -> Tuple[float, List[str]]:
+        """Where a word starts from the left, in units, and the operator that sets it there."""
+        up = _MIDDLE_OF_TEXT * size
         left = run.middle[0] - run.cos * run.length / 2 + run.sin * up
         base = self._height - run.middle[1] - run.sin * run.length / 2 - run.cos * up
         x, y = round(left / self._unit), round(base / self._unit)
-        full = len(run.text) * size * ADVANCE / 1000
-        stretch = max(1, int(100 * run.length / full / _STEP)) * _STEP
-        said = []
-        if units != self._size:
-            said.append(f"{FONT} {units} Tf")
-        if stretch != self._stretch:
-            said.append(f"{stretch} Tz")
-        sin = run.sin or self._tilt
-        if sin:
-            numbers = (run.cos, sin, -sin, run.cos)
-            said.append(" ".join(f"{number:.4g}" for number in numbers) + f" {x} {y} Tm")
-        elif self._turned:
-            said.append(f"1 0 0 1 {x} {y} Tm")
-        else:
-            said.append(f"{x - self._at[0]} {y - self._at[1]} Td")
-        self._size, self._stretch, self._at, self._turned = units, stretch, (x, y), bool(sin)
-        return " ".join(said) + self._font.encode(f"{run.text} ").decode("ascii") + "Tj"
+        end, height = self._end
+        shift = max(0.5, _SHIFT * run.length / self._unit)
+        if not run.sin and abs(y - height) <= _RISE and abs(x - end) <= shift:
+            return end, []
+        across, up_by = x - self._start[0], y - self._start[1]
+        was_turned, self._turned = self._turned, bool(run.sin)
+        self._start, self._end = (x, y), (-math.inf, y)
+        if run.sin or was_turned:
+            turn = _numbers(4, run.cos, run.sin, -run.sin, run.cos)
+            return x, [f"{turn} {x} {y} Tm"]
+        return x, [f"{across} {up_by} Td"]
+
+    def _stretch_to(self, run: _Run, units: int, start: float, following: Optional[_Run]) -> int:
+        """The width, in percent, with which a word ends at its end, or its space at the next word.
+
+        The latter is taken where the two differ little and leave a space that programs see.
+        """
+        letters = len(run.text) * units * ADVANCE / 1000
+        if run.sin:
+            return _step(int, run.length / self._unit / letters)
+        own = ((run.middle[0] + run.length / 2) / self._unit - start) / letters
+        if following is not None:
+            next_start = (following.middle[0] - following.length / 2) / self._unit
+            reaching = (next_start - start) / (letters + units * SPACE / 1000)
+            if reaching * SPACE / 1000 > _LEAST_SPACE and abs(reaching - own) < _SHIFT * own:
+                return _step(round, reaching)
+        return _step(int, own)
+
+
+def _step(whole: Callable[[float], int], width: float) -> int:
+    return max(1, whole(100 * width / _STEP)) * _STEP
 
 
 def _set(lines: Sequence[_Line], most: float) -> Iterator[Tuple[_Line, float, float]]:

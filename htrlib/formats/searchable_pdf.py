@@ -5,23 +5,25 @@ A PDF that was read keeps its pages, and each gets a layer of text. Pictures bec
 
 from __future__ import annotations
 
-import struct
+import re
+import zlib
 from typing import Any, BinaryIO, Dict
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Stream
-from PIL import ImageCms
+from pikepdf import Dictionary, Name, Stream
 
-from htrlib._version import __version__
 from htrlib.document.results import PageResult
 from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import GlyphlessFont
+from htrlib.formats.pdf_archival import describe
 from htrlib.formats.pdf_pictures import add_picture_page, upright_placement
 from htrlib.formats.pdf_text import FONT, Placement, text_layer
 from htrlib.formats.saving import Result, WriteOptions
 from htrlib.images.loading import at_each_page, identified
 from htrlib.images.opening import opened, source_name
 from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
+
+_PDFA1 = re.compile(rb"pdfaid:part(?:\s[^>]*>|[>=])\W{0,9}1\b")
 
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
@@ -52,10 +54,12 @@ def _write_over_pdf(
         font = GlyphlessFont(document)
         for number, page in enumerate(document.pages, start=1):
             if number in read and read[number].lines:
-                placement = _pdf_placement(page, read[number])
-                _add_text(document, page, read[number], placement, font)
+                layer = text_layer(read[number], _pdf_placement(page, read[number]), font)
+                _add_font(page, font)
+                # Before the page's own content, where no state of that has been set yet.
+                page.contents_add(_packed(document, layer), prepend=True)
         font.finish()
-        document.save(file, deterministic_id=True, object_stream_mode=_PACKED)
+        _save(document, file)
 
 
 def _write_pictures(
@@ -67,35 +71,41 @@ def _write_pictures(
         for number, error in at_each_page(picture, name):
             if error is None and number in read:
                 picture.load()
-                page, points = add_picture_page(document, picture, source)
-                size = read[number].size
-                placement = upright_placement((size.width, size.height), points)
-                _add_text(document, page, read[number], placement, font)
-                page.contents_coalesce()
+                page, drawing = add_picture_page(document, picture, source)
+                placement = upright_placement(read[number].size, page)
+                layer = text_layer(read[number], placement, font)
+                if layer:
+                    _add_font(page, font)
+                page.obj.Contents = _packed(document, layer + drawing)
         font.finish()
-        _describe(document)
-        document.save(file, deterministic_id=True, object_stream_mode=_PACKED)
+        describe(document)
+        _save(document, file)
 
 
-_PACKED = pikepdf.ObjectStreamMode.generate
-_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
-    'rdf:about="" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" pdf:Producer="htrlib {version}"'
-    '{archival}/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
-_ARCHIVAL = ' xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" pdfaid:part="2" pdfaid:conformance="B"'
+def _save(document: pikepdf.Pdf, file: BinaryIO) -> None:
+    """Write the same bytes for the same document, as packed as it may be."""
+    packed = pikepdf.ObjectStreamMode.generate
+    mode = pikepdf.ObjectStreamMode.disable if _is_pdfa1(document) else packed
+    document.save(file, deterministic_id=True, object_stream_mode=mode, fix_metadata_version=False)
 
 
-def _add_text(
-    document: pikepdf.Pdf,
-    page: Any,
-    result: PageResult,
-    placement: Placement,
-    font: GlyphlessFont,
-) -> None:
-    """Put the text before the page's own content, where no state of that has been set yet."""
-    content = Stream(document, text_layer(result, placement, font))
+def _is_pdfa1(document: pikepdf.Pdf) -> bool:
+    """Whether a document claims to follow PDF/A-1, which knows no object streams."""
+    try:
+        said = document.Root.Metadata.read_bytes()
+    except (AttributeError, ValueError, pikepdf.PdfError):
+        return False
+    return _PDFA1.search(said) is not None
+
+
+def _packed(document: pikepdf.Pdf, content: bytes) -> Stream:
+    stream = Stream(document, b"")
+    stream.write(zlib.compress(content, 9), filter=Name.FlateDecode)
+    return stream
+
+
+def _add_font(page: Any, font: GlyphlessFont) -> None:
+    """Let a page's content name the font of its text."""
     resources = page.obj.get("/Resources")
     if resources is None:
         inherited: Any = page.resources if "/Parent" in page.obj else Dictionary()
@@ -105,7 +115,6 @@ def _add_text(
     fonts = Dictionary(resources.get("/Font", Dictionary()))
     fonts[FONT] = font.reference
     resources["/Font"] = fonts
-    page.contents_add(content, prepend=True)
 
 
 def _pdf_placement(page: Any, result: PageResult) -> Placement:
@@ -138,30 +147,3 @@ def _rotation(page: Any) -> int:
             break
         node = node.Parent
     return 0
-
-
-def _describe(document: pikepdf.Pdf) -> None:
-    """Say what PDF/A-2b asks for, where no picture speaks against it."""
-    images = [page.obj.Resources.XObject.Picture for page in document.pages]
-    archival = all(image.get("/Filter") != Name.JPXDecode for image in images)
-    said = _XMP.format(version=__version__, archival=_ARCHIVAL if archival else "")
-    metadata = Stream(document, said.encode("utf-8"))
-    metadata.Type, metadata.Subtype = Name.Metadata, Name.XML
-    document.Root.Metadata = document.make_indirect(metadata)
-    profile = Stream(document, _srgb_profile())
-    profile.N = 3
-    intent = Dictionary(
-        Type=Name.OutputIntent,
-        S=Name.GTS_PDFA1,
-        OutputConditionIdentifier=pikepdf.String("sRGB"),
-        DestOutputProfile=document.make_indirect(profile),
-    )
-    document.Root.OutputIntents = Array([intent])
-
-
-def _srgb_profile() -> bytes:
-    """The color profile, without the time of its making, so that files can be reproduced."""
-    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    content[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-    content[84:100] = bytes(16)  # the checksum, which may be left out
-    return bytes(content)
