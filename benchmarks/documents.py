@@ -6,7 +6,8 @@ Searchable PDF of 20 pages, half of CSAFE and half of Copiste: size, text as `pd
 places of words, pixels, and `qpdf --check`; again as pages of a PDF that are turned, and with lines
 that slope by a tenth. PAGE XML, ALTO and hOCR of 50 pages against their schemas and `hocr-check`.
 `--results` keeps what was read, so that a second run need not read again. hOCR is checked where
-`hocr-check` is installed.
+`hocr-check` is installed. `--kraken` names the Python of an environment with kraken, whose parser
+then reads PAGE XML and ALTO of the 50 pages.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ from htrlib.metrics import character_error_rate
 COLLECTIONS = {"csafe": "transcripts.json", "copiste": "pages.json", "testaments": "pages.json"}
 SLOPE = 0.1
 WORD = re.compile(r'<word xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">')
+HYPHEN = r"(?<=\w)[-\u2010\u00ac\u2e17\u00ad]$"
+READ_BY_KRAKEN = """
+import json, sys
+from kraken.lib.xml import XMLPage
+for name in sys.argv[1:]:
+    print(json.dumps([[line.text, line.baseline] for line in XMLPage(name).to_container().lines]))
+"""
 SCHEMAS = {"page": "pagecontent-2019-07-15.xsd", "alto": "alto-4-4.xsd"}
 
 
@@ -243,10 +251,33 @@ def print_valid(pages: Sequence[Page], schemas: Path, folder: Path) -> None:
         print(f"hocr: {clean.count(name)} of {len(pages)} files pass hocr-check: {name}")
 
 
+def print_kraken(pages: Sequence[Page], python: Path, folder: Path) -> None:
+    """Compare lines and baselines with those that kraken's parser finds in the files."""
+    for format in SCHEMAS:
+        files = [folder / f"{page.picture.stem}.{format}.xml" for page in pages]
+        for page, file in zip(pages, files):
+            shutil.copy(page.picture, folder)
+            htrlib.save(page.result, file, format)
+        told = program(python, "-c", READ_BY_KRAKEN, *files)
+        same, lines, far = 0, 0, 0.0
+        for page, row in zip(pages, told.splitlines()):
+            found, ours = json.loads(row), page.result.lines
+            # It leaves out what ALTO has in HYP.
+            texts = [re.sub(HYPHEN, "", x.text) if format == "alto" else x.text for x in ours]
+            same += texts == [text for text, _ in found]
+            lines += len(found)
+            for (_, points), line in zip(found, ours):
+                apart = np.abs(np.subtract(points, line.line.baseline or points))
+                far = max(far, float(apart.max(initial=0.0)))
+        print(f"{format}: kraken finds the texts of {same} of {len(pages)} pages, {lines} lines,", end=" ")
+        print(f"points of baselines {far:.1f} pixels apart at most")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--schemas", type=Path, required=True, help="folder of the XML schemas")
+    parser.add_argument("--kraken", type=Path, help="Python of an environment with kraken")
     parser.add_argument("--results", type=Path, help="keep what was read in this folder")
     arguments = parser.parse_args()
     pictures = dev_pictures(arguments.data)
@@ -266,7 +297,10 @@ def main() -> None:
         most = max(greatest_difference(page, folder) for page in jpegs)
         print(f"JPEG: {kept} of {len(jpegs)} kept byte by byte; pixels differ by {most} at most")
         chosen = [*pictures["csafe"], *pictures["copiste"], *pictures["testaments"]][:50]
-        print_valid([read(picture, results) for picture in chosen], arguments.schemas, folder)
+        read_pages = [read(picture, results) for picture in chosen]
+        print_valid(read_pages, arguments.schemas, folder)
+        if arguments.kraken is not None:
+            print_kraken(read_pages, arguments.kraken, folder)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from htrlib.document.results import LineResult, PageResult
 from htrlib.formats import save
@@ -35,23 +34,6 @@ def result() -> PageResult:
         place = replace(line.line, id=f"l{number}", kind="handwritten", baseline=baseline)
         lines.append(LineResult(place, line.transcription))
     return replace(found, lines=tuple(lines))
-
-
-@pytest.mark.parametrize(("format", "suffix"), [("page", ".page.xml"), ("alto", ".alto.xml")])
-def test_kraken_reads_lines_with_their_baselines(
-    tmp_path: Path, result: PageResult, format: str, suffix: str
-) -> None:
-    xml = pytest.importorskip("kraken.lib.xml", reason="needs kraken")
-    Image.new("L", (200, 300), 255).save(tmp_path / "lettre.png")
-    save(result, tmp_path / f"a{suffix}", format)
-    found = xml.XMLPage(tmp_path / f"a{suffix}").to_container()
-    assert found.type == "baselines"
-    assert Path(found.imagename).name == "lettre.png"
-    hyphen = "-" if format == "page" else ""  # kraken leaves out what ALTO has in HYP
-    assert [line.text for line in found.lines] == [*TEXTS[:2], f"an exam{hyphen}"]
-    for line, wanted in zip(found.lines, result.lines):
-        assert tuple(map(tuple, line.baseline)) == wanted.line.baseline
-        assert line.tags["type"] == [{"type": "handwritten"}]
 
 
 def test_alto_tools_finds_text_and_confidence(tmp_path: Path, result: PageResult) -> None:
