@@ -261,16 +261,16 @@ def print_kraken(pages: Sequence[Page], python: Path, folder: Path) -> None:
         told = program(python, "-c", READ_BY_KRAKEN, *files)
         same, lines, far = 0, 0, 0.0
         for page, row in zip(pages, told.splitlines()):
-            found, ours = json.loads(row), page.result.lines
+            read_back, ours = json.loads(row), page.result.lines
             # It leaves out what ALTO has in HYP.
-            texts = [re.sub(HYPHEN, "", x.text) if format == "alto" else x.text for x in ours]
-            same += texts == [text for text, _ in found]
-            lines += len(found)
-            for (_, points), line in zip(found, ours):
+            wanted = [re.sub(HYPHEN, "", x.text) if format == "alto" else x.text for x in ours]
+            same += wanted == [text for text, _ in read_back]
+            lines += len(read_back)
+            for (_, points), line in zip(read_back, ours):
                 apart = np.abs(np.subtract(points, line.line.baseline or points))
                 far = max(far, float(apart.max(initial=0.0)))
-        print(f"{format}: kraken finds the texts of {same} of {len(pages)} pages, {lines} lines,", end=" ")
-        print(f"points of baselines {far:.1f} pixels apart at most")
+        texts = f"the texts of {same} of {len(pages)} pages, {lines} lines"
+        print(f"{format}: kraken finds {texts}; baselines differ by {far:.1f} pixels at most")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
 from htrlib.document.results import KINDS
 from htrlib.formats.page_xml_elements import confidence_of
-from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages, picture_of
+from htrlib.formats.xml_pages import XmlFile, XmlForm, XmlPageReader, load_xml_pages, picture_of
 
 FORM = XmlForm("ALTO", root="alto", page="Layout/Page")
 
@@ -40,8 +40,7 @@ def load(
         ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
-    found = load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
-    return found.of_kinds(kinds)
+    return load_xml_pages(path, FORM, _PageReader, images=images, kinds=kinds)
 
 
 Edges = Tuple[float, float, float, float]
@@ -49,15 +48,12 @@ Edges = Tuple[float, float, float, float]
 _SOFT_HYPHEN = "\u00ad"
 
 
-class _PageReader:
+class _PageReader(XmlPageReader):
     """Reads one file."""
 
     def __init__(self, collector: Collector, file: XmlFile) -> None:
-        self.collector = collector
-        self.file = file
-        self.source = file.source
+        super().__init__(collector, file)
         self.root = file.root
-        self.page = file.page
         self.scale = (1.0, 1.0)
         self.labels = {
             tag.get("ID", ""): tag.get("LABEL", "")

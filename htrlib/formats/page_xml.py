@@ -14,7 +14,7 @@ from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
 from htrlib.formats.page_xml_elements import confidence_of, kind_of, readings, tags_of
-from htrlib.formats.xml_pages import XmlFile, XmlForm, load_xml_pages, picture_of
+from htrlib.formats.xml_pages import XmlFile, XmlForm, XmlPageReader, load_xml_pages, picture_of
 
 FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
 
@@ -44,18 +44,14 @@ def load(
         ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
-    found = load_xml_pages(path, images, FORM, lambda *given: _PageReader(*given).read())
-    return found.of_kinds(kinds)
+    return load_xml_pages(path, FORM, _PageReader, images=images, kinds=kinds)
 
 
-class _PageReader:
+class _PageReader(XmlPageReader):
     """Reads one file."""
 
     def __init__(self, collector: Collector, file: XmlFile) -> None:
-        self.collector = collector
-        self.file = file
-        self.source = file.source
-        self.page = file.page
+        super().__init__(collector, file)
         self.metadata = {
             item.get("name", ""): item.get("value") for item in file.root.iter("MetadataItem")
         }

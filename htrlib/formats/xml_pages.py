@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Union
+from typing import Optional, Sequence, Type, Union
 from xml.etree.ElementTree import Element
 
 from htrlib.data.collector import Collector
@@ -41,6 +42,29 @@ class XmlFile:
     page: Element
 
 
+class XmlPageReader(abc.ABC):
+    """Adds the page of one file to a collector.
+
+    Args:
+        collector: takes the page, and notes on what is wrong with it.
+        file: the annotation.
+    """
+
+    def __init__(self, collector: Collector, file: XmlFile) -> None:
+        self.collector = collector
+        self.file = file
+        self.source = file.source
+        self.page = file.page
+
+    @abc.abstractmethod
+    def read(self) -> None:
+        """Add the page.
+
+        Raises:
+            KeyError, ValueError: the file is malformed.
+        """
+
+
 def picture_of(file: XmlFile, name: str, collector: Collector) -> Optional[Path]:
     """The picture of a file's page, there or not; None, and noted, if it is another page's.
 
@@ -64,21 +88,24 @@ def picture_of(file: XmlFile, name: str, collector: Collector) -> Optional[Path]
 
 def load_xml_pages(
     path: Union[str, Path],
-    images: Optional[Union[str, Path]],
     form: XmlForm,
-    read: Callable[[Collector, XmlFile], None],
+    reader: Type[XmlPageReader],
+    *,
+    images: Optional[Union[str, Path]] = None,
+    kinds: Optional[str] = None,
 ) -> Dataset:
     """The pages of a file, or of all files below a folder.
 
     Args:
         path: the file or folder; files of a folder that are of another format are left out.
-        images: folder of the pictures; by default beside the XML, or one folder up.
         form: the format.
-        read: adds the page of a file to the collector; a KeyError or ValueError says that the file
-            is malformed.
+        reader: reads a file of it.
+        images: folder of the pictures; by default beside the XML, or one folder up.
+        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
     Raises:
         AnnotationError: the one file is not well-formed, or not of this form; such files of a
             folder are reported, and the others read.
+        ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
     path = Path(path)
@@ -90,12 +117,12 @@ def load_xml_pages(
         try:
             found = _open(collector, file, source, folders, form, alone=path.is_file())
             if found is not None:
-                _read(read, collector, found, form)
+                _read(reader(collector, found), form)
         except AnnotationError as error:
             if path.is_file():
                 raise
             collector.note("file that cannot be read", source, str(error), skipped="page")
-    return collector.dataset(path)
+    return collector.dataset(path).of_kinds(kinds)
 
 
 def _open(
@@ -126,17 +153,15 @@ def _open(
     return XmlFile(file, source, folders, root, pages[0])
 
 
-def _read(
-    read: Callable[[Collector, XmlFile], None], collector: Collector, file: XmlFile, form: XmlForm
-) -> None:
+def _read(reader: XmlPageReader, form: XmlForm) -> None:
     """Add the page of a file.
 
     Raises:
         AnnotationError: the file is malformed.
     """
     try:
-        read(collector, file)
+        reader.read()
     except (KeyError, ValueError) as error:
         raise AnnotationError(
-            f"not the {form.name} that this library knows: {error}", file.path
+            f"not the {form.name} that this library knows: {error}", reader.file.path
         ) from error
