@@ -1,1 +1,1 @@
-"""Log-probabilities to text: beam search, best path, alignment, words, confidences."""
+"""Decoding of log-probabilities: beam search, best path, alignment, words, confidences."""

@@ -1,4 +1,4 @@
-"""Align given labels with the frames by the CTC rules, and compute their probability.
+"""CTC forced alignment: align labels with frames, and compute their probability.
 
 Graves et al. 2006, "Connectionist Temporal Classification".
 """
@@ -14,23 +14,23 @@ from htrlib.errors import ConfigError
 
 Span = Tuple[int, int]
 
-_IMPOSSIBLE = -1e4  # stands for a probability of 0, so that there always is a likeliest path
+_IMPOSSIBLE = -1e4  # stands for a probability of 0, so that a best path always exists
 
 
 def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Span, ...]:
-    """The frames of each label on the likeliest path that writes the labels.
+    """Return the frames of each label on the most probable path for the labels.
 
     Args:
         values: (T, C) natural-log probabilities, blank last.
     Returns:
-        (first frame, frame after the last) of each label.
+        (first frame, end frame) of each label; the end is exclusive.
     Raises:
-        ConfigError: there are fewer frames than labels and repeated neighbors.
+        ConfigError: there are too few frames for the labels.
     """
     if not labels:
         return ()
     states, emissions, may_skip = _trellis(np.maximum(values, _IMPOSSIBLE), labels)
-    scores = np.full((len(values), len(states) + 2), -np.inf)  # the first two are never reached
+    scores = np.full((len(values), len(states) + 2), -np.inf)  # two more than states
     scores[0, 2:4] = emissions[0, :2]
     for before, now, emission in zip(scores, scores[1:, 2:], emissions[1:]):
         np.add(before[:-2], may_skip, out=now)
@@ -39,8 +39,8 @@ def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Spa
         now += emission
     if scores[-1, -2:].max() == -np.inf:
         raise ConfigError(
-            f"{len(values)} frames cannot write {len(labels)} labels, for equal neighbors need a "
-            "blank between them; use a recognizer with more frames a line"
+            f"{len(values)} frames are too few for {len(labels)} labels and the blanks between "
+            "equal neighbors; use a recognizer with more frames per line"
         )
     states_passed = np.array(_trace_back(scores, may_skip))
     numbers = np.arange(1, len(states), 2)
@@ -50,7 +50,7 @@ def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Spa
 
 
 def log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> float:
-    """Natural log of the probability that the frames write the labels, over all paths.
+    """Compute the natural log of the labels' probability, summed over all paths.
 
     >>> frames = np.log([[0.4, 0.6], [0.4, 0.6]])
     >>> round(float(np.exp(log_probability(frames, [0]))), 2)
@@ -69,8 +69,12 @@ def log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int]) ->
 def _trellis(
     values: NDArray[np.floating[Any]], labels: Sequence[int]
 ) -> Tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """States blank, label, blank, ..., blank; what each emits; 0 where the blank before may be
-    skipped and -inf elsewhere."""
+    """Build the states blank, label, blank, ..., blank.
+
+    Returns:
+        The class of each state, and 0 for states whose preceding blank may be skipped, or else
+        -inf.
+    """
     blank = values.shape[1] - 1
     states = np.full(2 * len(labels) + 1, blank, dtype=np.int64)
     states[1::2] = labels
@@ -80,7 +84,7 @@ def _trellis(
 
 
 def _trace_back(scores: NDArray[np.float64], may_skip: NDArray[np.float64]) -> List[int]:
-    """The state of each frame on the best path."""
+    """Return the state of each frame on the best path."""
     position = scores.shape[1] - (3 if scores[-1, -1] >= scores[-1, -2] else 4)
     path = [position]
     for before in scores[-2::-1]:

@@ -1,19 +1,19 @@
 """Prefix beam search over CTC frames, with a score for each new character.
 
 Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech Recognition using
-Bi-Directional Recurrent DNNs": all paths that write the same prefix are one candidate, and its
-probability is that of all of them.
+Bi-Directional Recurrent DNNs": all paths with the same prefix form one candidate, whose probability
+is their sum.
 
-What makes plain Python fast enough, without a change of the result:
+Optimizations that make plain Python fast enough and do not change the result:
 
-- Of neighboring frames that show one and the same class, those after the first only change the
+- Of consecutive frames that show the same single class, those after the first only change the
   scale.
-- A prefix has one parent, so a new prefix is worth what its parent gives it and no more. One that
-  cannot be among the best is not looked at, and its language model score not asked for.
-- The likeliest label of a frame is tried first: the others have a higher bar to take then.
-- Prefixes are entered into the tree once they are known to be among the best.
-- Products of probabilities do not underflow when they are scaled now and then, so the inner loop
-  takes no logarithms.
+- A new prefix gets all its probability from its only parent. If that cannot put it among the best,
+  it is not created, and its language model score is not computed.
+- The most probable label of a frame is tried first, which raises the bar for the others.
+- Prefixes are added to the tree only once they are known to be among the best.
+- Probabilities are rescaled now and then instead of underflowing, so the inner loop needs no
+  logarithms.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
 _SMALL = 1e-100
-_NEGLIGIBLE = -700.0  # e to this is a number yet, and nothing beside another class
+_NEGLIGIBLE = -700.0  # e to this is representable, but negligible next to another class
 _probability = itemgetter(0)
 
-# (probability, of which ending in blank, of which ending in a character, prefix)
+# (probability, part ending in a blank, part ending in a character, prefix)
 Candidate = Tuple[float, float, float, int]
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One reading of a line.
+    """One hypothesis for a line.
 
     Attributes:
-        labels: without blanks.
-        log_prob: natural log of the probability that the frames give it, over all paths kept.
+        labels: labels without blanks.
+        log_prob: natural log of its probability, summed over all paths kept.
         score: `log_prob` plus the scorer's scores; hypotheses are ranked by it.
     """
 
@@ -54,15 +54,15 @@ class Hypothesis:
 
 
 class Prefixes:
-    """The tree of prefixes met so far, each with its score. Prefix 0 is the empty one.
+    """The tree of prefixes found so far, with their scores. Prefix 0 is the empty one.
 
     Attributes:
-        parents, labels: each prefix is its parent and one more label.
-        highest: no factor is above it.
-        factors: by which the scorer changes the probability for that label.
-        scores: the natural log of all factors of a prefix.
-        states: the scorer's after a prefix, as far as asked for; `state` asks.
-        children: parent times `classes` plus label -> prefix.
+        parents, labels: each prefix is its parent plus one label.
+        highest: upper bound of all factors.
+        factors: the scorer's factor for the last label of each prefix.
+        scores: natural log of the product of all factors of a prefix.
+        states: the scorer's state after each prefix, computed by `state` on demand.
+        children: maps parent times `classes` plus label to the prefix.
     """
 
     def __init__(self, classes: int, scorer: Scorer) -> None:
@@ -77,7 +77,7 @@ class Prefixes:
         self.children: Dict[int, int] = {}
 
     def entered(self, key: int) -> int:
-        """The prefix of a key of `children`, entered into the tree unless it was met before."""
+        """Return the prefix for a key of `children`, adding it to the tree if it is new."""
         prefix = self.children.get(key)
         if prefix is None:
             prefix = self.children[key] = len(self.parents)
@@ -92,7 +92,7 @@ class Prefixes:
         return prefix
 
     def state(self, prefix: int) -> State:
-        """The scorer's state after a prefix."""
+        """Return the scorer's state after a prefix."""
         state = self.states[prefix]
         if state is None:
             parent = self.state(self.parents[prefix])
@@ -100,7 +100,7 @@ class Prefixes:
         return state
 
     def read(self, prefix: int) -> Tuple[int, ...]:
-        """The labels of a prefix."""
+        """Return the labels of a prefix."""
         labels: List[int] = []
         while prefix != _ROOT:
             labels.append(self.labels[prefix])
@@ -110,14 +110,14 @@ class Prefixes:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """A hypothesis of the search, with its history.
+    """The result of the search, with its history.
 
     Attributes:
-        hypotheses: best first.
-        prefixes: that all beams refer to.
-        frames: the frames after which a beam was recorded, ascending.
-        beams: (probability, ..., prefix) of each candidate then, best first, to a common scale
-            within one beam.
+        hypotheses: hypotheses, best first.
+        prefixes: tree of the prefixes in the beams.
+        frames: frames after which a beam was recorded, ascending.
+        beams: (probability, ..., prefix) of each candidate in these beams, best first; the scale is
+            common within a beam.
     """
 
     hypotheses: Tuple[Hypothesis, ...]
@@ -132,14 +132,13 @@ def beam_search(
     pruning: Optional[float] = PRUNING,
     scorer: Optional[Scorer] = None,
 ) -> SearchResult:
-    """Search a line for its likeliest readings.
+    """Find the most probable texts of a line.
 
     Args:
         values: (T, C) natural-log probabilities, blank last.
-        beam_width: how many prefixes are kept from frame to frame.
-        pruning: classes below this natural-log probability in a frame are left out there, except
-            its best one, and prefixes further below the best one than this; None leaves
-            out none.
+        beam_width: number of prefixes kept from frame to frame.
+        pruning: in each frame, skip classes below this natural-log probability, except the best
+            one, and drop prefixes that are further below the best one; None prunes nothing.
         scorer: adds a score for each character.
 
     >>> frames = np.log([[0.4, 1e-9, 0.6], [0.4, 1e-9, 0.6]])
@@ -166,7 +165,7 @@ def beam_search(
         best = candidates[0][0]
         while candidates[-1][0] < best * margin:
             candidates.pop()
-        if best == 0.0:  # the scorer rules out all that this frame shows: do without the frame
+        if best == 0.0:  # the scorer excludes all classes of this frame, so skip the frame
             continue
         scale = best if best < _SMALL else 1.0
         log_scale += math.log(scale)
@@ -189,12 +188,12 @@ def beam_search(
 def _steps(
     values: NDArray[np.floating[Any]], pruning: Optional[float]
 ) -> Tuple[List[Tuple[int, float, Dict[int, float]]], float]:
-    """The frames to go through, and the scale that the others give.
+    """Return the frames to search, and the scale of the skipped ones.
 
     Returns:
-        (number, the blank's probability, the other classes' probabilities, the likeliest first) of
-        each frame, and the sum of the log-probabilities of the frames that repeat the only class of
-        the one before.
+        (number, probability of the blank, probabilities of the other classes, best first) of each
+        frame; and the sum of the log-probabilities of frames that repeat the only class of the
+        frame before.
     """
     floor = _NEGLIGIBLE if pruning is None else pruning
     shown = values >= floor
@@ -219,7 +218,7 @@ def _steps(
 def _stay(
     beam: Sequence[Candidate], blank: float, others: Dict[int, float], prefixes: Prefixes
 ) -> List[Candidate]:
-    """The prefixes of the beam after one more frame, what their parents there add included."""
+    """Update the beam's prefixes by one frame, including what their parents in the beam add."""
     if not others:
         return [(total * blank, total * blank, 0.0, prefix) for total, _, _, prefix in beam]
     parents, labels, factors = prefixes.parents, prefixes.labels, prefixes.factors
@@ -249,14 +248,13 @@ def _longer(
     present: Set[int],
     prefixes: Prefixes,
 ) -> List[Candidate]:
-    """The prefixes a label longer that are not present and may be among the best.
+    """Extend prefixes by a label; return new ones that may be among the best.
 
     Args:
         p: probability of the label.
-        bar: the best probability so far, the least that counts, and the share of the best that
-            counts.
+        bar: best probability so far, minimum probability, and minimum fraction of the best.
     Returns:
-        candidates with ~key, a negative number, for a prefix, since it may not be in the tree yet.
+        Candidates with ~key, a negative number, in place of a prefix, which may not exist yet.
     """
     best, least, margin = bar
     least = max(least, best * margin)
@@ -264,7 +262,7 @@ def _longer(
     highest = p * prefixes.highest
     found = []
     for total, by_blank, _, prefix in beam:
-        if total * highest <= least:  # and so are all after it
+        if total * highest <= least:  # as are all after it
             break
         source = by_blank if labels[prefix] == label else total
         if source * highest <= least:

@@ -1,4 +1,4 @@
-"""Best-path decoding: the likeliest class of each frame, repeats merged, blanks dropped."""
+"""Best-path decoding: the most probable class of each frame, without repeats and blanks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class AlignedLabels:
-    """Labels and the frames that write them.
+    """Labels with their frames.
 
     Attributes:
-        labels: without blanks.
-        spans: (first frame, frame after the last) of each label, in order, not overlapping.
-        log_prob: natural log of the probability of this one path through the frames.
+        labels: labels without blanks.
+        spans: (first frame, end frame) of each label, ascending and disjoint; ends are exclusive.
+        log_prob: natural log of the probability of this single path.
     """
 
     labels: Tuple[int, ...]
@@ -25,7 +25,7 @@ class AlignedLabels:
 
 
 def best_path(values: NDArray[np.floating[Any]]) -> AlignedLabels:
-    """Read the likeliest path.
+    """Return the most probable path.
 
     Args:
         values: (T, C) natural-log probabilities, blank last.

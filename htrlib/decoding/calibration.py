@@ -1,7 +1,7 @@
-"""Word confidences: evidence for each word, and probabilities fitted to it.
+"""Calibrate word confidences by logistic regression on several features ("evidence") of a word.
 
 Platt 1999, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized
-Likelihood Methods", over a few kinds of evidence rather than one.
+Likelihood Methods", with several features instead of one.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _LEAST = 1e-6
 def word_evidence(
     posterior: float, peaks: NDArray[np.float64], language: NDArray[np.float64]
 ) -> Tuple[float, ...]:
-    """The evidence for one word, in the order of `EVIDENCE`.
+    """Compute the evidence for one word, in the order of `EVIDENCE`.
 
     Args:
-        posterior: the share of the beam that writes the word, at the word's end.
-        peaks: (L,) the highest probability of each of its characters within that one's frames.
+        posterior: fraction of the beam, at the end of the word, that contains the word.
+        peaks: (L,) highest probability of each character within its frames.
         language: (L,) natural-log probability of each character by the language model; zeros
             without one.
     Returns:
-        Log odds of the posterior, log of the lowest peak, mean log peak, mean of the language
-        model's, log of the length.
+        Log odds of the posterior, log of the lowest peak, mean log peak, mean log probability by
+        the language model, log of the length.
     """
     clipped = min(max(posterior, _LEAST), 1 - _LEAST)
     log_peaks = np.log(np.maximum(peaks, _LEAST))
@@ -49,13 +49,13 @@ def word_evidence(
 
 @dataclass(frozen=True)
 class Calibration:
-    """Turns evidence into probabilities.
+    """Maps evidence to probabilities.
 
     Attributes:
-        weights: of each kind of evidence, in the order of `EVIDENCE`.
-        bias: added to the weighted sum.
-        line_exponent: a line is right with the product of its words' probabilities to this power;
-            below 1, for the errors of a line come together.
+        weights: weight of each kind of evidence, in the order of `EVIDENCE`.
+        bias: constant added to the weighted sum.
+        line_exponent: power of the product of word probabilities that is a line's probability;
+            below 1, because errors in a line are correlated.
     """
 
     weights: Tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0)
@@ -65,21 +65,21 @@ class Calibration:
     def __post_init__(self) -> None:
         if len(self.weights) != len(EVIDENCE):
             raise ConfigError(
-                f"a calibration has {len(EVIDENCE)} weights ({', '.join(EVIDENCE)}), found "
+                f"a calibration needs {len(EVIDENCE)} weights ({', '.join(EVIDENCE)}), found "
                 f"{len(self.weights)}"
             )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:
-        """The calibration that a bundle's configuration holds.
+        """Create a calibration from a bundle's configuration.
 
         Raises:
-            ConfigError: a kind of evidence is not known here.
+            ConfigError: a kind of evidence is unknown.
         """
         weights: Dict[str, float] = dict(data["weights"])
         unknown = sorted(set(weights) - set(EVIDENCE))
         if unknown:
-            raise ConfigError(f"evidence is one of {', '.join(EVIDENCE)}; found {unknown}")
+            raise ConfigError(f"evidence must be among {', '.join(EVIDENCE)}; found {unknown}")
         return cls(
             tuple(float(weights.get(name, 0.0)) for name in EVIDENCE),
             float(data["bias"]),
@@ -87,7 +87,7 @@ class Calibration:
         )
 
     def to_dict(self) -> Dict[str, Any]:
-        """The form for a bundle's configuration."""
+        """Convert the calibration to its form in a bundle's configuration."""
         return {
             "weights": dict(zip(EVIDENCE, self.weights)),
             "bias": self.bias,
@@ -95,13 +95,13 @@ class Calibration:
         }
 
     def words(self, evidence: Sequence[Sequence[float]]) -> Tuple[float, ...]:
-        """The probability of each word to be right."""
+        """Return the probability that each word is correct."""
         return tuple(
             _logistic(self.bias + sum(w * x for w, x in zip(self.weights, row))) for row in evidence
         )
 
     def line(self, words: Sequence[float]) -> float:
-        """The probability of a line to be right, by those of its words."""
+        """Return the probability that a line is correct, given those of its words."""
         return float(math.prod(words) ** self.line_exponent)
 
 
@@ -115,21 +115,21 @@ def fit_calibration(
     """Fit the word part of a calibration by logistic regression.
 
     Args:
-        evidence: (N, len(EVIDENCE)) of words whose transcription is known.
-        correct: (N,) whether each was read right.
-        ridge: penalty on the squared weights, of evidence scaled to unit variance.
+        evidence: (N, len(EVIDENCE)) evidence of words with known transcription.
+        correct: (N,) whether each word was read correctly.
+        ridge: penalty on the squared weights, with evidence scaled to unit variance.
     Raises:
-        ConfigError: all words are right, or all wrong, or the shapes do not fit.
+        ConfigError: all words are correct, or all are wrong, or the shapes do not match.
     """
     if evidence.ndim != 2 or evidence.shape != (len(correct), len(EVIDENCE)):
         raise ConfigError(
-            f"evidence of {len(correct)} words is a ({len(correct)}, {len(EVIDENCE)}) array, found "
+            f"expected evidence of shape ({len(correct)}, {len(EVIDENCE)}), a row per word; found "
             f"{evidence.shape}"
         )
     if correct.all() or not correct.any():
-        raise ConfigError("a calibration needs right and wrong words, found one kind only")
+        raise ConfigError("a calibration needs both correct and wrong words, found only one kind")
     mean, scale = evidence.mean(axis=0), evidence.std(axis=0)
-    scale[scale < 1e-9] = np.inf  # evidence that never varies gets no weight
+    scale[scale < 1e-9] = np.inf  # constant evidence gets no weight
     inputs = np.column_stack([(evidence - mean) / scale, np.ones(len(correct))])
     penalty = np.append(np.full(len(EVIDENCE), ridge), 0.0)
     solution = np.zeros(inputs.shape[1])
@@ -148,12 +148,12 @@ def fit_calibration(
 def fit_line_exponent(
     words: Sequence[Sequence[float]], correct: NDArray[np.bool_], candidates: int = 100
 ) -> float:
-    """The power of the product of word probabilities that makes right lines likeliest.
+    """Fit `line_exponent` by maximum likelihood.
 
     Args:
-        words: the calibrated probabilities of each line's words.
-        correct: (N,) whether each line was read right.
-        candidates: how many powers, evenly between 0 and 2, are tried.
+        words: calibrated probabilities of each line's words.
+        correct: (N,) whether each line was read correctly.
+        candidates: number of exponents to try, evenly spaced between 0 and 2.
     """
     log_products = np.array([math.log(max(math.prod(line), 1e-300)) for line in words])
     log_products = np.minimum(log_products, -1e-6)
@@ -166,7 +166,7 @@ def fit_line_exponent(
 def expected_calibration_error(
     confidences: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 15
 ) -> float:
-    """Mean distance of confidence and share of right words, over bins of equally many words.
+    """Compute the mean difference of confidence and accuracy, over bins of equal size.
 
     Nguyen and O'Connor 2015, "Posterior calibration and exploratory analysis for natural language
     processing models".
@@ -181,7 +181,7 @@ def expected_calibration_error(
 def reliability(
     confidences: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 15
 ) -> Tuple[Tuple[float, float, int], ...]:
-    """(mean confidence, share of right words, number of words) of bins of equally many words."""
+    """Return (mean confidence, fraction of correct words, number of words) of equal-size bins."""
     parts = np.array_split(np.argsort(confidences, kind="stable"), bins)
     return tuple(
         (float(confidences[part].mean()), float(correct[part].mean()), len(part))
@@ -191,7 +191,7 @@ def reliability(
 
 
 def auroc(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """The chance that a right word has a higher confidence than a wrong one, ties counting half.
+    """Compute the area under the ROC curve of the confidences; ties count half.
 
     >>> auroc(np.array([0.9, 0.2, 0.8]), np.array([True, False, True]))
     1.0
@@ -200,12 +200,12 @@ def auroc(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> float
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     right, wrong = int(correct.sum()), int((~correct).sum())
     if not right or not wrong:
-        raise ConfigError("AUROC needs right and wrong words, found one kind only")
+        raise ConfigError("AUROC needs both correct and wrong words, found only one kind")
     return float((ranks[correct].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 def words_right(read: Sequence[str], truth: Sequence[str]) -> Tuple[bool, ...]:
-    """Return whether each word is correct, by a least-cost alignment with the true words.
+    """Return whether each word is correct, by a minimum-cost alignment with the true words.
 
     >>> words_right(["the", "cot", "sat"], ["the", "cat", "sat"])
     (True, False, True)

@@ -1,4 +1,4 @@
-"""The options of decoding and their defaults."""
+"""Decoding options and their defaults."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ INSERTION_BONUS = 1.2
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """All that decoding depends on besides the log-probabilities.
+    """Options of decoding.
 
     Attributes:
-        method: "beam", or "greedy": the likeliest class of each frame, without a model.
-        beam_width: how many prefixes the search keeps.
-        language_model: or None.
-        lm_weight: of the language model's natural-log probabilities.
-        insertion_bonus: added for each character, against the model's preference for short text.
-        pruning: in each frame, classes below this natural-log probability are left out; None
-            leaves out none.
-        lexicon: or None.
-        n_best: how many readings to give, the best one included.
-        characters: give the characters with their frames and confidences as well.
-        temperature: what log-probabilities are divided by before all else.
-        calibration: turns evidence into confidences.
+        method: "beam", or "greedy": the most probable class of each frame, without a model.
+        beam_width: number of prefixes that the search keeps.
+        language_model: language model, or None.
+        lm_weight: weight of the language model's natural-log probabilities.
+        insertion_bonus: added for each character, to offset the model's preference for short text.
+        pruning: in each frame, skip classes below this natural-log probability; None prunes
+            nothing.
+        lexicon: lexicon, or None.
+        n_best: number of texts to return, including the best one.
+        characters: also return characters with their frames and confidences.
+        temperature: divisor of the log-probabilities.
+        calibration: maps evidence to confidences.
     """
 
     method: str = "beam"
@@ -55,29 +55,30 @@ class DecodingOptions:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ConfigError(f"method is one of {', '.join(METHODS)}, found {self.method!r}")
+            raise ConfigError(f"method must be one of {', '.join(METHODS)}, found {self.method!r}")
         for name, least in (("beam_width", 1), ("n_best", 1), ("lm_weight", 0.0)):
             value = getattr(self, name)
             if not least <= value < math.inf:
-                raise ConfigError(f"{name} is at least {least}, found {value}")
+                raise ConfigError(f"{name} must be at least {least}, found {value}")
         if not 0 < self.temperature < math.inf:
-            raise ConfigError(f"temperature is above 0, found {self.temperature}")
+            raise ConfigError(f"temperature must be above 0, found {self.temperature}")
         if not math.isfinite(self.insertion_bonus):
-            raise ConfigError(f"insertion_bonus is a finite number, found {self.insertion_bonus}")
+            raise ConfigError(f"insertion_bonus must be finite, found {self.insertion_bonus}")
         if self.pruning is not None and not self.pruning <= 0:
             raise ConfigError(
-                f"pruning is a natural-log probability, 0 or less, or None; found {self.pruning}"
+                f"pruning must be a natural-log probability, at most 0, or None; found "
+                f"{self.pruning}"
             )
 
 
 def bundled_options(
     bundle: Union[str, Path, Bundle, None] = None, with_model: bool = True
 ) -> DecodingOptions:
-    """The options that a bundle holds; the library's own where there is no bundle.
+    """Return a bundle's decoding options, or the defaults if there is no bundle.
 
     Args:
-        bundle: a name, a path, a bundle, or None: the default one, where it is there.
-        with_model: load the first of the bundle's language models as well.
+        bundle: a name, a path, a bundle, or None for the default bundle, if it exists.
+        with_model: also load the first of the bundle's language models.
     """
     loaded = _loaded(bundle)
     if loaded is None:
@@ -99,7 +100,7 @@ def bundled_options(
 
 
 def bundled_models(bundle: Union[str, Path, Bundle, None] = None) -> Tuple[NGramModel, ...]:
-    """A bundle's language models, the most common language first; see `bundled_options`."""
+    """Load a bundle's language models, the most common language first; see `bundled_options`."""
     loaded = _loaded(bundle)
     if loaded is None:
         return ()
@@ -108,7 +109,7 @@ def bundled_models(bundle: Union[str, Path, Bundle, None] = None) -> Tuple[NGram
 
 
 def _loaded(bundle: Union[str, Path, Bundle, None]) -> Optional[Bundle]:
-    from htrlib.bundle import load_bundle  # here, so that decoding alone needs no bundle
+    from htrlib.bundle import load_bundle  # imported here, so that decoding alone needs no bundle
 
     try:
         return load_bundle(bundle)
@@ -119,10 +120,10 @@ def _loaded(bundle: Union[str, Path, Bundle, None]) -> Optional[Bundle]:
 
 
 def cached_model(path: Path) -> NGramModel:
-    """A language model, from memory where its file has not changed since it was last read.
+    """Load a language model, or return it from the cache if its file has not changed.
 
     Raises:
-        LanguageModelError: there is no such file, or no model in it.
+        LanguageModelError: the file does not exist or is not a language model.
     """
     changed = path.stat().st_mtime_ns if path.is_file() else 0
     return _read_model(path, changed)

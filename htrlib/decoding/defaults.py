@@ -1,5 +1,5 @@
-"""Defaults of decoding that commands and the server name too; importing them costs nothing."""
+"""Decoding defaults shared with commands and the server; this module is cheap to import."""
 
-BEAM_WIDTH = 25  # readings that beam search follows
+BEAM_WIDTH = 25  # hypotheses kept by beam search
 METHODS = ("beam", "greedy")
-PRUNING = -6.0  # natural log of the least probability of a class in a frame
+PRUNING = -6.0  # natural log of the minimum probability of a class in a frame

@@ -1,4 +1,4 @@
-"""Check what decoding is given."""
+"""Validate the input of decoding."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ def as_log_probs(
     charset: Optional[Charset] = None,
     blank_index: Optional[int] = None,
 ) -> LogProbs:
-    """The log-probabilities of a line, checked.
+    """Check the log-probabilities of a line, and bring them to one form.
 
     Args:
-        log_probs: of a recognizer of this library, or a plain (T, C) array.
-        charset: the symbols of a plain array's columns, the blank's left out.
-        blank_index: the blank's column in a plain array, where it is not the last.
+        log_probs: a recognizer's result, or a plain (T, C) array.
+        charset: symbols of a plain array's columns, without the blank.
+        blank_index: the blank's column in a plain array, if it is not the last.
     Raises:
-        CharsetError: no charset is given, or it does not fit the number of classes.
-        ConfigError: the values are not natural-log probabilities of one frame or more, or there
-            is no column `blank_index`.
+        CharsetError: the charset is missing, or does not match the number of classes.
+        ConfigError: the values are not natural-log probabilities of at least one frame, or there is
+            no column `blank_index`.
     """
     if isinstance(log_probs, LogProbs):
         if charset not in (None, log_probs.charset) or blank_index is not None:
             raise CharsetError(
-                "a LogProbs has its charset, and its blank comes last; leave charset and "
-                "blank_index out"
+                "a LogProbs has its own charset, and the blank last; leave out charset and "
+                "blank_index"
             )
         line = log_probs
     elif charset is None:
-        raise CharsetError("a plain array needs charset=, the symbols of its columns")
+        raise CharsetError("a plain array needs the symbols of its columns; pass charset=")
     else:
         line = LogProbs(_blank_last(np.asarray(log_probs), blank_index), charset)
     _check_shape(line.values)
     if line.values.shape[1] != len(line.charset) + 1:
         raise CharsetError(
-            f"a charset of {len(line.charset)} symbols goes with {len(line.charset) + 1} classes "
+            f"a charset of {len(line.charset)} symbols needs {len(line.charset) + 1} classes "
             f"(one for the blank), found {line.values.shape[1]}"
         )
     _check_rows(line.values)
@@ -59,9 +59,7 @@ def _blank_last(
     _check_shape(values)
     classes = values.shape[1]
     if not 0 <= blank_index < classes:
-        raise ConfigError(
-            f"the blank is one of the classes 0 to {classes - 1}, found blank_index {blank_index}"
-        )
+        raise ConfigError(f"blank_index must be from 0 to {classes - 1}, found {blank_index}")
     columns = [c for c in range(classes) if c != blank_index] + [blank_index]
     return values[:, columns]
 
@@ -69,11 +67,11 @@ def _blank_last(
 def _check_shape(values: NDArray[np.floating[Any]]) -> None:
     if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
         raise ConfigError(
-            f"log-probabilities are a (T, C) array of floats, found shape {values.shape} of "
+            f"log-probabilities must be a (T, C) array of floats, found shape {values.shape} of "
             f"{values.dtype}"
         )
     if len(values) == 0:
-        raise ConfigError("log-probabilities have at least one frame, found none")
+        raise ConfigError("expected log-probabilities of at least one frame, found none")
 
 
 def _check_rows(values: NDArray[np.floating[Any]]) -> None:
@@ -86,8 +84,8 @@ def _check_rows(values: NDArray[np.floating[Any]]) -> None:
     row = values[frame]
     if np.isnan(row).any() or np.isposinf(row).any():
         raise ConfigError(
-            f"frame {frame} holds {'NaN' if np.isnan(row).any() else '+inf'}, expected natural-log "
-            "probabilities; look at the weights or the training that gave them"
+            f"frame {frame} contains {'NaN' if np.isnan(row).any() else '+inf'}, expected "
+            "natural-log probabilities; check the weights, or the training that produced them"
         )
     raise ConfigError(
         f"the probabilities of frame {frame} sum to {sums[frame]:.4g}, expected 1; apply "

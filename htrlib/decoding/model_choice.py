@@ -1,4 +1,4 @@
-"""The language model of several that fits a page: a bundle has one for each language it knows."""
+"""Choose the language model that fits a page: a bundle has one per language."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from htrlib.decoding.best_path import best_path
 from htrlib.document.results import LogProbs
 from htrlib.language.ngram import NGramModel
 
-ADVANTAGE = 0.1  # natural-log probability a character by which a later model must be better
-DOUBT = 5.0  # and this much in all: a few characters tell little
+ADVANTAGE = 0.1  # natural-log probability per character by which a later model must be better
+DOUBT = 5.0  # and in total, since a few characters are little evidence
 
 
 def fitting_model(models: Sequence[NGramModel], lines: Sequence[LogProbs]) -> Optional[NGramModel]:
-    """The model under which the best paths of the lines are likeliest, or None without a model.
+    """Return the model that gives the lines' best paths the highest probability, or None.
 
     Args:
-        models: the more usual ones first: a later one must be clearly better.
-        lines: of one page or passage.
+        models: models, the most common language first; a later one must be clearly better.
+        lines: lines of one page or passage.
     """
     if len(models) < 2:
         return models[0] if models else None
@@ -26,7 +26,7 @@ def fitting_model(models: Sequence[NGramModel], lines: Sequence[LogProbs]) -> Op
 
 
 def fitting_text(models: Sequence[NGramModel], texts: Sequence[str]) -> NGramModel:
-    """The model under which the texts are likeliest; as `fitting_model` of one model at least."""
+    """Return the model that gives the texts the highest probability; see `fitting_model`."""
     characters = sum(map(len, texts)) + 1
     least = ADVANTAGE + DOUBT / characters
     best, best_score = models[0], _score(models[0], texts) / characters

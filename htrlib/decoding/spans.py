@@ -1,4 +1,4 @@
-"""From labels and their frames to the words and characters of a transcription."""
+"""Turn labels and their frames into the words and characters of a transcription."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Span = Tuple[int, int]
 def peak_probabilities(
     values: NDArray[np.floating[Any]], labels: Sequence[int], spans: Sequence[Span]
 ) -> NDArray[np.float64]:
-    """(L,) the highest probability that the network gives each label within its frames."""
+    """Return (L,) the highest probability of each label within its frames."""
     peaks = [values[start:end, label].max() for label, (start, end) in zip(labels, spans)]
     return np.minimum(np.exp(np.array(peaks, dtype=np.float64)), 1.0)
 
 
 def character_extents(spans: Sequence[Span], frames: int) -> Tuple[Span, ...]:
-    """The frames that characters take up on the line.
+    """Estimate the frames that characters occupy on the line.
 
-    A network trained with CTC writes a character in a frame or two near its middle. The extent
-    reaches half way to the neighbors, but no further than half the line's usual pitch.
+    A network trained with CTC emits a character in one or two frames near its center. Its extent
+    reaches half way to its neighbors, but at most half the line's typical pitch.
     """
     if not spans:
         return ()
@@ -44,7 +44,7 @@ def character_extents(spans: Sequence[Span], frames: int) -> Tuple[Span, ...]:
 
 
 def word_ranges(text: str) -> Tuple[Span, ...]:
-    """The (start, end) positions in a text of what stands between white space.
+    """Return the (start, end) positions of words, which are separated by white space.
 
     >>> word_ranges(" to  be")
     ((1, 3), (5, 7))
@@ -68,17 +68,17 @@ def word_posteriors(
     ranges: Sequence[Span],
     spans: Sequence[Span],
 ) -> Tuple[float, ...]:
-    """The share of the beam that writes each word of a text, just after the word.
+    """Return the fraction of the beam that contains each word of a text, at the word's end.
 
-    The beam at the end of a line agrees on all but its last words, since rivals of the others
-    have left it long ago; at the end of a word they are there still.
+    At the end of a line, the beam agrees on all but the last words, because competitors of earlier
+    words have been dropped; at the end of a word they are still present.
     """
     labels = {symbol: label for label, symbol in enumerate(charset.symbols)}
     space = labels.get(" ")
     posteriors = []
     for first, last in ranges:
         index = len(found.beams) - 1
-        if last < len(text):  # after the frames of the space that follows
+        if last < len(text):  # after the frames of the following space
             index = min(index, bisect_left(found.frames, spans[last][1] - 1))
         word = [labels[symbol] for symbol in text[first:last]]
         right, total = 0.0, 0.0
@@ -93,12 +93,12 @@ def word_posteriors(
 def _ends_with_word(
     prefixes: Prefixes, prefix: int, word: Sequence[int], space: Optional[int]
 ) -> bool:
-    """Whether a prefix ends in a word, with spaces after it or without."""
+    """Return whether a prefix ends in a word, with or without spaces after it."""
     parents, labels = prefixes.parents, prefixes.labels
     while prefix and labels[prefix] == space:
         prefix = parents[prefix]
     for label in reversed(word):
-        if labels[prefix] != label:  # that of the empty prefix is none
+        if labels[prefix] != label:  # the label of the empty prefix is not a character
             return False
         prefix = parents[prefix]
     return not prefix or labels[prefix] == space
@@ -111,7 +111,7 @@ def locate(
     ranges: Sequence[Span],
     confidences: Sequence[float],
 ) -> Tuple[Word, ...]:
-    """The pieces of a text, each with its frames and its box on the page."""
+    """Return pieces of a text with their frames and boxes on the page."""
     pieces = []
     for (first, last), confidence in zip(ranges, confidences):
         start, end = extents[first][0], extents[last - 1][1]

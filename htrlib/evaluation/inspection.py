@@ -1,4 +1,4 @@
-"""Samples of a data set as pictures to look at: boxes, baselines and texts where they belong."""
+"""Draw samples of a data set with their boxes, baselines and texts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from htrlib.document.geometry import Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 from htrlib.formats.overlay import draw_overlay, label_font
 
-_MARGIN = 0.3  # of a line's height, around it in its picture
-_WIDTH, _HEIGHT = 1400, 110  # pixels of a line's picture on a sheet, at most
-_LONG_SIDE = 2000  # pixels of a page without boxes, as of one with them
+_MARGIN = 0.3  # margin of a line's picture, in line heights
+_WIDTH, _HEIGHT = 1400, 110  # maximum size in pixels of a line's picture
+_LONG_SIDE = 2000  # maximum size of a page in pixels
 _TEXT, _NOTE, _GAP = 26, 15, 14  # pixels
 _PAPER, _INK, _FAINT, _RULE = (255, 255, 255), (28, 32, 40), (110, 118, 130), (214, 218, 224)
 
 
 def draw_page(sample: PageSample) -> Image.Image:
-    """A page with its boxes, outlines and baselines, and its text beside it.
+    """Draw a page with its boxes, outlines and baselines, and its text next to it.
 
-    Texts whose place is not known stand below the page.
+    Texts without a position are below the page.
 
     Returns:
-        an RGB picture; the page in it is at most 2,000 pixels high and wide.
+        An RGB picture; the page in it is at most 2,000 pixels high and wide.
     Raises:
         ImageError: the picture cannot be read.
     """
@@ -48,10 +48,10 @@ def draw_page(sample: PageSample) -> Image.Image:
 
 
 def draw_lines(samples: Sequence[LineSample]) -> Image.Image:
-    """A sheet of lines, each with its name above it and its text below.
+    """Draw a sheet of lines, each with its name above and its text below.
 
     Returns:
-        an RGB picture.
+        An RGB picture.
     Raises:
         ImageError: a picture cannot be read.
     """
@@ -59,10 +59,10 @@ def draw_lines(samples: Sequence[LineSample]) -> Image.Image:
 
 
 def draw_line(sample: LineSample) -> Image.Image:
-    """A line with its name above it and its text below: a row of `draw_lines`.
+    """Draw a line with its name above and its text below: a row of `draw_lines`.
 
     Returns:
-        an RGB picture.
+        An RGB picture.
     Raises:
         ImageError: the picture cannot be read.
     """
@@ -83,11 +83,11 @@ def draw_line(sample: LineSample) -> Image.Image:
 
 
 def line_picture(image: NDArray[np.uint8], sample: LineSample) -> NDArray[np.uint8]:
-    """A line with a little of what is around it.
+    """Cut out a line with a small margin.
 
     Args:
         image: (H, W) uint8, the picture of the sample.
-        sample: says where on it the line lies.
+        sample: sample with the position of the line.
     Returns:
         (H', W') uint8.
     """
@@ -106,7 +106,7 @@ def _line_result(line: LabeledLine, place: TextLine) -> LineResult:
 
 
 def _with_texts(picture: Image.Image, heading: str, texts: Sequence[str]) -> Image.Image:
-    """The picture with texts below it."""
+    """Add texts below a picture."""
     font, note = label_font(_TEXT), label_font(_NOTE)
     columns = max(20, int((picture.width - 2 * _GAP) / font.getlength("n")))
     rows: List[str] = []
@@ -122,7 +122,7 @@ def _with_texts(picture: Image.Image, heading: str, texts: Sequence[str]) -> Ima
 
 
 def stacked(rows: Sequence[Image.Image]) -> Image.Image:
-    """Pictures below each other, a rule between two."""
+    """Stack pictures vertically, separated by rules."""
     width, height = max(row.width for row in rows), sum(row.height for row in rows)
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)

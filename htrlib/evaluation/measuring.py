@@ -1,4 +1,4 @@
-"""Read a data set with a pipeline and compare with what it says."""
+"""Evaluate a pipeline on a data set: read its lines or pages, and compare with the labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from htrlib.evaluation.text_alignment import parts_by_line
 from htrlib.metrics import DetectionF1, confusions, normalize, page_text
 
 if TYPE_CHECKING:
-    from htrlib.reading.pipeline import Pipeline  # brings MXNet with it
+    from htrlib.reading.pipeline import Pipeline  # slow to import
 
 LINES, PAGES = "lines", "pages"
 
@@ -51,13 +51,13 @@ Progress = Callable[[Sequence[_T]], Iterable[_T]]
 
 @dataclass(frozen=True, eq=False)
 class LineReading:
-    """A line of the reference and what was read for it.
+    """A line of the reference, and the texts read for it.
 
     Attributes:
-        source: the line's name.
-        reference: its text, normalized.
-        texts: decoder -> what it read there; of whole pages, the part that aligns with the line.
-        sample: the line's picture, or None where its place is not known.
+        source: name of the line.
+        reference: normalized text.
+        texts: text read by each decoder; for whole pages, the part aligned with the line.
+        sample: the line's sample, or None if its position is unknown.
     """
 
     source: str
@@ -71,11 +71,11 @@ class Layout:
     """Detected lines compared with the labeled ones.
 
     Attributes:
-        right_number: pages with as many lines as they have.
-        expected: lines that are there.
-        found: lines that were found.
-        detection: of line boxes, over the pages all of whose lines have a place.
-        overlaps: IoU of the paragraph on each page that says where it is.
+        right_number: number of pages on which the correct number of lines was found.
+        expected: number of labeled lines.
+        found: number of lines found.
+        detection: detection of line boxes, on pages whose lines all have a position.
+        overlaps: IoU of the paragraph on each page with a labeled paragraph.
     """
 
     right_number: int = 0
@@ -102,17 +102,17 @@ class Evaluation:
     """The results of an evaluation.
 
     Attributes:
-        unit: "lines" or "pages": what was read and compared as a whole.
-        bundle: name and version of the bundle that read, where one did.
-        pages: how many pages the texts come from; line pictures of no known page count as one each.
-        drawn: "lines" or "pages": what was drawn at random for the intervals.
-        rates: decoder -> name in `RATES` -> rate.
-        pairs: decoder -> (reference, hypothesis) of each unit.
-        lines: every line of the references.
-        layout: of pages.
-        unknown: characters of the references that the recognizer cannot write -> occurrences.
+        unit: "lines" or "pages": what is read and compared as a whole.
+        bundle: name and version of the bundle, if any.
+        pages: number of pages of the texts; line pictures of unknown pages count as one each.
+        drawn: "lines" or "pages": what is resampled for the intervals.
+        rates: rates by decoder and by name in `RATES`.
+        pairs: (reference, hypothesis) of each unit, by decoder.
+        lines: all lines of the references.
+        layout: detected lines; only for pages.
+        unknown: occurrences of reference characters that the recognizer does not know.
         unread: pictures that could not be read.
-        problems: what else was left out or mended, those of the data set first.
+        problems: other samples left out or repaired, those of the data set first.
     """
 
     unit: str
@@ -128,7 +128,7 @@ class Evaluation:
     problems: Tuple[Problem, ...]
 
     def confusions(self, decoder: str) -> Counter[Tuple[str, str]]:
-        """Character confusions; see `htrlib.metrics.confusions`."""
+        """Return character confusions; see `htrlib.metrics.confusions`."""
         return confusions(self.pairs[decoder])
 
 
@@ -140,18 +140,18 @@ def evaluate_lines(
     seed: int = 1,
     progress: Progress[List[LineSample]] = iter,
 ) -> Evaluation:
-    """Read lines where the data set says that they lie.
+    """Read lines at their labeled positions, and compare their texts.
 
     Args:
-        dataset: lines without a place or a text are left out and counted.
+        dataset: labeled data; lines without position or text are left out and counted.
         pipeline: recognizes the lines; by default that of the default bundle.
-        decoders: read what was recognized; by default `bundle_decoders` of the pipeline's bundle,
-            or its own decoder where it has no bundle.
-        seed: of the intervals.
-        progress: is given the lines of each picture and passes them on, as `tqdm` does.
+        decoders: decoders by name; by default `bundle_decoders` of the pipeline's bundle, or the
+            pipeline's decoder if it has no bundle.
+        seed: random seed of the intervals.
+        progress: wraps the iterable of each picture's lines, as `tqdm` does.
     Raises:
-        DatasetError: there is no line that can be read.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        DatasetError: no line can be read.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     pipeline, decoders = _defaults(pipeline, decoders)
     tally = _Tally(decoders)
@@ -161,7 +161,7 @@ def evaluate_lines(
             for line in page.lines
             if line.line is None
         ]
-    # the lines of a page follow each other and share its picture
+    # the lines of a page are adjacent and share its picture
     by_picture = [list(group) for _, group in groupby(dataset.lines, key=lambda s: s.image)]
     several = len({sample.page for sample in dataset.lines if sample.page is not None}) > 1
     for samples in progress(by_picture):
@@ -191,19 +191,19 @@ def evaluate_pages(
 ) -> Evaluation:
     """Find and read the lines of whole pages, and compare the pages' texts.
 
-    A page's text is its lines joined by a space; lines that are missing, or too many, or in
-    another order count in full.
+    A page's text is its lines joined by spaces; missed lines, spurious lines and lines in the wrong
+    order count in full.
 
     Args:
-        dataset: lines whose place alone is known are masked: what is read there is not compared.
-            Pages with other lines of unknown text are left out; both are counted.
+        dataset: labeled data. Lines with a position but no text are masked: text read there is
+            ignored. Pages with other lines of unknown text are left out. Both are counted.
         pipeline: finds and recognizes the lines; by default that of the default bundle.
-        decoders: as for `evaluate_lines`.
-        seed: of the intervals.
-        progress: is given the pages and passes them on, as `tqdm` does.
+        decoders: see `evaluate_lines`.
+        seed: random seed of the intervals.
+        progress: wraps the iterable of pages, as `tqdm` does.
     Raises:
-        DatasetError: there is no page that can be read.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        DatasetError: no page can be read.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     pipeline, decoders = _defaults(pipeline, decoders)
     tally = _Tally(decoders)
@@ -236,7 +236,7 @@ def evaluate_pages(
 
 
 class _Tally:
-    """Counts while the data set is read."""
+    """Accumulates the results while the data set is read."""
 
     def __init__(self, decoders: Decoders) -> None:
         self.errors: Dict[str, TextErrors] = {name: TextErrors() for name in decoders}
@@ -249,7 +249,7 @@ class _Tally:
         self.unread: List[Problem] = []
 
     def comparable_pages(self, dataset: Dataset) -> Tuple[PageSample, ...]:
-        """The pages whose text is known but for lines that can be masked; the rest are problems."""
+        """Return the pages whose lines have a text or can be masked, and the others' problems."""
         kept = []
         for sample in dataset:
             if not isinstance(sample, PageSample):
@@ -274,7 +274,7 @@ class _Tally:
     def load(
         self, sample: Union[PageSample, LineSample], source: str
     ) -> Optional[NDArray[np.uint8]]:
-        """The picture, or None, and remembered, where it cannot be read."""
+        """Load a picture; record it and return None if it cannot be read."""
         try:
             return sample.load_image()
         except (ImageError, OSError) as error:
@@ -282,13 +282,13 @@ class _Tally:
             return None
 
     def see(self, charset: Optional[Charset]) -> None:
-        """Remember what the recognizer can write."""
+        """Record the recognizer's charset."""
         self.charset = charset or self.charset
 
     def add(
         self, reference: str, texts: Mapping[str, str], group: Optional[Hashable] = None
     ) -> None:
-        """Count one unit."""
+        """Add one unit."""
         self.characters.update(normalize(reference))
         for name, text in texts.items():
             self.errors[name].add(reference, text, group)
@@ -297,17 +297,17 @@ class _Tally:
     def add_line(
         self, source: str, reference: str, texts: Mapping[str, str], sample: Optional[LineSample]
     ) -> None:
-        """Remember one line."""
+        """Add one line."""
         normal = {name: normalize(text) for name, text in texts.items()}
         self.lines.append(LineReading(source, normalize(reference), normal, sample))
 
     def evaluation(
         self, unit: str, drawn: str, dataset: Dataset, pipeline: Pipeline, seed: int
     ) -> Evaluation:
-        """All that was counted.
+        """Return the evaluation.
 
         Raises:
-            DatasetError: that is nothing.
+            DatasetError: nothing was evaluated.
         """
         problems = (*dataset.problems, *self.problems)
         if not self.lines:
@@ -351,5 +351,5 @@ def _defaults(
 
 
 def _whole(image: NDArray[np.uint8]) -> TextLine:
-    """The line that fills its picture."""
+    """Return the line that fills its picture."""
     return TextLine(Box(0, 0, image.shape[1], image.shape[0]))

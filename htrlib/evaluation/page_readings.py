@@ -1,4 +1,4 @@
-"""Read lines and pages with several decoders, each line recognized once."""
+"""Read lines and pages with several decoders, recognizing each line only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from htrlib.errors import ConfigError
 from htrlib.stages.decoding import decode, decode_lines
 
 if TYPE_CHECKING:
-    from htrlib.reading.pipeline import Pipeline  # brings MXNet with it
+    from htrlib.reading.pipeline import Pipeline  # slow to import
 
 Decoders = Mapping[str, Callable[[LogProbs], Transcription]]
 """Name of a decoder in tables -> the decoder."""
@@ -28,7 +28,7 @@ BEST_PATH, LANGUAGE_MODEL, BEAM_SEARCH = "best path", "language model", "beam se
 
 
 def bundle_decoders(bundle: Union[str, Bundle, None] = None) -> Decoders:
-    """Best path, and beam search with the bundle's language model if it has one."""
+    """Return best path, and beam search with the bundle's language model if it has one."""
     name = LANGUAGE_MODEL if bundled_models(bundle) else BEAM_SEARCH
     return {
         BEST_PATH: partial(decode, bundle=bundle, method="greedy"),
@@ -38,7 +38,7 @@ def bundle_decoders(bundle: Union[str, Bundle, None] = None) -> Decoders:
 
 @dataclass(frozen=True)
 class PageDecoder:
-    """Beam search with the language model of a bundle that fits a page's lines together."""
+    """Beam search with the bundle's language model that fits all lines of a page."""
 
     bundle: Union[str, Bundle, None] = None
 
@@ -46,7 +46,7 @@ class PageDecoder:
         return decode(log_probs, bundle=self.bundle)
 
     def decode_lines(self, lines: Sequence[LogProbs]) -> Tuple[Transcription, ...]:
-        """Read all lines of a page."""
+        """Decode all lines of a page."""
         return decode_lines(lines, bundle=self.bundle)
 
 
@@ -55,8 +55,8 @@ class LineReadings:
     """The transcriptions of lines.
 
     Attributes:
-        texts: decoder -> the lines' transcriptions.
-        charset: of the recognizer, or None where there was no line.
+        texts: transcriptions of the lines, by decoder.
+        charset: charset of the recognizer, or None without lines.
     """
 
     texts: Mapping[str, Tuple[Transcription, ...]]
@@ -65,13 +65,13 @@ class LineReadings:
 
 @dataclass(frozen=True, eq=False)
 class PageReading:
-    """A page as it was found and read.
+    """A page with its detected lines and their transcriptions.
 
     Attributes:
-        size: of the page.
-        paragraph: the box of the handwriting, or None.
-        lines: in reading order.
-        readings: what the lines say.
+        size: size of the page.
+        paragraph: box of the handwriting, or None.
+        lines: lines in reading order.
+        readings: transcriptions of the lines.
     """
 
     size: Size
@@ -80,7 +80,7 @@ class PageReading:
     readings: LineReadings
 
     def without(self, boxes: Sequence[Box]) -> PageReading:
-        """The reading without the lines that lie, for the greater part, in one of the boxes."""
+        """Return the reading without the lines that lie mostly inside one of the boxes."""
         kept = [
             index
             for index, line in enumerate(self.lines)
@@ -96,7 +96,7 @@ class PageReading:
         return replace(self, lines=lines, readings=LineReadings(texts, self.readings.charset))
 
     def result(self, decoder: str) -> PageResult:
-        """The page with the texts of one decoder."""
+        """Return the page with the texts of one decoder."""
         results = tuple(map(LineResult, self.lines, self.readings.texts[decoder]))
         return PageResult(self.size, self.paragraph, results)
 
@@ -108,11 +108,11 @@ def read_lines(
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: where they lie.
-        pipeline: recognizes them; its own decoder is not used.
-        decoders: read what was recognized.
+        lines: positions of the lines.
+        pipeline: recognizes the lines; its own decoder is not used.
+        decoders: decoders by name.
     Raises:
-        ConfigError: the pipeline's recognizer gives not one result for each line.
+        ConfigError: the recognizer does not return one result per line.
     """
     said = pipeline.recognize_lines(page, lines) if lines else ()
     if len(said) != len(lines):
@@ -133,7 +133,7 @@ def _decoded(said: Sequence[LogProbs], decoders: Decoders) -> LineReadings:
 def outlined(
     page: NDArray[np.uint8], lines: Sequence[TextLine], pipeline: Pipeline
 ) -> Tuple[TextLine, ...]:
-    """Given lines; those with a box alone are outlined, if the pipeline's bundle finds lines."""
+    """Outline the lines that have only boxes, if the pipeline's bundle can find lines."""
     from htrlib.reading.outlines import outline_lines
 
     bundle = pipeline.bundle
@@ -143,12 +143,12 @@ def outlined(
 
 
 def read_page(page: NDArray[np.uint8], pipeline: Pipeline, decoders: Decoders) -> PageReading:
-    """A page with its paragraph, its lines, and what these say by each decoder.
+    """Find and read the lines of a page with each decoder.
 
     Args:
         page: (H, W) uint8, 0 is black.
         pipeline: finds and recognizes the lines; its own decoder is not used.
-        decoders: read what was recognized.
+        decoders: decoders by name.
     """
     found = pipeline.recognize(page)
     readings = _decoded(found.log_probs, decoders)

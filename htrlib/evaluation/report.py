@@ -1,4 +1,4 @@
-"""An evaluation as a table to read, and as JSON."""
+"""Format an evaluation as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from htrlib.evaluation.measuring import Evaluation, Layout
 from htrlib.evaluation.scores import RATES, Rate
 
 SCHEMA_VERSION = 1
-MOST_CONFUSED = 100  # confusions in JSON, of each decoder
-_SHOWN = 12  # of a kind, in text
+MOST_CONFUSED = 100  # confusions per decoder in JSON
+_SHOWN = 12  # confusions of each kind in text
 _HEADINGS = ("CER", "WER", "CER any case", "WER any case")
 
 
 def to_text(evaluation: Evaluation) -> str:
-    """A table of rates, and what stands behind it."""
+    """Format the rates as a table, followed by details."""
     return "\n".join(_rows(evaluation)) + "\n"
 
 
 def to_dict(evaluation: Evaluation) -> Dict[str, Any]:
-    """The JSON form; ``docs/evaluation.md`` has the keys."""
+    """Convert an evaluation to JSON values; ``docs/evaluation.md`` documents the keys."""
     return {
         "schema_version": SCHEMA_VERSION,
         "unit": evaluation.unit,
@@ -82,7 +82,7 @@ def _layout_rows(layout: Layout, pages: int) -> Iterator[str]:
 
 
 def _confusion_rows(evaluation: Evaluation) -> Iterator[str]:
-    """Report only the last decoder, the best one; JSON has all."""
+    """Format the confusions of the last decoder, usually the best one; JSON has all."""
     name = list(evaluation.rates)[-1]
     kinds: Dict[str, List[str]] = {"read as another": [], "not read": [], "read too much": []}
     for (expected, found), count in _most_common(evaluation, name):
@@ -127,12 +127,12 @@ def _left_out_rows(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _most_common(evaluation: Evaluation, decoder: str) -> List[Tuple[Tuple[str, str], int]]:
-    """Confusions, the most frequent first, those as frequent in an order that does not change."""
+    """Sort confusions by frequency, with a stable order of ties."""
     return sorted(evaluation.confusions(decoder).items(), key=lambda item: (-item[1], item[0]))
 
 
 def _visible(character: str) -> str:
-    """The character, or its name where one would not see it.
+    """Return a character, or its name if it is invisible.
 
     >>> _visible(" "), _visible("e")
     ('space', 'e')

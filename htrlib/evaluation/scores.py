@@ -1,4 +1,4 @@
-"""Error rates of many texts, each with the interval that their number warrants."""
+"""Error rates of many texts, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Rate:
     """A corpus error rate.
 
     Attributes:
-        edits: of all texts.
-        length: of all references.
-        interval: the 95 % bootstrap interval, or None where there is but one group to draw from.
+        edits: number of edits in all texts.
+        length: total length of all references.
+        interval: the 95 % bootstrap interval, or None if there is only one group to resample.
 
     >>> str(Rate(5, 50, (0.08, 0.12)))
     '0.1000 [0.080, 0.120]'
@@ -41,7 +41,7 @@ class Rate:
 
 
 class TextErrors:
-    """Edits and lengths, group by group, so that groups can be drawn for an interval.
+    """Edits and lengths by group, which are resampled for intervals.
 
     >>> errors = TextErrors()
     >>> errors.add("A fine day", "a fine day")
@@ -54,25 +54,25 @@ class TextErrors:
         self._groups: Dict[Hashable, List[ErrorRate]] = {}
 
     def __len__(self) -> int:
-        """The number of groups."""
+        """Return the number of groups."""
         return len(self._groups)
 
     def add(self, reference: str, hypothesis: str, group: Optional[Hashable] = None) -> float:
-        """Count one text, compared as `htrlib.metrics.normalize` gives it.
+        """Add one text, normalized by `htrlib.metrics.normalize`.
 
         Args:
-            reference: holds something to read.
-            hypothesis: what was read.
-            group: texts of one group, lines of one page, are drawn together; each text is a group
-                of its own by default.
+            reference: true text, not empty.
+            hypothesis: text that was read.
+            group: texts of one group, such as lines of a page, are resampled together; by default
+                each text is its own group.
         Returns:
-            the text's own character error rate.
+            The character error rate of the text.
         Raises:
             ValueError: the reference is empty.
         """
         a, b = normalize(reference), normalize(hypothesis)
         if not a:
-            raise ValueError("a reference holds something to read, found an empty one")
+            raise ValueError("a reference must not be empty")
         folded_a = normalize(a, ignore_case=True)
         folded_b = normalize(b, ignore_case=True)
         key = len(self._groups) if group is None else (group,)
@@ -85,7 +85,7 @@ class TextErrors:
         return (rates[0].edits - before) / len(a)
 
     def rate(self, name: str, seed: int = 1) -> Rate:
-        """One of `RATES` over all texts; the same seed gives the same interval."""
+        """Return one of `RATES` over all texts; the interval depends on the seed."""
         rates = [group[RATES.index(name)] for group in self._groups.values()]
         edits, lengths = [rate.edits for rate in rates], [rate.length for rate in rates]
         interval = bootstrap_interval(edits, lengths, seed) if len(rates) > 1 else None

@@ -1,4 +1,4 @@
-"""References and hypotheses side by side: where they differ, and where a page's lines end."""
+"""Align references and hypotheses: their differences, and a page's text by lines."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Piece = Tuple[str, bool]
 
 
 def parts_by_line(references: Sequence[str], hypothesis: str) -> Tuple[str, ...]:
-    """Align a page's text with the lines of its reference.
+    """Divide a page's text into the lines of its reference.
 
-    The whole texts are aligned with the fewest edits and the hypothesis is cut where the lines of
-    the reference end, so it does not matter which lines were found.
+    The whole texts are aligned with the fewest edits, and the hypothesis is split where the
+    reference's lines end, regardless of the lines that were found.
 
     Args:
-        references: the lines, normalized and not empty.
-        hypothesis: the page's text, normalized.
+        references: lines of the reference, normalized and not empty.
+        hypothesis: text of the page, normalized.
     Returns:
-        a part for each line, without white space at its ends.
+        The part for each line, stripped of white space.
 
     >>> parts_by_line(["a fine day", "in May"], "a finer day n May")
     ('a finer day', 'n May')
@@ -44,7 +44,7 @@ def parts_by_line(references: Sequence[str], hypothesis: str) -> Tuple[str, ...]
 
 
 def differences(reference: str, hypothesis: str) -> Tuple[Tuple[Piece, ...], Tuple[Piece, ...]]:
-    """Both texts in pieces, by one alignment with the fewest edits.
+    """Divide both texts into equal and different pieces, by an alignment with the fewest edits.
 
     >>> differences("day", "dry")
     ((('d', False), ('a', True), ('y', False)), (('d', False), ('r', True), ('y', False)))
@@ -59,7 +59,7 @@ def differences(reference: str, hypothesis: str) -> Tuple[Tuple[Piece, ...], Tup
 
 
 def _joined(pieces: Sequence[Piece]) -> Tuple[Piece, ...]:
-    """Without empty pieces, neighbors of a kind in one."""
+    """Remove empty pieces, and join adjacent pieces of the same kind."""
     present = (piece for piece in pieces if piece[0])
     groups = groupby(present, key=lambda piece: piece[1])
     return tuple(("".join(text for text, _ in group), differs) for differs, group in groups)

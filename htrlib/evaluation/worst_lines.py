@@ -1,4 +1,4 @@
-"""The lines that were read worst, as one page of HTML to look at."""
+"""Write an HTML page of the lines with the highest error rates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from htrlib.evaluation.text_alignment import Piece, differences
 from htrlib.metrics import ErrorRate
 
 WORST = 50
-_LARGEST = (1200, 240)  # pixels of a picture, width and height
+_LARGEST = (1200, 240)  # maximum width and height of a picture in pixels
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -42,12 +42,12 @@ ins { background: #ff4a2a38; box-shadow: 0 2px #ff4a2a; }
 def worst_lines(
     evaluation: Evaluation, decoder: Optional[str] = None, count: int = WORST
 ) -> Tuple[Tuple[float, LineReading], ...]:
-    """Character error rate and line, the highest rate first; of equal rates the longer line.
+    """Return (character error rate, line), the highest rate first, then the longer line.
 
     Args:
-        evaluation: of lines or pages.
-        decoder: one of those that it has; by default the last.
-        count: at most so many, lines without error left out.
+        evaluation: evaluation of lines or pages.
+        decoder: name of one of its decoders; by default the last.
+        count: maximum number of lines; lines without errors are left out.
     """
     name = decoder or list(evaluation.rates)[-1]
     rated: List[Tuple[float, LineReading]] = []
@@ -67,13 +67,13 @@ def write_worst_lines(
     decoder: Optional[str] = None,
     count: int = WORST,
 ) -> None:
-    """Write them as an HTML file that holds their pictures and needs no other.
+    """Write the worst lines as a self-contained HTML file with their pictures.
 
     Args:
-        path: of the file.
-        evaluation, decoder, count: as for `worst_lines`.
+        path: path of the file.
+        evaluation, decoder, count: see `worst_lines`.
     Raises:
-        ImageError: a picture cannot be read any more.
+        ImageError: a picture can no longer be read.
         OSError: the file cannot be written.
     """
     name = decoder or list(evaluation.rates)[-1]
@@ -139,7 +139,7 @@ def _marked(pieces: Sequence[Piece], tag: str) -> str:
 
 
 def _pictures(lines: Sequence[LineReading]) -> List[Optional[str]]:
-    """PNG in base 64 of each line; lines of one page load it once."""
+    """Return each line as PNG in base64; lines of one page load it once."""
     found: Dict[int, str] = {}
     samples = [(i, line.sample) for i, line in enumerate(lines) if line.sample is not None]
     last: Tuple[object, Optional[NDArray[np.uint8]]] = (None, None)

@@ -1,6 +1,6 @@
-"""Character n-gram models as ARPA files, which SRILM, KenLM and others read and write.
+"""Read and write character n-gram models as ARPA files, the format of SRILM, KenLM and others.
 
-A character is a token; a space, which separates tokens, is the token `<space>`.
+Each character is a token. Spaces separate tokens, so the space itself is written `<space>`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_arpa(path: Path) -> NGramModel:
     """Read an ARPA file of a character model.
 
     Raises:
-        LanguageModelError: the file is not one, or its tokens are not single characters.
+        LanguageModelError: the file is not an ARPA file, or its tokens are not single characters.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -66,7 +66,7 @@ def read_arpa(path: Path) -> NGramModel:
 
 
 class _Reader:
-    """Reads one file, and knows where it is for the sake of messages."""
+    """Reads one file, and tracks the line number for messages."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self.path = path
@@ -93,7 +93,7 @@ class _Reader:
         raise LanguageModelError(f"{self.path}, line {self.line_number}: {message}")
 
     def _sizes(self) -> List[int]:
-        """The numbers of n-grams that the header states; leaves `lines` after `\\1-grams:`."""
+        """Read the numbers of n-grams from the header; `lines` continues after `\\1-grams:`."""
         for line in self.lines:  # SRILM allows text before the header
             if line == "\\data\\":
                 break
@@ -160,7 +160,7 @@ class _Reader:
         return levels[::-1]
 
     def _children(self, rows: Sequence[_Row], shorter: Sequence[_Row]) -> NDArray[np.int64]:
-        """Count the rows that begin with each of the shorter n-grams."""
+        """Count the rows that begin with each shorter n-gram."""
         if not shorter:
             return np.zeros(0, dtype=np.int64)
         ranks = {symbols: rank for rank, (symbols, _, _) in enumerate(shorter)}

@@ -1,7 +1,7 @@
 """Estimate a character n-gram model by interpolated modified Kneser-Ney smoothing.
 
-Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Modeling", in the
-form of Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model Estimation".
+Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Modeling", as in
+Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model Estimation".
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.ngram import BEGIN, END, SPECIAL, UNKNOWN, Level, NGramModel
 
-# Where the counts of an order do not allow to estimate its discounts, as those of single
-# characters never do (each occurs often), these take their place, as in KenLM.
+# Discounts of orders whose counts are not sufficient to estimate them, as in KenLM. This is always
+# so for single characters, each of which occurs often.
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
 NEVER = -99.0 * np.log(10.0)
@@ -37,8 +37,8 @@ class _Grams:
         parents: (N,) rank among the shorter n-grams of all symbols but the last.
         suffixes: (N,) rank among the shorter n-grams of all symbols but the first.
         symbols: (N,) the last symbol.
-        counts: (N,) how often each occurs.
-        begins: (N,) whether the first symbol is `<s>`.
+        counts: (N,) number of occurrences.
+        begins: (N,) bool, True if the first symbol is `<s>`.
     """
 
     parents: _Ints
@@ -54,8 +54,8 @@ def estimate(texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = (
     Args:
         texts: pieces of running text, such as paragraphs. Any white space counts as one space.
         order: length of the longest n-grams.
-        min_counts: the fewest times an n-gram of length 1, 2, ... must occur to be kept; the last
-            holds for all longer ones. Dropped n-grams leave their probability to shorter ones;
+        min_counts: minimum occurrences of n-grams of length 1, 2, ... to be kept; the last one
+            applies to all longer n-grams. Dropped n-grams pass their probability to shorter ones;
             characters that are too rare count as `<unk>`.
 
     Raises:
@@ -63,7 +63,7 @@ def estimate(texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = (
         LanguageModelError: there is no text.
     """
     if order < 1:
-        raise ConfigError(f"the order of an n-gram model is at least 1, found {order}")
+        raise ConfigError(f"the order of an n-gram model must be at least 1, found {order}")
     limits = _limits(min_counts, order)
     vocabulary, stream = _read(texts, limits[0])
     grams = _count(stream, order, len(vocabulary))
@@ -90,19 +90,19 @@ def _limits(min_counts: Sequence[int], order: int) -> List[int]:
     limits += [limits[-1]] * (order - len(limits))
     if any(later < earlier for earlier, later in zip(limits[1:], limits[2:])):
         raise ConfigError(
-            f"minimum counts of n-grams do not decrease with their length, found {limits}"
+            f"minimum counts of n-grams must not decrease with their length, found {limits}"
         )
     return limits
 
 
 def _read(texts: Iterable[str], min_count: int) -> Tuple[Tuple[str, ...], _Ints]:
-    """The vocabulary, and the texts as one run of symbols, each between `<s>` and `</s>`."""
+    """Return the vocabulary and the texts as one sequence, each text between `<s>` and `</s>`."""
     if isinstance(texts, str):
         texts = [texts]
     pieces = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts]
     pieces = [piece for piece in pieces if piece]
     if not pieces:
-        raise LanguageModelError("a language model is estimated from text, found none")
+        raise LanguageModelError("expected text to estimate a language model from, found none")
     points = np.frombuffer("".join(pieces).encode("utf-32-le"), dtype=np.uint32)
     characters, symbols, counts = np.unique(points, return_inverse=True, return_counts=True)
     frequent = counts >= min_count
@@ -115,20 +115,20 @@ def _read(texts: Iterable[str], min_count: int) -> Tuple[Tuple[str, ...], _Ints]
 
 
 def _count(stream: _Ints, order: int, vocabulary_size: int) -> List[_Grams]:
-    """The n-grams of each length that lie within one piece of text."""
+    """Count the n-grams of each length; none spans two texts."""
     ranks = stream
     unigrams = np.arange(vocabulary_size)
     counts = np.bincount(stream, minlength=vocabulary_size)
     zeros = np.zeros(vocabulary_size, dtype=np.int64)
     grams = [_Grams(zeros, unigrams, unigrams, counts, unigrams == _BEGIN)]
     for length in range(2, order + 1):
-        # ranks[i] is that of the shorter n-gram at i, or -1; no n-gram runs into the next piece.
+        # ranks[i] is the rank of the shorter n-gram at i, or -1; no n-gram reaches the next text.
         last = stream[length - 1 :]
         at = np.flatnonzero((ranks[: len(last)] >= 0) & (last != _BEGIN))
         if not len(at):
             raise LanguageModelError(
-                f"no piece of the text has {length} symbols, as a model of order {order} needs; "
-                "give longer texts or a lower order"
+                f"a model of order {order} needs texts of at least {length} symbols, found only "
+                "shorter ones; give longer texts or a lower order"
             )
         keys = ranks[at] * vocabulary_size + last[at]
         found, first, inverse, counts = np.unique(
@@ -143,7 +143,7 @@ def _count(stream: _Ints, order: int, vocabulary_size: int) -> List[_Grams]:
 
 
 def _continuations(level: _Grams, longer: _Grams) -> _Ints:
-    """Count distinct symbols before each n-gram; at the beginning of a text, use its count."""
+    """Count the distinct symbols before each n-gram; at the start of a text, its occurrences."""
     continuations = np.bincount(longer.suffixes, minlength=len(level.symbols))
     return np.where(level.begins, level.counts, continuations)
 
@@ -151,7 +151,7 @@ def _continuations(level: _Grams, longer: _Grams) -> _Ints:
 def _smooth(
     level: _Grams, counts: _Ints, keep: NDArray[np.bool_], lower: _Floats
 ) -> Tuple[_Floats, _Floats]:
-    """The probability of each n-gram, and what each parent leaves to shorter contexts."""
+    """Return each n-gram's probability, and the back-off weight of each parent."""
     discounts = np.array((0.0, *_discounts(counts)))[np.minimum(counts, 3)]
     given_up = np.where(keep, np.minimum(discounts, counts), counts)
     parents = int(level.parents.max()) + 1
@@ -168,7 +168,7 @@ def _discounts(counts: _Ints) -> Tuple[float, ...]:
         return FALLBACK_DISCOUNTS
     base = seen[1] / (seen[1] + 2 * seen[2])
     discounts = tuple(float(i - (i + 1) * base * seen[i + 1] / seen[i]) for i in (1, 2, 3))
-    # A discount of 0 would leave nothing to what was never seen.
+    # A discount of 0 would leave no probability for unseen n-grams.
     sound = all(0 < discount <= i for i, discount in enumerate(discounts, start=1))
     return discounts if sound else FALLBACK_DISCOUNTS
 
@@ -179,7 +179,7 @@ def _levels(
     log_probs: Sequence[_Floats],
     backoffs: Sequence[_Floats],
 ) -> List[Level]:
-    """The kept n-grams; a parent of a kept one is kept itself, for it occurs as often."""
+    """Select the n-grams to keep; their parents occur at least as often, so they are kept too."""
     levels = []
     for index, (level, keep) in enumerate(zip(grams, kept)):
         children = np.zeros(len(level.symbols), dtype=np.int64)

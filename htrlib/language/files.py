@@ -1,4 +1,4 @@
-"""Files of language models: the compact form, and ARPA."""
+"""Read and write language model files: htrlib's compact format, and ARPA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from htrlib.language.storage import is_compact, read_compact, write_compact
 
 
 def load_model(path: Union[str, Path]) -> NGramModel:
-    """Read a model file, compact or ARPA (told apart by how it begins).
+    """Read a model file, compact or ARPA; the format is detected by its first bytes.
 
     Raises:
         LanguageModelError: the file is missing, damaged, or of a newer format.
@@ -26,9 +26,9 @@ def load_model(path: Union[str, Path]) -> NGramModel:
 
 
 def save_model(model: NGramModel, path: Union[str, Path]) -> None:
-    """Write the compact form, or ARPA where the name ends in `.arpa`.
+    """Write a model in the compact format, or as ARPA if the name ends in `.arpa`.
 
-    The compact form keeps each log-probability to one of 256 values a level.
+    The compact format rounds each log-probability to one of 256 values per n-gram length.
     """
     path = Path(path)
     (write_arpa if path.suffix == ".arpa" else write_compact)(model, path)

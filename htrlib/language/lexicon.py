@@ -1,4 +1,4 @@
-"""Word lists: readings made of listed words are preferred, or the only ones."""
+"""Lexicons: prefer, or require, words from a list in decoding."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from htrlib.language.scoring import Content, Scorer
 
 ESCAPE_PENALTY = 6.0
 
-_OUTSIDE = 0  # between words; the root of the tree of words
-_ESCAPED = -1  # within a word that is not listed
+_OUTSIDE = 0  # state between words: the root of the prefix tree
+_ESCAPED = -1  # state within an unlisted word
 
 
 class Lexicon:
-    """A list of words, and what it costs to write another one.
+    """A list of words, and a penalty for other words.
 
-    A listed word may also be written with a capital, or in capitals. Digits, punctuation and
-    spaces are free and part words, except where a listed word holds them (`don't`). A word that
-    a hyphen cuts short is free as well, for lines end within words.
+    Listed words also match when capitalized or in capitals. Digits, punctuation and spaces cost
+    nothing and separate words, except inside listed words (`don't`). A word that ends in a hyphen
+    may be the beginning of a listed word, since lines may end within words.
     """
 
     def __init__(self, words: Iterable[str], escape_penalty: float = ESCAPE_PENALTY) -> None:
         """Args:
-            words: the list.
-            escape_penalty: subtracted from the score (natural log) of a reading for each word
-                that is not listed; `math.inf` allows listed words only.
+            words: listed words.
+            escape_penalty: subtracted from a hypothesis's score (natural log) for each unlisted
+                word; `math.inf` allows only listed words.
 
         Raises:
             ConfigError: the penalty is negative.
             LanguageModelError: there are no words.
         """
         if not escape_penalty >= 0:
-            raise ConfigError(f"an escape penalty is 0 or more, found {escape_penalty}")
+            raise ConfigError(f"escape_penalty must be at least 0, found {escape_penalty}")
         self.escape_penalty = escape_penalty
         self._children: List[Dict[str, int]] = [{}]
         self._ends = [False]
         for word in words:
             self._add(unicodedata.normalize("NFC", word.strip()))
         if len(self._children) == 1:
-            raise LanguageModelError("a lexicon has at least one word, found none")
+            raise LanguageModelError("expected at least one word in the lexicon, found none")
 
     @classmethod
     def load(cls, path: Path, escape_penalty: float = ESCAPE_PENALTY) -> Lexicon:
-        """The words of a UTF-8 text file, one a line.
+        """Load the words of a UTF-8 text file, one per line.
 
         Raises:
-            LanguageModelError: the file cannot be read, or holds no words.
+            LanguageModelError: the file cannot be read, or contains no words.
         """
         try:
             words = path.read_text(encoding="utf-8").splitlines()
@@ -64,7 +64,7 @@ class Lexicon:
         return node is not None and self._ends[node]
 
     def step(self, state: int, character: str) -> Tuple[float, int]:
-        """The penalty (0 or less) of one more character, and the state after it."""
+        """Return the penalty (at most 0) of another character, and the state after it."""
         child = None if state == _ESCAPED else self._children[state].get(character)
         if child is not None:
             return 0.0, child
@@ -73,7 +73,7 @@ class Lexicon:
         return 0.0 if character == "-" else self.end(state), _OUTSIDE
 
     def end(self, state: int) -> float:
-        """The penalty (0 or less) of ending in a state."""
+        """Return the penalty (at most 0) of ending in a state."""
         within_word = state > _OUTSIDE and not self._ends[state]
         return -self.escape_penalty if within_word else 0.0
 

@@ -1,8 +1,8 @@
-"""Mix two n-gram models into one that knows what either knows.
+"""Mix two n-gram models into one by linear interpolation.
 
-The mixture is linear, and becomes one back-off model again: the n-grams of both models keep the
-mixed probability, all others are reached by backing off, with new weights. After A. Stolcke, 2002,
-"SRILM - An Extensible Language Modeling Toolkit", where it is `ngram -mix-lm`.
+The result is a back-off model: n-grams of either model get the interpolated probability, all others
+are reached by backing off with new weights. After A. Stolcke, 2002, "SRILM - An Extensible Language
+Modeling Toolkit" (`ngram -mix-lm`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LEAST_LEFT = 0.005
 """Of a context's probability, at the least, for symbols that never followed it. The compact form of
 a model has scores rounded to 256 values, so that what they leave may come out below zero."""
 
-ROUNDS = 30  # of looking for the best share; later ones change the third digit
+ROUNDS = 30  # EM iterations for the best weight; further ones change only its third digit
 
-_ALMOST_NEVER = 1e-99  # a probability whose logarithm is a number
+_ALMOST_NEVER = 1e-99  # smallest probability, so that its logarithm is finite
 
 _Ints = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -31,13 +31,13 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Union:
-    """The n-grams of one length that either model has, sorted by parent, then symbol.
+    """The union of both models' n-grams of one length, sorted by parent, then symbol.
 
     Attributes:
         parents: (N,) index among the shorter n-grams of all symbols but the last.
         symbols: (N,) the last symbol.
         suffixes: (N,) index among the shorter n-grams of all symbols but the first.
-        found: for each model, (N,) its own index of the n-gram, or -1.
+        found: for each model, (N,) the index of the n-gram there, or -1.
     """
 
     parents: _Ints
@@ -47,15 +47,15 @@ class _Union:
 
 
 def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
-    """The model whose probabilities are `share` of the first's and the rest of the second's.
+    """Interpolate two models.
 
-    A character that one model does not know has no probability there.
+    A character that a model does not know has probability 0 there.
 
     Args:
-        share: of the first model, between 0 and 1.
+        share: weight of the first model, between 0 and 1.
     Raises:
-        ConfigError: the share is none.
-        LanguageModelError: a model has an n-gram without that of all its symbols but the first.
+        ConfigError: the weight is out of range.
+        LanguageModelError: a model contains an n-gram but not its suffix.
 
     >>> from htrlib.language.estimation import estimate
     >>> cats, dogs = (estimate([f"the {it} sat"], order=3) for it in ("cat", "dog"))
@@ -64,7 +64,7 @@ def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
     True
     """
     if not 0 < share < 1:
-        raise ConfigError(f"the share of a model in a mixture lies between 0 and 1, found {share}")
+        raise ConfigError(f"a model's weight in a mixture must be between 0 and 1, found {share}")
     models = (first, second)
     characters = sorted({*first.characters, *second.characters})
     vocabulary = (*SPECIAL, *characters)
@@ -82,14 +82,14 @@ def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
 
 
 def best_share(first: NGramModel, second: NGramModel, texts: Sequence[str]) -> float:
-    """The share of the first model in the mixture under which the texts are likeliest.
+    """Find the weight of the first model that maximizes the likelihood of texts (by EM).
 
-    By expectation maximization. Characters that neither model knows say nothing.
+    Characters that neither model knows are ignored.
 
     Args:
-        texts: pieces of running text that neither model was estimated from.
+        texts: running texts from which neither model was estimated.
     Returns:
-        between 0 and 1; 0.5 where the texts say nothing.
+        A weight between 0 and 1; 0.5 if the texts are uninformative.
     """
     known = {*first.characters, *second.characters}
     counted = np.array([character in known for text in texts for character in text], dtype=bool)
@@ -103,7 +103,7 @@ def best_share(first: NGramModel, second: NGramModel, texts: Sequence[str]) -> f
 
 
 def _probabilities(model: NGramModel, texts: Sequence[str]) -> _Floats:
-    """Probability of each character; almost zero if the model does not know it."""
+    """Return each character's probability, almost zero if the model does not know it."""
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
     unknown = set(model.unknown("".join(texts)))
     strange = np.array([character in unknown for text in texts for character in text], dtype=bool)
@@ -128,7 +128,7 @@ def _longer(
     length: int,
     size: int,
 ) -> _Union:
-    """The union of the n-grams of a length, those that are one shorter being known."""
+    """Return the union of n-grams of one length, given that of the next shorter ones."""
     shorter = unions[-1]
     keys = [
         _keys(model, mapping, found, length, size)
@@ -148,18 +148,18 @@ def _longer(
         suffixes = np.minimum(np.searchsorted(have, wanted), len(have) - 1)
         if not np.array_equal(have[suffixes], wanted):
             raise LanguageModelError(
-                f"a model has {length}-grams without the {length - 1}-grams that end them; build "
-                "it again without dropping those"
+                f"a model has {length}-grams without the {length - 1}-grams that are their "
+                "suffixes; build it again without dropping those"
             )
     return _Union(parents, symbols, suffixes, (places[0], places[1]))
 
 
 def _keys(model: NGramModel, mapping: _Ints, found: _Ints, length: int, size: int) -> _Ints:
-    """Parent and symbol, as one number, of each n-gram of a model, in the model's order."""
+    """Encode parent and symbol of a model's n-grams as one number each, in the model's order."""
     if length > model.order:
         return np.zeros(0, dtype=np.int64)
     above, level = model.levels[length - 2], model.levels[length - 1]
-    place = np.empty(len(above), dtype=np.int64)  # of the model's parents in the union
+    place = np.empty(len(above), dtype=np.int64)  # index of the model's parents in the union
     place[found[found >= 0]] = np.flatnonzero(found >= 0)
     parents = np.repeat(place, np.diff(above.first_child))
     keys: _Ints = parents * size + mapping[level.symbols]
@@ -167,7 +167,7 @@ def _keys(model: NGramModel, mapping: _Ints, found: _Ints, length: int, size: in
 
 
 def _scores(model: NGramModel, unions: Sequence[_Union], which: int) -> List[_Floats]:
-    """A model's log-probability of each n-gram of the union, backing off where it has none."""
+    """Return a model's log-probability of each n-gram of the union, backing off if needed."""
     scores: List[_Floats] = []
     for index, union in enumerate(unions):
         found = union.found[which]

@@ -20,13 +20,13 @@ SPECIAL = (UNKNOWN, BEGIN, END)
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The n-grams of one length, sorted by the n-gram before their last symbol, then by that.
+    """The n-grams of one length, sorted by their parent (all symbols but the last), then symbol.
 
     Attributes:
-        symbols: (N,) the last symbol of each n-gram, an index into the vocabulary.
-        first_child: (N + 1,) where the longer n-grams that begin with each start in the next level.
-        log_probs: (N,) float32 natural log of P(last symbol | the symbols before it).
-        backoffs: (N,) float32 natural log of the weight of the shorter context after this n-gram.
+        symbols: (N,) last symbol of each n-gram, an index into the vocabulary.
+        first_child: (N + 1,) index in the next level of the first n-gram that extends each one.
+        log_probs: (N,) float32 natural log of P(last symbol | preceding symbols).
+        backoffs: (N,) float32 natural log of each n-gram's back-off weight as a context.
     """
 
     symbols: NDArray[np.integer[Any]]
@@ -39,19 +39,19 @@ class Level:
 
     @cached_property
     def symbol_text(self) -> str:
-        """`symbols` as a text, whose `find` looks a symbol up faster than NumPy does."""
+        """`symbols` as a string, whose `find` is faster than a search by NumPy."""
         return self.symbols.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 class Context:
-    """The part of the text so far that a model distinguishes: what it remembers of the past.
+    """The end of the text so far, as far as the model distinguishes it.
 
     Attributes:
-        length: of the n-gram that the context is.
-        children: (start, end) of the n-grams one longer that begin with it.
-        backoff: natural log of the weight of the shorter context.
-        shorter: the context without what the longest model forgets first; None for the empty one.
-        followers: symbol -> the context after it, as far as asked for.
+        length: number of symbols.
+        children: (start, end) of the n-grams in the next level that extend it.
+        backoff: natural log of the back-off weight.
+        shorter: the context without its first symbol; None for the empty context.
+        followers: cached contexts after one more symbol.
     """
 
     __slots__ = ("backoff", "children", "followers", "length", "shorter")
@@ -67,10 +67,9 @@ class Context:
 
 
 class NGramModel:
-    """A character n-gram model: log P(next character | the characters before it).
+    """A character n-gram model: log P(next character | preceding characters).
 
-    Contexts are worked out when first met, and kept for a while. A model may be used by several
-    threads.
+    Contexts are computed on first use and cached. Several threads may use a model at once.
 
     >>> from htrlib.language.estimation import estimate
     >>> model = estimate(["the cat sat on the mat"], order=3)
@@ -78,26 +77,26 @@ class NGramModel:
     True
 
     Attributes:
-        contexts_kept: of each model, at most; about 300 bytes each.
+        contexts_kept: maximum number of cached contexts per model; about 300 bytes each.
     """
 
     contexts_kept = 1 << 15
 
     def __init__(self, vocabulary: Sequence[str], levels: Sequence[Level]) -> None:
         """Args:
-        vocabulary: the special symbols, then single characters.
-        levels: of the n-grams of length 1, 2, ...; the first has one n-gram per symbol, in order.
+        vocabulary: the special symbols, followed by single characters.
+        levels: n-grams of length 1, 2, ...; the first level has one n-gram per symbol, in order.
         """
         self.vocabulary = tuple(vocabulary)
         self.levels = tuple(levels)
         _check(self.vocabulary, self.levels)
-        self.order = len(self.levels)  # the length of the longest n-grams
+        self.order = len(self.levels)  # length of the longest n-grams
         self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
         self._forget()
 
     @property
     def characters(self) -> Tuple[str, ...]:
-        """The characters that the model knows."""
+        """Characters that the model knows."""
         return tuple(symbol for symbol in self.vocabulary if symbol not in SPECIAL)
 
     def unknown(self, characters: Iterable[str]) -> Tuple[str, ...]:
@@ -105,15 +104,15 @@ class NGramModel:
         return tuple(sorted(set(characters) - set(self.characters)))
 
     def symbol_id(self, character: str) -> int:
-        """The vocabulary index of a character, that of `<unk>` where it has none."""
+        """Return a character's index in the vocabulary, or that of `<unk>`."""
         return self.symbol_ids.get(character, 0)
 
     def context(self, text: str = "", begin: bool = False) -> Context:
-        """The context that a text leaves.
+        """Return the context after a text.
 
         Args:
-            text: what stands before.
-            begin: the text is the beginning of a piece of text, such as a paragraph.
+            text: preceding text.
+            begin: True if a piece of text, such as a paragraph, begins with it.
         """
         if self._contexts_met > self.contexts_kept:
             self._forget()
@@ -125,7 +124,7 @@ class NGramModel:
         return context
 
     def log_prob(self, context: Context, symbol: int) -> float:
-        """Natural log of P(symbol | context)."""
+        """Return the natural log of P(symbol | context)."""
         backoffs = 0.0
         while context.shorter is not None:
             index = self._find(context, symbol)
@@ -136,7 +135,7 @@ class NGramModel:
         return backoffs + self.levels[0].log_probs.item(symbol)
 
     def row(self, context: Context) -> NDArray[np.float32]:
-        """(V,) natural log of P(symbol | context)."""
+        """Return (V,) natural log of P(symbol | context) for all symbols."""
         if context.shorter is None:
             return self.levels[0].log_probs.copy()
         row = self.row(context.shorter) + np.float32(context.backoff)
@@ -146,7 +145,7 @@ class NGramModel:
         return row
 
     def follow(self, context: Context, symbol: int) -> Context:
-        """The context after one more symbol."""
+        """Return the context after another symbol."""
         follower = context.followers.get(symbol)
         if follower is None:
             follower = context.followers[symbol] = self._follower(context, symbol)
@@ -155,12 +154,12 @@ class NGramModel:
     def character_scores(
         self, text: str, before: str = "", begin: bool = False, end: bool = False
     ) -> NDArray[np.float64]:
-        """(L,) natural-log probability of each character given those before it.
+        """Return (L,) natural-log probabilities of the characters given those before them.
 
         Args:
-            before: what stands before the text, as far as known.
-            begin: a piece of text, such as a paragraph, begins with `before`.
-            end: append the score of the piece's end.
+            before: text before `text`, as far as known.
+            begin: True if a piece of text, such as a paragraph, begins with `before`.
+            end: also append the score of the end of the piece.
         """
         context = self.context(before, begin)
         symbols = [self.symbol_id(character) for character in text]
@@ -173,16 +172,16 @@ class NGramModel:
         return scores
 
     def score(self, text: str, before: str = "", begin: bool = False, end: bool = False) -> float:
-        """Natural-log probability of a text; see :meth:`character_scores`."""
+        """Return the natural-log probability of a text; see :meth:`character_scores`."""
         return float(self.character_scores(text, before, begin, end).sum())
 
     def _forget(self) -> None:
-        """Start anew with the empty context; contexts in use elsewhere stay valid."""
+        """Clear the cache; contexts in use elsewhere stay valid."""
         self._root = Context(0, (0, len(self.vocabulary)), 0.0, None)
         self._contexts_met = 0
 
     def _follower(self, context: Context, symbol: int) -> Context:
-        """The longest context that ends what `context` and one more symbol are."""
+        """Return the longest context that is a suffix of `context` plus a symbol."""
         shorter = self._root if context.shorter is None else self.follow(context.shorter, symbol)
         length = context.length + 1
         if length >= self.order:
@@ -199,20 +198,20 @@ class NGramModel:
         return Context(length, children, backoff, shorter)
 
     def _find(self, context: Context, symbol: int) -> int:
-        """The index of the n-gram that is a context and one more symbol, or -1."""
+        """Return the index of the n-gram of a context plus a symbol, or -1."""
         return self.levels[context.length].symbol_text.find(chr(symbol), *context.children)
 
 
 def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:
     if vocabulary[: len(SPECIAL)] != SPECIAL:
         raise LanguageModelError(
-            f"a model's vocabulary begins with {', '.join(SPECIAL)}, found {vocabulary[:3]}"
+            f"a model's vocabulary must begin with {', '.join(SPECIAL)}, found {vocabulary[:3]}"
         )
     if len(set(vocabulary)) != len(vocabulary) or any(len(s) != 1 for s in vocabulary[3:]):
-        raise LanguageModelError("a model's vocabulary holds single characters, each once")
+        raise LanguageModelError("a model's vocabulary must consist of unique single characters")
     if not levels or len(levels[0]) != len(vocabulary):
         raise LanguageModelError(
-            f"a model of {len(vocabulary)} symbols has as many 1-grams, found "
+            f"a vocabulary of {len(vocabulary)} symbols needs as many 1-grams, found "
             f"{len(levels[0]) if levels else 0}"
         )
     sizes = [len(level) for level in levels] + [0]
@@ -226,6 +225,8 @@ def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:
             and len(level.log_probs) == len(level.backoffs) == len(level)
         )
         if not sound:
-            raise LanguageModelError(f"the model's {length}-grams do not fit together")
+            raise LanguageModelError(f"the model's {length}-grams are inconsistent")
         if not (math.isfinite(float(level.log_probs.sum(dtype=np.float64)))):
-            raise LanguageModelError(f"the model's {length}-grams hold a score that is not finite")
+            raise LanguageModelError(
+                f"the model's {length}-grams contain a score that is not finite"
+            )

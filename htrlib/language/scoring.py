@@ -1,4 +1,4 @@
-"""The interface of language models for search: score one more character."""
+"""Scorers: the interface through which beam search asks language models for scores."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class State:
     """A scorer's state after some characters, with cached scores.
 
     Attributes:
-        content: equal where the same may follow with the same scores.
-        factors: label -> factor of that character, as far as asked for.
-        followers: label -> state after it, as far as asked for.
+        content: equal for states after which all continuations have the same scores.
+        factors: cached factors by label.
+        followers: cached states by label.
     """
 
     __slots__ = ("content", "factors", "followers")
@@ -34,13 +34,13 @@ class State:
 
 
 class Scorer:
-    """Gives each character a factor by which it makes a reading more or less probable.
+    """Scores characters, as factors of a hypothesis's probability.
 
-    This one finds all readings alike. Others define `highest`, `first`, `score`, `next` and `end`.
-    A scorer keeps the states it met, and may serve several threads.
+    The base class scores all hypotheses alike; subclasses define `highest`, `first`, `score`,
+    `next` and `end`. Scorers cache their states, and several threads may use one at once.
 
     Attributes:
-        states_kept: of each scorer, at most; about 1 kB each.
+        states_kept: maximum number of cached states per scorer; about 1 kB each.
     """
 
     states_kept = 1 << 15
@@ -50,38 +50,38 @@ class Scorer:
 
     @property
     def highest(self) -> float:
-        """No score is above it."""
+        """Upper bound of all scores."""
         return 0.0
 
     def first(self) -> Content:
-        """The content of the state before the first character."""
+        """Return the content of the state before the first character."""
         return None
 
     def score(self, content: Content, label: int) -> float:
-        """The natural-log score of a label, all weights included."""
+        """Return the natural-log score of a label, including all weights."""
         return 0.0
 
     def next(self, content: Content, label: int) -> Content:
-        """The content of the state after a label."""
+        """Return the content of the state after a label."""
         return None
 
     def end(self, content: Content) -> float:
-        """The natural-log score of the line ending here."""
+        """Return the natural-log score of the line's end."""
         return 0.0
 
     def start(self) -> State:
-        """The state before the first character."""
+        """Return the state before the first character."""
         if len(self._states) > self.states_kept:
             self._states = {}
         return self._state(self.first())
 
     def factor(self, state: State, label: int) -> float:
-        """e to the score of a label; found in `state.factors` from now on."""
+        """Return e to the score of a label, and cache it in `state.factors`."""
         factor = state.factors[label] = math.exp(self.score(state.content, label))
         return factor
 
     def follow(self, state: State, label: int) -> State:
-        """The state after a label."""
+        """Return the state after a label."""
         follower = state.followers.get(label)
         if follower is None:
             follower = state.followers[label] = self._state(self.next(state.content, label))
@@ -92,18 +92,17 @@ class Scorer:
 
 
 class LanguageModelScorer(Scorer):
-    """A weighted language model and a bonus for each character.
+    """Scores by a weighted language model and a bonus for each character.
 
-    A line is cut out of running text: what stands before it is taken for a space, and that it
-    ends says nothing.
+    Since a line is cut out of running text, a space is assumed before it, and its end has no score.
     """
 
     def __init__(
         self, model: NGramModel, charset: Charset, weight: float = 1.0, bonus: float = 0.0
     ) -> None:
         """Args:
-        weight: of the model's natural-log probabilities, 0 or more.
-        bonus: added for each character, in natural-log units.
+        weight: weight of the model's natural-log probabilities, at least 0.
+        bonus: score added for each character, natural log.
         """
         super().__init__()
         self._model = model

@@ -1,9 +1,9 @@
-"""The compact file form of an n-gram model.
+"""The compact file format of n-gram models.
 
-A NumPy archive (`.npz`, no pickles) of a JSON header and, for each n-gram length k, the arrays
-`symbols_k`, `children_k` (how many longer n-grams begin with each) and `scores_k`, `backoffs_k`:
-indexes into the code books `score_values_k` and `backoff_values_k` of at most 256 values. The
-archive's own checksums find damage.
+A NumPy archive (`.npz`, no pickles) with a JSON header and, for each n-gram length k, the arrays
+`symbols_k`, `children_k` (number of longer n-grams that begin with each) and `scores_k`,
+`backoffs_k`: indices into the code books `score_values_k` and `backoff_values_k` of at most 256
+values. The archive's checksums detect damage.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def is_compact(path: Path) -> bool:
 
 
 def write_compact(model: NGramModel, path: Path) -> None:
-    """Write the compact form of a model."""
+    """Write a model in the compact format."""
     header = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -55,7 +55,7 @@ def write_compact(model: NGramModel, path: Path) -> None:
 
 
 def read_compact(path: Path) -> NGramModel:
-    """Read the compact form.
+    """Read a model in the compact format.
 
     Raises:
         LanguageModelError: the file is damaged, or not of this format or version.
@@ -84,7 +84,7 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
         raise LanguageModelError(f"{path}: expected {FORMAT!r}, found {header['format']!r}")
     if header["version"] != FORMAT_VERSION:
         raise LanguageModelError(
-            f"{path}: this library reads language models of version {FORMAT_VERSION}, found "
+            f"{path}: expected a language model of format version {FORMAT_VERSION}, found "
             f"{header['version']}; use the htrlib version that wrote it"
         )
 
@@ -101,10 +101,10 @@ def _level(archive: Mapping[str, NDArray[Any]], length: int, last: bool) -> Leve
 
 
 def _quantize(values: NDArray[np.float32]) -> Tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Codes and the value of each code: 0 for zero, then means of neighboring values.
+    """Quantize values: return codes, and the value of each code, 0 for exact zeros.
 
-    Bins are as narrow as the cube root of how many values lie there, which makes the mean squared
-    error least (Panter and Dite 1951, "Quantization distortion in pulse-count modulation with
+    The density of levels is the cube root of the density of values, which minimizes the mean
+    squared error (Panter and Dite 1951, "Quantization distortion in pulse-count modulation with
     nonuniform spacing of levels").
     """
     distinct, inverse = np.unique(values, return_inverse=True)

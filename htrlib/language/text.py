@@ -1,4 +1,4 @@
-"""Bring text files to the running text that handwriting has."""
+"""Convert text files to plain running text, as in handwriting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PLAIN = str.maketrans(
 
 
 def plain_characters(text: str) -> str:
-    """Typographic quotes, dashes and dots as a typewriter has them, in Unicode form NFC.
+    """Replace typographic quotes, dashes and dots by plain ones, in Unicode form NFC.
 
     >>> plain_characters("“It’s late…”")
     '"It\\'s late..."'
@@ -42,9 +42,7 @@ def plain_characters(text: str) -> str:
 
 
 def paragraphs(text: str) -> Tuple[str, ...]:
-    """The paragraphs of a text whose lines are wrapped, each on one line.
-
-    Blank lines part paragraphs.
+    """Join the wrapped lines of each paragraph; blank lines separate paragraphs.
 
     >>> paragraphs("A first\\nparagraph.\\n\\nAnother.")
     ('A first paragraph.', 'Another.')
@@ -54,10 +52,10 @@ def paragraphs(text: str) -> Tuple[str, ...]:
 
 
 def read_paragraphs(path: Path) -> Tuple[str, ...]:
-    """The paragraphs of a text file in UTF-8.
+    """Read the paragraphs of a UTF-8 text file.
 
     Raises:
-        LanguageModelError: the file is missing, not text, or holds none.
+        LanguageModelError: the file is missing, is not text, or is empty.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -69,5 +67,5 @@ def read_paragraphs(path: Path) -> Tuple[str, ...]:
         ) from None
     pieces = paragraphs(plain_characters(text))
     if not pieces:
-        raise LanguageModelError(f"{path} holds no text")
+        raise LanguageModelError(f"{path} contains no text")
     return pieces

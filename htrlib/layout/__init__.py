@@ -1,1 +1,1 @@
-"""Line finding: pixel labels, line cores, seams, outlines, reading order."""
+"""Finding lines: pixel labels, line cores, seams, outlines, reading order."""

@@ -1,4 +1,4 @@
-"""Gutters between columns: white strips that lines on both sides keep free."""
+"""Find gutters: white strips between columns of text."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-# A gutter as wide as so many times a core's thickness is kept free by so many lines on each side:
-# words that happen to end at one place under each other leave narrow strips, and short ones.
+# (width in core thicknesses, lines on each side that must respect a gutter of that width): words
+# that happen to end below each other leave strips that are narrow and short.
 ENOUGH_LINES = ((7.0, 2), (4.0, 4), (2.5, 5), (1.4, 6), (0.8, 8))
 NARROWEST = ENOUGH_LINES[-1][0]
-SAME_LINE = 0.8  # of a core's thickness: rows that differ by less are one line's
-TEXT_WIDTH = 23.0  # times a core's thickness: what is wider is a column of text, not of a table
-CELL_WIDTH = 9.0  # times a core's thickness: what is narrower is a column of a table
-FILLED = 0.75  # of a column's width: the usual line of running text
-BESIDE = 2.5  # of a core's thickness, up or down: lines of neighboring columns
-ALIGNED = 0.75  # share of the lines beside those of the next column that are at their very height
+SAME_LINE = 0.8  # in core thicknesses: pieces whose heights differ by less belong to one line
+TEXT_WIDTH = 23.0  # in core thicknesses: wider columns are text, not table cells
+CELL_WIDTH = 9.0  # in core thicknesses: narrower columns are table cells
+FILLED = 0.75  # in column widths: typical length of lines of running text
+BESIDE = 2.5  # in core thicknesses: lines across a gutter further off are not compared
+ALIGNED = 0.75  # fraction of the compared lines that must be at the same height
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Pieces of text as seen along the page's slope.
+    """Pieces of text in coordinates rotated by the page's slope.
 
     Attributes:
-        left: (N,) float64 first columns.
-        right: (N,) float64 columns after the last.
-        row: (N,) float64 heights of their middles.
-        thickness: the usual height of small letters.
+        left: (N,) float64 left edges.
+        right: (N,) float64 right edges, exclusive.
+        row: (N,) float64 vertical centers.
+        thickness: typical height of small letters.
     """
 
     left: Floats
@@ -41,13 +41,13 @@ class Spans:
 
 @dataclass(frozen=True)
 class Gutter:
-    """A white strip and the pieces of text that border on it.
+    """A white strip between columns, and the pieces of text next to it.
 
     Attributes:
-        left: column at which it begins.
-        right: column at which it ends.
-        before: indices of the pieces on its left, as far up and down as it goes.
-        after: indices of those on its right.
+        left: left edge.
+        right: right edge.
+        before: indices of the pieces on its left, over its whole height.
+        after: indices of the pieces on its right.
     """
 
     left: float
@@ -57,14 +57,14 @@ class Gutter:
 
 
 def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
-    """The gutter in the gap between two pieces of one height, or None where the gap is a gap.
+    """Return the gutter through the gap between two pieces on one line, or None.
 
-    From the gap the strip is followed up and down until a piece of text crosses it. It is a gutter
-    if it is wide enough for the lines that it passes.
+    The strip extends from the gap up and down until a piece of text crosses it. It is a gutter if
+    it is wide enough for the number of lines next to it.
 
     Args:
-        first: the piece on the left.
-        second: the piece on the right.
+        first: index of the left piece.
+        second: index of the right piece.
     """
     narrowest = NARROWEST * spans.thickness
     low, high = float(spans.right[first]), float(spans.left[second])
@@ -107,7 +107,7 @@ def is_table(spans: Spans, gutter: Gutter) -> bool:
 
 
 def _is_running_text(spans: Spans, indices: List[int]) -> bool:
-    """Return whether the lines of a column are as long and as even as running text."""
+    """Return whether a column's lines have the length and regularity of running text."""
     widths = (spans.right - spans.left)[indices]
     usual, widest = np.percentile(widths, (50, 90))
     if usual > TEXT_WIDTH * spans.thickness:
@@ -116,14 +116,14 @@ def _is_running_text(spans: Spans, indices: List[int]) -> bool:
 
 
 def _lines(spans: Spans, indices: Sequence[int]) -> Floats:
-    """The heights of the lines that pieces belong to, rising."""
+    """Return the vertical positions of the lines that the pieces form, ascending."""
     rows = np.sort(spans.row[list(indices)])
     apart = np.diff(rows, prepend=-np.inf) > SAME_LINE * spans.thickness
     return rows[apart]
 
 
 def _lines_beside(spans: Spans, before: List[int], after: List[int]) -> int:
-    """Count the lines on the side with fewer, over the height where both sides have lines."""
+    """Return the smaller of both sides' numbers of lines, over the height they share."""
     one, other = _lines(spans, before), _lines(spans, after)
     slack = 2.0 * spans.thickness
     top = max(one[0], other[0]) - slack

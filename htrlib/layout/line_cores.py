@@ -1,4 +1,4 @@
-"""Group the pixels that a labeler calls the cores of lines into lines with outlines."""
+"""Group the pixels that a labeler marks as line cores into lines with outlines."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from htrlib.layout.pixel_labels import Labels
 from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
 
-TAUGHT_CORE = 0.45  # of a line's ascent, from the baseline up: what labelers are trained to mark
-CORE = 0.47  # of a line's ascent: what they mark as more likely than not, which is a little more
-DESCENT = 0.42  # of a line's ascent
-THRESHOLDS = (0.5, 0.7, 0.85)  # cores that run together come apart at a higher one
-LEAST_CONFIDENCE = 0.72  # the best on validation: below it, print is half taken for writing
-TOO_THICK = 1.8  # times the usual thickness: two lines that run together
-WIDEST_BRIDGE = 0.5  # share of the columns in which strokes may join cores that are cut apart
-SURE = 0.85  # short rows, a letter or a figure, are text from here on
-SPECK = 0.8  # of a core's thickness: a short row that is lower is no letter
+TAUGHT_CORE = 0.45  # in ascents, from the baseline up: the core that labelers are trained to mark
+CORE = 0.47  # in ascents: the core that they mark with probability above 0.5, slightly more
+DESCENT = 0.42  # in ascents
+THRESHOLDS = (0.5, 0.7, 0.85)  # higher thresholds separate cores that touch
+LEAST_CONFIDENCE = 0.72  # best on validation: at lower values, print is taken for handwriting
+TOO_THICK = 1.8  # in typical thicknesses: thicker cores are two lines that touch
+WIDEST_BRIDGE = 0.5  # fraction of columns in which strokes may join cores that are separated
+SURE = 0.85  # minimum confidence of short rows, such as a letter or a digit
+SPECK = 0.8  # in core thicknesses: lower short rows are not letters
 SMALLEST = 2  # labels
-SHORTEST = 0.5  # of a core's thickness: shorter cores are specks
-SHORTEST_OF_KIND = 3.0  # of a core's thickness: shorter pieces leave their kind open
+SHORTEST = 0.5  # in core thicknesses: shorter cores are specks
+SHORTEST_OF_KIND = 3.0  # in core thicknesses: the kind of shorter pieces is undecided
 SURE_OF_KIND = 0.75
-LONG = 2.0  # of a core's thickness: longer rows are text even if less sure
-LONGEST_GAP = 7.0  # of a core's thickness, between parts of one line
-LARGEST_STEP = 1.4  # of a core's thickness, up or down between parts of one line
-TAIL_LENGTH = 6.0  # times a core's thickness: what is shorter can be a loop below a line
-TAIL_DISTANCE = 0.65  # of the usual distance between lines: and is one where it stands closer
-OUTLINE_STEP = 2.0  # of a core's thickness, between points of an outline
+LONG = 2.0  # in core thicknesses: longer rows need less confidence
+LONGEST_GAP = 7.0  # in core thicknesses: maximum gap between parts of a line
+LARGEST_STEP = 1.4  # in core thicknesses: maximum vertical offset between parts of a line
+TAIL_LENGTH = 6.0  # in core thicknesses: shorter pieces may be a loop below a line
+TAIL_DISTANCE = 0.65  # in typical line distances: such a piece closer to a line is a loop
+OUTLINE_STEP = 2.0  # in core thicknesses: distance between points of an outline
 
 Floats = NDArray[np.float64]
 ToPage = Callable[[Floats, Floats], Tuple[Floats, Floats]]
@@ -44,15 +44,15 @@ ToPage = Callable[[Floats, Floats], Tuple[Floats, Floats]]
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """A part of a line: columns with the core's upper and lower edge, in labels.
+    """A part of a line: the core's upper and lower edge at each column, in label pixels.
 
     Attributes:
-        columns: (N,) int64, rising, gaps allowed.
-        upper: (N,) float64.
-        lower: (N,) float64, exclusive: the baseline.
+        columns: (N,) int64, ascending, possibly with gaps.
+        upper: (N,) float64 upper edges.
+        lower: (N,) float64 lower edges, exclusive: the baseline.
         confidence: mean probability.
-        kinds: (K,) float64 mean probability of each of `KINDS`; empty where a network knows
-            handwriting alone.
+        kinds: (K,) float64 mean probability of each of `KINDS`; empty if the network does not
+            distinguish kinds.
     """
 
     columns: NDArray[np.int64]
@@ -74,7 +74,7 @@ class Core:
         return float(np.median(self.lower - self.upper))
 
     def joined(self, other: Core) -> Core:
-        """Both as one; the other lies to the right."""
+        """Join this core with another one on its right."""
         sizes = len(self.columns), len(other.columns)
         return Core(
             np.concatenate((self.columns, other.columns)),
@@ -86,7 +86,7 @@ class Core:
 
 
 def core_thickness(probabilities: NDArray[np.float32]) -> float:
-    """The usual thickness of cores in labels; 0 where there are none."""
+    """Return the typical thickness of cores in label pixels; 0 without cores."""
     mask = probabilities > THRESHOLDS[0]
     columns = mask.any(axis=0)
     if not columns.any():
@@ -96,7 +96,7 @@ def core_thickness(probabilities: NDArray[np.float32]) -> float:
 
 
 def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
-    """Lines in reading order, in page pixels."""
+    """Return lines in reading order, in page pixels."""
     core = labels.probabilities[0]
     usual = core_thickness(core)
     if usual == 0.0:
@@ -113,7 +113,7 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
 
 
 def _is_text(row: Core, usual: float) -> bool:
-    """Return whether a row is long enough, given its confidence, to be more than a speck."""
+    """Return whether a row is long enough for its confidence, so that it is not a speck."""
     length = row.right - row.left
     if length >= LONG * usual:
         return row.confidence >= LEAST_CONFIDENCE
@@ -124,15 +124,15 @@ def _is_text(row: Core, usual: float) -> bool:
 def outlined_lines(
     rows: Sequence[Core], slope: float, ink: NDArray[np.uint8], to_page: ToPage
 ) -> Tuple[TextLine, ...]:
-    """Find how far each line reaches up and down.
+    """Outline lines: find how far each one reaches up and down.
 
     Args:
         rows: the lines' cores, in any order.
-        slope: common to all lines, pixels down for each pixel right.
+        slope: common slope of the lines, pixels down per pixel right.
         ink: (H, W) uint8 in the cores' coordinates, 0 is paper.
-        to_page: from the cores' coordinates to page pixels.
+        to_page: maps the cores' coordinates to page pixels.
     Returns:
-        lines in reading order, in page pixels.
+        Lines in reading order, in page pixels.
     """
     if not rows:
         return ()
@@ -180,7 +180,7 @@ def _cores(
 
 
 def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[Core]:
-    """The core with its kinds, in pieces where handwriting follows print or print handwriting.
+    """Split a core where print and handwriting follow each other; return pieces with their kinds.
 
     Args:
         kinds: (K, N) probability of each kind at each column.
@@ -195,7 +195,7 @@ def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[C
     cuts = [cut for i, cut in enumerate(ends[1:-1], 1) if cut - ends[i - 1] >= shortest]
     cuts = [cut for cut in cuts if len(written) - cut >= shortest]
     shares = [float(part.mean()) for part in np.split(kinds[0], cuts)]
-    # A hand like print is now this and now that: only what is sure on both sides is parted.
+    # Print-like handwriting is labeled inconsistently: split only if both sides are certain.
     cuts = [
         cut
         for cut, one, other in zip(cuts, shares, shares[1:])
@@ -220,7 +220,7 @@ def _apart(
     usual: float,
     thresholds: Sequence[float],
 ) -> Optional[List[Core]]:
-    """The cores that run together in a mask, or None where they cannot be told apart."""
+    """Separate the cores that touch in a mask, or return None if that is not possible."""
     tall = int(TOO_THICK * usual) + 1
     bridges = long_runs(mask.T, tall).T
     if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
@@ -237,7 +237,7 @@ def _shifted(core: Core, columns: int, rows: int) -> Core:
 
 
 def common_slope(parts: Sequence[Core]) -> float:
-    """The common slope of the lines: the median of the parts', long ones counting for more."""
+    """Return the lines' common slope: the median of the parts' slopes, weighted by length."""
     slopes, weights = [], []
     for part in parts:
         length = part.right - part.left
@@ -252,19 +252,19 @@ def common_slope(parts: Sequence[Core]) -> float:
 
 
 def _end_height(part: Core, right: bool, reach: float) -> float:
-    """The middle of a part near one of its ends."""
+    """Return the vertical center of a part near one of its ends."""
     middle = (part.upper + part.lower) / 2
     near = part.columns >= part.right - reach if right else part.columns < part.left + reach
     return float(middle[near].mean())
 
 
 def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
-    """Join parts of one line.
+    """Join the parts of each line.
 
     Args:
-        parts: in any order; the result does not depend on it.
-        usual: thickness of a core.
-        slope: common to all lines, pixels down for each pixel right.
+        parts: parts in any order, which does not affect the result.
+        usual: typical thickness of a core.
+        slope: common slope of the lines, pixels down per pixel right.
     """
     parts = sorted(parts, key=lambda part: (part.left, part.right, part.upper[0], part.lower[0]))
     reach = 4 * usual
@@ -274,7 +274,7 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     gaps = lefts - rights[:, np.newaxis]
     steps = np.abs(starts - ends[:, np.newaxis] - slope * (gaps + reach))
     fits = (-usual <= gaps) & (gaps <= LONGEST_GAP * usual) & (steps <= LARGEST_STEP * usual)
-    # Where both overlap, one must still go on from the other, or two parts would follow each other.
+    # Of two overlapping parts only one may follow the other, or they would form a cycle.
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
     fits &= ~_of_two_kinds(parts, usual)
     spans = replace(spans_of(parts, slope), thickness=usual)
@@ -285,7 +285,7 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
 
 
 def _of_two_kinds(parts: Sequence[Core], usual: float) -> NDArray[np.bool_]:
-    """(N, N) whether one is surely written by hand and the other surely not."""
+    """Return (N, N) whether one part is certainly handwritten and the other certainly not."""
     written = np.array([part.kinds[0] if len(part.kinds) else 0.5 for part in parts])
     long = np.array([part.right - part.left >= SHORTEST_OF_KIND * usual for part in parts])
     by_hand, by_machine = long & (written > SURE_OF_KIND), long & (written < 1 - SURE_OF_KIND)
@@ -293,12 +293,13 @@ def _of_two_kinds(parts: Sequence[Core], usual: float) -> NDArray[np.bool_]:
 
 
 def chains(costs: Floats) -> List[List[int]]:
-    """Chain what follows each other: the best pairs first, each end once.
+    """Form chains by joining the cheapest pairs first; each end is joined once.
 
     Args:
-        costs: (N, N) of letting the second follow the first, without cycles; infinite: it cannot.
+        costs: (N, N) cost of letting the second follow the first; infinite if it must not. Finite
+            costs must form no cycles.
     Returns:
-        all N indices, each in one chain.
+        Chains that contain all N indices, each once.
     """
     first, second = np.nonzero(np.isfinite(costs))
     following: Dict[int, int] = {}
@@ -318,7 +319,7 @@ def chains(costs: Floats) -> List[List[int]]:
 
 
 def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
-    """Leave out short rows between lines: descenders and flourishes that look like text."""
+    """Remove short rows between lines: descenders and flourishes that look like text."""
     heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
     short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
 
@@ -342,7 +343,7 @@ def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Cor
 
 
 def spans_of(cores: Sequence[Core], slope: float) -> Spans:
-    """Rotate the cores by their common slope."""
+    """Return the cores' extents, rotated by their common slope."""
     middles = [(core.upper + core.lower) / 2 for core in cores]
     lean = np.array([slope * float(np.median(middle)) for middle in middles])
     return Spans(
@@ -355,14 +356,14 @@ def spans_of(cores: Sequence[Core], slope: float) -> Spans:
 
 @dataclass(frozen=True, eq=False)
 class _Outline:
-    """A line's baseline over all columns of the labels, and the thickness of its core."""
+    """A line's baseline over all label columns, and the thickness of its core."""
 
     base: Floats
     thickness: float
 
     @classmethod
     def of(cls, row: Core, usual: float, slope: float, width: int) -> _Outline:
-        # A short row's own thickness and slope are noise; they lean on the page's.
+        # A short row's own thickness and slope are unreliable, so they are blended with the page's.
         length = (row.right - row.left) / usual
         trust = min(1.0, length / 12)
         thickness = trust * float(np.clip(row.thickness, 0.6 * usual, 1.7 * usual))
@@ -392,7 +393,7 @@ def _text_line(
     columns = np.clip(xs, 0, len(outline.base) - 1)
     at = np.arange(len(outline.base))
     base = np.interp(columns, at, outline.base)
-    # A seam is followed exactly between the points: a loop that crosses the middle is thin.
+    # Follow the seam exactly between the points: a loop that crosses the middle is thin.
     dense = np.clip(np.arange(np.floor(left), np.ceil(right)), 0, len(outline.base) - 1).astype(int)
     tops = np.maximum(outline.base[dense] - ascent, ceiling[dense])
     bottoms = np.minimum(outline.base[dense] + DESCENT * ascent, floor[dense])

@@ -1,4 +1,4 @@
-"""Connected parts of a mask."""
+"""Find the connected components of a mask."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Pixels that touch each other.
+    """A connected component.
 
     Attributes:
-        rows, columns: of the mask, that the part lies in.
-        mask: (rows, columns) bool, the part alone.
+        rows, columns: bounds of the part in the mask.
+        mask: (rows, columns) bool, only this part.
     """
 
     rows: slice
@@ -26,15 +26,15 @@ class Part:
 
     @property
     def area(self) -> int:
-        """The number of pixels."""
+        """Number of pixels."""
         return int(np.count_nonzero(self.mask))
 
 
 def connected_parts(mask: NDArray[np.bool_]) -> Tuple[Part, ...]:
-    """The connected parts of a (H, W) mask, in the order of their first pixels, row by row.
+    """Return the 8-connected components of a (H, W) mask, ordered by their first pixels.
 
-    Pixels that touch at a corner are connected too. Works on runs of pixels in a row: L. He,
-    Y. Chao, K. Suzuki, 2008, "A Run-Based Two-Scan Labeling Algorithm".
+    Works on runs of pixels in rows: L. He, Y. Chao, K. Suzuki, 2008, "A Run-Based Two-Scan Labeling
+    Algorithm".
     """
     rows, starts, ends = _runs(mask)
     if not len(rows):
@@ -56,7 +56,7 @@ def connected_parts(mask: NDArray[np.bool_]) -> Tuple[Part, ...]:
 
 
 def _runs(mask: NDArray[np.bool_]) -> Tuple[Ints, Ints, Ints]:
-    """Row, first column and column after the last of each run of pixels, row by row."""
+    """Return row, first column and end column of each run of pixels, row by row."""
     width = mask.shape[1] + 2
     bordered = np.pad(mask, ((0, 0), (1, 1))).ravel()
     changes = np.flatnonzero(bordered[1:] != bordered[:-1])
@@ -65,8 +65,8 @@ def _runs(mask: NDArray[np.bool_]) -> Tuple[Ints, Ints, Ints]:
 
 
 def _touching(rows: Ints, starts: Ints, ends: Ints, width: int) -> Tuple[Ints, Ints]:
-    """The pairs of runs in neighboring rows that touch: of the upper row, and of the lower."""
-    pitch = width + 2  # so that the runs of a row end before those of the next begin
+    """Return the indices of runs in neighboring rows that touch: upper runs, lower runs."""
+    pitch = width + 2  # so that the runs of a row sort before those of the next row
     above = (rows - 1) * pitch
     first = np.searchsorted(rows * pitch + ends, above + starts, side="left")
     last = np.searchsorted(rows * pitch + starts, above + ends, side="right")
@@ -77,7 +77,7 @@ def _touching(rows: Ints, starts: Ints, ends: Ints, width: int) -> Tuple[Ints, I
 
 
 def _numbered(upper: Ints, lower: Ints, count: int) -> Ints:
-    """(count,) the number of the part that each run belongs to, by its first run."""
+    """Return (count,) the component of each run, numbered by first run."""
     roots = list(range(count))
 
     def root(run: int) -> int:

@@ -1,4 +1,4 @@
-"""The order in which lines are read: down each column, columns from left to right."""
+"""Find the reading order: down each column, columns from left to right."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
 
-LEAST_OVERLAP = 0.5  # of a core's thickness: lines that share fewer columns stand side by side
+LEAST_OVERLAP = 0.5  # in core thicknesses: lines that overlap less horizontally are side by side
 
 Flags = NDArray[np.bool_]
 
 
 def reading_order(spans: Spans) -> List[int]:
-    """The order of lines, as indices.
+    """Return the indices of lines in reading order.
 
-    What stands at one height is one row, read from left to right, unless a gutter between columns
-    parts it. A row comes before one that lies below it in the same columns, and before all that
-    lies beyond a gutter on its right, as far down as no row crosses the gutter; rows of which
-    neither is true are read from the top. The relation follows T. Breuel, 2003, "High Performance
-    Document Layout Analysis", which takes all that lies to the left as a column.
+    Lines at the same height form a row, read from left to right, unless a gutter separates them. A
+    row precedes rows below it in the same columns, and everything beyond a gutter on its right, as
+    far down as no row crosses the gutter. Other rows are read from the top. The relation follows
+    T. Breuel, 2003, "High Performance Document Layout Analysis", except that there everything on
+    the left counts as a column.
     """
     gutters = _column_gutters(spans)
     parted = np.zeros((len(spans.row), len(spans.row)), bool)
@@ -42,7 +42,7 @@ def reading_order(spans: Spans) -> List[int]:
 
 
 def _neighbor(spans: Spans, first: int, reach: float) -> Optional[int]:
-    """The nearest piece to the right of one, at its height or at most `reach` off."""
+    """Return the nearest piece on the right whose height differs by at most `reach`."""
     slack = SAME_LINE * spans.thickness
     beside = np.abs(spans.row - spans.row[first]) <= reach
     beside &= spans.left >= np.maximum(spans.right[first] - slack, spans.left[first])
@@ -66,7 +66,7 @@ def _column_gutters(spans: Spans) -> List[Gutter]:
 
 
 def _rows(spans: Spans, parted: Flags) -> List[List[int]]:
-    """Lines of one height that no gutter between columns parts, each row from left to right."""
+    """Group lines at the same height, without a gutter between them, into rows, left to right."""
     following: Dict[int, int] = {}
     taken: Set[int] = set()
     for first in np.argsort(spans.left, kind="stable").tolist():
@@ -85,7 +85,7 @@ def _rows(spans: Spans, parted: Flags) -> List[List[int]]:
 
 
 def _sorted(before: Flags, preferred: Sequence[int]) -> List[int]:
-    """All indices, each after those before it; in a circle, in the preferred order."""
+    """Sort indices topologically; cycles are broken by the preferred order."""
     rank = np.empty(len(before), int)
     rank[np.asarray(preferred, int)] = np.arange(len(before))
     seen = np.zeros(len(before), bool)

@@ -1,4 +1,4 @@
-"""Separate neighbouring lines along the path that crosses the least ink."""
+"""Separate neighboring lines along the path that crosses the least ink."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLES = 25  # rows between two lines on which a seam may run
-OFF_CENTER = 0.08  # cost of a seam at the edge of the gap, against 1 for full ink
+SAMPLES = 25  # sampled rows between two lines on which a seam may run
+OFF_CENTER = 0.08  # cost of a seam at the edge of the gap; full ink costs 1
 Floats = NDArray[np.float64]
 
 
 class Seams:
     """Seams between lines.
 
-    For each pair of neighbours the space between the upper baseline and the lower line's upper
-    edge is sampled on `SAMPLES` rows, and dynamic programming finds the cheapest path from left to
-    right; all pairs at once. After S. Avidan, A. Shamir, 2007, "Seam Carving for Content-Aware
-    Image Resizing".
+    For each pair of neighbors, the space between the upper line's baseline and the lower line's
+    upper edge is sampled on `SAMPLES` rows, and dynamic programming finds the cheapest path from
+    left to right, for all pairs at once. After S. Avidan, A. Shamir, 2007, "Seam Carving for
+    Content-Aware Image Resizing".
 
     Args:
         ink: (H, W) uint8, 0 is paper.
@@ -47,14 +47,14 @@ class Seams:
             self._ceilings[j][span] = np.maximum(self._ceilings[j][span], seam[span])
 
     def limits(self, index: int) -> Tuple[Floats, Floats]:
-        """Limits of a line above and below at each column; infinite without a neighbor."""
+        """Return a line's upper and lower limit at each column; infinite without a neighbor."""
         return self._ceilings[index], self._floors[index]
 
 
 def _neighbors(
     cores: Sequence[Tuple[Floats, Floats]], extents: Sequence[Tuple[int, int]]
 ) -> List[Tuple[int, int]]:
-    """Pairs (upper, lower) of lines with no third between them where they overlap."""
+    """Return pairs (upper, lower) of lines that overlap with no third line between them."""
     pairs = []
     for i, (left, right) in enumerate(extents):
         below = []
@@ -67,14 +67,14 @@ def _neighbors(
                 below.append((distance, j))
         below.sort()
         if below:
-            # A line of two columns below a long one: both are neighbours.
+            # Two short lines side by side below a long one are both its neighbors.
             nearest = below[0][0]
             pairs += [(i, j) for distance, j in below if distance < 1.4 * nearest]
     return pairs
 
 
 def _cheapest(ink: NDArray[np.uint8], upper: Floats, lower: Floats) -> Floats:
-    """(P, W) heights of the seams between P pairs of edges."""
+    """Return (P, W) vertical positions of the seams between P pairs of edges."""
     pairs, width = upper.shape
     share = np.linspace(0.0, 1.0, SAMPLES)
     gap = np.maximum(lower - upper, 1.0)

@@ -1,4 +1,4 @@
-"""Lines out of words: a detector finds the words of a region, which are then linked to lines."""
+"""Find lines by detecting words and linking them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from htrlib.images.regions import Region, cut_region, page_ink
 from htrlib.layout.line_cores import CORE, Core, chains, outlined_lines
 from htrlib.layout.pixel_labels import network_input, scale_for
 
-REGION_AREA = 600_000.0  # pixels of the region that the network sees at first
-BEST_HEIGHT = 24.0  # pixels: of a word, where the network is most at home
-FINE_HEIGHT = (15.0, 42.0)  # pixels: words outside call for a second look at another scale
-CONFIDENT = 0.25  # probability from which a box is a word
-SAME_WORD = 0.4  # intersection over union of two boxes of one word
-INSIDE = 0.7  # share of a box's area inside a better one: it is a part of that word
-BUSY = 0.5  # of the most strokes that a row of a word crosses: rows of its core cross as many
-LOW = 0.5  # of the median height: lower boxes are dashes and dots, which have no core
-SAME_HEIGHT = 0.45  # share of the lower of two words' heights that they have in common in a line
-LONGEST_GAP = 3.0  # of a word's height, between words of one line
-NEIGHBORS = 5  # words of a row, of which each foot is checked
-INKED = 90  # of 255: darker is a stroke
+REGION_AREA = 600_000.0  # pixels of the region in the network's first input
+BEST_HEIGHT = 24.0  # pixels: height of words that the network detects best
+FINE_HEIGHT = (15.0, 42.0)  # pixels: other median heights need detection at another scale
+CONFIDENT = 0.25  # minimum probability of a word
+SAME_WORD = 0.4  # intersection over union above which two boxes are the same word
+INSIDE = 0.7  # fraction of a box inside a better one above which it is part of that word
+BUSY = 0.5  # fraction of a word's maximum stroke crossings per row that rows of its core have
+LOW = 0.5  # in median heights: lower boxes are dashes and dots, which have no core
+SAME_HEIGHT = 0.45  # minimum vertical overlap of two words in a line, relative to the lower one
+LONGEST_GAP = 3.0  # in word heights: maximum gap between words of a line
+NEIGHBORS = 5  # number of neighboring words against which each foot is checked
+INKED = 90  # ink of 255 above which a pixel belongs to a stroke
 
 Boxes = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -39,10 +39,10 @@ class DetectedWords:
     """The words of a region.
 
     Attributes:
-        boxes: (N, 4) float32 left, top, right, bottom in pixels of the picture, best first.
+        boxes: (N, 4) float32 left, top, right, bottom in picture pixels, best first.
         scores: (N,) float32 probabilities.
-        ink: (H, W) uint8, 0 is paper: the picture.
-        region: the region and its place on the page.
+        ink: (H, W) uint8 picture of the region, 0 is paper.
+        region: the region and its position on the page.
     """
 
     boxes: Boxes
@@ -52,26 +52,26 @@ class DetectedWords:
 
     @property
     def height(self) -> float:
-        """The median height of a word in pixels of the picture; 0 where there is none."""
+        """Median height of the words in picture pixels; 0 without words."""
         return float(np.median(self.boxes[:, 3] - self.boxes[:, 1])) if len(self.boxes) else 0.0
 
 
 def lines_from_words(
     page: NDArray[np.uint8], region: Box, engine: Engine, config: SsdConfig
 ) -> Tuple[TextLine, ...]:
-    """The lines of a region of a page, in reading order.
+    """Find the lines in a region of a page, in reading order.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        region: where the handwriting is.
-        config: of the word detector.
+        region: box of the handwriting.
+        config: configuration of the word detector.
     Returns:
-        lines with box, polygon and baseline in page pixels.
+        Lines with box, polygon and baseline in page pixels.
     """
     scale = scale_for(region, REGION_AREA)
     words = detect_words(page, region, scale, engine, config)
     if not FINE_HEIGHT[0] <= words.height <= FINE_HEIGHT[1]:
-        # Where nothing was found, the writing may have been too large.
+        # If nothing was found, the writing may have been too large.
         better = scale * BEST_HEIGHT / words.height if words.height else scale / 3
         better = min(better, scale_for(region, 4 * REGION_AREA))
         words = detect_words(page, region, better, engine, config)
@@ -81,7 +81,7 @@ def lines_from_words(
 def detect_words(
     page: NDArray[np.uint8], box: Box, scale: float, engine: Engine, config: SsdConfig
 ) -> DetectedWords:
-    """Find the words in a box of a page, seen at a scale."""
+    """Find the words in a box of a page, at the given scale."""
     region = cut_region(page, box, scale)
     ink = page_ink(region.gray)
     pixels = network_input(ink)
@@ -97,15 +97,15 @@ def detect_words(
 
 
 def suppress(boxes: Boxes, scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Non-maximum suppression: the best box of each word.
+    """Keep the best box of each word (non-maximum suppression).
 
-    Boxes that lie mostly inside a better one go too; a part of a word is no word.
+    Boxes that lie mostly inside a better one are removed too, as parts of that word.
 
     Args:
         boxes: (N, 4) left, top, right, bottom.
         scores: (N,) higher is better.
     Returns:
-        indices of the boxes that stay, best first; their order is the same whatever the input's.
+        Indices of the boxes to keep, best first, regardless of the input's order.
     """
     left, top, right, bottom = boxes.T
     areas = (right - left) * (bottom - top)
@@ -123,12 +123,12 @@ def suppress(boxes: Boxes, scores: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def group_words(words: DetectedWords) -> Tuple[TextLine, ...]:
-    """Link words to lines, in reading order; the order of the words does not matter."""
+    """Link words, in any order, to lines in reading order."""
     if len(words.boxes) == 0:
         return ()
     order = np.lexsort((words.scores, *words.boxes.T[::-1]))
     boxes, scores = words.boxes[order].astype(np.float64), words.scores[order]
-    # Words alone are too short to show their slope; chains of them do.
+    # Single words are too short to estimate a slope; chains of words are not.
     level = [_foot(words.ink, box, 0.0) for box in boxes]
     slope = _slope(boxes, np.array(level), _rows(boxes, 0.0))
     feet = np.array([_foot(words.ink, box, slope) for box in boxes])
@@ -146,7 +146,7 @@ def group_words(words: DetectedWords) -> Tuple[TextLine, ...]:
 
 
 def _rows(boxes: Floats, slope: float) -> List[List[int]]:
-    """Chains of words that follow each other at one height."""
+    """Chain words that follow each other at the same height."""
     left, top, right, bottom = boxes.T
     rise = slope * (left + right) / 2
     top, bottom = top - rise, bottom - rise
@@ -156,13 +156,13 @@ def _rows(boxes: Floats, slope: float) -> List[List[int]]:
     shared = np.minimum(bottom, bottom[:, np.newaxis]) - np.maximum(top, top[:, np.newaxis])
     share = shared / np.minimum(heights, heights[:, np.newaxis])
     fits = (share >= SAME_HEIGHT) & (-0.5 * usual <= gaps) & (gaps <= LONGEST_GAP * usual)
-    # Where both overlap, one must still go on from the other, or two words would follow each other.
+    # Of two overlapping words only one may follow the other, or they would form a cycle.
     fits &= (left > left[:, np.newaxis]) & (right > right[:, np.newaxis])
     return chains(np.where(fits, np.maximum(gaps, 0) + 2 * usual * (1 - share), np.inf))
 
 
 def _slope(boxes: Floats, feet: Floats, rows: List[List[int]]) -> float:
-    """The median slope between two words of a row, distant ones counting for more.
+    """Return the median slope between two words of a row, weighted by their distance.
 
     After P. K. Sen, 1968, "Estimates of the Regression Coefficient Based on Kendall's Tau".
     """
@@ -184,12 +184,12 @@ def _slope(boxes: Floats, feet: Floats, rows: List[List[int]]) -> float:
 
 
 def _steadied(feet: Floats, low: NDArray[np.bool_], heights: Floats) -> Floats:
-    """Feet of a row, none far from its neighbors': a descender may pass for the foot of a word."""
+    """Smooth a row's feet, since a descender may have been taken for the foot of a word."""
     known = np.flatnonzero(~low)
     steady = np.empty_like(feet)
     for at, foot in enumerate(feet):
         near = known[np.argsort(np.abs(known - at), kind="stable")[:NEIGHBORS]]
-        usual = np.sort(feet[near])[(len(near) - 1) // 2]  # of two, the upper one
+        usual = np.sort(feet[near])[(len(near) - 1) // 2]  # the upper one of two
         slack = 0.0 if low[at] else 0.1 * heights[at]
         steady[at] = np.clip(foot, usual - slack, usual + slack)
     return steady
@@ -199,12 +199,12 @@ def _core(box: Floats, foot: float, score: float, slope: float) -> Core:
     left, top, right, _ = box
     columns = np.arange(int(left), max(int(np.ceil(right)), int(left) + 1))
     lower = foot + slope * (columns - (left + right) / 2)
-    top += abs(slope) * (right - left) / 2  # a sloped word is lower than its box
+    top += abs(slope) * (right - left) / 2  # a sloped word is less high than its box
     return Core(columns, lower - CORE * max(foot - top, 1.0), lower, float(score))
 
 
 def _foot(ink: NDArray[np.uint8], box: Floats, slope: float) -> float:
-    """The height of a word's baseline at its middle: below it, rows cross few strokes."""
+    """Find a word's baseline at its center: the row below which rows cross few strokes."""
     left, top, right, bottom = box
     columns = np.arange(int(left), min(max(int(np.ceil(right)), int(left) + 1), ink.shape[1]))
     excess = min(abs(slope) * (right - left) / 2, 0.3 * (bottom - top))

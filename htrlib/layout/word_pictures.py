@@ -1,4 +1,4 @@
-"""Pictures of one short word, too little for a page labeler to tell text from marks."""
+"""Find the word on pictures of one short word, which are too small for a page labeler."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from htrlib.document.results import TextLine
 from htrlib.images.regions import page_ink
 from htrlib.layout.parts import connected_parts
 
-TALLEST = 200  # pixels of a picture that may be that of a word
-WIDEST = 3.0  # times a word's height: what is longer is found as a line
-SHORTEST = 0.25  # of the picture's height: lower ink is a dash or a speck
-DARK = 128  # of 255: ink
-SPECK = 0.03  # of the largest piece of ink: smaller pieces are no part of a word
-COVERED = 0.6  # of a word's width that a line must cover to be it
-MARGIN = 0.1  # of a word's height, around it
+TALLEST = 200  # maximum pixels of a word's picture
+WIDEST = 3.0  # in word heights: longer text is found as a line
+SHORTEST = 0.25  # in picture heights: lower ink is a dash or a speck
+DARK = 128  # minimum ink, of 255
+SPECK = 0.03  # relative to the largest piece of ink: smaller pieces are not part of the word
+COVERED = 0.6  # fraction of a word's width that a line must cover to be that word
+MARGIN = 0.1  # margin in word heights
 
 
 def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[TextLine]:
-    """The one word of a small picture, where the lines found there miss it or cut it in pieces.
+    """Find the only word of a small picture if the lines found there miss or split it.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: found on it.
+        lines: lines found on it.
     """
     height, width = page.shape
     if height > TALLEST or any(line.box.width > WIDEST * line.box.height for line in lines):
@@ -43,7 +43,7 @@ def word_in(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Optional[Text
 
 
 def ink_box(page: NDArray[np.uint8]) -> Optional[Box]:
-    """The bounds of all ink but specks."""
+    """Return the box around all ink except specks."""
     pieces = connected_parts(page_ink(page) > DARK)
     if not pieces:
         return None

@@ -1,4 +1,4 @@
-"""The printed matter of each kind of synthetic page, and the areas left for writing."""
+"""Lay out each kind of synthetic page: its printed matter, and the areas left for writing."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Room:
     """An area of a page for writing.
 
     Attributes:
-        area: of the upright page, or None where nobody writes.
+        area: area on the upright page, or None for a page without writing.
         ruling: None, "solid", "dotted" or "squared".
-        ruled_to: left, right and bottom of the ruling.
+        ruled_to: left, right and bottom edge of the ruling.
     """
 
     area: Optional[Box]
@@ -39,7 +39,7 @@ class Room:
 
 
 class Printer:
-    """Prints text and figures in the type of one page."""
+    """Prints text and figures in the typefaces of one page."""
 
     def __init__(
         self,
@@ -57,30 +57,30 @@ class Printer:
         self._face = self.other_face()
 
     def other_face(self) -> Face:
-        # Pillow's own font is one of many where there are others, and the only one elsewhere.
+        # Pillow's own font is the only one if no others are installed.
         return self._faces[int(self.rng.integers(len(self._faces)))]
 
     def words(self, count: int) -> List[str]:
-        """Running words in characters that every font has."""
+        """Draw running words whose characters every font has."""
         start = int(self.rng.integers(0, len(self._words)))
         picked = (self._words[(start + i) % len(self._words)] for i in range(count))
         return [w for w in picked if set(w) <= _ASCII] or ["Text"]
 
     def size(self, small: float, large: float) -> int:
-        """A size of type, given as fractions of the page's width."""
+        """Draw a type size, given as fractions of the page's width."""
         return max(8, round(self.width * self.rng.uniform(small, large)))
 
     def text(self, text: str, size: int, left: float, base: float) -> float:
         return self.layer.text(text, self._face, size, left, base, self.ink)
 
     def paragraph(self, area: Tuple[float, float, float], lines: int, size: int) -> float:
-        """Print running text between left, top and right; return the row below it."""
+        """Print running text below `top` between left and right; return the row below it."""
         leading = self.rng.uniform(1.1, 1.5)
         words = self.words(lines * 40)
         return self.layer.paragraph(words, self._face, size, area, lines, self.ink, leading)
 
     def headline(self, left: float, top: float, right: float) -> float:
-        """Print one large line, at the left, in the middle or at both ends."""
+        """Print one large line, left, centered or at both ends."""
         size = self.size(0.014, 0.04)
         words = " ".join(self.words(int(self.rng.integers(1, 5)))).strip(".,;")
         text = words.upper() if self.rng.random() < 0.3 else words.title()
@@ -110,7 +110,7 @@ class Printer:
         self.layer.stamp(words, self.other_face(), center, radius, rng.uniform(-30, 30), ink)
 
     def blanks(self, left: float, base: float, right: float, size: int) -> None:
-        """Print one or two labels with lines to write on: Name: ______."""
+        """Print one or two labels with rules to write on: Name: ______."""
         middle = left + (right - left) * self.rng.uniform(0.45, 0.65)
         spans = [(left, middle - size), (middle, right)]
         for start, end in spans[: int(self.rng.integers(1, 3))]:
@@ -128,7 +128,7 @@ def _margins(printer: Printer) -> Tuple[float, float]:
 
 
 def _narrowed(left: float, right: float, rng: np.random.Generator) -> Tuple[float, float]:
-    """Writing that leaves some of the width free, now and then."""
+    """Sometimes leave part of the width free."""
     if rng.random() < 0.7:
         return left, right
     free = rng.uniform(0, 0.5) * (right - left)
@@ -141,7 +141,7 @@ def _ruling(rng: np.random.Generator) -> str:
 
 
 def letter(printer: Printer, drop: float, ruled: bool) -> Room:
-    """Plain or ruled paper, sometimes with a letterhead, a page number or a stamp."""
+    """Lay out a letter: plain or ruled paper, sometimes with letterhead, page number or stamp."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
     top = rng.uniform(0.02, 0.15) * height
@@ -171,7 +171,7 @@ def letter(printer: Printer, drop: float, ruled: bool) -> Room:
 
 
 def form(printer: Printer, drop: float, ruled: bool) -> Room:
-    """A printed header between rules, room to write, a rule and a printed name line."""
+    """Lay out a form: a printed header between rules, room to write, a rule and a name line."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
     row = rng.uniform(0.02, 0.07) * height
@@ -211,7 +211,7 @@ def form(printer: Printer, drop: float, ruled: bool) -> Room:
 
 
 def sheet(printer: Printer, drop: float, ruled: bool) -> Room:
-    """A small printed text on top, ruled lines to the foot, the upper ones written on."""
+    """Lay out a sheet: a small printed text, and ruled lines, of which the upper ones are used."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
     row = rng.uniform(0.005, 0.06) * height
@@ -234,7 +234,7 @@ def sheet(printer: Printer, drop: float, ruled: bool) -> Room:
 
 
 def printed(printer: Printer, drop: float, ruled: bool) -> Room:
-    """Print alone: headlines, paragraphs in one or two columns, an empty table."""
+    """Lay out print only: headlines, paragraphs in one or two columns, an empty table."""
     rng, width, height = printer.rng, printer.width, printer.height
     left, right = _margins(printer)
     row = rng.uniform(0.03, 0.1) * height
@@ -259,7 +259,7 @@ def printed(printer: Printer, drop: float, ruled: bool) -> Room:
 
 
 def blank(printer: Printer, drop: float, ruled: bool) -> Room:
-    """Nothing, or empty ruled lines, or a stamp."""
+    """Lay out a blank page: nothing, empty ruled lines, or a stamp."""
     rng, width, height = printer.rng, printer.width, printer.height
     if ruled:
         rule_page(
@@ -274,7 +274,7 @@ def blank(printer: Printer, drop: float, ruled: bool) -> Room:
 
 
 def rule_page(printer: Printer, room: Room, first: float, pitch: float) -> None:
-    """Rule a page for baselines from row `first` on, `pitch` apart."""
+    """Rule a page for baselines from row `first`, `pitch` pixels apart."""
     rng = printer.rng
     left, right, bottom = room.ruled_to
     ink = rng.uniform(0.08, 0.65)
@@ -293,11 +293,11 @@ def rule_page(printer: Printer, room: Room, first: float, pitch: float) -> None:
 
 
 class Layout(Protocol):
-    """Prints what a kind of page bears.
+    """Function that prints one kind of page and returns its rooms.
 
     Args:
-        drop: rows to keep free above and below the writing, because it slopes against the print.
-        ruled: whether there are lines to write on.
+        drop: rows to keep free above and below the writing, which slopes relative to the print.
+        ruled: whether to rule the page.
     """
 
     def __call__(self, printer: Printer, drop: float, ruled: bool) -> Room: ...

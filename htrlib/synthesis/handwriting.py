@@ -1,4 +1,4 @@
-"""Draw handwriting from fonts: words and lines as ink, the seed of all synthetic data."""
+"""Draw words and lines of handwriting from fonts, as ink."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _ANY_INK = [0] + [255] * 255
 
 @dataclass(frozen=True)
 class HandwritingFont:
-    """A font file, how large it draws, and which characters it has.
+    """A handwriting font, its measures and characters.
 
     Attributes:
-        path: of the font file, in any form that FreeType reads.
-        ascent: ink above the baseline, of tall letters, as a fraction of the font size.
-        descent: ink below the baseline, of deep letters, likewise.
-        x_height: height of the small letters, likewise.
-        characters: those of the characters asked for that the font can draw.
+        path: path of the font file, in any format that FreeType reads.
+        ascent: height of tall letters above the baseline, as a fraction of the font size.
+        descent: depth of deep letters below the baseline, as a fraction of the font size.
+        x_height: height of small letters, as a fraction of the font size.
+        characters: requested characters that the font can draw.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class HandwritingFont:
 
 
 def load_fonts(folder: Path, characters: Sequence[str]) -> Tuple[HandwritingFont, ...]:
-    """All fonts below a folder, in the order of their names.
+    """Load all fonts below a folder, sorted by name.
 
     Raises:
         DatasetError: there is no font.
@@ -101,7 +101,7 @@ class HandwritingStyle:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> HandwritingStyle:
-        """A hand, drawn at random."""
+        """Draw a random style."""
         by_letter = rng.random() < 0.25
         return cls(
             space=rng.uniform(0.14, 0.5),
@@ -115,15 +115,15 @@ class HandwritingStyle:
 
 @dataclass(frozen=True, eq=False)
 class DrawnLine:
-    """A line of handwriting as ink, before it stands on any paper.
+    """A line of handwriting as ink, not yet placed on paper.
 
     Attributes:
         ink: (H, W) uint8, 0 is paper and 255 is ink.
-        words: (H, W) uint8, 0 is paper; k is ink that the k-th word added, the first being 1 (and
-            of words beyond the 255th, 255).
+        words: (H, W) uint8, 0 is paper, k is ink of the k-th word, counted from 1 (255 from the
+            255th word on).
         baseline: row of the baseline in `ink`.
         word_boxes: bounds of the words' ink, in pixels of `ink`.
-        text: what is written.
+        text: text of the line.
     """
 
     ink: NDArray[np.uint8]
@@ -134,7 +134,7 @@ class DrawnLine:
 
 
 def line_width(text: str, font: HandwritingFont, height: float, style: HandwritingStyle) -> float:
-    """About how wide :func:`draw_line` draws a text, in pixels."""
+    """Estimate the width in pixels of a text drawn by :func:`draw_line`."""
     face = _sized(font.path, max(6, round(height / (font.ascent + font.descent))))
     words = text.split()
     letters = face.getlength("".join(words)) + style.letter_space * height * sum(map(len, words))
@@ -148,20 +148,20 @@ def draw_line(
     rng: np.random.Generator,
     style: Optional[HandwritingStyle] = None,
 ) -> DrawnLine:
-    """Write a line in a font's hand.
+    """Draw a line of handwriting.
 
     Args:
-        text: words, one space between two.
-        font: must cover the text.
-        height: of tall and deep letters together, in pixels.
-        style: how the hand departs from the font; drawn from `rng` by default.
+        text: words separated by single spaces.
+        font: font that covers the text.
+        height: height from the top of tall letters to the bottom of deep ones, in pixels.
+        style: variation around the font; drawn from `rng` by default.
     Raises:
         DatasetError: the font lacks a character of the text, or there is no word.
     """
     text = " ".join(text.split())
     if not text or not font.covers(text):
         raise DatasetError(
-            f"the font {font.path.name} cannot draw {text!r}; pick text by HandwritingFont.covers"
+            f"the font {font.path.name} cannot draw {text!r}; check with HandwritingFont.covers"
         )
     style = style or HandwritingStyle.random(rng)
     size = height / (font.ascent + font.descent)

@@ -1,4 +1,4 @@
-"""Whole pages of synthetic handwriting with exact ground truth: letters, forms, ruled sheets.
+"""Render whole pages of synthetic handwriting with exact ground truth.
 
 >>> from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 >>> fonts = load_fonts(BUNDLED_FONTS, "Hello world")
@@ -44,21 +44,21 @@ class PageConfig:
     """Settings of rendered pages.
 
     Attributes:
-        kinds: how often each kind comes: "letter" (plain or ruled paper), "form" (printed header
-            and rules above the writing, a printed name line below), "sheet" (a small printed text
-            above lines that are written on in part), "printed" (no handwriting), "blank".
-        width: smallest and largest width of a page in pixels; middle widths are the most frequent.
-        lines: fewest and most lines that a full page of letter paper would hold.
-        slope: writing goes up or down by at most so many degrees, evenly spread.
-        touching: mean share of neighboring lines whose ink touches.
-        ruled: share of letters on ruled, dotted or squared paper; a quarter of it for forms, and
-            sheets are ruled in half of all cases even at 0.
-        wear: 0 is ink on spotless paper; 1 adds grain, stains, folds, specks, holes, dark borders
-            and a scanner's blur and noise as they are found.
-        printed_fonts: a folder of fonts for printed type; by default those that the machine has,
-            so that the same seed prints otherwise where other fonts are installed.
+        kinds: weights of the kinds of pages: "letter" (plain or ruled paper), "form" (printed
+            header and rules above the writing, a printed name line below), "sheet" (a small printed
+            text above partly used lines), "printed" (no handwriting), "blank".
+        width: minimum and maximum width of a page in pixels; medium widths are the most frequent.
+        lines: minimum and maximum number of lines on a full page of letter paper.
+        slope: maximum slope of the writing in degrees, up or down, uniformly distributed.
+        touching: mean fraction of neighboring lines whose ink touches.
+        ruled: fraction of letters on ruled, dotted or squared paper; for forms, a quarter of it.
+            At least half of all sheets are ruled.
+        wear: 0 is clean paper; 1 adds realistic grain, stains, folds, specks, holes, dark borders,
+            and a scanner's blur and noise.
+        printed_fonts: folder of fonts for print; by default those of the machine, so the same seed
+            may give different pages on other machines.
     Raises:
-        ConfigError: a value is out of its range.
+        ConfigError: a value is out of range.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: dict(PAGE_KINDS))
@@ -73,25 +73,25 @@ class PageConfig:
     def __post_init__(self) -> None:
         if set(self.kinds) - set(PAGE_KINDS) or not sum(self.kinds.values()) > 0:
             raise ConfigError(
-                f"kinds of pages are {', '.join(PAGE_KINDS)}, with weights above 0 in all; "
+                f"kinds must map {', '.join(PAGE_KINDS)} to weights with a sum above 0; "
                 f"found {dict(self.kinds)}"
             )
         for name, (low, high) in (("width", self.width), ("lines", self.lines)):
             if not 1 <= low <= high:
-                raise ConfigError(f"{name} is a smallest and a largest number, found {low}, {high}")
+                raise ConfigError(f"{name} must be a minimum and a maximum, found {low}, {high}")
         for name in ("touching", "ruled", "wear"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is between 0 and 1, found {getattr(self, name)}")
+                raise ConfigError(f"{name} must be between 0 and 1, found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
 class SyntheticLine:
-    """A written line and where it is; all in pixels of the page.
+    """A handwritten line and its position in page pixels.
 
     Attributes:
-        text: what is written.
-        line: box (the exact bounds of the line's ink), polygon (around all of it) and baseline.
-        words: the ink boxes of the line's words.
+        text: text of the line.
+        line: box (exact bounds of the line's ink), polygon (around all of it) and baseline.
+        words: boxes of the words' ink.
     """
 
     text: str
@@ -105,8 +105,8 @@ class SyntheticPage:
 
     Attributes:
         image: (H, W) uint8, 0 is black.
-        paragraph: the union of the boxes of `lines`, or None where nothing is written.
-        lines: in reading order.
+        paragraph: union of the lines' boxes, or None without lines.
+        lines: handwritten lines in reading order.
         printed: boxes of printed text lines and stamps.
     """
 
@@ -125,10 +125,11 @@ def render_page(
     """Render one page.
 
     Args:
-        words: running text; a page starts anywhere in it and leaves out what its font cannot draw.
-        fonts: one of them writes the page.
+        words: running text; the page starts at a random point in it, and omits words that its font
+            cannot draw.
+        fonts: fonts, of which one is chosen for the page.
     Raises:
-        DatasetError: the words cannot be drawn by the font.
+        DatasetError: the font cannot draw the words.
     """
     config = config or PageConfig()
     kinds = list(config.kinds)
@@ -140,7 +141,7 @@ def render_page(
     center = width / 2, height / 2
     printed = PrintedLayer(width, height, Turn(page_angle, center))
     printer = Printer(printed, words, printed_faces(config.printed_fonts), rng)
-    # Writing that does not run along the print needs room above and below for its ends.
+    # Writing that slopes relative to the print needs room above and below for its ends.
     drop = 0.35 * width * math.tan(math.radians(abs(hand_angle - page_angle)))
     room = LAYOUTS[kind](printer, drop, ruled)
     lines: Tuple[Written, ...] = ()
@@ -163,7 +164,7 @@ def render_pages(
     config: Optional[PageConfig] = None,
     processes: int = 1,
 ) -> Iterator[SyntheticPage]:
-    """Render pages, the same ones in the same order for the same seed and any number of processes.
+    """Render pages, which depend on the seed but not on the number of processes.
 
     With more than one process, the calling script needs the `if __name__ == "__main__"` of
     `multiprocessing`.
@@ -173,7 +174,7 @@ def render_pages(
         for number in range(count):
             yield render_page(words, fonts, np.random.default_rng((seed, number)), config)
         return
-    # Spawned, because a fork of a process that runs MXNet's threads can hang.
+    # Spawned, because forking a process with MXNet's threads can hang.
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
@@ -218,24 +219,24 @@ def _page_size(kind: str, widths: Tuple[int, int], rng: np.random.Generator) -> 
     elif chance < 0.93 or kind != "letter":
         aspect = rng.uniform(0.85, 1.8)
     else:
-        aspect = rng.uniform(0.3, 0.65)  # a clipping of a few lines
+        aspect = rng.uniform(0.3, 0.65)  # a page cropped to a few lines
     return width, round(width * aspect)
 
 
 def _ruled_share(kind: str, share: float) -> float:
-    """Forms are seldom ruled, sheets mostly."""
+    """Return the fraction of ruled pages: low for forms, high for sheets."""
     return {"form": 0.25 * share, "sheet": 0.5 + 0.5 * share, "printed": 0.0}.get(kind, share)
 
 
 def _angles(slope: float, ruled: bool, rng: np.random.Generator) -> Tuple[float, float]:
-    """Degrees by which the page and the writing on it are turned."""
+    """Draw the rotation of the page, and of the writing on it, in degrees."""
     hand = rng.uniform(-slope, slope)
     page = hand if ruled or rng.random() < 0.5 else rng.normal(0, 0.08 * slope)
     return float(page), float(hand)
 
 
 def _moved_along(area: Box, page: Turn, hand: Turn) -> Box:
-    """The area whose middle, turned with the hand, is where the page has the area's middle."""
+    """Move an area so that its center, rotated with the writing, matches the rotated page's."""
     x, y = np.array([area.center[0]]), np.array([area.center[1]])
     moved_x, moved_y = hand.backward(*page.forward(x, y))
     return area.shifted(float(moved_x[0] - x[0]), float(moved_y[0] - y[0]))
@@ -260,7 +261,7 @@ def _finish(
     wear: float,
     rng: np.random.Generator,
 ) -> SyntheticPage:
-    """Bring ink, print and paper together."""
+    """Combine ink, print and paper."""
     height, width = printed.darkness.shape
     ink = np.zeros((height, width), np.uint8)
     for line in lines:

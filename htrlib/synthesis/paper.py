@@ -1,4 +1,4 @@
-"""The paper of a synthetic page, and what time and the scanner do to it."""
+"""Simulate paper, its wear, and a scanner."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from htrlib.document.geometry import Box
 
-_COARSE = 16  # pixels between two samples of brightness that changes slowly
+_COARSE = 16  # pixels between samples of slowly changing brightness
 _Gray = NDArray[np.float32]
 
 
 def paper(width: int, height: int, rng: np.random.Generator, wear: float) -> _Gray:
-    """The brightness of a page before anything is on it.
+    """Return the brightness of an empty page.
 
     Args:
-        wear: 0 is spotless white, 1 is paper as it is found.
+        wear: 0 is pure white, 1 is realistic paper.
     Returns:
         (H, W) float32 between 0 and 255.
     """
@@ -37,7 +37,7 @@ def paper(width: int, height: int, rng: np.random.Generator, wear: float) -> _Gr
 
 
 def _slow_changes(width: int, height: int, rng: np.random.Generator, amount: float) -> _Gray:
-    """Factors around 1, one for each `_COARSE` pixels: uneven light, stains, clouds."""
+    """Return factors around 1, one per `_COARSE` pixels: uneven light, stains, clouds."""
     rows, columns = height // _COARSE + 2, width // _COARSE + 2
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     x, y = x / columns, y / rows
@@ -54,7 +54,7 @@ def _slow_changes(width: int, height: int, rng: np.random.Generator, amount: flo
 
 
 def _grain(width: int, height: int, rng: np.random.Generator) -> _Gray:
-    """Fibers: noise, smoothed by a random amount, of standard deviation about 1."""
+    """Return paper fibers: randomly smoothed noise with a standard deviation of about 1."""
     size = max(2, int(width / rng.uniform(1, 3))), max(2, int(height / rng.uniform(1, 3)))
     noise = Image.fromarray(rng.standard_normal(size[::-1], dtype=np.float32))
     return np.asarray(noise.resize((width, height), Image.Resampling.BILINEAR))
@@ -76,12 +76,12 @@ def _fold(sheet: _Gray, rng: np.random.Generator) -> None:
 def add_marks(
     image: _Gray, writing: Optional[Box], rng: np.random.Generator, wear: float, specked: bool
 ) -> None:
-    """Add specks, punch holes and the dark borders of a scanner, holes and borders off the writing.
+    """Add specks, punch holes and a scanner's dark borders; holes and borders avoid the writing.
 
     Args:
         image: (H, W), changed in place.
-        writing: what borders and holes must not cover.
-        specked: whether there must be specks, where there is wear at all.
+        writing: boxes that borders and holes must not cover.
+        specked: whether to always add specks, if there is any wear.
     """
     height, width = image.shape
     if wear > 0 and (specked or rng.random() < 0.5 * wear):
@@ -123,7 +123,7 @@ def _holes(image: _Gray, room: float, rng: np.random.Generator) -> None:
 
 
 def _borders(image: _Gray, free: Tuple[float, ...], rng: np.random.Generator) -> None:
-    """Fill one or more sides with what lies around the sheet: the dark bed of the scanner."""
+    """Fill one or more sides with the dark bed of the scanner."""
     height, width = image.shape
     mask = Image.new("1", (width, height))
     draw = ImageDraw.Draw(mask)

@@ -1,4 +1,4 @@
-"""Lay ink on a page: turned with the page, leaning, along a bent baseline, its bounds known."""
+"""Place ink on a page: rotated, slanted, along a curved baseline, with known bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from htrlib.document.geometry import Box, Point, Polygon
 
-FAINTEST = 40  # ink lighter than this, of 255, is dropped, so that an ink box has one meaning
+FAINTEST = 40  # ink below this, of 255, is dropped, so that the bounds of ink are well defined
 _OUTLINE_COLUMNS = 28
 _Array = NDArray[np.float64]
 
@@ -22,8 +22,8 @@ class Turn:
     """A rotation of the page about a point; positive angles turn the right side down.
 
     Attributes:
-        angle: in degrees.
-        center: in pixels.
+        angle: angle in degrees.
+        center: center in pixels.
     """
 
     angle: float = 0.0
@@ -31,15 +31,15 @@ class Turn:
 
     @property
     def down(self) -> Point:
-        """The direction on the rotated page of one pixel down the upright page."""
+        """Return the vector on the rotated page of one pixel down the upright page."""
         return -math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
 
     def forward(self, x: _Array, y: _Array) -> Tuple[_Array, _Array]:
-        """From the upright page to the turned one."""
+        """Map a point from the upright page to the rotated one."""
         return self._rotate(x, y, math.radians(self.angle))
 
     def backward(self, x: _Array, y: _Array) -> Tuple[_Array, _Array]:
-        """From the turned page to the upright one."""
+        """Map a point from the rotated page to the upright one."""
         return self._rotate(x, y, -math.radians(self.angle))
 
     def _rotate(self, x: _Array, y: _Array, radians: float) -> Tuple[_Array, _Array]:
@@ -55,10 +55,10 @@ class Placement:
     Attributes:
         left: column of the upright page where the ink's first column goes.
         base: row of the upright page where the ink's baseline goes.
-        turn: of the page.
-        slant: tangent by which letters lean to the right.
-        bend_x: ascending columns of the upright page.
-        bend_y: how far down the baseline is bent at those columns.
+        turn: rotation of the page.
+        slant: tangent of the slant to the right.
+        bend_x: columns of the upright page, ascending.
+        bend_y: downward offset of the baseline at these columns.
     """
 
     left: float
@@ -69,12 +69,12 @@ class Placement:
     bend_y: Tuple[float, ...] = (0.0,)
 
     def forward(self, u: _Array, rise: _Array) -> Tuple[_Array, _Array]:
-        """The page point of a column of the ink and a height above its baseline."""
+        """Map a column of the ink and a height above its baseline to a page point."""
         x = self.left + u + self.slant * rise
         return self.turn.forward(x, self.base - rise + np.interp(x, self.bend_x, self.bend_y))
 
     def backward(self, x: _Array, y: _Array) -> Tuple[_Array, _Array]:
-        """The column of the ink and the height above its baseline of a page point."""
+        """Map a page point to a column of the ink and a height above its baseline."""
         x, y = self.turn.backward(x, y)
         rise = self.base + np.interp(x, self.bend_x, self.bend_y) - y
         return x - self.left - self.slant * rise, rise
@@ -82,14 +82,14 @@ class Placement:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Ink at its place on a page.
+    """Ink placed on a page.
 
     Attributes:
-        ink: (H, W) uint8, 0 is paper, no row or column at the edges without ink.
-        left: column of the page of the first column of `ink`.
-        top: row of the page of its first row.
-        words: the ink boxes of its words, in pixels of the page.
-        baseline: in pixels of the page.
+        ink: (H, W) uint8, 0 is paper; the outer rows and columns contain ink.
+        left: page column of the first column of `ink`.
+        top: page row of its first row.
+        words: boxes of the words' ink, in page pixels.
+        baseline: baseline in page pixels.
     """
 
     ink: NDArray[np.uint8]
@@ -100,12 +100,12 @@ class Piece:
 
     @property
     def box(self) -> Box:
-        """The exact bounds of the ink, in pixels of the page."""
+        """Exact bounds of the ink, in page pixels."""
         height, width = self.ink.shape
         return Box.from_xywh(float(self.left), float(self.top), float(width), float(height))
 
     def moved(self, x: int, y: int) -> Piece:
-        """The piece x pixels further right and y further down."""
+        """Return the piece moved x pixels right and y pixels down."""
         return Piece(
             self.ink,
             self.left + x,
@@ -115,17 +115,17 @@ class Piece:
         )
 
     def faded(self, strength: float) -> Piece:
-        """The piece with its ink times a strength between 0 and 1."""
+        """Return the piece with its ink multiplied by a strength between 0 and 1."""
         ink = np.ceil(self.ink * strength).astype(np.uint8)
         return Piece(ink, self.left, self.top, self.words, self.baseline)
 
     def fits(self, width: int, height: int) -> bool:
-        """Return whether all of the ink lies on a page of that size."""
+        """Return whether all of the ink lies on a page of the given size."""
         box = self.box
         return box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height
 
     def draw_on(self, layer: NDArray[np.uint8]) -> None:
-        """Add the ink to a page; what lies outside is left out."""
+        """Add the ink to a page, clipped to it."""
         height, width = layer.shape
         top, left = max(0, self.top), max(0, self.left)
         bottom = min(height, self.top + self.ink.shape[0])
@@ -138,7 +138,7 @@ class Piece:
             np.maximum(target, part, out=target)
 
     def profiles(self) -> Tuple[_Array, _Array]:
-        """First row and row after the last with ink, for each column; NaN where there is none."""
+        """Return the first row with ink, and the row after the last, per column; NaN if none."""
         marked = self.ink > 0
         filled = marked.any(axis=0)
         tops = np.where(filled, self.top + marked.argmax(axis=0), np.nan)
@@ -146,7 +146,7 @@ class Piece:
         return tops, bottoms
 
     def outline(self) -> Polygon:
-        """A polygon of at most 58 points around all the ink, along its tops and bottoms."""
+        """Return a polygon of at most 58 points around all the ink."""
         tops, bottoms = self.profiles()
         width = len(tops)
         count = min(_OUTLINE_COLUMNS, width)
@@ -157,7 +157,7 @@ class Piece:
         bins = np.arange(count)
         upper = np.interp(bins, bins[inked], upper[inked])
         lower = np.interp(bins, bins[inked], lower[inked])
-        # An edge is as far out as both its neighbours, so the straight sides cut no ink.
+        # Each point is as far out as both its neighbors, so that straight sides cut no ink.
         above = np.minimum(np.append(upper, upper[-1]), np.insert(upper, 0, upper[0]))
         below = np.maximum(np.append(lower, lower[-1]), np.insert(lower, 0, lower[0]))
         xs = self.left + edges.astype(float)
@@ -171,15 +171,15 @@ def place(
     placement: Placement,
     words: Optional[NDArray[np.uint8]] = None,
 ) -> Optional[Piece]:
-    """Lay ink on a page.
+    """Place ink on a page.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
         baseline: row of the baseline in `ink`.
-        words: (H, W) uint8, the number of each pixel's word, 0 where there is none; all of `ink` is
-            one word by default.
+        words: (H, W) uint8, the number of each pixel's word, 0 for none; by default all of `ink` is
+            one word.
     Returns:
-        The ink on the page, or None where nothing of it is left.
+        The ink on the page, or None if nothing is left of it.
     """
     height, width = ink.shape
     columns = np.linspace(-1.0, width + 1.0, max(2, 2 + width // max(8, height // 2)))
@@ -199,7 +199,7 @@ def place(
     inner = slice(rows[0], rows[-1] + 1), slice(filled[0], filled[-1] + 1)
     boxes: Tuple[Box, ...] = ()
     if words is not None:
-        # Widened, because the warp spreads ink by less than a pixel over the word's own edge.
+        # Dilated, because the warp spreads ink by less than a pixel beyond the word's edge.
         numbers = Image.fromarray(spread(np.pad(words, 1))).transform(
             size, method, mesh, Image.Resampling.NEAREST
         )
@@ -211,7 +211,7 @@ def place(
 
 
 def spread(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The largest of each pixel and its eight neighbors."""
+    """Return the maximum of each pixel and its eight neighbors."""
     rows = values.copy()
     np.maximum(rows[1:], values[:-1], out=rows[1:])
     np.maximum(rows[:-1], values[1:], out=rows[:-1])
@@ -233,7 +233,7 @@ def _word_boxes(numbers: NDArray[np.uint8], left: int, top: int) -> Tuple[Box, .
 def _mesh(
     placement: Placement, corner: Point, size: Tuple[int, int], baseline: float, step: int
 ) -> List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]:
-    """Pillow's mesh: upright strips of the page, each with the part of the ink that fills it."""
+    """Return Pillow's mesh: upright strips of the page, each with the part of the ink it shows."""
     width, height = size
     edges = np.unique(np.append(np.arange(0, width, step), width))
     x = corner[0] + np.tile(edges, 2).astype(float)

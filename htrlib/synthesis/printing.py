@@ -1,4 +1,4 @@
-"""Print on a synthetic page: type, rules, frames and stamps, turned with the page."""
+"""Print on a synthetic page: type, rules, frames and stamps, rotated with the page."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from htrlib.synthesis.placement import Placement, Turn, place
 
 _SYSTEM_FONTS = Path("/usr/share/fonts")
 _TEXT_FACES = ("DejaVuSans", "DejaVuSerif", "Liberation", "FreeSans", "FreeSerif", "NotoSans-")
-_NO_TEXT_FACES = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # a few signs, no letters
-Face = Optional[Path]  # None is the font that comes with Pillow
+_NO_TEXT_FACES = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # signs other than letters
+Face = Optional[Path]  # None stands for Pillow's own font
 
 
 def printed_faces(folder: Optional[Path] = None) -> Tuple[Face, ...]:
-    """Fonts of printed type: those below a folder, or by default those that the machine has.
+    """Find fonts for print: those below a folder, or by default those of the machine.
 
-    Pillow's own font is always the first, so there is never none; looked for by default are text
-    fonts of the system and of Matplotlib, where they are installed.
+    The first one is always Pillow's own font. By default, text fonts of the system and of
+    Matplotlib are used, if installed.
     """
     if folder is not None:
         found = [path for path in Path(folder).rglob("*") if path.suffix in FONT_SUFFIXES]
@@ -53,11 +53,11 @@ def _sized(face: Face, size: int) -> ImageFont.FreeTypeFont:
 class PrintedLayer:
     """The printed layer of a page as darkness, with the boxes of its text lines and stamps.
 
-    Coordinates that the methods take are those of the upright page, before it is turned.
+    All methods take coordinates of the upright page, before it is rotated.
 
     Attributes:
         darkness: (H, W) uint8, 0 is paper.
-        boxes: of printed text and stamps, in pixels of the turned page.
+        boxes: boxes of printed text and stamps, in pixels of the rotated page.
     """
 
     def __init__(self, width: int, height: int, turn: Turn) -> None:
@@ -66,10 +66,10 @@ class PrintedLayer:
         self._turn = turn
 
     def text(self, text: str, face: Face, size: int, left: float, base: float, ink: float) -> float:
-        """Print a text at a baseline.
+        """Print a text on a baseline.
 
         Args:
-            size: of the type in pixels.
+            size: type size in pixels.
             ink: darkness between 0 and 1.
         Returns:
             The column where the text ends.
@@ -96,10 +96,10 @@ class PrintedLayer:
         """Print running text.
 
         Args:
-            words: as many of them as fit are printed.
+            words: words to print, as far as they fit.
             area: left, top and right.
-            lines: at most so many; the last one stops half way.
-            leading: distance between baselines, as a fraction of the type's size.
+            lines: maximum number of lines; the last one ends half way.
+            leading: distance between baselines, in type sizes.
         Returns:
             The row below the paragraph.
         """
@@ -121,7 +121,7 @@ class PrintedLayer:
     def rule(
         self, start: Point, end: Point, width: float, ink: float, dash: Tuple[float, float] = (1, 0)
     ) -> None:
-        """Print a straight line, dashed or dotted where `dash` is (length, gap) in pixels."""
+        """Print a straight line, dashed or dotted if `dash` is (length, gap) in pixels."""
         xs, ys = self._turn.forward(np.array([start[0], end[0]]), np.array([start[1], end[1]]))
         layer = self.darkness
         if abs(xs[1] - xs[0]) < abs(ys[1] - ys[0]):
@@ -159,7 +159,7 @@ class PrintedLayer:
         angle: float,
         ink: float,
     ) -> None:
-        """Stamp rings with a few words inside, at an angle of their own."""
+        """Print a stamp: rings with a few words inside, at a random angle."""
         size = int(2 * radius) + 4
         canvas = Image.new("L", (size, size))
         draw = ImageDraw.Draw(canvas)

@@ -1,4 +1,4 @@
-"""Write running text over an area of a synthetic page, line under line."""
+"""Fill an area of a synthetic page with lines of running text."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from htrlib.synthesis.handwriting import (
 )
 from htrlib.synthesis.placement import Piece, Placement, Turn, place, spread
 
-_CLOSEST = 1.5  # times the height of small letters: hands set no lines closer
-_MOST_TOUCHING = 0.9  # a line of letters without loops would draw all others close
-_TRIES = 2000  # words in a row that a font cannot draw before it is given up
+_CLOSEST = 1.5  # in x-heights: minimum distance between lines
+_MOST_TOUCHING = 0.9  # at most: one line without loops would draw all others close
+_TRIES = 2000  # consecutive words that a font cannot draw before it is rejected
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Hand:
     """The writer of a page, and their style.
 
     Attributes:
-        height: of tall and deep letters together, in pixels.
-        slant: tangent by which letters lean to the right, on top of the font's own.
-        weight: below 0 thins the strokes, above 0 thickens them, up to a pixel at 1.
+        height: height from the top of tall letters to the bottom of deep ones, in pixels.
+        slant: tangent of the slant to the right, in addition to the font's own.
+        weight: change of stroke width: negative thins, positive thickens, by a pixel at 1.
         strength: darkness of the ink between 0 and 1.
         waviness: standard deviation of the baselines' bends, as a fraction of the height.
-        pitch: distance between baselines where lines are not to touch, as a multiple of the
-            distance at which the first two of them do.
-        touching: share of neighboring lines whose ink touches.
+        pitch: distance between baselines if lines must not touch, as a multiple of the distance at
+            which the first two lines touch.
+        touching: fraction of neighboring lines whose ink touches.
     """
 
     font: HandwritingFont
@@ -51,7 +51,7 @@ class Hand:
 
     @property
     def closest(self) -> float:
-        """The smallest pitch in pixels."""
+        """Minimum pitch in pixels."""
         font = self.font
         return _CLOSEST * font.x_height * self.height / (font.ascent + font.descent)
 
@@ -59,8 +59,8 @@ class Hand:
     def random(
         cls, font: HandwritingFont, height: float, touching: float, rng: np.random.Generator
     ) -> Hand:
-        """A hand drawn at random, whose lines touch at the given rate over many hands."""
-        # Pages of all airy and all touching lines are as likely as any share between.
+        """Draw a random hand; over many hands, lines touch at the given rate."""
+        # The fraction is uniform, so pages without and with only touching lines occur too.
         share = rng.uniform(-0.5, 1.5) + 3.0 * (touching - 0.5)
         return cls(
             font=font,
@@ -85,7 +85,7 @@ class Written:
 
 @dataclass(frozen=True)
 class _Row:
-    """A line before it is drawn: its text, its left edge, its distance from the top in pitches."""
+    """A line before it is drawn: text, left edge, and distance from the top in pitches."""
 
     text: str
     left: float
@@ -101,14 +101,14 @@ def write(
     ruled: bool,
     rng: np.random.Generator,
 ) -> Tuple[Tuple[Written, ...], float, float]:
-    """Fill an area with text, from its top.
+    """Fill an area with text, starting at its top.
 
     Args:
-        words: running text; writing starts anywhere in it.
-        area: of the upright page.
-        turn: of the writing on the page.
-        size: width and height of the page; lines that would leave it are not written.
-        ruled: lines keep to a grid of evenly spaced baselines.
+        words: running text, which is entered at a random point.
+        area: area on the upright page.
+        turn: rotation of the writing.
+        size: width and height of the page; lines that would leave it are omitted.
+        ruled: place lines on a grid of evenly spaced baselines.
     Returns:
         The lines, the row of the first baseline on the upright page, and the pitch.
     """
@@ -140,7 +140,7 @@ def _draw(
     ruled: bool,
     rng: np.random.Generator,
 ) -> List[Optional[Piece]]:
-    """The rows as ink on the page, on a grid of a first baseline and a pitch."""
+    """Draw the rows as ink on the page, on a grid given by a first baseline and a pitch."""
     first, pitch = grid
     bend_x = np.arange(area.left - area.width, area.right + area.width, 4 * hand.height)
     shared = rng.normal(0, hand.waviness * hand.height, len(bend_x)) * (0.4 if ruled else 1.0)
@@ -169,7 +169,7 @@ def _compose(
     text = _Text(words, hand, int(rng.integers(0, len(words))))
     indent = rng.uniform(0, 2.5) * hand.height * (rng.random() < 0.5)
     gap = float(rng.random() < 0.35) * (1.0 if ruled else rng.uniform(0.2, 1.2))
-    drift = rng.normal(0, 0.02) * hand.height  # a left edge that wanders off
+    drift = rng.normal(0, 0.02) * hand.height  # a drifting left edge
     spread = rng.uniform(0, 0.2) * hand.height
     end = rng.choice([0.0, 0.05, 0.12]) * area.width
     rows: List[_Row] = []
@@ -200,7 +200,7 @@ def _compose(
 
 
 class _Text:
-    """Running text that is taken a line at a time, as wide as there is room."""
+    """Running text, consumed line by line."""
 
     def __init__(self, words: Sequence[str], hand: Hand, start: int) -> None:
         self._words, self._hand, self._next = words, hand, start
@@ -209,7 +209,7 @@ class _Text:
         return line_width(text, self._hand.font, self._hand.height, self._hand.style)
 
     def take(self, room: float) -> str:
-        """At least one word, and as many as go into the room."""
+        """Take as many words as fit, but at least one."""
         line, used = "", 0.0
         gap = max(0.08, self._hand.style.space) * self._hand.height
         while True:
@@ -230,13 +230,13 @@ class _Text:
             if word and self._hand.font.covers(word):
                 return word
         raise DatasetError(
-            f"the font {self._hand.font.path.name} draws none of {_TRIES} words in a row; leave it "
-            "out, or load_fonts with the characters of the text"
+            f"the font {self._hand.font.path.name} cannot draw {_TRIES} words in a row; remove it, "
+            "or call load_fonts with the characters of the text"
         )
 
 
 def _pressed(drawn: DrawnLine, weight: float) -> DrawnLine:
-    """Thinner or thicker strokes."""
+    """Thin or thicken the strokes."""
     if weight == 0.0 or (weight < 0.0 and drawn.ink.shape[0] < 50):
         return drawn
     ink, words = np.pad(drawn.ink, 1), np.pad(drawn.words, 1)
@@ -249,7 +249,7 @@ def _pressed(drawn: DrawnLine, weight: float) -> DrawnLine:
 def _pitch(
     pieces: Sequence[Optional[Piece]], rows: Sequence[_Row], guess: float, hand: Hand
 ) -> float:
-    """The distance of baselines at which the right share of neighbors touches."""
+    """Return the distance of baselines at which the given fraction of neighbors touches."""
     clearances = [
         _clearance(upper, lower)
         for upper, lower, row, below in zip(pieces, pieces[1:], rows, rows[1:])
@@ -266,7 +266,7 @@ def _pitch(
 
 
 def _clearance(upper: Piece, lower: Piece) -> Optional[float]:
-    """How far a line can move up before touching the line above; negative if they overlap."""
+    """Return how far a line can move up before touching the one above; negative on overlap."""
     left = max(upper.left, lower.left)
     right = min(upper.left + upper.ink.shape[1], lower.left + lower.ink.shape[1])
     if left >= right:

@@ -59,5 +59,5 @@ def test_bad_lexica_are_errors(tmp_path: Path) -> None:
     with pytest.raises(LanguageModelError, match="cannot read"):
         Lexicon.load(tmp_path / "nowhere.txt")
     for penalty in (-1.0, math.nan):
-        with pytest.raises(ConfigError, match="0 or more"):
+        with pytest.raises(ConfigError, match="at least 0"):
             Lexicon(["a"], penalty)

@@ -116,5 +116,5 @@ def test_text_too_short_for_the_order_is_an_error() -> None:
 def test_impossible_options_are_errors() -> None:
     with pytest.raises(ConfigError, match="at least 1, found 0"):
         estimate(TEXTS, order=0)
-    with pytest.raises(ConfigError, match="do not decrease"):
+    with pytest.raises(ConfigError, match="must not decrease"):
         estimate(TEXTS, order=4, min_counts=(1, 3, 2))

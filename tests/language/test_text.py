@@ -27,5 +27,5 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" \n\n")
-    with pytest.raises(LanguageModelError, match="holds no text"):
+    with pytest.raises(LanguageModelError, match="contains no text"):
         read_paragraphs(tmp_path / "a.txt")

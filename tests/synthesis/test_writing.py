@@ -83,5 +83,5 @@ def test_words_that_the_font_lacks_are_left_out():
 
 
 def test_text_that_the_font_lacks_altogether_is_refused():
-    with pytest.raises(DatasetError, match="draws none"):
+    with pytest.raises(DatasetError, match="cannot draw"):
         written(0.2, words=["漢字"])
