@@ -42,6 +42,7 @@ TURNED = 1.1  # sharpness of columns against that of rows, from which a page may
 HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
 READS = 0.6  # of 1: how well pages read whose lines are level
 BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
+TIMES_BETTER = 1.5  # and where even then it hardly reads, so many times as well: noise has an order
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -206,7 +207,9 @@ def _most_readable(
     """The transform with which the page reads best; the first where none reads clearly better."""
     scores = [readability(candidate.apply(page)) for candidate in candidates]
     best = int(np.argmax(scores))
-    return candidates[best] if scores[best] > scores[0] + BETTER else candidates[0]
+    clearly = scores[best] > scores[0] + BETTER
+    clearly &= scores[best] >= READS or scores[best] >= TIMES_BETTER * scores[0]
+    return candidates[best] if clearly else candidates[0]
 
 
 def is_light_on_dark(page: Page) -> bool:

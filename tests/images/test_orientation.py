@@ -82,6 +82,20 @@ def test_a_turned_page_stays_where_it_reads_no_better() -> None:
     assert transform.is_identity
 
 
+@pytest.mark.parametrize(
+    ("turned", "given", "turns"), [(0.23, 0.16, 0), (0.4, 0.2, 1), (0.7, 0.6, 1), (0.63, 0.6, 0)]
+)
+def test_a_page_that_hardly_reads_is_turned_only_where_it_reads_far_better(
+    turned: float, given: float, turns: int
+) -> None:
+    page = np.ascontiguousarray(np.rot90(letter(), -1))
+
+    def reads(tried: Page) -> float:
+        return turned if readability(tried) == 1.0 else given
+
+    assert upright(page, readability=reads)[1].quarter_turns == turns
+
+
 def test_an_upright_page_is_never_read_to_find_that_out() -> None:
     def fails(page: Page) -> float:
         raise AssertionError("not to be asked")
