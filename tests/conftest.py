@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from htrlib import compiled
 from htrlib.bundle import BUNDLED, CONFIG, DEFAULT, write_bundle
 from htrlib.document.charset import Charset
 
@@ -87,6 +88,19 @@ def default_bundle() -> str:
     if not (BUNDLED / DEFAULT / CONFIG).is_file():
         pytest.skip(f"the bundle {DEFAULT!r} is not in the tree yet")
     return DEFAULT
+
+
+@pytest.fixture(params=("in C", "in Python"), scope="module")
+def inner_loops(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs a module's tests with the inner loops of decoding in C, where built, and in Python."""
+    if request.param == "in C":
+        if compiled.library is None:
+            pytest.skip("the C part was not built; it takes a compiler")
+        yield
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "library", None)
+            yield
 
 
 @pytest.fixture()

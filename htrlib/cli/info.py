@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what is installed, and return the exit status."""
     print(f"htrlib {__version__}, Python {platform.python_version()}, {platform.platform()}")
     print(", ".join(f"{name} {_version(name) or 'missing'}" for name in LIBRARIES))
-    for row in (*_engines(), *_bundles()):
+    for row in (*_engines(), _decoding(), *_bundles()):
         print(row)
     return 0
 
@@ -55,6 +55,14 @@ def _engines() -> List[str]:
         except HtrError as error:
             rows.append(f"engine {name}: {', '.join(found) or 'not installed'} ({error})")
     return rows
+
+
+def _decoding() -> str:
+    from htrlib import compiled
+
+    if compiled.library is None:
+        return "decoding: in Python; reinstall htrlib where there is a C compiler to decode faster"
+    return "decoding: in C"
 
 
 def _bundles() -> List[str]:

@@ -5,11 +5,12 @@ Graves et al. 2006, "Connectionist Temporal Classification".
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib import compiled
 from htrlib.errors import ConfigError
 
 Span = Tuple[int, int]
@@ -30,22 +31,15 @@ def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Spa
     if not labels:
         return ()
     states, emissions, may_skip = _trellis(np.maximum(values, _IMPOSSIBLE), labels)
-    scores = np.full((len(values), len(states) + 2), -np.inf)  # two more than states
-    scores[0, 2:4] = emissions[0, :2]
-    for before, now, emission in zip(scores, scores[1:, 2:], emissions[1:]):
-        np.add(before[:-2], may_skip, out=now)
-        np.maximum(now, before[1:-1], out=now)
-        np.maximum(now, before[2:], out=now)
-        now += emission
-    if scores[-1, -2:].max() == -np.inf:
+    passed = _best_states(emissions, may_skip)
+    if passed is None:
         raise ConfigError(
             f"{len(values)} frames are too few for {len(labels)} labels and the blanks between "
             "equal neighbors; use a recognizer with more frames per line"
         )
-    states_passed = np.array(_trace_back(scores, may_skip))
     numbers = np.arange(1, len(states), 2)
-    starts = np.searchsorted(states_passed, numbers, side="left").tolist()
-    ends = np.searchsorted(states_passed, numbers, side="right").tolist()
+    starts = np.searchsorted(passed, numbers, side="left").tolist()
+    ends = np.searchsorted(passed, numbers, side="right").tolist()
     return tuple(zip(starts, ends))
 
 
@@ -81,6 +75,25 @@ def _trellis(
     may_skip = np.full(len(states), -np.inf)
     may_skip[3::2][states[3::2] != states[1:-2:2]] = 0.0
     return states, values[:, states].astype(np.float64), may_skip
+
+
+def _best_states(
+    emissions: NDArray[np.float64], may_skip: NDArray[np.float64]
+) -> Optional[NDArray[np.int64]]:
+    """Return the state of each frame on the likeliest path, (T,); None if no path exists."""
+    if compiled.library is not None:
+        path = compiled.library.best_states(np.ascontiguousarray(emissions), may_skip)
+        return None if path is None else np.frombuffer(path, np.int64)
+    scores = np.full((len(emissions), len(may_skip) + 2), -np.inf)  # two more than states
+    scores[0, 2:4] = emissions[0, :2]
+    for before, now, emission in zip(scores, scores[1:, 2:], emissions[1:]):
+        np.add(before[:-2], may_skip, out=now)
+        np.maximum(now, before[1:-1], out=now)
+        np.maximum(now, before[2:], out=now)
+        now += emission
+    if scores[-1, -2:].max() == -np.inf:
+        return None
+    return np.array(_trace_back(scores, may_skip))
 
 
 def _trace_back(scores: NDArray[np.float64], may_skip: NDArray[np.float64]) -> List[int]:

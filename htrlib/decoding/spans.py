@@ -8,7 +8,8 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.decoding.beam_search import Prefixes, SearchResult
+from htrlib.decoding.beam_search import SearchResult
+from htrlib.decoding.search_steps import SearchHistory
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs, Word
 
@@ -77,24 +78,24 @@ def word_posteriors(
     space = labels.get(" ")
     posteriors = []
     for first, last in ranges:
-        index = len(found.beams) - 1
+        index = len(found.frames) - 1
         if last < len(text):  # after the frames of the following space
             index = min(index, bisect_left(found.frames, spans[last][1] - 1))
         word = [labels[symbol] for symbol in text[first:last]]
         right, total = 0.0, 0.0
-        for candidate in found.beams[index]:
-            total += candidate[0]
-            if _ends_with_word(found.prefixes, candidate[3], word, space):
-                right += candidate[0]
+        for probability, prefix in found.history.beam(index):
+            total += probability
+            if _ends_with_word(found.history, prefix, word, space):
+                right += probability
         posteriors.append(right / total)
     return tuple(posteriors)
 
 
 def _ends_with_word(
-    prefixes: Prefixes, prefix: int, word: Sequence[int], space: Optional[int]
+    history: SearchHistory, prefix: int, word: Sequence[int], space: Optional[int]
 ) -> bool:
     """Return whether a prefix ends in a word, with or without spaces after it."""
-    parents, labels = prefixes.parents, prefixes.labels
+    parents, labels = history.parents, history.labels
     while prefix and labels[prefix] == space:
         prefix = parents[prefix]
     for label in reversed(word):

@@ -10,12 +10,14 @@ from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib import compiled
 from htrlib.errors import LanguageModelError
 
 BEGIN = "<s>"
 END = "</s>"
 UNKNOWN = "<unk>"
 SPECIAL = (UNKNOWN, BEGIN, END)
+MOST_COMPILED_LEVELS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,21 @@ class NGramModel:
         self.symbol_ids = {symbol: index for index, symbol in enumerate(self.vocabulary)}
         self._forget()
 
+    @cached_property
+    def compiled_levels(self) -> Optional[Tuple[Any, ...]]:
+        """The arrays of the levels as `_compiled` takes them; None where it has too many."""
+        if self.order > MOST_COMPILED_LEVELS:
+            return None
+        return tuple(
+            (
+                np.ascontiguousarray(level.symbols, np.min_scalar_type(len(self.vocabulary))),
+                np.ascontiguousarray(level.first_child, np.int64),
+                np.ascontiguousarray(level.log_probs, np.float32),
+                np.ascontiguousarray(level.backoffs, np.float32),
+            )
+            for level in self.levels
+        )
+
     @property
     def characters(self) -> Tuple[str, ...]:
         """Characters that the model knows."""
@@ -161,10 +178,16 @@ class NGramModel:
             begin: True if a piece of text, such as a paragraph, begins with `before`.
             end: also append the score of the end of the piece.
         """
-        context = self.context(before, begin)
         symbols = [self.symbol_id(character) for character in text]
         if end:
             symbols.append(self.symbol_ids[END])
+        if compiled.library is not None and self.compiled_levels is not None:
+            first = [self.symbol_ids[BEGIN]] if begin else []
+            first += [self.symbol_id(character) for character in before]
+            every = np.array(first + symbols, np.int32)
+            found = compiled.library.text_scores(self.compiled_levels, every, len(first))
+            return np.frombuffer(found, np.float64).copy()
+        context = self.context(before, begin)
         scores = np.empty(len(symbols))
         for position, symbol in enumerate(symbols):
             scores[position] = self.log_prob(context, symbol)

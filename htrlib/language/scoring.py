@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from htrlib.document.charset import Charset
 from htrlib.language.ngram import UNKNOWN, Context, NGramModel
@@ -11,6 +11,9 @@ from htrlib.language.ngram import UNKNOWN, Context, NGramModel
 FLOOR = -14.0
 """Least natural-log score of a character, and that of all that the model does not know, so that a
 recognizer trained on more letters still writes them."""
+
+BEFORE = " "
+"""The text assumed before a line, which is cut out of running text."""
 
 Content = Any
 """A state: hashable, and meaningful only to its scorer."""
@@ -69,6 +72,15 @@ class Scorer:
         """Return the natural-log score of the line's end."""
         return 0.0
 
+    def ending(self, labels: Sequence[int]) -> float:
+        """Return the natural-log score of the line's end after these labels."""
+        if type(self).end is Scorer.end:
+            return 0.0
+        state = self.start()
+        for label in labels:
+            state = self.follow(state, label)
+        return self.end(state.content)
+
     def start(self) -> State:
         """Return the state before the first character."""
         if len(self._states) > self.states_kept:
@@ -95,6 +107,9 @@ class LanguageModelScorer(Scorer):
     """Scores by a weighted language model and a bonus for each character.
 
     Since a line is cut out of running text, a space is assumed before it, and its end has no score.
+
+    Attributes:
+        symbols: symbol of each label in the model, `unknown` for labels that it lacks.
     """
 
     def __init__(
@@ -105,25 +120,25 @@ class LanguageModelScorer(Scorer):
         bonus: score added for each character, natural log.
         """
         super().__init__()
-        self._model = model
-        self._unknown = model.symbol_ids[UNKNOWN]
-        self._symbols = [model.symbol_ids.get(s, self._unknown) for s in charset.symbols]
-        self._weight = weight
-        self._bonus = bonus
+        self.model = model
+        self.unknown = model.symbol_ids[UNKNOWN]
+        self.symbols = tuple(model.symbol_ids.get(s, self.unknown) for s in charset.symbols)
+        self.weight = weight
+        self.bonus = bonus
 
     @property
     def highest(self) -> float:
-        return self._bonus
+        return self.bonus
 
     def first(self) -> Context:
-        return self._model.context(" ")
+        return self.model.context(BEFORE)
 
     def score(self, content: Content, label: int) -> float:
-        symbol = self._symbols[label]
+        symbol = self.symbols[label]
         score = FLOOR
-        if symbol != self._unknown:
-            score = max(FLOOR, self._model.log_prob(content, symbol))
-        return self._weight * score + self._bonus
+        if symbol != self.unknown:
+            score = max(FLOOR, self.model.log_prob(content, symbol))
+        return self.weight * score + self.bonus
 
     def next(self, content: Content, label: int) -> Content:
-        return self._model.follow(content, self._symbols[label])
+        return self.model.follow(content, self.symbols[label])

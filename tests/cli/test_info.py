@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
+from htrlib import compiled
 from htrlib._version import __version__
 from htrlib.cli.main import main
 from htrlib.engines import choice
@@ -18,6 +19,19 @@ def test_versions_engines_and_bundles_are_shown(
     assert f"numpy {numpy.__version__}" in out
     assert f"default engine: {choice.default_engine()}" in out
     assert f"bundle {default_bundle} " in out
+
+
+@pytest.mark.parametrize(("library", "told"), [(object(), "in C"), (None, "in Python")])
+def test_the_language_that_decodes_is_shown(
+    library: object,
+    told: str,
+    default_bundle: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiled, "library", library)
+    assert main(["info"]) == 0
+    assert f"decoding: {told}" in capsys.readouterr().out
 
 
 def test_an_engine_that_is_missing_is_told_and_no_failure(

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from htrlib.decoding.alignment import align, log_probability
 from htrlib.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 label_lists = st.lists(st.integers(0, 1), max_size=3)
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from htrlib.decoding.beam_search import beam_search
 from htrlib.language.scoring import Content, Scorer
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 Floats = NDArray[np.float64]
 
 

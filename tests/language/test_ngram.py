@@ -12,6 +12,8 @@ from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.estimation import estimate
 from htrlib.language.ngram import NGramModel
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
     "She sells sea shells by the sea shore.",

@@ -1,0 +1,17 @@
+"""The inner loops of decoding in C, where they were built: setuptools leaves them out without a
+compiler, and Python does the same, slower.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from types import ModuleType
+from typing import Optional
+
+library: Optional[ModuleType] = None
+"""The module `htrlib._compiled`; None where it was not built."""
+
+with contextlib.suppress(ImportError):
+    from htrlib import _compiled
+
+    library = _compiled

@@ -1,0 +1,25 @@
+/* `htrlib._compiled`: the inner loops of decoding, for which Python takes ten times as long.
+
+   Each function does what a module of Python names, and gives the very same numbers. Arguments are
+   arrays of the types that each function lists. Sizes and indices are checked, so that none leads
+   outside an array. Python's lock is released meanwhile. */
+
+#include "ngrams.h"
+
+PyObject *best_states(PyObject *self, PyObject *args);
+PyObject *search(PyObject *self, PyObject *args);
+
+static PyMethodDef methods[] = {
+    {"search", search, METH_VARARGS, "Search a line for its likeliest readings."},
+    {"best_states", best_states, METH_VARARGS, "Align labels with frames."},
+    {"text_scores", text_scores, METH_VARARGS, "Score the symbols of a text."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_compiled", NULL, -1, methods,
+                                    NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__compiled(void)
+{
+    return PyModule_Create(&module);
+}
