@@ -74,7 +74,7 @@ CONFINED = {
     "aiohttp": ("review", "serving"),
     "sagemaker_inference": ("serving.mms",),
     "pypdfium2": ("images.pdf",),
-    "pikepdf": ("formats",),
+    "pikepdf": ("formats", "images.pdf_content"),
     "sagemaker": (),
     "cv2": (),
     "torch": (),

@@ -18,8 +18,6 @@ from htrlib.document.results import LineResult, PageResult
 from htrlib.formats.glyphless_font import ADVANCE, ASCENT, DESCENT, SPACE, GlyphlessFont
 from htrlib.formats.placed_words import PlacedWord, placed_words
 
-FONT = "/HtrText"
-
 _UNITS = 32  # of which the usual size of text has so many; places are in whole ones
 _STEP = 4  # percent, in which text is made wider or narrower; never too wide, for gaps matter
 _TILT = 0.0003  # sine of the angle by which text that stands on its side leans
@@ -119,13 +117,16 @@ class _Line:
         return statistics.median(min(w.box.height, 2 * w.box.width) for w in self.words)
 
 
-def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> bytes:
+def text_layer(
+    page: PageResult, placement: Placement, font: GlyphlessFont, font_name: str
+) -> bytes:
     """The content stream that shows a page's words, in reading order with spaces between.
 
     Args:
         page: in its own pixels.
         placement: of them on the PDF page, in points.
-        font: the document's, which pages name `FONT`.
+        font: the document's.
+        font_name: what the page calls it.
     """
     height = page.size.height
     lines = [_Line.of(line, placed_words(line, page.size)) for line in page.lines]
@@ -135,7 +136,7 @@ def text_layer(page: PageResult, placement: Placement, font: GlyphlessFont) -> b
     found = list(_set(lines, _DROP_POINTS / placement.scale))
     unit = statistics.median(size for _, size, _ in found) / _UNITS
     rows = [f"q {placement.matrix(height, unit)} BT 3 Tr".encode("ascii")]
-    pen = _Pen(font, height, unit)
+    pen = _Pen(font, font_name, height, unit)
     for line, size, drop in found:
         runs = list(_turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop))
         rows += [pen.show(run, size, after) for run, after in zip(runs, [*runs[1:], None])]
@@ -150,12 +151,14 @@ class _Pen:
 
     Args:
         font: the document's.
+        font_name: what the page calls it.
         height: of the page, in pixels.
         unit: of the numbers, in pixels.
     """
 
-    def __init__(self, font: GlyphlessFont, height: int, unit: float) -> None:
+    def __init__(self, font: GlyphlessFont, font_name: str, height: int, unit: float) -> None:
         self._font = font
+        self._font_name = font_name
         self._height = height
         self._unit = unit
         self._size = 0
@@ -173,7 +176,7 @@ class _Pen:
             following: the next word of the line.
         """
         units = max(1, round(size / self._unit))
-        said = [] if units == self._size else [f"{FONT} {units} Tf"]
+        said = [] if units == self._size else [f"{self._font_name} {units} Tf"]
         start, place = self._place(run, size)
         said += place
         stretch = self._stretch_to(run, units, start, following)

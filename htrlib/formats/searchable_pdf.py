@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from decimal import Decimal
 from typing import Any, BinaryIO, Dict
 
 import pikepdf
@@ -17,7 +18,7 @@ from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import GlyphlessFont
 from htrlib.formats.pdf_archival import describe
 from htrlib.formats.pdf_pictures import add_picture_page, upright_placement
-from htrlib.formats.pdf_text import FONT, Placement, text_layer
+from htrlib.formats.pdf_text import Placement, text_layer
 from htrlib.formats.saving import Result, WriteOptions
 from htrlib.images.loading import at_each_page, identified
 from htrlib.images.opening import opened, source_name
@@ -48,14 +49,14 @@ def _write_over_pdf(
 ) -> None:
     try:
         document = pikepdf.open(source)
-    except pikepdf.PdfError as error:
+    except (pikepdf.PdfError, pikepdf.PasswordError) as error:
         raise ImageError(f"{name}: the PDF is damaged or encrypted ({error})") from error
     with document:
         font = GlyphlessFont(document)
         for number, page in enumerate(document.pages, start=1):
             if number in read and read[number].lines:
-                layer = text_layer(read[number], _pdf_placement(page, read[number]), font)
-                _add_font(page, font)
+                placement = _pdf_placement(page, read[number])
+                layer = text_layer(read[number], placement, font, _add_font(page, font))
                 # Before the page's own content, where no state of that has been set yet.
                 page.contents_add(_packed(document, layer), prepend=True)
         font.finish()
@@ -73,9 +74,9 @@ def _write_pictures(
                 picture.load()
                 page, drawing = add_picture_page(document, picture, source)
                 placement = upright_placement(read[number].size, page)
-                layer = text_layer(read[number], placement, font)
-                if layer:
-                    _add_font(page, font)
+                layer = b""
+                if read[number].lines:
+                    layer = text_layer(read[number], placement, font, _add_font(page, font))
                 page.obj.Contents = _packed(document, layer + drawing)
         font.finish()
         describe(document)
@@ -104,17 +105,22 @@ def _packed(document: pikepdf.Pdf, content: bytes) -> Stream:
     return stream
 
 
-def _add_font(page: Any, font: GlyphlessFont) -> None:
-    """Let a page's content name the font of its text."""
-    resources = page.obj.get("/Resources")
-    if resources is None:
+def _add_font(page: Any, font: GlyphlessFont) -> str:
+    """Let a page's content name the font of its text, and return the name."""
+    resources: Any = page.obj.get("/Resources")
+    if not isinstance(resources, Dictionary):
         inherited: Any = page.resources if "/Parent" in page.obj else Dictionary()
         resources = page.obj.Resources = Dictionary(inherited)
     elif resources.is_indirect:  # shared with pages that may have been given theirs
-        resources = page.obj.Resources = Dictionary(resources)
-    fonts = Dictionary(resources.get("/Font", Dictionary()))
-    fonts[FONT] = font.reference
+        resources = page.obj.Resources = Dictionary(dict(resources.items()))
+    own: Any = resources.get("/Font")
+    fonts = Dictionary(dict(own.items()) if isinstance(own, Dictionary) else {})
+    name = "/HtrText"
+    while name in fonts:  # the page has text of an earlier reading
+        name += "_"
+    fonts[name] = font.reference
     resources["/Font"] = fonts
+    return name
 
 
 def _pdf_placement(page: Any, result: PageResult) -> Placement:
@@ -125,6 +131,8 @@ def _pdf_placement(page: Any, result: PageResult) -> Placement:
     bottom, top = sorted((crop[1], crop[3]))
     left, right = max(left, min(media[0], media[2])), min(right, max(media[0], media[2]))
     bottom, top = max(bottom, min(media[1], media[3])), min(top, max(media[1], media[3]))
+    if right <= left or top <= bottom:  # then PDFium shows a sheet of letter paper
+        left, bottom, right, top = 0.0, 0.0, 612.0, 792.0
     width, height = right - left, top - bottom
     across, down = result.size.width, result.size.height
     turn = _rotation(page)
@@ -141,7 +149,7 @@ def _rotation(page: Any) -> int:
     """Degrees clockwise by which a page is shown turned; a page without any has its parent's."""
     node = page.obj
     for _ in range(50):  # a damaged tree may run in a circle
-        if "/Rotate" in node:
+        if isinstance(node.get("/Rotate"), (int, Decimal)):
             return int(node.Rotate) % 360
         if "/Parent" not in node:
             break

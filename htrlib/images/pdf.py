@@ -5,13 +5,17 @@ from __future__ import annotations
 import ctypes
 import math
 from contextlib import closing, contextmanager
-from typing import Any, BinaryIO, Iterator, Tuple, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.errors import ImageError
 from htrlib.images.page_selection import DPI, PageSelection
+
+if TYPE_CHECKING:
+    from htrlib.images.pdf_content import PageContents
 
 _POINTS = 72  # an inch
 _ROUNDING = 1.0 - 1e-7  # what single precision adds to a size is no further pixel
@@ -38,11 +42,8 @@ def iter_pdf_pages(
     Raises:
         ImageError: the file is encrypted, or not a readable PDF.
     """
-    import pypdfium2  # here: most pictures are no PDF
-
-    document = _open(pypdfium2, file, name)
-    with closing(document):
-        count, damaged = len(document), 0
+    with _opened(file, name) as document:
+        count, damaged = len(document.pages), 0
         if count == 0:
             raise ImageError(f"{name}: the PDF has no pages; export it again")
         for number in range(
@@ -52,7 +53,7 @@ def iter_pdf_pages(
                 continue
             try:
                 page: Union[NDArray[np.uint8], ImageError] = _draw(
-                    pypdfium2, document, number, f"{name}, page {number}", dpi, max_pixels
+                    document, number, dpi, max_pixels
                 )
                 damaged = 0
             except ImageError as error:
@@ -66,10 +67,8 @@ def iter_pdf_pages(
 
 def pdf_page_count(file: BinaryIO, name: str) -> int:
     """The number of pages; raises as `iter_pdf_pages`."""
-    import pypdfium2
-
-    with closing(_open(pypdfium2, file, name)) as document:
-        return len(document)
+    with _opened(file, name) as document:
+        return len(document.pages)
 
 
 def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]:
@@ -80,12 +79,7 @@ def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]
     Raises:
         ImageError: as for `iter_pdf_pages`, or the page is damaged.
     """
-    import pypdfium2
-
-    with (
-        closing(_open(pypdfium2, file, name)) as document,
-        _page(pypdfium2, document, number, f"{name}, page {number}") as page,
-    ):
+    with _opened(file, name) as document, document.page(number) as page:
         return _pixels(page.get_size(), DPI)
 
 
@@ -96,12 +90,11 @@ def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int
     Raises:
         ImageError: as for `iter_pdf_pages`, or a page is damaged.
     """
-    import pypdfium2
     import pypdfium2.raw as raw
 
-    with closing(_open(pypdfium2, file, name)) as document:
-        for number in range(1, len(document) + 1):
-            with _page(pypdfium2, document, number, f"{name}, page {number}") as page:
+    with _opened(file, name) as document:
+        for number in range(1, len(document.pages) + 1):
+            with document.page(number) as page:
                 sizes = [_pixels(page.get_size(), DPI)]
                 for picture in page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15):
                     width, height = ctypes.c_uint(), ctypes.c_uint()
@@ -110,9 +103,43 @@ def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int
             yield max(sizes, key=math.prod)
 
 
-def _open(pypdfium2: Any, file: BinaryIO, name: str) -> Any:
+@dataclass(frozen=True, eq=False)
+class _Document:
+    """An open PDF: its pages as PDFium has them, what they contain, and its name in messages."""
+
+    pages: Any
+    contents: PageContents
+    name: str
+
+    @contextmanager
+    def page(self, number: int) -> Iterator[Any]:
+        """A page, closed afterwards: memory holds one at a time.
+
+        Raises:
+            ImageError: it is damaged, or draws without end.
+        """
+        import pypdfium2
+
+        name = f"{self.name}, page {number}"
+        reason = self.contents.too_much(number)
+        if reason is not None:
+            raise ImageError(f"{name}: the page cannot be drawn: {reason}; scan or export it again")
+        try:
+            page = self.pages[number - 1]
+        except pypdfium2.PdfiumError as error:
+            raise ImageError(f"{name}: the page is damaged ({error})") from error
+        with closing(page):
+            yield page
+
+
+@contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
+    import pypdfium2  # here: most pictures are no PDF
+
+    from htrlib.images.pdf_content import PageContents
+
     try:
-        return pypdfium2.PdfDocument(file)
+        pages = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD_ERROR or "assword" in str(error):
             raise ImageError(
@@ -122,23 +149,15 @@ def _open(pypdfium2: Any, file: BinaryIO, name: str) -> Any:
         raise ImageError(
             f"{name}: the PDF is damaged ({error}); copy it again, or repair it with qpdf"
         ) from error
+    with closing(pages), closing(PageContents(file)) as contents:
+        yield _Document(pages, contents, name)
 
 
-@contextmanager
-def _page(pypdfium2: Any, document: Any, number: int, name: str) -> Iterator[Any]:
-    """A page of a document, closed afterwards: memory holds one at a time."""
-    try:
-        page = document[number - 1]
-    except pypdfium2.PdfiumError as error:
-        raise ImageError(f"{name}: the page is damaged ({error})") from error
-    with closing(page):
-        yield page
+def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDArray[np.uint8]:
+    import pypdfium2
 
-
-def _draw(
-    pypdfium2: Any, document: Any, number: int, name: str, dpi: float, max_pixels: int
-) -> NDArray[np.uint8]:
-    with _page(pypdfium2, document, number, name) as page:
+    name = f"{document.name}, page {number}"
+    with document.page(number) as page:
         size = page.get_size()
         width, height = _pixels(size, dpi)
         if width * height > max_pixels:

@@ -26,6 +26,7 @@ from htrlib.document.results import (
     Transcription,
     Word,
 )
+from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import font_program
 from htrlib.images.loading import load_image
 from tests.formats.test_result_writers import results
@@ -312,6 +313,60 @@ def test_a_pdf_keeps_its_pages_turned_and_cropped(tmp_path, turn):
     y = statistics.mean(edge for box in corners for edge in box[1::2])
     middle = {0: (150, 285), 90: (150, 135), 180: (350, 135), 270: (350, 285)}[turn]
     assert math.dist((x, y), middle) < 5
+
+
+def test_a_page_that_was_read_before_keeps_that_text(tmp_path):
+    source = picture(tmp_path / "a.jpg", "JPEG")
+    saved(
+        tmp_path / "a.pdf",
+        result(("ő\U00010380",)),
+        source,
+    )
+    saved(tmp_path / "b.pdf", result(("plain \U0001d504",)), tmp_path / "a.pdf")
+    assert sorted(words_of(tmp_path / "b.pdf")) == ["plain", "ő\U00010380", "\U0001d504"]
+
+
+def damage_rotation(page):
+    page.Rotate = pikepdf.Name.X
+
+
+def damage_media_box(page):
+    page.MediaBox = pikepdf.Array([0, 0, 0, 0])
+
+
+def damage_resources(page):
+    page.Resources = 7
+
+
+def damage_fonts(page):
+    page.Resources = pikepdf.Dictionary(Font=7)
+
+
+def damage_contents(page):
+    page.Contents = 7
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_rotation, damage_media_box, damage_resources, damage_fonts, damage_contents],
+)
+def test_pages_of_wrong_parts_get_their_text(tmp_path, damage):
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=(400, 300))
+        damage(made.pages[0].obj)
+        made.save(tmp_path / "in.pdf")
+    height, width = load_image(tmp_path / "in.pdf").shape
+    saved(tmp_path / "out.pdf", result(("word",), size=Size(width, height)), tmp_path / "in.pdf")
+    assert words_of(tmp_path / "out.pdf") == ["word"]
+
+
+def test_an_encrypted_pdf_is_a_clear_error(tmp_path):
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=(400, 300))
+        made.save(tmp_path / "in.pdf", encryption=pikepdf.Encryption(owner="o", user="u"))
+    with pytest.raises(ImageError, match="encrypted"):
+        htrlib.save(result(), tmp_path / "out.pdf", source=tmp_path / "in.pdf")
+    assert not (tmp_path / "out.pdf").exists()
 
 
 def test_the_pages_of_a_tiff_go_into_one_file(tmp_path):

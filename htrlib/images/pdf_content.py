@@ -1,0 +1,157 @@
+"""How much the content of a PDF page asks to be drawn, found before it is drawn.
+
+Content draws forms, patterns and masks, and these draw others: a file of a kilobyte can ask for
+work without end, for which PDFium takes all memory.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections import Counter
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Stream
+
+MOST_CONTENT = 100_000_000
+"""Bytes of content that a page may draw, what it draws repeatedly counted as often."""
+
+_EACH = 500  # bytes that one more thing to draw counts for, empty or not
+_DEEPEST = 50  # levels of things that draw things
+_PARENTS = 50  # levels of the page tree
+_NAME = re.compile(rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)")
+_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+
+
+class PageContents:
+    """The contents of a document's pages.
+
+    Args:
+        file: the PDF, open for reading; left open. Of one that only PDFium can read nothing is
+            known.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._sizes: Dict[Tuple[int, int], float] = {}
+        self._document: Optional[pikepdf.Pdf] = None
+        try:
+            self._document = pikepdf.open(file)
+        except (pikepdf.PdfError, pikepdf.PasswordError):
+            return
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._document is not None:
+            self._document.close()
+
+    def too_much(self, number: int) -> Optional[str]:
+        """Say why a page should not be drawn, if there is a reason.
+
+        Args:
+            number: of the page, from 1.
+        """
+        size = self.size(number)
+        if size <= MOST_CONTENT:
+            return None
+        if size == math.inf:
+            return "something on it draws itself"
+        return f"it draws {size:,.0f} bytes of content, {MOST_CONTENT:,} are the most"
+
+    def size(self, number: int) -> float:
+        """Bytes of what a page draws; infinite where something draws itself.
+
+        Args:
+            number: of the page, from 1.
+        """
+        if self._document is None or number > len(self._document.pages):
+            return 0.0
+        page = self._document.pages[number - 1].obj
+        resources = _inherited(page, "/Resources")
+        size = self._size(page.get("/Contents"), resources, ())
+        for annotation in _items(page.get("/Annots")):
+            looks = _entry(_entry(annotation, "/AP"), "/N")
+            # One that may be on or off has a look for each.
+            for look in [looks] if isinstance(looks, Stream) else _values(looks):
+                size += self._size_of_drawn(look, resources, ())
+        return size
+
+    def _size(self, content: Any, resources: Any, around: Tuple[Tuple[int, int], ...]) -> float:
+        """Bytes of a content stream, or an array of them, and of what it draws."""
+        parts = [_decoded(part) for part in _items(content) if isinstance(part, Stream)]
+        size = float(sum(map(len, parts)))
+        drawn = dict(_drawn_by_name(resources))
+        if not drawn or size > MOST_CONTENT:
+            return size
+        names = Counter(name for part in parts for name in _NAME.findall(part))
+        for name, times in names.items():
+            plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), name)
+            target = drawn.get("/" + plain.decode("utf-8", "surrogateescape"))
+            if target is not None:
+                size += times * (_EACH + self._size_of_drawn(target, resources, around))
+        return size
+
+    def _size_of_drawn(
+        self, drawn: Any, resources: Any, around: Tuple[Tuple[int, int], ...]
+    ) -> float:
+        if not isinstance(drawn, Stream):
+            return 0.0
+        key = drawn.objgen
+        if key in around or len(around) > _DEEPEST:
+            return math.inf
+        if key not in self._sizes:
+            own = drawn.get("/Resources", resources)
+            self._sizes[key] = self._size(drawn, own, (*around, key))
+        return self._sizes[key]
+
+
+def _drawn_by_name(resources: Any) -> Iterator[Tuple[str, Any]]:
+    """The forms, patterns and masks that content can name."""
+    for kind in ("/XObject", "/Pattern", "/ExtGState"):
+        for name, found in _pairs(_entry(resources, kind)):
+            target = found
+            if kind == "/ExtGState":
+                target = _entry(_entry(found, "/SMask"), "/G")
+            is_picture = _entry(target, "/Subtype") == Name.Image
+            if isinstance(target, Stream) and not is_picture:
+                yield name, target
+
+
+def _decoded(stream: Any) -> bytes:
+    """The content of a stream, or so much of it as is more than enough."""
+    filters = [str(name) for name in _items(stream.get("/Filter"))]
+    try:
+        if any(name not in ("/FlateDecode", "/Fl") for name in filters):
+            return bytes(stream.read_bytes())
+        content = bytes(stream.read_raw_bytes())
+        for _ in filters:
+            content = zlib.decompressobj().decompress(content, MOST_CONTENT + 1)
+        return content
+    except (pikepdf.PdfError, zlib.error):
+        return b""
+
+
+def _inherited(page: Any, key: str) -> Any:
+    node = page
+    for _ in range(_PARENTS):  # a damaged tree may run in a circle
+        if not isinstance(node, Dictionary) or key in node:
+            break
+        node = node.get("/Parent")
+    return _entry(node, key)
+
+
+def _entry(found: Any, key: str) -> Any:
+    return found.get(key) if isinstance(found, (Dictionary, Stream)) else None
+
+
+def _items(found: Any) -> Iterator[Any]:
+    return iter(found) if isinstance(found, Array) else iter([] if found is None else [found])
+
+
+def _pairs(found: Any) -> Iterator[Tuple[str, Any]]:
+    return iter(found.items()) if isinstance(found, Dictionary) else iter(())
+
+
+def _values(found: Any) -> Iterator[Any]:
+    return (value for _, value in _pairs(found))
