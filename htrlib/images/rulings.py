@@ -21,6 +21,7 @@ STRIP = 48  # pixels: lines are looked for in strips as high, in which they hard
 ROWS = 4  # every so manyth is looked at
 LOOKED_AT = 10  # strips that tell whether there may be a ruling at all
 THICKEST = 9  # pixels: a thicker line is no ruling
+SAME = 0.02  # of a distance: it differs by less from itself, measured again
 CLOSEST, FEWEST = 5, 6  # pixels between lines, and lines on a page
 PERIODIC = 0.3  # correlation of a strip with itself, shifted by one distance
 OVERTONE, TRIED = 0.3, 5  # of the best correlation, which may be that after several distances
@@ -98,7 +99,13 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
     if some > 1 and not likely and not _distances(_ridges(page, some)[0]):
         return None
     ridges, middles = _ridges(page)
-    tried = (*_distances(ridges), *(one for one in likely if one >= CLOSEST))
+    likely = tuple(one for one in likely if one >= CLOSEST)
+    # squares are as wide as they are high: what is measured across settles what is nearly so down
+    measured = [
+        next((one for one in likely if abs(one - distance) < SAME * one), distance)
+        for distance in _distances(ridges)
+    ]
+    tried = dict.fromkeys((*measured, *likely))
     if not tried:
         return None
     stepping = _stepping_ridges(page)
