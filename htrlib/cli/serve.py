@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:FUNCTION",
         help="recognize lines with your own Python function (docs/extending.md)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=Path,
+        metavar="DIR",
+        help="also take requests that are answered later (POST /jobs), and keep them in DIR",
+    )
     parser.set_defaults(run=run_parsed)
 
 
@@ -57,5 +63,6 @@ def run_parsed(parsed: argparse.Namespace) -> int:
             workers=parsed.workers,
             engine=parsed.engine,
             recognizer=parsed.recognizer,
+            jobs=parsed.jobs,
         )
     )

@@ -212,8 +212,9 @@ def _refined(together: NDArray[np.float64], lag: int) -> float:
     for times in range(2, (len(together) - 2) // lag + 1):
         near = round(times * distance)
         window = together[max(0, near - 3) : near + 4]
-        if len(window) == 7:
-            distance = (max(0, near - 3) + int(window.argmax())) / times
+        measured = (max(0, near - 3) + int(window.argmax())) / times
+        if len(window) == 7 and abs(measured - lag) < 1:
+            distance = measured
     return distance
 
 

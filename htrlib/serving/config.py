@@ -19,8 +19,9 @@ MEGABYTE = 1 << 20
 
 _COUNTS = (
     *("workers", "threads", "batch_size", "queue_length"),
-    *("max_request_bytes", "max_answer_bytes", "max_pixels"),
+    *("max_request_bytes", "max_answer_bytes", "max_pixels", "most_jobs", "job_folder_bytes"),
 )
+_TIMES = ("request_seconds", "body_seconds", "recovery_seconds", "job_seconds", "job_hours")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class ServingConfig:
         allow_s3: read `s3_uri`.
         recognizer: `module:function` that recognizes lines, or None for the model's recognizer.
         engine: name of the engine that runs the networks, or None for the fastest one.
+        jobs: directory of requests that are answered later, or None for no such requests.
+        job_seconds: that reading one of them may take.
+        job_hours: that their answers are kept.
+        most_jobs: that are kept, done or not.
+        job_folder_bytes: that they may take.
     """
 
     bundle: str = DEFAULT
@@ -73,16 +79,26 @@ class ServingConfig:
     allow_s3: bool = False
     recognizer: Optional[str] = None
     engine: Optional[str] = None
+    jobs: Optional[Path] = None
+    job_seconds: float = 600.0
+    job_hours: float = 24.0
+    most_jobs: int = 1000
+    job_folder_bytes: int = 4096 * MEGABYTE
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is at least 1, found {getattr(self, name)}")
-        for name in ("request_seconds", "body_seconds", "recovery_seconds"):
+        for name in _TIMES:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is above 0, found {getattr(self, name)}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port is 0 to 65535, found {self.port}")
+        if self.jobs is not None and self.models is not None:
+            raise ConfigError(
+                f"jobs, kept in {self.jobs}, are read by a single model, and several are served; "
+                "leave one of them out"
+            )
         if self.default_accept not in (JSON, TEXT):
             raise ConfigError(f"answers are {JSON} or {TEXT}, found {self.default_accept!r}")
 
@@ -94,6 +110,11 @@ class ServingConfig:
         """
         payload = min(max(1, self.max_request_bytes // MEGABYTE), _MOST_IN_TRANSIT)
         return min(self.workers * self.batch_size, _MOST_IN_TRANSIT // payload), payload
+
+    @property
+    def longest_seconds(self) -> float:
+        """That a worker may need at most for what it is sent."""
+        return max(self.request_seconds, 0.0 if self.jobs is None else self.job_seconds)
 
     @property
     def queue_bytes(self) -> int:
@@ -122,6 +143,11 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
         "batch_size": _number(environment, "HTRLIB_BATCH_SIZE"),
         "max_pixels": _number(environment, "HTRLIB_MAX_PIXELS"),
         "model_bytes": _number(environment, "HTRLIB_MODEL_MEMORY_IN_MB", MEGABYTE),
+        "jobs": Path(environment["HTRLIB_JOBS"]) if environment.get("HTRLIB_JOBS") else None,
+        "job_seconds": _number(environment, "HTRLIB_JOB_SECONDS"),
+        "job_hours": _number(environment, "HTRLIB_JOB_HOURS"),
+        "most_jobs": _number(environment, "HTRLIB_MOST_JOBS"),
+        "job_folder_bytes": _number(environment, "HTRLIB_JOB_SPACE_IN_MB", MEGABYTE),
         "allow_code": _switch(environment, "HTRLIB_ALLOW_CODE"),
         "allow_s3": _switch(environment, "HTRLIB_ALLOW_S3"),
     }

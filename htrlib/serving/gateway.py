@@ -13,6 +13,8 @@ from aiohttp import web
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.connections import BoundedServer
 from htrlib.serving.intake import Intake
+from htrlib.serving.job_folder import JobFolder
+from htrlib.serving.jobs import Jobs
 from htrlib.serving.logs import log, log_exception, milliseconds_since
 from htrlib.serving.mms.supervisor import READY, Supervisor
 from htrlib.serving.models import Models
@@ -39,18 +41,23 @@ class Gateway:
         self.intake = Intake(config, supervisor)
         self.models = Models(config, supervisor)
         self.metrics = Metrics()
+        self.jobs: Optional[Jobs] = None
+        if config.jobs is not None:
+            self.jobs = Jobs(config, self.intake, JobFolder(config.jobs), SINGLE)
         self.draining = False
         self._open: Set[object] = set()
         self._tasks: Set[asyncio.Future[Dict[str, str]]] = set()
         self._runner: Optional[web.ServerRunner] = None
 
     async def listen(self, bound: socket.socket) -> None:
-        """Open the public port."""
+        """Open the public port, and go on with the jobs that wait."""
         self._runner = web.ServerRunner(
             BoundedServer(self._handle), handle_signals=False, shutdown_timeout=_CLOSE_SECONDS
         )
         await self._runner.setup()
         await web.SockSite(self._runner, bound, backlog=256).start()
+        if self.jobs is not None:
+            self.jobs.start()
 
     async def drain(self) -> int:
         """Refuse new requests, and wait until pending ones are answered, up to a limit.
@@ -59,16 +66,23 @@ class Gateway:
             The number of requests still unanswered.
         """
         self.draining = True
+        if self.jobs is not None:
+            self.jobs.stop_taking()
         end = time.monotonic() + self.config.drain_seconds
-        while self._open and time.monotonic() < end:
+        while (self._open or self._jobs_under_way()) and time.monotonic() < end:
             await asyncio.sleep(0.02)
         return len(self._open)
 
     async def close(self) -> None:
-        """Close the public port and all connections."""
+        """Close the public port and all connections; jobs under way wait for the next server."""
+        if self.jobs is not None:
+            await self.jobs.close()
         if self._runner is not None:
             # All answers have been sent by now; clients that are still sending are dropped.
             await self._runner.cleanup()
+
+    def _jobs_under_way(self) -> bool:
+        return self.jobs is not None and bool(self.jobs.under_way)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         start, ticket = time.monotonic(), object()
@@ -127,6 +141,8 @@ class Gateway:
             _allow(request, "POST")
             return await self.intake.answer(request, SINGLE, start)
         parts = path.split("/")[1:]
+        if parts[0] == "jobs" and self.jobs is not None:
+            return await _job_reply(self.jobs, request, parts[1:])
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
         there = "/invocations" if self.config.models is None else "/models"
@@ -184,6 +200,20 @@ class Gateway:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # not awaited if the client disconnected
+
+
+async def _job_reply(jobs: Jobs, request: web.BaseRequest, parts: Sequence[str]) -> Reply:
+    if not parts:
+        _allow(request, "POST")
+        return await jobs.add(request)
+    if len(parts) == 1:
+        if _allow(request, "GET", "DELETE") == "GET":
+            return jobs.state(parts[0])
+        return await jobs.delete(parts[0])
+    if list(parts[1:]) == ["answer"]:
+        _allow(request, "GET")
+        return await jobs.answer(parts[0])
+    raise RefusedError(HTTPStatus.NOT_FOUND, "there is /jobs, /jobs/ID and /jobs/ID/answer")
 
 
 def _allow(request: web.BaseRequest, *methods: str) -> str:

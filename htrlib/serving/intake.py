@@ -7,11 +7,12 @@ they can be counted, timed, and dropped when their client disconnects.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Any, Dict, Optional
+from typing import Any, AsyncIterator, Dict, Optional, Tuple
 
 from aiohttp import web
 
@@ -73,10 +74,7 @@ class Intake:
         hold = _Hold(self)
         self._users[name] += 1
         try:
-            body = await self._receive(request, hold)
-            kind = header(request.headers, "Content-Type") or ""
-            if is_form(kind) and not self.config.allow_code:
-                body, headers["Content-Type"] = file_of_form(body, kind)
+            body = await self._body(request, headers, hold)
             await self._queue(name, deadline)
         except BaseException:
             hold.release()
@@ -86,6 +84,37 @@ class Intake:
         # arrives. Otherwise there would be more requests than workers.
         work = self._work(name, body, headers, deadline, hold)
         return await asyncio.shield(asyncio.ensure_future(work))
+
+    @contextlib.asynccontextmanager
+    async def taken(self, request: web.BaseRequest) -> AsyncIterator[Tuple[bytes, Dict[str, str]]]:
+        """The body of a request, which counts as held, and its headers as a worker takes them.
+
+        Raises:
+            RefusedError: it is not taken.
+        """
+        headers = self._checked(request)
+        hold = _Hold(self)
+        try:
+            yield await self._body(request, headers, hold), headers
+        finally:
+            hold.release()
+
+    async def read_later(
+        self, name: str, body: bytes, headers: Dict[str, str], seconds: float
+    ) -> Reply:
+        """Have a model read a request that is there, in so many seconds once a worker is free."""
+        await self._slot(name).acquire()
+        self._users[name] += 1
+        deadline = time.monotonic() + seconds
+        return await self._work(name, body, headers, deadline, _Hold(self))
+
+    async def _body(self, request: web.BaseRequest, headers: Dict[str, str], hold: _Hold) -> bytes:
+        """The body, or the file of a form: its content type is set then."""
+        body = await self._receive(request, hold)
+        kind = header(request.headers, "Content-Type") or ""
+        if is_form(kind) and not self.config.allow_code:
+            body, headers["Content-Type"] = file_of_form(body, kind)
+        return body
 
     async def read(
         self, request: web.BaseRequest, limit: int, hold: Optional[_Hold] = None
@@ -206,15 +235,18 @@ class Intake:
             raise unavailable(f"{self._waiting} requests are already waiting")
 
     async def _free_slot(self, name: str, deadline: float) -> None:
+        try:
+            async with timeout(deadline - time.monotonic()):
+                await self._slot(name).acquire()
+        except asyncio.TimeoutError:
+            raise unavailable("no worker became free in time") from None
+
+    def _slot(self, name: str) -> asyncio.Semaphore:
         if name not in self._slots:
             # One more than there are workers, so that no worker waits for its next request.
             count = self.config.workers * self.config.batch_size + 1
             self._slots[name] = asyncio.Semaphore(count)
-        try:
-            async with timeout(deadline - time.monotonic()):
-                await self._slots[name].acquire()
-        except asyncio.TimeoutError:
-            raise unavailable("no worker became free in time") from None
+        return self._slots[name]
 
     async def _work(
         self, name: str, body: bytes, headers: Dict[str, str], deadline: float, hold: _Hold

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from htrlib.images.rulings import without_squares
+from htrlib.images.rulings import _refined, without_squares
 
 Page = NDArray[np.uint8]
 
@@ -93,6 +94,13 @@ def test_a_table_of_a_few_lines_is_no_squared_paper() -> None:
         page[40:660, x : x + 2] = RULE
     page[40:660:52] = RULE
     assert without_squares(page) is page
+
+
+@given(arrays(np.float64, st.integers(6, 60), elements=st.floats(-1.0, 1.0)), st.integers(5, 20))
+def test_a_distance_measured_over_many_lines_stays_near_the_first(
+    together: NDArray[np.float64], lag: int
+) -> None:
+    assert abs(_refined(together, lag) - lag) < 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 400), (400, 3), (47, 500), (600, 29)])

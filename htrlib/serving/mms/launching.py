@@ -184,7 +184,7 @@ def response_seconds(config: ServingConfig) -> int:
 
     It is so long that the gateway and the worker always end the request first.
     """
-    return int(config.request_seconds) + 30
+    return int(config.longest_seconds) + 30
 
 
 def _write_new(path: Path, content: str) -> None:

@@ -1,0 +1,214 @@
+"""Requests that are answered later, kept on disk until their answers are fetched.
+
+Each job has a directory: `request.json` and `body`; `attempts` once it has been started; `answer`
+and `outcome.json` once it is done. A job and its outcome appear whole or not at all, so that a
+server finds its jobs again after it was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Dict, List, Mapping, Optional
+
+from htrlib.errors import ConfigError
+from htrlib.serving.replies import Reply
+
+MOST_ATTEMPTS = 3
+"""Starts of a job whose server ended meanwhile each time."""
+
+_ID = re.compile("[0-9a-f]{32}")
+_NEW = ".new-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that waits.
+
+    Attributes:
+        id: of the job.
+        body: of the request.
+        headers: of the request, as a worker takes them.
+    """
+
+    id: str
+    body: bytes
+    headers: Dict[str, str]
+
+
+class JobFolder:
+    """The jobs of one server.
+
+    Args:
+        directory: created if it is missing.
+    Raises:
+        ConfigError: the directory cannot be written to, or another server uses it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = _locked(directory)
+        for left in directory.glob(f"{_NEW}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        """Leave the directory to another server."""
+        self._lock.close()
+
+    def ids(self) -> List[str]:
+        """All jobs, the oldest first."""
+        found = [entry.name for entry in self.directory.iterdir() if _ID.fullmatch(entry.name)]
+        made = {id: created for id in found if (created := self._created(id)) is not None}
+        return sorted(made, key=lambda id: (made[id], id))
+
+    def waiting(self) -> List[str]:
+        """The jobs that are not done, the oldest first."""
+        return [id for id in self.ids() if not self._path(id, "outcome.json").exists()]
+
+    def total_bytes(self) -> int:
+        """The size of all files."""
+        total = 0
+        for path in self.directory.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
+
+    def add(self, body: bytes, headers: Mapping[str, str]) -> str:
+        """Keep a request; return the id of its job.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        id = secrets.token_hex(16)
+        new = self.directory / f"{_NEW}{id}"
+        try:
+            new.mkdir(mode=0o700)
+            (new / "body").write_bytes(body)
+            request = {"created": time.time(), "headers": dict(headers)}
+            (new / "request.json").write_text(json.dumps(request), encoding="utf-8")
+            new.rename(self.directory / id)
+        except OSError:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        return id
+
+    def begin(self, id: str) -> Optional[Job]:
+        """Take a job up, and count how often; None where it was deleted.
+
+        Raises:
+            RuntimeError: the server ended `MOST_ATTEMPTS` times while the job was read.
+        """
+        try:
+            attempts = self._attempts(id)
+            if attempts >= MOST_ATTEMPTS:
+                raise RuntimeError(f"the server ended {attempts} times while it read this")
+            self._path(id, "attempts").write_text(str(attempts + 1), encoding="ascii")
+            request = json.loads(self._path(id, "request.json").read_text(encoding="utf-8"))
+            return Job(id, self._path(id, "body").read_bytes(), request["headers"])
+        except FileNotFoundError:
+            return None
+
+    def put_back(self, id: str) -> None:
+        """Let a job that was begun wait again, as if it had not been."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path(id, "attempts").write_text(str(self._attempts(id) - 1), encoding="ascii")
+
+    def finish(self, id: str, reply: Reply) -> None:
+        """Keep the answer of a job, unless it was deleted meanwhile.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        outcome = {
+            "finished": time.time(),
+            "status": reply.status,
+            "content_type": reply.content_type,
+        }
+        with contextlib.suppress(FileNotFoundError):
+            self._path(id, "answer").write_bytes(reply.body)
+            part = self._path(id, "outcome.part")
+            part.write_text(json.dumps(outcome), encoding="utf-8")
+            part.replace(self._path(id, "outcome.json"))
+            self._path(id, "body").unlink()
+
+    def answer(self, id: str) -> Optional[Reply]:
+        """The answer of a job, or None where it is not done."""
+        outcome = self._json(id, "outcome.json")
+        if outcome is None:
+            return None
+        try:
+            body = self._path(id, "answer").read_bytes()
+        except FileNotFoundError:
+            return None
+        return Reply(int(outcome["status"]), body, str(outcome["content_type"]))
+
+    def state(self, id: str) -> Optional[Dict[str, Any]]:
+        """When a job was made, when it was done and with what status; None where there is none."""
+        created = self._created(id) if _ID.fullmatch(id) else None
+        if created is None:
+            return None
+        outcome = self._json(id, "outcome.json") or {}
+        state: Dict[str, Any] = {"created": created}
+        state.update((key, outcome[key]) for key in ("finished", "status") if key in outcome)
+        return state
+
+    def delete(self, id: str) -> None:
+        """Remove a job."""
+        shutil.rmtree(self.directory / id, ignore_errors=True)
+
+    def expire(self, seconds: float) -> int:
+        """Remove the jobs that have been done for so long; return how many."""
+        end, removed = time.time() - seconds, 0
+        for id in self.ids():
+            outcome = self._json(id, "outcome.json")
+            if outcome is not None and outcome["finished"] <= end:
+                self.delete(id)
+                removed += 1
+        return removed
+
+    def _path(self, id: str, name: str) -> Path:
+        return self.directory / id / name
+
+    def _created(self, id: str) -> Optional[float]:
+        request = self._json(id, "request.json")
+        return None if request is None else float(request["created"])
+
+    def _attempts(self, id: str) -> int:
+        path = self._path(id, "attempts")
+        return int(path.read_text(encoding="ascii") or 0) if path.exists() else 0
+
+    def _json(self, id: str, name: str) -> Optional[Dict[str, Any]]:
+        try:
+            value: Dict[str, Any] = json.loads(self._path(id, name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return value
+
+
+def _locked(directory: Path) -> IO[bytes]:
+    """A file that one server alone can hold."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / ".lock").open("wb")
+    except OSError as error:
+        raise ConfigError(
+            f"jobs cannot be kept in {directory} ({error.strerror}); name a directory that the "
+            "server may write to"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise ConfigError(
+            f"another server keeps its jobs in {directory}; give each server its own directory"
+        ) from None
+    os.set_inheritable(lock.fileno(), False)
+    return lock

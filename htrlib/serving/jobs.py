@@ -1,0 +1,193 @@
+"""Requests that get 202 at once, and their answers later: POST /jobs, GET /jobs/ID."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import datetime, timezone
+from http import HTTPStatus
+from typing import Any, Dict, List, Set
+
+from aiohttp import web
+
+from htrlib.serving.config import ServingConfig
+from htrlib.serving.intake import Intake
+from htrlib.serving.job_folder import Job, JobFolder
+from htrlib.serving.logs import log, log_exception
+from htrlib.serving.protocol import RefusedError
+from htrlib.serving.replies import RETRY_SECONDS, Reply, json_reply, refusal, unavailable
+
+WAITING, READING, DONE, FAILED = "waiting", "reading", "done", "failed"
+_CLEANING_SECONDS = 60.0
+
+
+class Jobs:
+    """Takes requests in, has them read one after the other, and hands their answers out.
+
+    Args:
+        config: of the server.
+        intake: reads bodies, and knows the workers.
+        folder: keeps the jobs.
+        name: of the model.
+    """
+
+    def __init__(self, config: ServingConfig, intake: Intake, folder: JobFolder, name: str) -> None:
+        self.config = config
+        self.intake = intake
+        self.folder = folder
+        self.name = name
+        self.under_way: Set[str] = set()
+        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._adding = asyncio.Lock()
+        self._tasks: List[asyncio.Future[None]] = []
+
+    def start(self) -> None:
+        """Go on with the jobs that wait; one worker, if there are several, is left to others."""
+        for id in self.folder.waiting():
+            self._waiting.put_nowait(id)
+        readers = max(1, self.config.workers * self.config.batch_size - 1)
+        self._tasks = [asyncio.ensure_future(self._read_jobs()) for _ in range(readers)]
+        self._tasks.append(asyncio.ensure_future(self._clean_up()))
+
+    def stop_taking(self) -> None:
+        """Begin no further job: those that wait are read by the next server."""
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+
+    async def close(self) -> None:
+        """Put back what is under way, and leave the folder to another server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.folder.close()
+
+    async def add(self, request: web.BaseRequest) -> Reply:
+        """Take a request in: 202, and where to look.
+
+        Raises:
+            RefusedError: as for `Intake.take`; 503 where too many jobs are kept, 507 where the disk
+                is full.
+        """
+        async with self.intake.taken(request) as (body, headers), self._adding:
+            await self._check_room(len(body))
+            try:
+                id = await asyncio.to_thread(self.folder.add, body, headers)
+            except OSError as error:
+                raise RefusedError(
+                    HTTPStatus.INSUFFICIENT_STORAGE, f"the request cannot be kept: {error.strerror}"
+                ) from error
+        self._waiting.put_nowait(id)
+        reply = json_reply(self._described(id), HTTPStatus.ACCEPTED)
+        reply.headers = {"Location": f"/jobs/{id}", "Retry-After": str(RETRY_SECONDS)}
+        return reply
+
+    def state(self, id: str) -> Reply:
+        """What became of a job.
+
+        Raises:
+            RefusedError: 404.
+        """
+        return json_reply(self._described(id))
+
+    async def answer(self, id: str) -> Reply:
+        """What /invocations would have answered.
+
+        Raises:
+            RefusedError: 404: there is no such job, or it is not done.
+        """
+        status = self._described(id)["status"]
+        reply = await asyncio.to_thread(self.folder.answer, id)
+        if reply is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"the job has no answer yet: it is {status}")
+        return reply
+
+    async def delete(self, id: str) -> Reply:
+        """Forget a job; one that is being read is read to its end for nothing."""
+        self._described(id)
+        await asyncio.to_thread(self.folder.delete, id)
+        return json_reply({"id": id, "status": "deleted"})
+
+    def _described(self, id: str) -> Dict[str, Any]:
+        state = self.folder.state(id)
+        if state is None:
+            raise RefusedError(
+                HTTPStatus.NOT_FOUND,
+                "there is no such job; answers are kept for "
+                f"{self.config.job_hours:g} hours after they are done",
+            )
+        status = state.pop("status", None)
+        if status is None:
+            named = READING if id in self.under_way else WAITING
+        else:
+            named = DONE if status == HTTPStatus.OK else FAILED
+        found: Dict[str, Any] = {"id": id, "status": named}
+        found.update((key, _time(seconds)) for key, seconds in state.items())
+        if status is not None:
+            found["answer"] = f"/jobs/{id}/answer"
+        return found
+
+    async def _check_room(self, count: int) -> None:
+        kept = await asyncio.to_thread(lambda: len(self.folder.ids()))
+        if kept >= self.config.most_jobs:
+            raise unavailable(f"{kept} jobs are kept already; fetch and delete some")
+        used = await asyncio.to_thread(self.folder.total_bytes)
+        if used + count > self.config.job_folder_bytes:
+            raise unavailable("the jobs that are kept fill their space; fetch and delete some")
+
+    async def _read_jobs(self) -> None:
+        while True:
+            id = await self._waiting.get()
+            self.under_way.add(id)
+            try:
+                await self._read(id)
+            except Exception:
+                log_exception("a job failed")
+            finally:
+                self.under_way.discard(id)
+
+    async def _read(self, id: str) -> None:
+        try:
+            job = await asyncio.to_thread(self.folder.begin, id)
+        except RuntimeError as error:
+            reply = refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
+            await asyncio.to_thread(self.folder.finish, id, reply)
+            return
+        if job is None:
+            return
+        start = time.monotonic()
+        try:
+            reply = await self._answered(job)
+        except asyncio.CancelledError:
+            self.folder.put_back(id)
+            raise
+        log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
+        await asyncio.to_thread(self.folder.finish, id, reply)
+
+    async def _answered(self, job: Job) -> Reply:
+        """The answer of a job. What the server's own troubles left unread is tried again."""
+        while True:
+            reply = await self.intake.read_later(
+                self.name, job.body, job.headers, self.config.job_seconds
+            )
+            if reply.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(RETRY_SECONDS)
+        if reply.status == HTTPStatus.GATEWAY_TIMEOUT:
+            message = f"reading took longer than {self.config.job_seconds:.0f} s"
+            reply = refusal(RefusedError(HTTPStatus.GATEWAY_TIMEOUT, message))
+        return reply
+
+    async def _clean_up(self) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                removed = await asyncio.to_thread(
+                    self.folder.expire, 3600.0 * self.config.job_hours
+                )
+                if removed:
+                    log("jobs expired", count=removed)
+            await asyncio.sleep(_CLEANING_SECONDS)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
