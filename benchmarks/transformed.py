@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -25,7 +25,7 @@ from htrlib.bundle import load_bundle
 from htrlib.data.samples import PageSample
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.metrics import ErrorRate, normalize, page_text
-from htrlib.reading.options import AS_GIVEN, AUTO, ReadingOptions
+from htrlib.reading.options import AS_GIVEN, AUTO, LINE, PAGE, ReadingOptions
 from htrlib.reading.pipeline import Pipeline
 
 Page = NDArray[np.uint8]
@@ -98,7 +98,7 @@ CHANGES: Dict[str, Change] = {
     "shadow and edge": shadowed,
     "two side by side": beside_itself,
 }
-SINGLE_LINES = "single lines"
+SINGLE_LINES = {"single lines": PAGE, 'single lines, what="line"': LINE}
 
 
 @dataclass
@@ -128,17 +128,18 @@ def read_changed(samples: Sequence[PageSample], name: str, pipeline: Pipeline) -
     return row
 
 
-def read_single_lines(samples: Sequence[PageSample], pipeline: Pipeline) -> Row:
-    """Each line cut out with a little paper around it, and read as a page of its own."""
+def read_single_lines(samples: Sequence[PageSample], name: str, pipeline: Pipeline) -> Row:
+    """Each line cut out by its box and a little more, and read as a picture of its own."""
     row = Row(ErrorRate())
-    for sample in tqdm(samples, SINGLE_LINES, leave=False, disable=None):
+    options = replace(pipeline.options, what=SINGLE_LINES[name])
+    for sample in tqdm(samples, name, leave=False, disable=None):
         page = sample.load_image()
         for line in sample.line_samples():
             if line.line is None:
                 continue
             left, top, right, bottom = line.line.box.expanded(8, 8).clipped(sample.size).as_tuple()
             crop = np.ascontiguousarray(page[int(top) : int(bottom), int(left) : int(right)])
-            result = pipeline.transcribe_page(crop)
+            result = pipeline.transcribe_page(crop, options=options)
             row.add([line.text], result.text, len(result.lines))
     return row
 
@@ -186,8 +187,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         samples = comparable(path, args.split, args.pages)
         print(f"{path.parent.name} {args.split}: {len(samples)} pages, {bundle.label}\n")
         rows = [(name, read_changed(samples, name, pipeline)) for name in names]
-        if not args.only or SINGLE_LINES in args.only:
-            rows.append((SINGLE_LINES, read_single_lines(samples, pipeline)))
+        for name in SINGLE_LINES:
+            if not args.only or name in args.only:
+                rows.append((name, read_single_lines(samples, name, pipeline)))
         print(table(rows), flush=True)
     return 0
 

@@ -40,6 +40,7 @@ LONGEST_RUN = 0.12  # of the picture's width: what is longer is a rule, not a st
 SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
 TURNED = 1.1  # sharpness of columns against that of rows, from which a page may lie on its side
 HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
+PAPER = 80  # percentile of a page's gray levels
 READS = 0.6  # of 1: how well pages read whose lines are level
 BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
 TIMES_BETTER = 1.5  # and where even then it hardly reads, so many times as well: noise has an order
@@ -58,24 +59,25 @@ class PageTransform:
         inverted: whether it was light on dark.
         quarter_turns: by how many times 90 degrees it was turned counterclockwise, 0 to 3.
         tilt: degrees by which its lines fell to the right after that, and were leveled.
+        margin: pixels of paper that were put around the page first.
     """
 
     size: Size
     inverted: bool = False
     quarter_turns: int = 0
     tilt: float = 0.0
+    margin: int = 0
 
     @property
     def is_identity(self) -> bool:
         """Whether the page is unchanged."""
-        return not self.inverted and self.quarter_turns == 0 and self.tilt == 0.0
+        return self == PageTransform(self.size)
 
     @property
     def _turned(self) -> Size:
         """The size after the quarter turns."""
-        if self.quarter_turns % 2:
-            return Size(self.size.height, self.size.width)
-        return self.size
+        width, height = self.size.width + 2 * self.margin, self.size.height + 2 * self.margin
+        return Size(height, width) if self.quarter_turns % 2 else Size(width, height)
 
     @property
     def upright_size(self) -> Size:
@@ -97,6 +99,8 @@ class PageTransform:
         """
         if self.inverted:
             page = ~page
+        if self.margin:
+            page = np.pad(page, self.margin, constant_values=int(np.percentile(page, PAPER)))
         if self.quarter_turns:
             page = np.ascontiguousarray(np.rot90(page, self.quarter_turns))
         if self.tilt == 0.0:
@@ -119,14 +123,15 @@ class PageTransform:
     def point_as_given(self, x: float, y: float) -> Point:
         """Map a point of the upright page to the page as given."""
         x, y = self._unleveled(x, y)
-        width, height = float(self.size.width), float(self.size.height)
+        margin = float(self.margin)
+        width, height = self.size.width + margin, self.size.height + margin
         if self.quarter_turns == 1:
-            return width - y, x
+            return width - y, x - margin
         if self.quarter_turns == 2:
             return width - x, height - y
         if self.quarter_turns == 3:
-            return y, height - x
-        return x, y
+            return y - margin, height - x
+        return x - margin, y - margin
 
     def polygon_as_given(self, polygon: Polygon) -> Polygon:
         """A polygon of the upright page on the page as given."""
@@ -158,6 +163,7 @@ def upright(
     *,
     readability: Optional[Readability] = None,
     turns: Optional[Tuple[int, ...]] = None,
+    margin: int = 0,
 ) -> Tuple[Page, PageTransform]:
     """Turn a page the right way.
 
@@ -166,6 +172,7 @@ def upright(
         readability: `f(page)` -> how well a page can be read, from 0 to 1. It is asked only where
             a page may lie on its side or upside down; without it, such pages stay as they are.
         turns: quarter turns to try; None are those that the page looks like.
+        margin: pixels of paper to put around it.
     Returns:
         the page, the same array where nothing had to be turned, and how it was turned.
     """
@@ -173,7 +180,7 @@ def upright(
     small = _reduced(page)
     inverted = is_light_on_dark(small)
     ink = _ink(~small if inverted else small)
-    given = PageTransform(size, inverted)
+    given = PageTransform(size, inverted, margin=margin)
     sharpness = _sharpness(ink, COARSE_ANGLES)
     leveled = replace(given, tilt=_tilt(page, ink, sharpness))
     tried: Tuple[int, ...] = ()

@@ -20,7 +20,7 @@ from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
-from htrlib.reading.single_lines import cuts_of_picture, surest
+from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
@@ -69,6 +69,7 @@ class Reading:
         log_probs: output of the recognizer for each line, once known.
         transform: how the page was rotated; the result is in pixels of the page as given.
         as_given: the page before it was rotated.
+        margin: pixels of paper put around a picture of a line.
         result: set when the page is done.
         error: the failure that stopped the page.
         milliseconds: by stage; for recognition, the total of all pages.
@@ -83,6 +84,7 @@ class Reading:
     log_probs: Tuple[LogProbs, ...] = ()
     transform: Optional[PageTransform] = None
     as_given: Optional[Page] = None
+    margin: int = 0
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
     milliseconds: Dict[str, float] = field(default_factory=dict)
@@ -153,8 +155,13 @@ def _turn_if_doubtful(reading: Reading, stages: Stages, turned: List[Reading]) -
 def _find_lines(reading: Reading, stages: Stages) -> None:
     check_page(reading.page)
     options = reading.options
+    if reading.transform is None:
+        reading.margin = margin_of(reading.page, options.what == LINE)
     if options.orientation == AUTO and reading.as_given is None:
         reading.timed("orientation", lambda: turn_upright(reading, stages))
+    elif reading.margin and reading.transform is None:
+        reading.transform = PageTransform(reading.size, margin=reading.margin)
+        reading.page = reading.transform.apply(reading.page)
     page, reading.lines, reading.log_probs = reading.page, (), ()
     only_handwriting = not stages.finds_all_text or options.kinds == (HANDWRITTEN,)
     if only_handwriting or options.stage == PARAGRAPH:
@@ -176,7 +183,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
 def _cut_one_line(reading: Reading, stages: Stages) -> None:
     """Take the line of a picture that has only one in each way that it can be cut."""
     single = reading.options.what == LINE
-    cuts = cuts_of_picture(reading.page, reading.lines, single)
+    cuts = cuts_of_picture(reading.page, reading.lines, single, reading.margin)
     compared = reading.options.stage == TEXT and stages.recognizes_with_bundle
     reading.one_line = compared and len(cuts) > 1
     if reading.one_line:
@@ -193,24 +200,27 @@ def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ..
     """
     if reading.as_given is None:
         reading.as_given = without_squares(reading.page)
-    readable = partial(readability, stages=stages, single=reading.options.what == LINE)
-    page, transform = upright(reading.as_given, readability=readable, turns=turns)
+    margin = reading.margin
+    single = reading.options.what == LINE
+    readable = partial(readability, stages=stages, single=single, margin=margin)
+    page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
     changed = transform.inverted or transform.tilt
     reading.page = without_squares(page) if changed else page
     reading.transform = None if transform.is_identity else transform
 
 
-def readability(page: Page, stages: Stages, single: bool) -> float:
+def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:
     """Confidence in the longest lines of a page, from 0 to 1.
 
     Args:
         page: (H, W) uint8, 0 is black.
         single: whether it is a picture of one line.
+        margin: pixels of paper around that picture.
     """
     whole = Box(0, 0, page.shape[1], page.shape[0])
     region = whole if stages.finds_all_text else _detected(stages, page)
     lines = () if region is None else _segmented(stages, page, region)
-    cuts = cuts_of_picture(page, lines, single)
+    cuts = cuts_of_picture(page, lines, single, margin)
     sample = cuts or longest(lines)
     if not sample:
         return 0.0
@@ -276,7 +286,8 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
     else:
         texts = reading.timed("decoding", lambda: stages.decode_lines(reading.log_probs, options))
     lines = tuple(map(LineResult, _named(reading.lines), texts))
-    result = PageResult(reading.size, reading.paragraph, lines, label, reading.source)
+    size = reading.size if reading.transform is None else reading.transform.size
+    result = PageResult(size, reading.paragraph, lines, label, reading.source)
     warnings = page_warnings(reading.page, result, options.stage)
     if reading.transform is not None:
         warnings += turn_warnings(reading.transform)

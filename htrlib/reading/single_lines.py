@@ -30,47 +30,75 @@ MIDDLE, LARGE = 0.2, 0.4
 """Of a strip's height: its one line lies so near its middle, and is so high; what else is found are
 the feet and heads of its neighbors."""
 
+AROUND = 0.3
+"""Of its height: paper put around a picture of a line, on whose edges lines are found less well."""
 
-def cuts_of_picture(page: Page, lines: Sequence[TextLine], single: bool) -> Tuple[TextLine, ...]:
+
+def margin_of(page: Page, single: bool) -> int:
+    """Pixels of paper to put around a picture before lines are found on it; 0 for a page.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+        single: whether it is known to be one line.
+    """
+    short, long = sorted(page.shape)
+    return round(AROUND * short) if single or _strip_like(short, long) else 0
+
+
+def cuts_of_picture(
+    page: Page, lines: Sequence[TextLine], single: bool, margin: int = 0
+) -> Tuple[TextLine, ...]:
     """The ways to cut the one line or word of a picture; none where it is a picture of more.
 
     Args:
         page: (H, W) uint8, 0 is black.
         lines: found on it.
         single: whether it is known to be one line.
+        margin: pixels of paper around the picture.
     """
-    if single or _is_strip(page, lines):
-        return cuts_of_line(page, lines)
+    if single or _is_strip(page, lines, margin):
+        return cuts_of_line(page, lines, margin)
     return cuts_of_word(page, lines)
 
 
-def _is_strip(page: Page, lines: Sequence[TextLine]) -> bool:
-    height, width = page.shape
-    if height > TALLEST or width < STRIP * height or not lines:
+def _is_strip(page: Page, lines: Sequence[TextLine], margin: int) -> bool:
+    height, width = (length - 2 * margin for length in page.shape)
+    if not _strip_like(height, width) or not lines:
         return False
     if width >= LONG_STRIP * height:
         return True
-    box = _main(lines).box
-    middle = abs((box.top + box.bottom - height) / 2)
+    box = _main(page, lines).box
+    middle = abs((box.top + box.bottom - page.shape[0]) / 2)
     return middle <= MIDDLE * height and box.height >= LARGE * height
 
 
-def _main(lines: Sequence[TextLine]) -> TextLine:
-    return max(lines, key=lambda line: line.box.area)
+def _strip_like(height: int, width: int) -> bool:
+    return height <= TALLEST and width >= STRIP * height
 
 
-def cuts_of_line(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
+def _main(page: Page, lines: Sequence[TextLine]) -> TextLine:
+    """The largest line, of which those beside the picture's middle are likely cut in two."""
+    height = page.shape[0]
+
+    def weight(line: TextLine) -> float:
+        return line.box.area * (1 - abs(line.box.top + line.box.bottom - height) / height)
+
+    return max(lines, key=weight)
+
+
+def cuts_of_line(page: Page, lines: Sequence[TextLine], margin: int = 0) -> Tuple[TextLine, ...]:
     """The ways to cut the one line of a picture: as it was found, and the whole picture.
 
     Args:
         page: (H, W) uint8, 0 is black: one line, whatever was found on it.
         lines: found on it.
+        margin: pixels of paper around the picture.
     """
     height, width = page.shape
-    whole = TextLine(Box(0, 0, width, height))
+    whole = TextLine(Box(margin, margin, width - margin, height - margin))
     if not lines:
         return (whole,)
-    largest = _main(lines)
+    largest = _main(page, lines)
     return largest, replace(largest, box=whole.box, polygon=None, baseline=None)
 
 

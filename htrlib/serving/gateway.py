@@ -126,8 +126,9 @@ class Gateway:
         if path == "/metrics":
             _allow(request, "GET", "HEAD")
             healthy = self.supervisor.healthy and not self.draining
+            counts = {} if self.jobs is None else self.jobs.counts
             return self.metrics.reply(
-                healthy=healthy, under_way=len(self._open) - 1, config=self.config
+                healthy=healthy, under_way=len(self._open) - 1, config=self.config, jobs=counts
             )
         if path in ("/", "/openapi.json"):
             _allow(request, "GET", "HEAD")
@@ -146,8 +147,10 @@ class Gateway:
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
         there = "/invocations" if self.config.models is None else "/models"
+        if parts[0] == "jobs":
+            there += "; start the server with --jobs DIR for requests that are answered later"
         raise RefusedError(
-            HTTPStatus.NOT_FOUND, f"there is /ping, /execution-parameters and {there} here"
+            HTTPStatus.NOT_FOUND, f"here are /ping, /execution-parameters and {there}"
         )
 
     def _ping(self) -> Reply:

@@ -42,6 +42,11 @@ class Jobs:
         self._adding = asyncio.Lock()
         self._tasks: List[asyncio.Future[None]] = []
 
+    @property
+    def counts(self) -> Dict[str, int]:
+        """How many jobs wait and are being read."""
+        return {WAITING: self._waiting.qsize(), READING: len(self.under_way)}
+
     def start(self) -> None:
         """Go on with the jobs that wait; one worker, if there are several, is left to others."""
         for id in self.folder.waiting():

@@ -78,6 +78,8 @@ def openapi(config: ServingConfig) -> Reply:
         "/execution-parameters": {"get": _operation("What batch transform may send")},
         "/metrics": {"get": _operation("Counts and times for Prometheus")},
     }
+    if config.jobs is not None:
+        paths.update(_job_paths())
     if config.models is None:
         paths["/invocations"] = {"post": _reading()}
     else:
@@ -97,6 +99,37 @@ def openapi(config: ServingConfig) -> Reply:
     return json_reply({"openapi": "3.0.3", "info": info, "paths": paths})
 
 
+def _job_paths() -> Dict[str, Any]:
+    """The routes of requests that are answered later."""
+    accepted = _reading("Read a picture later")
+    del accepted["responses"]["200"]
+    accepted["responses"].update(
+        {
+            "202": {"description": "accepted: Location says where to look"},
+            "507": {"description": "the disk is full"},
+        }
+    )
+    missing = {"404": "no such job, or its time is over"}
+    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "/jobs": {"post": accepted},
+        "/jobs/{id}": {
+            "parameters": [id],
+            "get": _operation(
+                "Its status: waiting, reading, done or failed", {"200": "OK", **missing}
+            ),
+            "delete": _operation("Forget a job", {"200": "deleted", **missing}),
+        },
+        "/jobs/{id}/answer": {
+            "parameters": [id],
+            "get": _operation(
+                "What /invocations would have answered",
+                {"200": "the text and its places", "404": "no such job, or it is not done"},
+            ),
+        },
+    }
+
+
 def _operation(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
     told = answers or {"200": "OK"}
     return {
@@ -105,11 +138,11 @@ def _operation(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dic
     }
 
 
-def _reading() -> Dict[str, Any]:
+def _reading(summary: str = "Read a picture") -> Dict[str, Any]:
     """Describe the operation that reads a picture."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     operation = _operation(
-        "Read a picture",
+        summary,
         {
             "200": "the text and its places",
             "400": "no picture that can be read, or a wrong option",
@@ -153,12 +186,21 @@ class Metrics:
             self._times[next((limit for limit in SECONDS if seconds <= limit), float("inf"))] += 1
             self._seconds += seconds
 
-    def reply(self, *, healthy: bool, under_way: int, config: ServingConfig) -> Reply:
-        """Return the counts so far and the current state."""
+    def reply(
+        self, *, healthy: bool, under_way: int, config: ServingConfig, jobs: Mapping[str, int]
+    ) -> Reply:
+        """Return the counts so far and the current state.
+
+        Args:
+            jobs: how many are waiting and being read.
+        """
         rows = _metric("htrlib_info", "gauge", "What runs.", {f'version="{__version__}"': 1})
         rows += _metric("htrlib_healthy", "gauge", "Whether pages are read.", {"": int(healthy)})
         rows += _metric("htrlib_workers", "gauge", "Reading processes.", {"": config.workers})
         rows += _metric("htrlib_requests_open", "gauge", "Under way.", {"": under_way})
+        if jobs:
+            states = {f'state="{state}"': count for state, count in jobs.items()}
+            rows += _metric("htrlib_jobs", "gauge", "Requests that are answered later.", states)
         answers = {
             f'path="{path}",status="{status}"': count
             for (path, status), count in sorted(self._answers.items())
@@ -186,5 +228,7 @@ def _route(path: str) -> str:
     parts = path.split("/")[1:]
     if parts[:1] == ["models"] and len(parts) > 1:
         return "/models/{name}/invoke" if parts[2:] == ["invoke"] else "/models/{name}"
-    known = ("/", "/ping", "/execution-parameters", "/invocations", "/models", "/metrics")
+    if parts[:1] == ["jobs"] and len(parts) > 1:
+        return "/jobs/{id}/answer" if parts[2:] == ["answer"] else "/jobs/{id}"
+    known = ("/", "/ping", "/execution-parameters", "/invocations", "/models", "/metrics", "/jobs")
     return path if path in (*known, "/openapi.json") else "other"

@@ -22,6 +22,7 @@ transforms = st.builds(
     st.booleans(),
     st.integers(0, 3),
     st.sampled_from([-14.5, -6.0, 0.0, 7.5, 12.0]),
+    st.integers(0, 60),
 )
 
 

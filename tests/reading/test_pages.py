@@ -212,13 +212,19 @@ def test_a_page_that_reads_poorly_every_way_up_stays_as_it_is() -> None:
 
 
 def test_a_picture_of_one_line_has_no_second() -> None:
-    stages = FakeStages([HEADING, NOTE])
-    result = read(PAGE, stages, replace(AS_GIVEN, what="line")).result
+    margin = 30  # of paper, which is put around the picture first
+    its_own = TextLine(Box(10, 30, 190, 70).shifted(margin, margin))
+    neighbor = TextLine(Box(10, 70, 200, 100).shifted(margin, margin))
+    stages = FakeStages([its_own, neighbor])
+    options = replace(AS_GIVEN, what="line")
+    result = read(PAGE, stages, options).result
     assert result is not None
-    assert [line.line.box for line in result.lines] == [HEADING.box]
-    alone = read(PAGE, FakeStages([]), replace(AS_GIVEN, what="line")).result
+    assert stages.regions == [Box(0, 0, 200 + 2 * margin, 100 + 2 * margin)]
+    assert result.size == Size(200, 100)
+    assert [line.line.box for line in result.lines] == [Box(10, 30, 190, 70)]
+    alone = read(PAGE, FakeStages([]), options).result
     assert alone is not None
     assert [line.line.box for line in alone.lines] == [Box(0, 0, 200, 100)]
-    found = read(PAGE, stages, replace(AS_GIVEN, what="line", stage="lines")).result
+    found = read(PAGE, stages, replace(options, stage="lines")).result
     assert found is not None
     assert len(found.lines) == 1

@@ -9,7 +9,13 @@ from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Polygon
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LogProbs, TextLine
-from htrlib.reading.single_lines import cuts_of_line, cuts_of_picture, cuts_of_word, surest
+from htrlib.reading.single_lines import (
+    cuts_of_line,
+    cuts_of_picture,
+    cuts_of_word,
+    margin_of,
+    surest,
+)
 
 CHARSET = Charset.from_text("ab")
 FOUND = TextLine(
@@ -92,3 +98,18 @@ def test_two_and_three_lines_are_no_single_line() -> None:
         assert cuts_of_picture(strip(100), rows(*spans), single=False) == ()
         assert len(cuts_of_picture(strip(100), rows(*spans), single=True)) == 2
     assert cuts_of_picture(strip(), (), single=False) == ()
+
+
+def test_half_a_neighbor_is_not_taken_for_the_line_in_the_middle() -> None:
+    lines = rows((0, 33), (23, 56), width=500)
+    found, _ = cuts_of_picture(strip(60), lines, single=True)
+    assert found is lines[1]
+
+
+def test_pictures_of_lines_get_paper_around_them_and_pages_do_not() -> None:
+    assert margin_of(strip(60), single=False) == 18
+    assert margin_of(strip(60).T, single=False) == 18
+    assert margin_of(strip(300), single=False) == 0
+    assert margin_of(strip(300), single=True) == 90
+    _, whole = cuts_of_picture(strip(96, 536), rows((23, 66)), single=True, margin=18)
+    assert whole.box == Box(18, 18, 518, 78)

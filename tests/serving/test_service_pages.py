@@ -10,7 +10,7 @@ ONE, SEVERAL = ServingConfig(), ServingConfig(models=Path("/models"))
 
 
 def rows(metrics: Metrics) -> list:
-    reply = metrics.reply(healthy=True, under_way=2, config=ONE)
+    reply = metrics.reply(healthy=True, under_way=2, config=ONE, jobs={})
     assert reply.content_type.startswith("text/plain; version=0.0.4")
     return reply.body.decode().splitlines()
 
@@ -45,6 +45,20 @@ def test_the_routes_are_those_of_the_server():
     assert "/models/{name}/invoke" in several["paths"] and "/invocations" not in several["paths"]
     reading = one["paths"]["/invocations"]["post"]
     assert "image/png" in reading["requestBody"]["content"]
+
+
+def test_jobs_are_described_and_counted_where_there_are_any():
+    later = json.loads(openapi(ServingConfig(jobs=Path("/jobs"))).body)["paths"]
+    assert "202" in later["/jobs"]["post"]["responses"]
+    assert {"get", "delete"} <= set(later["/jobs/{id}"])
+    assert "get" in later["/jobs/{id}/answer"]
+    assert not any("jobs" in path for path in json.loads(openapi(ONE).body)["paths"])
+    metrics = Metrics()
+    metrics.add("/jobs/0123/answer", 200, 0.1)
+    reply = metrics.reply(healthy=True, under_way=0, config=ONE, jobs={"waiting": 3, "reading": 1})
+    found = reply.body.decode().splitlines()
+    assert 'htrlib_jobs{state="waiting"} 3' in found
+    assert 'htrlib_requests_total{path="/jobs/{id}/answer",status="200"} 1' in found
 
 
 def test_a_browser_gets_a_page_to_try():
