@@ -250,7 +250,7 @@ def write_bundle(
         _write_json(fresh / CONFIG, whole_config)
         _write_json(fresh / CHARSET, {"symbols": list(charset.symbols)})
         for name, arrays in parameters.items():
-            np.savez(fresh / f"{name}.npz", **dict(arrays))
+            np.savez_compressed(fresh / f"{name}.npz", **dict(arrays))
         for name, content in {**(extra_files or {}), **graphs}.items():
             (fresh / name).write_bytes(content)
         sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}

@@ -20,6 +20,8 @@ from htrlib.layout.word_lines import lines_from_words
 from htrlib.layout.word_pictures import word_in
 
 METHODS = ("labels", "ssd")
+WORDS_BUNDLE = "english-words"
+"""The bundle of the word detector, for bundles without one."""
 REGION_AREA = 600_000.0  # pixels of the paragraph that the network sees at first
 EXPANSION = 0.03  # of the paragraph's sides: its box may cut ascenders and first letters
 BEST_THICKNESS = 5.5  # labels: of a core, where the network is most at home
@@ -45,7 +47,8 @@ def segment_lines(
         page: (H, W) uint8, 0 is black.
         paragraph: box of the handwriting; None, for no handwriting, gives no lines.
         method: "labels" groups pixels that a network labels as cores of lines; "ssd" groups the
-            boxes of a detector of handwritten words.
+            boxes of a detector of handwritten words, which is that of the bundle "english-words"
+            if `bundle` has none.
         kinds: kinds of lines to find, of `htrlib.KINDS`; None means all. Handwriting alone is found
             by a separate network, if the bundle has one.
         bundle: name, path or bundle; see `load_bundle`.
@@ -69,6 +72,8 @@ def segment_lines(
     loaded = load_bundle(bundle)
     region = paragraph.expanded(EXPANSION * paragraph.width, EXPANSION * paragraph.height)
     if method == "ssd":
+        if WORDS not in loaded.config["networks"]:
+            loaded = load_bundle(WORDS_BUNDLE)
         config = SsdConfig.from_dict(loaded.network_config(WORDS))
         return lines_from_words(page, region, loaded.engine(engine, device), config)
     for_handwriting = set(kinds or ()) == {HANDWRITTEN}
