@@ -49,7 +49,7 @@ python=$venv/bin/python
 "$python" -m ipykernel install --user --name htrlib --display-name htrlib \
     ${HTR_STACK:+--env HTR_STACK "$HTR_STACK"}
 "$python" "$here/name_kernel.py" htrlib "$here"/*.ipynb
-"$python" -m pip install --quiet "$root[aws]"
+"$python" -m pip install --quiet "$root[aws,review]"
 
 "$python" -c 'import sys, boto3, htrlib; htrlib.transcribe(sys.argv[1])' \
     "$root/examples/data/letter.png"

@@ -108,6 +108,18 @@ class Walk:
                 f"Run {notebook}.ipynb first, to its end: it leaves what this notebook needs."
             ) from None
 
+    def require_ground_truth(self) -> None:
+        """Go on where the stack has Ground Truth.
+
+        Raises:
+            MissingStepError: it has none.
+        """
+        if not self.settings.get("PreLabelLambdaArn"):
+            raise MissingStepError(
+                "This stack has no Ground Truth (WithLabeling is false), and needs none: your "
+                "labels of htr review are in the bucket. Go on with 3_visualize.ipynb."
+            )
+
     def end(self) -> None:
         """End what was started on this machine; the bucket is kept. With an account: nothing."""
         if self.server is not None:

@@ -73,7 +73,7 @@ class LabelingJobConfig:
     post_lambda: str
     attribute: str = ATTRIBUTE
     title: str = "Transcribe the handwriting"
-    description: str = "Draw a box around each line and type what it says"
+    description: str = "Draw one box a line and type what it says"
     workers: int = 1
     task_seconds: int = 3600
     available_seconds: int = 10 * _DAY

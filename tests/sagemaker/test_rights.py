@@ -11,7 +11,18 @@ from typing import Any, Iterator, Set, Tuple
 import pytest
 
 from htrlib.aws.failures import action_of
-from tests.sagemaker.stack import ROOT, Template, actions, expanded, read, resources, statements
+from tests.sagemaker.stack import (
+    ACCOUNT,
+    REGION,
+    ROOT,
+    SWITCHES,
+    Template,
+    actions,
+    expanded,
+    read,
+    resources,
+    statements,
+)
 
 EXAMPLES = ROOT / "examples" / "sagemaker"
 
@@ -22,8 +33,12 @@ BESIDES = {
     "iam:CreateServiceLinkedRole": "the first autoscaling of an account",
     "sagemaker:UpdateEndpointWeightsAndCapacities": "autoscaling",
     "sagemaker:AddTags": "what is made with tags",
+    "cognito-idp:AdminListGroupsForUser": "a new work team",
+    "cognito-idp:DescribeUserPool": "a new work team",
     "cognito-idp:DescribeUserPoolClient": "a new work team",
+    "cognito-idp:ListGroups": "a new work team",
     "cognito-idp:UpdateUserPoolClient": "a new work team, whose portal the client leads to",
+    "sagemaker:ListWorkforces": "a new work team",
     "ecr:BatchCheckLayerAvailability": "docker push",
     "ecr:BatchGetImage": "docker push",
     "ecr:CompleteLayerUpload": "docker push",
@@ -142,6 +157,7 @@ FOR_ALL = {
     "sagemaker:ListLabelingJobs",
     "sagemaker:ListTrainingJobs",
     "sagemaker:ListTransformJobs",
+    "sagemaker:ListWorkforces",
 }
 
 
@@ -195,3 +211,32 @@ def test_rights_to_a_network_come_with_a_network_alone(template):
 
 def test_paths_of_this_test_are_there():
     assert all(Path(EXAMPLES / f"{name}.py").is_file() for name in OF_OTHERS)
+
+
+def test_a_new_work_team_may_do_what_aws_says_that_it_takes(template):
+    """By the description that CloudFormation publishes of the resource."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, "AWS::SageMaker::Workteam").schema
+    allowed = {a for name, s in statements(template) if name == "WalkPolicy" for a in actions(s)}
+    assert set(schema["handlers"]["create"]["permissions"]) <= allowed
+
+
+MOST_CHARACTERS = 6144
+"""Of a managed policy, without white space."""
+
+
+def test_the_walk_s_policy_is_not_larger_than_iam_takes(template):
+    longest = {"SolutionPrefix": "h" * 20, "ImageUri": "", "WorkteamArn": ""}
+    left = expanded(template, {**{name: v[1] for name, v in SWITCHES.items()}, **longest})
+    document = left["Resources"]["WalkPolicy"]["Properties"]["PolicyDocument"]
+    written = json.dumps(document, separators=(",", ":"))
+    for name, value in (
+        *(("AWS::Partition", "aws-us-gov"), ("AWS::Region", "ap-southeast-2")),
+        *(("AWS::AccountId", ACCOUNT), ("SolutionPrefix", "h" * 20), ("AWS::StackName", "s" * 128)),
+        *(("Bucket.Arn", "a" * 80), ("KmsKeyArn", "k" * 100)),
+    ):
+        written = written.replace(f"${{{name}}}", value)
+    assert "${" not in written
+    roles = 3 * 150  # what the ARNs of two roles and a project are longer than their references
+    assert len(written) + roles < MOST_CHARACTERS

@@ -80,7 +80,7 @@ def test_notebooks_open_with_a_kernel_that_has_the_library(machine):
     for path in (machine.root / "examples" / "sagemaker").glob("*.ipynb"):
         assert json.loads(path.read_text())["metadata"]["kernelspec"]["name"] == "htrlib"
     asked = (machine.home / "pip").read_text()
-    assert f"{machine.root}[aws]" in asked
+    assert f"{machine.root}[aws,review]" in asked
 
 
 def test_setting_up_again_keeps_the_environment(machine):
