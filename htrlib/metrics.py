@@ -137,9 +137,9 @@ def bootstrap_interval(
     If lines of one page or writer are similar, give one sample per page or writer.
 
     Args:
-        edits: of each sample.
+        edits: edits of each sample.
         lengths: reference length of each sample.
-        seed: of the random draws; the same seed gives the same interval.
+        seed: random seed.
     Returns:
         (low, high), fractions.
     Raises:
@@ -241,10 +241,10 @@ def detection_f1(
 
 
 def _matches(expected: Sequence[Box], found: Sequence[Box], iou: float) -> int:
-    """Most pairs of an expected and a found box that can be made, each box in at most one.
+    """Return the maximum number of pairs of an expected and a found box, each box used once.
 
-    Kuhn 1955, "The Hungarian Method for the Assignment Problem": a box whose partners are all taken
-    gets one whose own box finds another.
+    Kuhn 1955, "The Hungarian Method for the Assignment Problem": if all partners of a box are
+    taken, it takes one whose current box can be matched with another.
     """
     fits = [[i for i, box in enumerate(found) if wanted.iou(box) >= iou] for wanted in expected]
     partners: Dict[int, int] = {}  # found -> expected

@@ -1,4 +1,4 @@
-"""How far something long is: a bar on a terminal, elsewhere a line every half minute."""
+"""Show progress: a bar on a terminal, or else a line every half minute."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Item = TypeVar("Item")
 
 
 class Heartbeat:
-    """Tells where there is no terminal how much is done, every half minute.
+    """Prints progress every half minute, for use without a terminal.
 
     Args:
-        what: is being done.
-        total: of the items.
-        unit: that they are counted in.
+        what: description of the work.
+        total: number of items.
+        unit: name of an item.
     """
 
     def __init__(self, what: str, total: int, unit: str = "") -> None:
@@ -28,7 +28,7 @@ class Heartbeat:
         self.told = time.monotonic()
 
     def beat(self, done: int) -> None:
-        """Tell that so many are done, if it is time and they are not all."""
+        """Print the number of items done, if it is time and some are left."""
         now = time.monotonic()
         if now - self.told < SECONDS or done >= self.total or sys.stderr.isatty():
             return
@@ -38,7 +38,7 @@ class Heartbeat:
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """The items; on standard error, how many of them are behind.
+    """Yield the items, and show the progress on standard error.
 
     >>> sum(progress([1, 2], "adding", 2))
     3

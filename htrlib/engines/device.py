@@ -1,4 +1,4 @@
-"""The names of devices: "cpu", "gpu", "gpu:N"."""
+"""Parse the names of devices: "cpu", "gpu", "gpu:N"."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from htrlib.errors import DeviceError
 
 
 def parse_device(device: Optional[str]) -> Optional[Tuple[str, int]]:
-    """Kind and number of a device, or None where the choice is left open.
+    """Return the kind and number of a device, or None for the default.
 
-    Whether the device is there is looked up when a network is first put on it.
+    Whether the device exists is checked when a network is first placed on it.
 
     Raises:
-        DeviceError: this is no name of a device.
+        DeviceError: the name is not that of a device.
 
     >>> parse_device("gpu:1"), parse_device("cpu"), parse_device(None)
     (('gpu', 1), ('cpu', 0), None)
@@ -23,5 +23,5 @@ def parse_device(device: Optional[str]) -> Optional[Tuple[str, int]]:
         return None
     match = re.fullmatch(r"(cpu)|gpu(?::([0-9]+))?", device)
     if match is None:
-        raise DeviceError(f"a device is 'cpu', 'gpu' or 'gpu:N', found {device!r}")
+        raise DeviceError(f"a device must be 'cpu', 'gpu' or 'gpu:N', found {device!r}")
     return ("cpu", 0) if match[1] else ("gpu", int(match[2] or 0))

@@ -1,4 +1,4 @@
-"""The shapes of the networks, as a bundle's configuration gives them; no framework is needed."""
+"""Architectures of the networks, from a bundle's configuration, independent of frameworks."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class RecognizerConfig:
 
 @dataclass(frozen=True)
 class LabelerConfig:
-    """The shape of a page labeler.
+    """Architecture of a page labeler.
 
     Attributes:
-        num_labels: output channels; labels do not exclude each other.
-        channels: of the features at 1/2, 1/4, 1/8, ... of the input's sides.
+        num_labels: output channels; labels are not mutually exclusive.
+        channels: channels of the features at 1/2, 1/4, 1/8, ... of the input's sides.
     """
 
     num_labels: int
@@ -89,5 +89,5 @@ class LabelerConfig:
 
     @property
     def multiple(self) -> int:
-        """Both sides of the input are multiples of this."""
+        """Divisor of both sides of the input."""
         return int(2 ** len(self.channels))

@@ -26,7 +26,7 @@ Ink = NDArray[np.uint8]
 
 
 class Networks(Protocol):
-    """The networks of a bundle, as engines ask for them."""
+    """The networks of a bundle, as engines see them."""
 
     @property
     def directory(self) -> Path: ...
@@ -47,7 +47,7 @@ class Engine(Protocol):
     """Runs the networks of one bundle on one device. Threads may share it.
 
     Attributes:
-        name: of the engine, such as "mxnet".
+        name: name of the engine, such as "mxnet".
         device: "cpu" or "gpu:N".
         parallel: "threads" if several threads can compute at once, "processes" if each core needs
             its own process.

@@ -1,4 +1,4 @@
-"""The anchors of the word detector, and the boxes that its offsets from them stand for."""
+"""Anchors of the word detector, and decoding of its offsets to boxes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRIDES = (8, 16, 32)
-STDS = (0.1, 0.1, 0.2, 0.2)  # of the coded x, y, log width, log height
-CLASSES = 2  # background and word, in this order
+STDS = (0.1, 0.1, 0.2, 0.2)  # scales of the encoded x, y, log width, log height
+CLASSES = 2  # background and word
 
 Boxes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class SsdConfig:
-    """The shape of the network; anchors are as in GluonCV's `SSDAnchorGenerator`.
+    """Architecture of the word detector; anchors are as in GluonCV's `SSDAnchorGenerator`.
 
     Attributes:
-        channels: of the features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's sides.
-        sizes: for each of `STRIDES` the side of the anchors, in input pixels, and a second side,
-            whose geometric mean with the first is that of one more square anchor.
-        ratios: for each of `STRIDES` width over height of the anchors; the first is the squares'.
+        channels: channels of the features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's sides.
+        sizes: for each of `STRIDES`, the side of the anchors in input pixels, and a second side;
+            the geometric mean of both is the side of another square anchor.
+        ratios: for each of `STRIDES`, width over height of the anchors; the first applies to the
+            squares.
     """
 
     channels: Tuple[int, ...] = (16, 32, 64, 96, 128)
@@ -38,7 +39,7 @@ class SsdConfig:
         lengths = len(self.channels) - 2, len(self.sizes), len(self.ratios)
         if set(lengths) != {len(STRIDES)}:
             raise ValueError(
-                f"features, sizes and ratios for the strides {STRIDES}, found {lengths} of them"
+                f"expected channels, sizes and ratios for the strides {STRIDES}, found {lengths}"
             )
 
     @classmethod
@@ -52,20 +53,20 @@ class SsdConfig:
 
     @property
     def multiple(self) -> int:
-        """Both sides of the input are multiples of this."""
+        """Divisor of both sides of the input."""
         return STRIDES[-1]
 
     @property
     def anchors_per_cell(self) -> Tuple[int, ...]:
-        """For each of `STRIDES`."""
+        """Number of anchors per cell, for each of `STRIDES`."""
         return tuple(1 + len(ratios) for ratios in self.ratios)
 
 
 def anchor_boxes(config: SsdConfig, height: int, width: int) -> Boxes:
-    """The anchors of an input, in the order of the network's answers.
+    """Return the anchors of an input, in the order of the network's outputs.
 
     Args:
-        height: of the input, a multiple of `config.multiple`, as is its width.
+        height: height of the input; it and the width are multiples of `config.multiple`.
     Returns:
         (A, 4) float32, columns center x, center y, width, height, in input pixels.
     """
@@ -93,24 +94,24 @@ def _map_anchors(
 
 
 def word_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The softmax of (N, 2) logits of paper and word, without overflow: (N,), that of a word."""
+    """Return (N,) probabilities of a word, given (N, 2) logits of paper and word."""
     probabilities: NDArray[np.float32] = np.exp(-np.logaddexp(0.0, logits[:, 0] - logits[:, 1]))
     return probabilities
 
 
 def decode_boxes(offsets: Boxes, anchors: Boxes) -> Boxes:
-    """The boxes that offsets from anchors stand for; GluonCV's `NormalizedBoxCenterDecoder`.
+    """Decode offsets from anchors to boxes, like GluonCV's `NormalizedBoxCenterDecoder`.
 
     Args:
-        offsets: (A, 4) the distance of the centers in anchor sides and the log ratio of the
-            sides, each over its `STDS`.
-        anchors: (A, 4) as `anchor_boxes` gives them.
+        offsets: (A, 4) distances of the centers in anchor sides and log ratios of the sides, each
+            divided by its `STDS`.
+        anchors: (A, 4) from `anchor_boxes`.
     Returns:
         (A, 4) float32, columns left, top, right, bottom.
     """
     coded = offsets * np.array(STDS, dtype=np.float32)
     centers = anchors[:, :2] + coded[:, :2] * anchors[:, 2:]
-    # 4: no word is 50 times as large as its anchor, and exp overflows later
+    # 4: no word is 50 times the size of its anchor, and larger values would overflow exp
     halves = 0.5 * anchors[:, 2:] * np.exp(np.minimum(coded[:, 2:], 4.0))
     boxes: Boxes = np.concatenate((centers - halves, centers + halves), axis=1)
     return boxes

@@ -1,4 +1,4 @@
-"""ALTO XML, versions 2 to 4, as eScriptorium, kraken, Tesseract and libraries' scans come with."""
+"""Read ALTO XML, versions 2 to 4, from eScriptorium, kraken, Tesseract and digital libraries."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def load(
     images: Optional[Union[str, Path]] = None,
     kinds: Optional[str] = None,
 ) -> Dataset:
-    """The pages of an ALTO file, or of all below a folder.
+    """Load the pages of an ALTO file, or of all ALTO files below a folder.
 
-    Coordinates in tenths of a millimeter or 1/1200 inch are brought to pixels by the page's size;
-    a page that does not say it is left out.
-    The labels of ``TAGREFS``, of a line and its block, become the line's kind or its tags.
+    Coordinates in tenths of a millimeter or 1/1200 inch are converted to pixels by the page's size;
+    a page without a size is left out. The labels in the ``TAGREFS`` of a line and its block become
+    the line's kind or tags.
 
     Args:
         path: the file or folder.
@@ -84,12 +84,12 @@ class _PageReader(XmlPageReader):
         self.collector.add_page(picture, size, self.source, lines)
 
     def _stated(self) -> Optional[Tuple[float, float]]:
-        """Width and height of the page in the file's unit, where it says them: 0 says nothing."""
+        """Return the page's width and height in the file's unit, or None; 0 counts as missing."""
         width, height = (float(self.page.get(key, 0)) for key in ("WIDTH", "HEIGHT"))
         return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
 
     def _rows(self) -> List[Tuple[Element, Element]]:
-        """The lines and their blocks in reading order, those it leaves out at the end."""
+        """Return the lines and their blocks in reading order; lines missing in it come last."""
         ranks: Dict[str, int] = {}
         for reference in self.root.findall(".//ReadingOrder//ElementRef"):
             for name in reference.get("REF", "").split():
@@ -134,7 +134,7 @@ class _PageReader(XmlPageReader):
         return list(dict.fromkeys(self.labels[key] for key in references if self.labels.get(key)))
 
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
-        """The strings that are single words: some writers put a whole line into one."""
+        """Return the strings that are single words: some programs put a whole line into one."""
         words = []
         strings = row.findall("String")
         hyphen = row.find("HYP")
@@ -150,7 +150,7 @@ class _PageReader(XmlPageReader):
         return words
 
     def _box(self, source: str, element: Element) -> Optional[Edges]:
-        """Left, top, right and bottom in pixels, or None if one is missing."""
+        """Return left, top, right and bottom in pixels, or None if one is missing."""
         values = [element.get(key, "") for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
         if not all(values):
             return None
@@ -162,7 +162,7 @@ class _PageReader(XmlPageReader):
         return (left * x, top * y, (left + width) * x, (top + height) * y)
 
     def _box_of_strings(self, source: str, row: Element) -> Optional[Edges]:
-        """The box around the strings of a line that has none; None unless all have one."""
+        """Return the box around a line's strings; None unless all of them have a box."""
         boxes = [self._box(source, string) for string in row.findall("String")]
         known = [box for box in boxes if box is not None]
         if not known or len(known) < len(boxes):
@@ -171,7 +171,7 @@ class _PageReader(XmlPageReader):
         return (min(lefts), min(tops), max(rights), max(bottoms))
 
     def _baseline(self, text: str, box: Optional[Edges]) -> List[Point]:
-        """The points of a BASELINE; up to version 3 it is a single height."""
+        """Return the points of a BASELINE; up to version 3 it is a single height."""
         if len(text.replace(",", " ").split()) != 1:
             return self._points(text)
         if box is None:
@@ -189,7 +189,7 @@ def _pair(texts: Sequence[str]) -> Point:
 
 
 def _text(row: Element) -> str:
-    """The strings of a line; where no space element stands between any, one between all."""
+    """Join the strings of a line; if it has no space elements, put a space between all."""
     spaced = row.find("SP") is not None
     parts = []
     for element in row:
@@ -203,5 +203,5 @@ def _text(row: Element) -> str:
 
 
 def _hyphen(element: Element) -> str:
-    """A soft hyphen is an invisible one; this one was seen at the line's end."""
+    """Return the hyphen at a line's end; a soft hyphen would be dropped as invisible."""
     return element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-")

@@ -1,4 +1,4 @@
-"""ALTO 4.4 of results and of labeled pages, for libraries' viewers and search, and eScriptorium."""
+"""Write results and labeled pages as ALTO 4.4, for digital libraries and eScriptorium."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _HYPHENATED = re.compile(r"(.*\w)([-\u2010\u00ac\u2e17\u00ad])")
 
 
 def write(page: PageResult, file: BinaryIO, options: WriteOptions) -> None:
-    """Write a page, in pixels; a hyphen that ends a line is an `HYP`."""
+    """Write a page, in pixels; a hyphen at the end of a line becomes an `HYP`."""
     write_sheet(Sheet.of_result(page), file)
 
 
 def write_alto(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
     """Write an ALTO file (4.4) and a copy of the picture for each page.
 
-    Coordinates become whole pixels. A line whose words have no known place is one `String`
-    without a place. The names of writers and splits are not kept.
+    Coordinates become whole pixels. A line whose words have no position becomes one `String`
+    without a position. The names of writers and splits are not kept.
 
     Args:
-        dataset: its pages are written.
-        folder: made where it is missing.
+        dataset: dataset whose pages are written.
+        folder: folder to write to; created if missing.
     Returns:
-        What ALTO cannot hold and was left out: single line pictures, lines without a place,
-        words other than those of the text.
+        Problems: what ALTO cannot represent, which is left out: single line pictures, lines without
+        a position, and words that are not in the text.
     """
     problems = write_pages(dataset, folder, ".xml", write_sheet)
     return problems + loose_words(dataset)
@@ -80,7 +80,7 @@ def _processing(description: Element, bundle: str) -> None:
 
 
 def _tags(root: Element, sheet: Sheet) -> Dict[str, str]:
-    """Put the lines' kinds and tags into the file; gives the id of each."""
+    """Add the lines' kinds and tags to the file; return their ids."""
     labels = dict.fromkeys(label for line in sheet.lines for label in _labels(line))
     names = xml_names([f"tag.{label}" for label in labels])
     ids = dict(zip(labels, names))

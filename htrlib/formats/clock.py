@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 def written_at() -> str:
-    """The time now, in ISO 8601; that of SOURCE_DATE_EPOCH, so that files can be reproduced."""
+    """Return the current time in ISO 8601, or SOURCE_DATE_EPOCH for reproducible files."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     now = (
         datetime.fromtimestamp(int(epoch), timezone.utc)

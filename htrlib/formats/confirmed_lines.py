@@ -1,4 +1,4 @@
-"""``review``: the lines of PAGE XML files that a person confirmed, as `htr review` keeps them."""
+"""Read the dataset format ``review``: lines in `htr review`'s files that a person confirmed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ ASIDE, TRAIN = "kept aside", "train"
 
 
 def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Dataset:
-    """The confirmed lines of a file, or of all PAGE XML files below a folder.
+    """Load the confirmed lines of a PAGE XML file, or of all such files below a folder.
 
-    Files that are no PAGE XML, or about a picture of another size, are left out and reported. Where
-    `htr review` keeps pages aside to measure a training by, the split of these is "kept aside" and
-    that of the others "train".
+    Files that are not PAGE XML, or belong to a picture of another size, are left out and reported.
+    If `htr review` keeps pages aside to evaluate trainings, their split is "kept aside", and that
+    of the others "train".
 
     Args:
         path: a PAGE XML file, or a folder of them.
-        images: the folder of the pictures; by default they are beside the files.
+        images: folder of the pictures; by default that of the files.
     Raises:
         DatasetError: no line is confirmed.
     """
@@ -62,13 +62,13 @@ def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Da
 
 
 def _beside(file: Path) -> PagePlace:
-    """The picture of a file whose folder lists none for it: its name is spelled otherwise, say."""
+    """Find the picture of a file that the folder does not list, such as one spelled differently."""
     picture = find_picture("", file.stem, [file.parent]) or file.with_suffix(".png")
     return PagePlace(picture.name, picture, 1, file)
 
 
 def _picture(place: PagePlace) -> Picture:
-    if place.name.endswith(place.picture.name):  # the file holds this page alone
+    if place.name.endswith(place.picture.name):  # the file contains only this page
         return place.picture
     return partial(load_page, place.picture, place.number)
 

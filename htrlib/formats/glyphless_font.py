@@ -1,7 +1,7 @@
-"""A font without ink: text that is searched and copied, and not seen.
+"""A font of empty glyphs, for text that can be searched and copied but not seen.
 
-A TrueType file of empty glyphs is embedded, so that the file stays PDF/A. The code of a character
-is its UTF-16; one that takes two units there has a code among those that no character has.
+It is embedded as a TrueType file, which PDF/A requires. The code of a character is its UTF-16 code
+unit; a character of two code units gets an unused code.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ SPACE = 400
 """Width of a space."""
 
 _UNITS = 1000
-_LONGEST_BLOCK = 100  # of entries in a map, as the format has it
+_LONGEST_BLOCK = 100  # maximum number of entries per block of a CMap
 _SURROGATES = range(0xD800, 0xE000)
 _UNKNOWN = 0xFFFD
 _ESCAPED = re.compile(rb"[\\()]")
 
 
 class GlyphlessFont:
-    """The font of one document; `finish` embeds it when all text has been encoded."""
+    """The font of one document; call `finish` to embed it after all text has been encoded."""
 
     def __init__(self, document: pikepdf.Pdf) -> None:
         self._document = document
-        self._rows: Set[int] = set()  # first bytes of codes in use
+        self._rows: Set[int] = set()  # first bytes of the codes in use
         self._astral: Dict[str, int] = {}
         self.reference: Any = document.make_indirect(Dictionary(Type=Name.Font))
 
     def encode(self, text: str) -> bytes:
-        """The codes of a text, two bytes each, as a string of a content stream."""
+        """Encode a text as a string of a content stream, two bytes per character."""
         codes = b"".join(self._code(character).to_bytes(2, "big") for character in text)
         return b"(" + _ESCAPED.sub(rb"\\\g<0>", codes).replace(b"\r", rb"\r") + b")"
 
@@ -55,7 +55,7 @@ class GlyphlessFont:
         return code
 
     def finish(self) -> None:
-        """Complete the font that pages refer to."""
+        """Complete the font that the pages refer to."""
         document = self._document
         program = Stream(document, font_program())
         program.Length1 = len(font_program())
@@ -116,7 +116,7 @@ class GlyphlessFont:
 
 
 def font_program() -> bytes:
-    """The TrueType file: two glyphs without outlines, `ADVANCE` wide."""
+    """Return the TrueType file: two glyphs without outlines, `ADVANCE` wide."""
     tables = {
         b"glyf": b"\x00" * 4,
         b"head": struct.pack(

@@ -1,4 +1,4 @@
-"""hOCR, as Tesseract, OCRopus, Kraken and others write it: HTML, well-formed or not."""
+"""Read hOCR (HTML, well-formed or not) from Tesseract, OCRopus, kraken and others."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def load(
     images: Optional[Union[str, Path]] = None,
     kinds: Optional[str] = None,
 ) -> Dataset:
-    """The pages of an hOCR file, or of all below a folder.
+    """Load the pages of an hOCR file, or of all hOCR files below a folder.
 
-    Headers, footers, captions and floats are lines with a tag that says so. Pages of pictures that
-    hold several (``ppageno``) are left out and reported: the pictures of labels hold one.
+    Headers, footers, captions and floats become lines with a corresponding tag. Pages of multi-page
+    pictures (``ppageno``) are left out and reported, since a picture in a dataset has one page.
 
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the file, or one folder up.
         kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
     Raises:
-        AnnotationError: the one file has no hOCR page; such files of a folder are reported.
+        AnnotationError: the given file has no hOCR page; such files in a folder are reported.
         ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
@@ -54,7 +54,7 @@ def load(
         folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
         pages = _pages_of(file)
         if not pages and path.is_file():
-            raise AnnotationError(f"expected an element of the class {_PAGE}, found none", file)
+            raise AnnotationError(f"expected an element with the class {_PAGE}, found none", file)
         if not pages:
             collector.note("not hOCR", source, f"no element of the class {_PAGE}", skipped="page")
         for number, page in enumerate(pages, start=1):
@@ -79,7 +79,7 @@ def _files(folder: Path) -> List[Path]:
 
 @dataclass
 class _Node:
-    """An element with a class of hOCR; `text` is all that it holds."""
+    """An element with an hOCR class; `text` is its whole content."""
 
     kind: str
     id: str
@@ -89,7 +89,7 @@ class _Node:
 
 
 class _Parser(HTMLParser):
-    """Gathers pages, their lines, and the lines' words."""
+    """Collects pages, their lines, and the lines' words."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,17 +129,17 @@ class _Parser(HTMLParser):
 
 
 def _pages_of(file: Path) -> List[_Node]:
-    """The pages of a file.
+    """Parse the pages of a file.
 
     Raises:
-        AnnotationError: it cannot be read.
+        AnnotationError: the file cannot be read.
     """
     parser = _Parser()
     try:
         parser.feed(file.read_text(encoding="utf-8-sig", errors="replace"))
         parser.close()
-    except (OSError, AssertionError) as error:  # the parser asserts some of what it expects
-        raise AnnotationError(f"not the HTML that this library knows: {error}", file) from None
+    except (OSError, AssertionError) as error:  # the parser uses assertions
+        raise AnnotationError(f"the HTML cannot be parsed: {error}", file) from None
     return parser.pages
 
 
@@ -223,7 +223,7 @@ class _PageReader:
         return None if box is None else LabeledWord(text, box, confidence)
 
     def _baseline(self, line: _Node, box: Sequence[float]) -> List[Point]:
-        """The ends of the line that a slope and a height above the box's lower left corner mean."""
+        """Return the baseline's ends, given its slope and its height above the box's corner."""
         numbers = self._numbers(line, "baseline")
         if len(numbers) != 2 or len(box) != 4:
             return []
@@ -232,7 +232,7 @@ class _PageReader:
         return [(left, bottom + offset), (right, bottom + offset + slope * (right - left))]
 
     def _numbers(self, node: _Node, name: str) -> List[float]:
-        """The numbers of a property; none, and noted, where it holds other things."""
+        """Return the numbers of a property; report it and return none if it has other values."""
         try:
             return [parse_number(part) for part in node.properties.get(name, "").split()]
         except ValueError as error:

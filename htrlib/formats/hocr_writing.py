@@ -1,4 +1,4 @@
-"""hOCR 1.2 of results and of labeled pages: HTML whose elements say where their text stands."""
+"""Write results and labeled pages as hOCR 1.2: HTML with the positions of its text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
-    """Write all pages; confidences become whole percents."""
+    """Write all pages; confidences become whole percentages."""
     sheets = [Sheet.of_result(page, number) for number, page in enumerate(result.pages, start=1)]
     write_sheets(sheets, PurePath(result.source or "page").name, file)
 
@@ -38,15 +38,15 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
 def write_hocr(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
     """Write an hOCR file and a copy of the picture for each page.
 
-    Coordinates become whole pixels. Baselines are kept as straight lines; the names of writers and
-    splits, and tags, are not.
+    Coordinates become whole pixels, and baselines straight lines. Tags and the names of writers and
+    splits are not kept.
 
     Args:
-        dataset: its pages are written.
-        folder: made where it is missing.
+        dataset: dataset whose pages are written.
+        folder: folder to write to; created if missing.
     Returns:
-        What hOCR cannot hold and was left out: single line pictures, lines without a place,
-        words other than those of the text.
+        Problems: what hOCR cannot represent, which is left out: single line pictures, lines without
+        a position, and words that are not in the text.
     """
     problems = write_pages(
         dataset, folder, ".hocr", lambda sheet, file: write_sheets([sheet], sheet.picture, file)
@@ -72,7 +72,7 @@ def _page(sheet: Sheet, index: int) -> List[str]:
         area = _box(sheet.area, size)
         rows.append(f"<div class='ocr_carea' id='{name}.block' title='{area}'>")
         names = [line.id for line in sheet.lines]
-        if index:  # ids are those of the file, which names of lines repeat on further pages
+        if index:  # ids must be unique in the file, but pages may repeat the ids of lines
             names = [f"{name}.{line_name}" for line_name in xml_names(names)]
         taken = {name, f"{name}.block"}
         chosen = xml_names(names, taken)

@@ -1,4 +1,4 @@
-"""JSON: one object on one line, in the schema of ``docs/data-formats.md``."""
+"""Read and write results as JSON, one object per line; see ``docs/data-formats.md``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from htrlib.formats.saving import Result, WriteOptions
 
 
 def to_json(result: Union[PageResult, DocumentResult]) -> str:
-    """The object of a result, ended by a line end: objects in a row are JSON Lines."""
+    """Return a result as a JSON object and a line feed, so that several make JSON Lines."""
     return json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_json(text: str) -> Union[PageResult, DocumentResult]:
-    """The result of an object that `to_json` wrote.
+    """Read a result written by `to_json`.
 
     Raises:
-        ValueError: the text is no JSON, a key is missing, or the schema is newer than the library.
+        ValueError: the text is not JSON, a key is missing, or the schema is newer than the library.
     """
     data = json.loads(text)
     if not isinstance(data, dict):
-        raise ValueError(f"a result is a JSON object, found {type(data).__name__}")
+        raise ValueError(f"expected a JSON object as a result, found {type(data).__name__}")
     return (DocumentResult if "pages" in data else PageResult).from_dict(data)
 
 

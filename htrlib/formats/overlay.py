@@ -1,4 +1,4 @@
-"""A picture to look at: the page with its paragraph and lines, and beside it what they say."""
+"""Draw the overlay: the page with its paragraph and lines, and their text next to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TINT = 0.13
 
 @dataclass(frozen=True)
 class _Style:
-    """Lengths in pixels of the picture."""
+    """Lengths in picture pixels."""
 
     scale: float
     stroke: float
@@ -48,7 +48,7 @@ class _Style:
 
     @classmethod
     def of(cls, result: PageResult, scale: float, long_side: int) -> _Style:
-        """Text about half as high as the written lines, in bounds set by the picture."""
+        """Choose text about half as high as the page's lines, within limits set by the picture."""
         heights = [line.line.box.height * scale for line in result.lines] or [0.0]
         text = int(np.clip(0.5 * np.median(heights), 0.010 * long_side, 0.022 * long_side))
         text = max(12, text)
@@ -58,17 +58,17 @@ class _Style:
 def draw_overlay(
     page: NDArray[np.uint8], result: PageResult, *, details: bool = False
 ) -> Image.Image:
-    """Draw a result over its page, and its text in a panel on the right, level with its lines.
+    """Draw a result over its page, and its text in a panel on the right, aligned with the lines.
 
     Args:
         page: (H, W) uint8, the page that was read.
-        result: what was read.
-        details: draw the words' boxes and the baselines too.
+        result: its result.
+        details: also draw the boxes of words, and baselines.
     Returns:
-        an RGB picture; the page in it is at most 2,000 pixels high and 3,200 wide. Where lines
-        begin at the page's left edge, there is paper for their numbers before it.
+        An RGB picture; the page in it is at most 2,000 pixels high and 3,200 wide. If lines begin
+        at the page's left edge, a margin is added for their numbers.
     Raises:
-        ImageError: the array is no page.
+        ImageError: the array is not a page.
     """
     height, width = check_page(page).shape
     scale = min(1.0, _HIGHEST / height, _WIDEST / width)
@@ -90,7 +90,7 @@ def draw_overlay(
 
 
 def write(result: PageResult, file: BinaryIO, options: WriteOptions) -> None:
-    """Draw a result over its page, which is read again, and write the PNG."""
+    """Draw a result over its page, loaded again from the source, and write it as PNG."""
     number = PageSelection(((result.number or 1, result.number or 1),))
     page = next(iter_pages(options.source, pages=number, dpi=options.dpi))
     draw_overlay(page, result).save(file, "PNG")
@@ -98,7 +98,7 @@ def write(result: PageResult, file: BinaryIO, options: WriteOptions) -> None:
 
 def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> None:
     if result.paragraph is not None:
-        # Around the lines, whose loops reach over the box that the network gives.
+        # Around the lines, whose loops extend beyond the detected box.
         written = [line.line.box for line in result.lines if line.kind in (None, HANDWRITTEN)]
         around = union_of([result.paragraph, *written])
         _outline(sheet, _corners(around), _FAINT, style, tint=0.0)
@@ -109,7 +109,7 @@ def _draw_outlines(sheet: Image.Image, result: PageResult, style: _Style) -> Non
 
 
 def _gutter(result: PageResult, style: _Style) -> int:
-    """Pixels that the numbers of lines need left of the page, so that they cover no letters."""
+    """Return the width of the left margin that the lines' numbers need, to cover no letters."""
     wanted = _chip_width(style) + 2 * style.stroke
     lefts = [line.line.box.left * style.scale for line in result.lines]
     lacking = wanted - min(lefts, default=wanted)
@@ -140,7 +140,7 @@ def _draw_details(sheet: Image.Image, result: PageResult, style: _Style) -> None
 def _outline(
     sheet: Image.Image, points: Sequence[Point], color: Color, style: _Style, tint: float
 ) -> None:
-    """Draw one closed outline with round corners, its inside tinted."""
+    """Draw a closed outline with round corners and a tinted inside."""
     scaled = [(x * style.scale, y * style.scale) for x, y in points]
     around = Box.around(scaled).expanded(2 * style.stroke, 2 * style.stroke)
     left, top = int(np.floor(around.left)), int(np.floor(around.top))
@@ -156,7 +156,7 @@ def _outline(
 
 
 def _panel(height: int, result: PageResult, style: _Style) -> Image.Image:
-    """The text beside the page, pushed down where lines lie closer than the text is high."""
+    """Draw the text next to the page, pushed down where lines are closer than its height."""
     font, small = label_font(style.text), label_font(round(0.75 * style.text))
     notes = _notes(result)
     start = round(2.6 * style.margin + _chip_width(style))
@@ -196,7 +196,7 @@ def _notes(result: PageResult) -> List[Tuple[str, Color]]:
 
 
 def _rows(lines: Sequence[LineResult], style: _Style, first: float) -> List[float]:
-    """The vertical middle of each line's text."""
+    """Return the vertical center of each line's text."""
     rows: List[float] = []
     for line in lines:
         lowest = rows[-1] + 1.35 * style.text if rows else first
@@ -213,7 +213,7 @@ def _words(line: LineResult) -> Iterator[Tuple[int, str, bool]]:
             break
         end = start + len(word.text)
         yield start, word.text, word.confidence < _UNSURE
-    if line.text[end:].strip():  # a decoder of one's own need not give words
+    if line.text[end:].strip():  # custom decoders need not return words
         yield end, line.text[end:], False
 
 
@@ -246,5 +246,5 @@ def _corners(box: Box) -> Tuple[Point, ...]:
 
 
 def label_font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of all that is written on pictures, in pixels."""
+    """Return the font for text on pictures, sized in pixels."""
     return ImageFont.truetype(str(_FONT), size, layout_engine=ImageFont.Layout.BASIC)

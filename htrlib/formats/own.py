@@ -1,4 +1,4 @@
-"""The library's own formats; what writes them is imported when it is first used."""
+"""htrlib's own formats; their writers are imported on first use."""
 
 from __future__ import annotations
 

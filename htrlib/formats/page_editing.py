@@ -1,8 +1,8 @@
-"""A PAGE XML file whose lines are corrected while all else in it stays.
+"""Correct the lines of a PAGE XML file in place, keeping everything else.
 
-What PAGE has no element for stands where its readers look for such: the page's state and who
-changed it last in ``MetadataItem``, a line's confirmation in the ``custom`` attribute, as
-Transkribus keeps its own marks.
+PAGE has no elements for some of the data: the page's state and the author of its last change are in
+a ``MetadataItem``, and a line's confirmation in the ``custom`` attribute, where Transkribus keeps
+its own marks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Stamp:
 
     Attributes:
         by: name of the person or the program.
-        state: one of `STATES`.
+        state: state of the page, one of `STATES`.
     """
 
     by: str
@@ -74,20 +74,20 @@ class PageFile:
 
 
 def read_page_file(content: bytes, path: Path, size: Size) -> PageFile:
-    """The page of a file.
+    """Read a PAGE XML file with one page.
 
     Args:
-        path: what messages call the file.
-        size: of the page's picture.
+        path: name of the file in messages.
+        size: size of the page's picture.
     Raises:
-        AnnotationError: it is no PAGE XML of one page, or of a picture of another size.
+        AnnotationError: the file is not PAGE XML with one page, or its picture had another size.
     """
     tree = _Tree.parse(content, path)
     stated = tree.size
     if stated != size:
         raise AnnotationError(
-            f"the file is about a picture of {stated.width} x {stated.height}, the one beside it "
-            f"is {size.width} x {size.height}; give it back its picture, or move the file away",
+            f"the file describes a picture of {stated.width} x {stated.height}, but its picture "
+            f"has {size.width} x {size.height}; restore the picture, or move the file away",
             path,
         )
     lines = tuple(line for _, line in tree.lines())
@@ -104,13 +104,13 @@ def read_page_file(content: bytes, path: Path, size: Size) -> PageFile:
 def write_page_file(
     content: Optional[bytes], page: CorrectedPage, picture: str, stamp: Stamp, path: Path
 ) -> bytes:
-    """The file with the page's lines; elements that say nothing about them stay.
+    """Return the content of a file with the page's lines; other elements stay unchanged.
 
     Args:
-        content: of the file as it is, or None for a new one.
+        content: current content of the file, or None for a new file.
         picture: file name of the page's picture, for a new file.
     Raises:
-        AnnotationError: `content` is no PAGE XML of one page.
+        AnnotationError: `content` is not PAGE XML with one page.
     """
     tree = _Tree.new(picture, page.size) if content is None else _Tree.parse(content, path)
     tree.stamp(stamp)
@@ -122,14 +122,14 @@ def write_page_file(
 
 
 class _Tree:
-    """The elements of a file, those of PAGE without their namespace."""
+    """The elements of a file, with PAGE's elements stripped of their namespace."""
 
     def __init__(self, root: Element, namespace: str, path: Path) -> None:
         pages = root.findall("Page")
         if root.tag != "PcGts" or len(pages) != 1:
             raise AnnotationError(
-                f"expected PAGE XML of one page, found the root {root.tag} with {len(pages)} "
-                "pages; move the file away to let the page be read into a new one",
+                f"expected PAGE XML with one page, found the root {root.tag} with {len(pages)} "
+                "pages; move the file away to have the page read into a new one",
                 path,
             )
         self.root, self.namespace, self.path, self.page = root, namespace, path, pages[0]
@@ -144,7 +144,7 @@ class _Tree:
                 f"not well-formed XML: {error}", path, error.position[0]
             ) from None
         except (DefusedXmlException, ValueError, LookupError) as error:
-            raise AnnotationError(f"XML that is not read: {error!r}", path) from None
+            raise AnnotationError(f"the XML cannot be read: {error!r}", path) from None
         namespace = root.tag.partition("}")[0].lstrip("{") if "}" in root.tag else NAMESPACE
         prefix = f"{{{namespace}}}"
         for element in root.iter():
@@ -173,16 +173,16 @@ class _Tree:
         try:
             return Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
         except (KeyError, ValueError) as error:
-            raise AnnotationError(f"the Page has no usable size: {error}", self.path) from None
+            raise AnnotationError(f"the Page has no valid size: {error}", self.path) from None
 
     def lines(self) -> Iterator[Tuple[Element, CorrectedLine]]:
-        """The lines in reading order, each with its element."""
+        """Return the lines in reading order, each with its element."""
         for region in regions_in_order(self.page):
             for row in rows_in_order(region.findall("TextLine")):
                 yield row, self._line(region, row)
 
     def stamp(self, stamp: Stamp) -> None:
-        """Note who changed the page, when, and its state."""
+        """Record the author and time of a change, and the page's state."""
         metadata = self.root.find("Metadata")
         if metadata is None:
             metadata = Element("Metadata")
@@ -201,7 +201,7 @@ class _Tree:
                 add_child(metadata, "MetadataItem", type="other", name=name, value=value)
 
     def update(self, page: CorrectedPage, stamp: Stamp) -> None:
-        """Bring the lines to those of the page, and into its order."""
+        """Update the lines to those of the page, in its order."""
         known = {line.id: (row, line) for row, line in self.lines()}
         regions = {region.get("id", ""): region for region in regions_in_order(self.page)}
         if not regions:
@@ -244,7 +244,7 @@ class _Tree:
         )
 
     def _name_lines(self) -> None:
-        """Give an id to lines that have none, or one that another line has already."""
+        """Assign ids to lines that have none, or the same as another line."""
         rows = [row for region in regions_in_order(self.page) for row in region.iter("TextLine")]
         names = {element.get("id", "") for element in self.root.iter()}
         free = (f"line-{n}" for n in itertools.count(1) if f"line-{n}" not in names)
@@ -286,7 +286,7 @@ def _words(row: Element) -> Iterator[Word]:
 def _write_line(
     row: Element, old: Optional[CorrectedLine], line: CorrectedLine, size: Size, by: Stamp
 ) -> None:
-    """Change what differs from the line that was there."""
+    """Change what differs from the existing line."""
     if old is None:
         row.set("custom", custom_tags(line.tags))
     if old is None or old.place != line.place:
@@ -319,7 +319,7 @@ def _said(line: CorrectedLine) -> Tuple[str, Optional[float], Tuple[str, ...]]:
 
 
 def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
-    """Give a region these lines, before the region's own text, as the schema requires."""
+    """Put lines into a region, before the region's own text, as the schema requires."""
     for row in region.findall("TextLine"):
         region.remove(row)
     after = [i for i, child in enumerate(region) if child.tag in ("TextEquiv", "TextStyle")]

@@ -1,4 +1,4 @@
-"""PAGE XML, versions 2010 to 2019, as Transkribus, eScriptorium, OCR-D and others write it."""
+"""Read PAGE XML, versions 2010 to 2019, from Transkribus, eScriptorium, OCR-D and others."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def load(
     images: Optional[Union[str, Path]] = None,
     kinds: Optional[str] = None,
 ) -> Dataset:
-    """The pages of a PAGE XML file, or of all below a folder.
+    """Load the pages of a PAGE XML file, or of all PAGE XML files below a folder.
 
-    Lines come in the order of ``ReadingOrder`` and of Transkribus' ``custom`` attribute, elsewhere
-    in that of the file. ``production`` and structure tags that name a kind become the lines'
-    kinds; region types and Transkribus' other structure tags their tags; the metadata items
-    ``writer`` and ``split`` the page's.
+    Lines are in the order of ``ReadingOrder`` and of Transkribus' ``custom`` attribute, or else in
+    that of the file. ``production`` and structure tags that name a kind become the lines' kinds;
+    region types and Transkribus' other structure tags become their tags. The metadata items
+    ``writer`` and ``split`` become those of the page.
 
     Args:
         path: the file or folder.
@@ -72,7 +72,7 @@ class _PageReader(XmlPageReader):
             if region.find(".//TextLine") is None and clean_text(text):
                 text = self.collector.clean(text, source)
                 self.collector.note("text of a region without lines", source, text)
-                lines.append(LabeledLine(text))  # the page has more writing than its lines
+                lines.append(LabeledLine(text))  # the page contains writing outside its lines
             lines += [self._line(size, region, row) for row in rows_in_order(rows)]
         self.collector.add_page(
             picture,
@@ -84,7 +84,7 @@ class _PageReader(XmlPageReader):
         )
 
     def _stated(self) -> Optional[Size]:
-        """The size of the page, where the file says it: 0 says nothing."""
+        """Return the size of the page in the file, or None; 0 counts as missing."""
         width, height = (int(self.page.attrib[f"image{side}"]) for side in ("Width", "Height"))
         return Size(width, height) if width > 0 and height > 0 else None
 
@@ -131,11 +131,11 @@ class _PageReader(XmlPageReader):
 
 
 def regions_in_order(page: Element) -> List[Element]:
-    """All that holds lines or a text in reading order, what that leaves out at the end.
+    """Return the regions with lines or a text in reading order; regions missing in it come last.
 
-    These are text regions, the cells of tables, and what else has lines: files of many
-    programs nest them in other ways than the schema says. Nested ones are where the outer one
-    is, unless the order names them.
+    These are text regions, table cells, and any other element with lines, since many programs nest
+    them in ways that the schema does not allow. Nested regions follow the outer one, unless the
+    reading order names them.
     """
     order = page.find("ReadingOrder")
     ranks: Dict[str, int] = {}
@@ -157,7 +157,7 @@ def regions_in_order(page: Element) -> List[Element]:
 
 
 def rows_in_order(rows: List[Element]) -> List[Element]:
-    """Text lines as Transkribus' ``custom`` attribute orders them, or else as they come."""
+    """Return text lines in the order of Transkribus' ``custom`` attribute, or of the file."""
     found = [_READING_ORDER.search(row.get("custom", "")) for row in rows]
     places = [int(match.group(1)) for match in found if match is not None]
     if len(places) != len(rows):
@@ -166,7 +166,7 @@ def rows_in_order(rows: List[Element]) -> List[Element]:
 
 
 def region_references(group: Element) -> List[str]:
-    """The regions that a reading order names, groups in groups included."""
+    """Return the regions in a reading order, including nested groups."""
     found = []
     for child in sorted(group, key=lambda child: int(child.get("index", 0))):
         if "regionRef" in child.attrib:
@@ -176,14 +176,14 @@ def region_references(group: Element) -> List[str]:
 
 
 def first_text(element: Element) -> Optional[str]:
-    """The first of an element's own texts, or None where it has none."""
+    """Return the first of an element's own texts, or None."""
     texts = readings(element)
     unicode = texts[0].find("Unicode") if texts else None
     return None if unicode is None else unicode.text or ""
 
 
 def points_at(element: Element, name: str) -> List[Point]:
-    """The points of a child: in its attribute, or until 2010 each an element of its own."""
+    """Return the points of a child: an attribute, or until 2010 one element per point."""
     child = element.find(name)
     if child is None:
         return []

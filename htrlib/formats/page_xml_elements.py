@@ -1,4 +1,4 @@
-"""The elements of PAGE XML 2019-07-15 that say where a line is and what it says."""
+"""Elements of PAGE XML 2019-07-15 for the position and text of lines."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _KINDS = {
 
 
 def kind_of(row: Element, region: Element) -> Optional[str]:
-    """The kind of a line, as its `production` says, that of its region, or a structure tag."""
+    """Return a line's kind by `production`, its own or its region's, or by a structure tag."""
     production = row.get("production") or region.get("production") or ""
     tagged = (tag for tag in structure_types(row) if tag in KINDS)
     return _KINDS.get(production) or next(tagged, None)
 
 
 def structure_types(row: Element) -> Tuple[str, ...]:
-    """The types that Transkribus' `custom` attribute gives a line."""
+    """Return the structure types in a line's `custom` attribute of Transkribus."""
     return tuple(_STRUCTURE.findall(row.get("custom", "")))
 
 
 def tags_of(row: Element) -> Tuple[str, ...]:
-    """The structure types of a line that are no kind."""
+    """Return the structure types of a line that are not kinds."""
     return tuple(tag for tag in structure_types(row) if tag not in KINDS)
 
 
 def custom_tags(tags: Iterable[str]) -> str:
-    """Structure types as the `custom` attribute has them."""
+    """Format structure types for the `custom` attribute."""
     return " ".join(f"structure {{type:{custom_value(tag)};}}" for tag in tags)
 
 
 def custom_value(text: str) -> str:
-    """The text without the signs that part values of the `custom` attribute."""
+    """Remove the characters that separate values of the `custom` attribute."""
     return _SYNTAX.sub(" ", xml_text(text))
 
 
 def put_kind(row: Element, kind: Optional[str]) -> None:
-    """Say a line's kind, in `production` and as Transkribus shows it, in place of what it had."""
+    """Set a line's kind, in `production` and in Transkribus' form, replacing the previous one."""
     row.attrib.pop("production", None)
     custom = _STRUCTURE.sub(
         lambda match: "" if match[1] in KINDS else match[0], row.get("custom", "")
@@ -63,12 +63,12 @@ def put_kind(row: Element, kind: Optional[str]) -> None:
 
 
 def put_place(row: Element, place: Optional[TextLine], size: Size) -> None:
-    """Say where a line lies, in place of what it said; no place takes that away.
+    """Set a line's position, replacing the previous one; None removes it.
 
     Args:
-        row: the line.
-        place: its outline becomes whole pixels on the page.
-        size: of the page.
+        row: element of the line.
+        place: position, rounded to whole pixels on the page.
+        size: size of the page.
     """
     for name in ("Coords", "Baseline"):
         for child in row.findall(name):
@@ -99,12 +99,12 @@ def add_word(
 def add_text(
     parent: Element, text: str, confidence: Optional[float] = None, index: Optional[int] = None
 ) -> None:
-    """Add what a line, word or region says.
+    """Add the text of a line, word or region.
 
     Args:
-        parent: the line, word or region.
-        text: what XML cannot hold is left out.
-        confidence: of the text, where it was read by a program.
+        parent: element of the line, word or region.
+        text: text; characters that XML does not allow are dropped.
+        confidence: confidence of the text, if a program read it.
         index: 0 for the best of several readings, then 1 and so on.
     """
     equivalent = SubElement(parent, "TextEquiv")
@@ -116,7 +116,7 @@ def add_text(
 
 
 def confidence_of(element: Optional[Element], name: str = "conf") -> Optional[float]:
-    """The confidence of an element, between 0 and 1; None where it says none, or no number."""
+    """Return the confidence of an element, between 0 and 1, or None if missing or invalid."""
     try:
         confidence = math.nan if element is None else float(element.attrib[name])
     except (KeyError, ValueError):
@@ -125,23 +125,23 @@ def confidence_of(element: Optional[Element], name: str = "conf") -> Optional[fl
 
 
 def readings(element: Element) -> List[Element]:
-    """The texts of a line, word or region, the best first."""
+    """Return the texts of a line, word or region, the best one first."""
     return sorted(element.findall("TextEquiv"), key=lambda text: int(text.get("index", 0)))
 
 
 def add_child(parent: Element, tag: str, **attributes: str) -> Element:
-    """A new last child."""
+    """Append a new child."""
     return SubElement(parent, tag, attributes)
 
 
 def box_points(box: Box, size: Size) -> str:
-    """The corners of a box as PAGE writes points."""
+    """Format the corners of a box as points of PAGE."""
     left, top, right, bottom = whole_pixels(box, size).as_tuple()
     return format_points(((left, top), (right, top), (right, bottom), (left, bottom)), size)
 
 
 def format_points(points: Sequence[Point], size: Size) -> str:
-    """Points as PAGE and ALTO write them: whole pixels on the page, "x,y x,y"."""
+    """Format points for PAGE and ALTO: whole pixels on the page, "x,y x,y"."""
     return " ".join(
         f"{min(max(0, round(x)), size.width)},{min(max(0, round(y)), size.height)}"
         for x, y in points

@@ -1,4 +1,4 @@
-"""PAGE XML 2019-07-15 of results and of labeled pages, for Transkribus, eScriptorium and OCR-D."""
+"""Write results and labeled pages as PAGE XML 2019-07-15."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORDER, _REGION = "order", "region"
 
 
 def write(page: PageResult, file: BinaryIO, options: WriteOptions) -> None:
-    """Write a page. Coordinates become whole pixels on the page; `conf` is given at each level."""
+    """Write a page. Coordinates become whole pixels on the page; each level has its `conf`."""
     write_sheet(Sheet.of_result(page), file)
 
 
@@ -39,10 +39,10 @@ def write_page_xml(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem,
     Coordinates become whole pixels. A line is outlined by its polygon, or else by its box.
 
     Args:
-        dataset: its pages are written.
-        folder: made where it is missing.
+        dataset: dataset whose pages are written.
+        folder: folder to write to; created if missing.
     Returns:
-        What PAGE XML cannot hold and was left out: single line pictures, lines without a place.
+        Problems: single line pictures and lines without a position, which are left out.
     """
     return write_pages(dataset, folder, ".xml", write_sheet)
 

@@ -1,4 +1,4 @@
-"""What PDF/A-2b asks of a document made from pictures: metadata, and what its colors mean."""
+"""Add what PDF/A-2b requires of a document made from pictures: metadata and color profiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _XMP = (
 )
 _ARCHIVAL = ' xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" pdfaid:part="2" pdfaid:conformance="B"'
 
-_MADE = (2000, 1, 1, 0, 0, 0)  # of profiles, so that files can be reproduced
+_MADE = (2000, 1, 1, 0, 0, 0)  # creation date of profiles, constant for reproducible files
 _XYZ = b"XYZ " + bytes(4)
 _D50 = (0.9642, 1.0, 0.8249)
 _D65_TO_D50 = (1.04788, 0.02292, -0.05022, 0.02959, 0.99048, -0.01707, -0.00925, 0.01508, 0.75168)
@@ -31,10 +31,10 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def describe(document: pikepdf.Pdf) -> None:
-    """Claim PDF/A-2b, where no picture speaks against it, and give the profile of device colors.
+    """Claim PDF/A-2b unless a picture prevents it, and add the profile of device colors.
 
     Args:
-        document: whose pages have one picture each, named `Picture`.
+        document: document whose pages have one picture each, named `Picture`.
     """
     images = [page.obj.Resources.XObject.Picture for page in document.pages]
     archival = all(image.get("/Filter") != Name.JPXDecode for image in images)
@@ -55,9 +55,9 @@ def describe(document: pikepdf.Pdf) -> None:
 
 
 def icc_profile(*, gray: bool) -> bytes:
-    """The ICC profile (version 4) of sRGB, or of gray with the same curve.
+    """Build the ICC profile (version 4) of sRGB, or of gray with the same curve.
 
-    IEC 61966-2-1 has the curve and primaries; these are adapted to D50, as profiles have them.
+    IEC 61966-2-1 defines the curve and primaries, which are adapted to D50, as ICC requires.
     """
     curve = b"para" + struct.pack(">IHH", 0, 3, 0) + _fixed(*_SRGB_CURVE)
     tags = {
@@ -71,7 +71,7 @@ def icc_profile(*, gray: bool) -> bytes:
         tags[b"chad"] = b"sf32" + bytes(4) + _fixed(*_D65_TO_D50)
         tags.update({tag: _XYZ + _fixed(*primary) for tag, primary in _PRIMARIES.items()})
         tags.update(dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
-    places: Dict[bytes, int] = {}  # contents that are alike stand there once
+    places: Dict[bytes, int] = {}  # identical contents are stored once
     table, data = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for tag, content in tags.items():
@@ -91,5 +91,5 @@ def _text(text: str) -> bytes:
 
 
 def _fixed(*numbers: float) -> bytes:
-    """Numbers with sixteen bits behind the point."""
+    """Encode numbers with 16 fractional bits."""
     return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))

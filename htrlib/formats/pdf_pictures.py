@@ -1,4 +1,4 @@
-"""Pictures as pages of a PDF, unharmed: their own compressed data where PDF knows it."""
+"""Turn pictures into pages of a PDF without loss, with their own compressed data if possible."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from htrlib.document.geometry import Size
 from htrlib.formats.pdf_text import Placement
 from htrlib.images.pixels import orientation
 
-DPI = 300  # where a picture does not say its resolution, or says one that cannot be
-_LONGEST = 1000 / 25.4  # inches; a page that would be longer has a wrong resolution
+DPI = 300  # default resolution of pictures without a plausible one
+_LONGEST = 1000 / 25.4  # inches; for a longer page, the resolution must be wrong
 _LEAST_DPI = 50
 
-# Points by which a page is smaller than its picture's size, and the picture than the page: programs
-# that round up would show a row or column too many, and move the others.
+# Points by which a page is smaller than its picture's size, and the picture than the page:
+# otherwise programs that round up show an additional row or column, and shift the others.
 _LESS_PAPER, _LESS_PICTURE = 0.0001, 0.001
 
 # EXIF orientation -> where the upright page has the picture's left, top, and whether it is turned
@@ -36,7 +36,7 @@ _TURNS = {
 _SIDEWAYS = (5, 6, 7, 8)
 
 _PALETTE = 3
-_PROFILED = {"L": b"GRAY", "RGB": b"RGB "}  # mode -> what a profile calls its colors
+_PROFILED = {"L": b"GRAY", "RGB": b"RGB "}  # mode -> color space of a profile
 _QUICKLY_PACKED = 500_000  # pixels
 _PNG_SAMPLES = {0: 1, 2: 3, _PALETTE: 1}  # color type of a PNG file -> samples of a pixel
 
@@ -47,11 +47,11 @@ def add_picture_page(
     """Add a page for a picture.
 
     Args:
-        document: where it goes.
-        picture: at the frame that is shown.
-        file: that it was opened from.
+        document: document to add the page to.
+        picture: picture, at the frame to show.
+        file: file that it was opened from.
     Returns:
-        the page, and the content that shows the picture.
+        The page, and the content that shows the picture.
     """
     turn = orientation(picture)
     shape = _TURNS.get(turn if isinstance(turn, int) else 1, _TURNS[1])
@@ -79,7 +79,7 @@ def upright_placement(size: Size, page: Any) -> Placement:
 
 
 def _resolution(picture: Image.Image) -> Tuple[float, float]:
-    """Dots per inch across and down."""
+    """Return the horizontal and vertical resolution in dots per inch."""
     try:
         across, down = (float(value) for value in picture.info["dpi"])
     except (KeyError, TypeError, ValueError):
@@ -127,7 +127,7 @@ def _stream(
 
 
 def _fax(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
-    """A picture of black and white as CCITT group 4, in one strip."""
+    """Encode a bilevel picture as CCITT group 4, in one strip."""
     file = io.BytesIO()
     plain = Image.frombytes("1", picture.size, picture.tobytes())
     plain.save(file, "TIFF", compression="group4", tiffinfo={278: picture.height})
@@ -146,7 +146,7 @@ def _fax(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
 
 
 def _lossless(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
-    """The pixels of a picture as the PNG format packs them; transparent parts are white paper."""
+    """Encode the pixels of a picture like PNG; transparent parts become white."""
     shown = picture
     if picture.mode.startswith("I;16"):
         shown = picture
@@ -169,7 +169,7 @@ def _lossless(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
 
 
 def _plainly_packed(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
-    """Pack bytes of pixels without rows' differences, which palettes have no use for."""
+    """Compress pixels without a PNG predictor, which does not help palettes."""
     packed = zlib.compress(picture.tobytes(), 9)
     stream = _stream(document, picture, packed, Name.FlateDecode)
     if picture.mode == "P":
@@ -178,7 +178,7 @@ def _plainly_packed(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
 
 
 def _own_png(document: pikepdf.Pdf, picture: Image.Image, content: bytes) -> Optional[Stream]:
-    """The rows of a PNG file, as it has them unless they pack better; None if interlaced."""
+    """Return the rows of a PNG file, recompressed if that is smaller; None if interlaced."""
     packed, bits = _png_data(content)
     color_type, interlaced = content[25], content[28]
     if interlaced or color_type not in _PNG_SAMPLES:
@@ -201,7 +201,7 @@ def _png_rows(width: int, bits: int, samples: int) -> Dictionary:
 
 
 def _palette(document: pikepdf.Pdf, picture: Image.Image) -> Array:
-    """The colors that a picture uses, in the order of its palette."""
+    """Return the colors that a picture uses, in the order of its palette."""
     last = int(picture.getextrema()[1])  # type: ignore[arg-type]
     colors = bytes(picture.getpalette("RGB") or b"").ljust(3 * last + 3, b"\0")[: 3 * last + 3]
     table = document.make_indirect(pikepdf.String(colors))
@@ -209,7 +209,7 @@ def _palette(document: pikepdf.Pdf, picture: Image.Image) -> Array:
 
 
 def _png_data(content: bytes) -> Tuple[bytes, int]:
-    """The compressed rows of a PNG file, and its bits per sample."""
+    """Return the compressed rows of a PNG file, and its bits per sample."""
     place, packed = 8, b""
     while place < len(content):
         length = int.from_bytes(content[place : place + 4], "big")

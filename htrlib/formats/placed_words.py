@@ -1,4 +1,4 @@
-"""Words of results with a box each, and text that XML can hold."""
+"""Give each word of a result a box, and make texts and ids valid in XML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VALID_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class PlacedWord:
-    """A word and its box, on the page and not empty; that of `text` by its share where unknown."""
+    """A word with a nonempty box on the page; an unknown box is estimated from the text."""
 
     text: str
     confidence: float
@@ -24,7 +24,7 @@ class PlacedWord:
 
 
 def placed_words(line: LineResult, size: Size) -> Tuple[PlacedWord, ...]:
-    """The words of a line, each with a box in whole pixels of a page of that size."""
+    """Return the words of a line, each with a box in whole pixels on the page."""
     words = line.transcription.words
     if [word.text for word in words] != line.text.split():
         return tuple(
@@ -39,7 +39,7 @@ def placed_words(line: LineResult, size: Size) -> Tuple[PlacedWord, ...]:
 
 
 def _shares(text: str, box: Box) -> List[Tuple[str, Box]]:
-    """The words of a text, each with the part of the box that its letters take."""
+    """Return the words of a text, each with a part of the box in proportion to its length."""
     letter = box.width / max(1, len(text))
     found = []
     for match in re.finditer(r"\S+", text):
@@ -49,7 +49,7 @@ def _shares(text: str, box: Box) -> List[Tuple[str, Box]]:
 
 
 def whole_pixels(box: Box, size: Size) -> Box:
-    """The box on the page in whole pixels, at least one wide and high."""
+    """Clip a box to the page and round it to whole pixels, at least one wide and high."""
     left = min(max(0, round(box.left)), size.width - 1)
     top = min(max(0, round(box.top)), size.height - 1)
     right = min(max(left + 1, round(box.right)), size.width)
@@ -58,7 +58,7 @@ def whole_pixels(box: Box, size: Size) -> Box:
 
 
 def xml_text(text: str) -> str:
-    """The text without the characters that XML cannot hold; white space among them is a space.
+    """Drop the characters that XML does not allow; white space among them becomes a space.
 
     >>> xml_text("a\\x00b\\x1fc")
     'ab c'
@@ -67,11 +67,11 @@ def xml_text(text: str) -> str:
 
 
 def xml_names(names: Sequence[str], reserved: Collection[str] = ()) -> Tuple[str, ...]:
-    """Names that are valid and different ids in XML, as near to those given as can be.
+    """Turn names into valid and unique XML ids, as similar to the names as possible.
 
     Args:
-        names: of lines, in order; empty where a line has none.
-        reserved: ids that the file uses for other things.
+        names: names of lines, in order; empty for lines without a name.
+        reserved: ids that the file uses for other elements.
 
     >>> xml_names(("a", "a", "7 b", ""))
     ('a', 'a_2', '_7_b', 'line_4')
@@ -91,7 +91,7 @@ def xml_names(names: Sequence[str], reserved: Collection[str] = ()) -> Tuple[str
 
 
 def xml_name(name: str, taken: Set[str], ending: str = "_") -> str:
-    """The name, with as many endings as tell it from those taken, among which it is from now on."""
+    """Return the name, made unique by suffixes if it is taken, and add it to the taken ones."""
     while name in taken:
         name += ending
     taken.add(name)
@@ -99,5 +99,5 @@ def xml_name(name: str, taken: Set[str], ending: str = "_") -> str:
 
 
 def share(confidence: Optional[float]) -> str:
-    """A confidence as XML has it, between 0 and 1."""
+    """Format a confidence between 0 and 1 for XML."""
     return f"{min(1.0, max(0.0, confidence or 0.0)):.4f}"

@@ -1,7 +1,7 @@
-"""The registry of result formats: those of the library and of installed packages.
+"""The registry of result formats: htrlib's own and those of installed packages.
 
-A package adds one by an entry point of the group `htrlib.formats` that is a `Format`; a program by
-`register`. The command line takes its list from here.
+A package adds a format by an entry point in the group `htrlib.formats` that is a `Format`, a
+program by `register`. The command line and the server take their lists from this registry.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Format:
     """A format for results.
 
     Attributes:
-        name: its name on the command line.
-        suffixes: of its files; the first one is used for writing.
-        media_type: of its content.
+        name: name on the command line.
+        suffixes: suffixes of its files; the first one is used for writing.
+        media_type: media type of its content.
         write: `f(result, file, options)` writes a result into a binary file.
-        needs_picture: whether `options.source` must be given.
-        one_page: whether a file holds one page; `write` gets a `PageResult` then.
+        needs_picture: True if `options.source` must be given.
+        one_page: True if a file holds one page; `write` then gets a `PageResult`.
     """
 
     name: str
@@ -68,7 +68,7 @@ FORMATS: Registry[Format] = Registry(
 
 
 def register(format: Format) -> None:
-    """Add a format to this process; an installed package adds one by its entry points.
+    """Add a format to this process; packages use entry points instead.
 
     Raises:
         ConfigError: a format of that name exists.
@@ -79,14 +79,14 @@ def register(format: Format) -> None:
 
 
 def format_of(path: Path, name: Optional[str] = None) -> Format:
-    """The format of a name, or else of a file's suffix, the longest that fits.
+    """Return a format by its name, or else by a file's longest matching suffix.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such format.
     """
     if name is not None:
         if name not in FORMATS:
-            raise ConfigError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+            raise ConfigError(f"unknown format {name!r}; choose {', '.join(FORMATS)}")
         return FORMATS[name]
     found = [
         (len(suffix), known)
@@ -95,7 +95,9 @@ def format_of(path: Path, name: Optional[str] = None) -> Format:
         if path.name.lower().endswith(suffix)
     ]
     if not found:
-        raise ConfigError(f"no format has files like {path.name!r}; name one: {', '.join(FORMATS)}")
+        raise ConfigError(
+            f"no format has the suffix of {path.name!r}; name one: {', '.join(FORMATS)}"
+        )
     return FORMATS[max(found)[1]]
 
 
@@ -112,15 +114,15 @@ def save(
 
     Args:
         result: one page or several.
-        path: of the file; its suffix tells the format, unless that is named.
+        path: path of the file, whose suffix determines the format unless `format` is given.
         format: one of `FORMATS`.
-        source: the picture or PDF that was read, for formats that hold it; by default the file
+        source: the picture or PDF that was read, for formats that contain it; by default the file
             that the result names.
         dpi: resolution at which the pages of a PDF were rendered.
         flow: join lines into paragraphs, in text and Markdown.
     Raises:
-        ConfigError: there is no such format, it holds one page and there are several, or it needs
-            a picture and none is known.
+        ConfigError: the format does not exist, holds one page but there are several, or needs a
+            picture and none is known.
         ImageError: the picture cannot be read.
 
     >>> import htrlib
@@ -131,12 +133,12 @@ def save(
     chosen = format_of(path, format)
     options = WriteOptions(result.source if source is None else source, dpi, flow)
     if chosen.needs_picture and options.source is None:
-        raise ConfigError(f"{chosen.name} holds the page's picture; give it as source=")
+        raise ConfigError(f"{chosen.name} contains the page's picture; pass it as source=")
     if chosen.one_page:
         if len(result.pages) != 1:
             raise ConfigError(
-                f"a file of {chosen.name} holds one page, the result has {len(result.pages)}; save "
-                "each of its pages"
+                f"a file in the format {chosen.name} holds one page, but the result has "
+                f"{len(result.pages)}; save each page"
             )
         result = result.pages[0]
     write_whole(path, lambda file: chosen.write(result, file, options))

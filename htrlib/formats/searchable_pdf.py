@@ -1,6 +1,6 @@
-"""Searchable PDF: the pages as they look, with their text under the writing, not seen.
+"""Write searchable PDF: pages with an invisible text layer.
 
-A PDF that was read keeps its pages, and each gets a layer of text. Pictures become pages.
+If the source is a PDF, its pages are kept and get a text layer. Pictures become pages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PDFA1 = re.compile(rb"pdfaid:part(?:\s[^>]*>|[>=])\W{0,9}1\b")
 
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
-    """Write all pages of the source, with the text of those that were read.
+    """Write all pages of the source, with a text layer on those that were read.
 
     Raises:
         ImageError: the source cannot be read.
@@ -57,7 +57,7 @@ def _write_over_pdf(
             if number in read and read[number].lines:
                 placement = _pdf_placement(page, read[number])
                 layer = text_layer(read[number], placement, font, _add_font(page, font))
-                # Before the page's own content, where no state of that has been set yet.
+                # Before the page's own content, so that its graphics state has no effect.
                 page.contents_add(_packed(document, layer), prepend=True)
         font.finish()
         _save(document, file)
@@ -84,14 +84,14 @@ def _write_pictures(
 
 
 def _save(document: pikepdf.Pdf, file: BinaryIO) -> None:
-    """Write the same bytes for the same document, as packed as it may be."""
+    """Save reproducibly, with as much compression as allowed."""
     packed = pikepdf.ObjectStreamMode.generate
     mode = pikepdf.ObjectStreamMode.disable if _is_pdfa1(document) else packed
     document.save(file, deterministic_id=True, object_stream_mode=mode, fix_metadata_version=False)
 
 
 def _is_pdfa1(document: pikepdf.Pdf) -> bool:
-    """Whether a document claims to follow PDF/A-1, which knows no object streams."""
+    """Return whether a document claims PDF/A-1, which does not allow object streams."""
     try:
         said = document.Root.Metadata.read_bytes()
     except (AttributeError, ValueError, pikepdf.PdfError):
@@ -106,17 +106,17 @@ def _packed(document: pikepdf.Pdf, content: bytes) -> Stream:
 
 
 def _add_font(page: Any, font: GlyphlessFont) -> str:
-    """Let a page's content name the font of its text, and return the name."""
+    """Add the font to a page's resources, and return its name there."""
     resources: Any = page.obj.get("/Resources")
     if not isinstance(resources, Dictionary):
         inherited: Any = page.resources if "/Parent" in page.obj else Dictionary()
         resources = page.obj.Resources = Dictionary(inherited)
-    elif resources.is_indirect:  # shared with pages that may have been given theirs
+    elif resources.is_indirect:  # may be shared with pages that already have the font
         resources = page.obj.Resources = Dictionary(dict(resources.items()))
     own: Any = resources.get("/Font")
     fonts = Dictionary(dict(own.items()) if isinstance(own, Dictionary) else {})
     name = "/HtrText"
-    while name in fonts:  # the page has text of an earlier reading
+    while name in fonts:  # used by the text layer of an earlier run
         name += "_"
     fonts[name] = font.reference
     resources["/Font"] = fonts
@@ -146,9 +146,9 @@ def _pdf_placement(page: Any, result: PageResult) -> Placement:
 
 
 def _rotation(page: Any) -> int:
-    """Degrees clockwise by which a page is shown turned; a page without any has its parent's."""
+    """Return a page's clockwise rotation in degrees, possibly inherited."""
     node = page.obj
-    for _ in range(50):  # a damaged tree may run in a circle
+    for _ in range(50):  # a damaged page tree may be cyclic
         if isinstance(node.get("/Rotate"), (int, Decimal)):
             return int(node.Rotate) % 360
         if "/Parent" not in node:

@@ -1,4 +1,4 @@
-"""Pages to be written, read or labeled: one form for both, so that each format has one writer."""
+"""A common form of results and labeled pages for writing, so that each format has one writer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from htrlib.formats.placed_words import placed_words, whole_pixels
 
 @dataclass(frozen=True)
 class Sheet:
-    """A page as a file of it says it.
+    """A page to be written.
 
     Attributes:
-        page: its lines, with the words whose boxes are known.
+        page: lines, with words whose boxes are known.
         picture: file name of the page's picture.
-        number: of the page in its file, from 1.
+        number: number of the page in its file, from 1.
         bundle: name and version of the bundle that read the page; None for labels.
     """
 
@@ -32,11 +32,11 @@ class Sheet:
 
     @classmethod
     def of_result(cls, result: PageResult, number: int = 1) -> Sheet:
-        """The page that was read; each of its words gets a box.
+        """Create a sheet from a result; each of its words gets a box.
 
         Args:
-            result: the page.
-            number: for one that does not say its own.
+            result: result of a page.
+            number: number of the page, if the result has none.
         """
         picture = PurePath(result.source or "page").name
         lines = tuple(_read_line(line, result.size) for line in result.lines)
@@ -45,12 +45,12 @@ class Sheet:
 
     @property
     def lines(self) -> Tuple[LabeledLine, ...]:
-        """Keep lines that have a position, which files require."""
+        """Lines with a position, which files require."""
         return tuple(line for line in self.page.lines if line.line is not None)
 
     @property
     def area(self) -> Box:
-        """The box, in whole pixels, around the paragraph and all lines; else the page."""
+        """Box around the paragraph and all lines, in whole pixels; by default the page."""
         size = self.page.size
         boxes = [line.line.box for line in self.page.lines if line.line is not None]
         if self.page.paragraph is not None:
@@ -70,7 +70,7 @@ def _read_line(line: LineResult, size: Size) -> LabeledLine:
 
 
 def tokens(line: LabeledLine) -> Tuple[Tuple[str, Optional[LabeledWord]], ...]:
-    """The words of a line's text, each with the labeled word that says its place, if one does.
+    """Return the words of a line's text, each with the labeled word that has its box, or None.
 
     >>> word = LabeledWord("b", Box(0, 0, 1, 1))
     >>> tokens(LabeledLine("a b", words=(word,)))[0]
@@ -85,7 +85,7 @@ def tokens(line: LabeledLine) -> Tuple[Tuple[str, Optional[LabeledWord]], ...]:
 
 
 def loose_words(dataset: Dataset) -> Tuple[Problem, ...]:
-    """The lines with words that do not stand in their text: formats that spell it have no place."""
+    """Return problems for lines with words that are not in their text, and cannot be written."""
     return tuple(
         Problem("words other than the text's", page.source, line.text)
         for page in dataset.pages

@@ -1,6 +1,6 @@
-"""Filters of small arrays in NumPy alone; SciPy, which has them all, is as large as all else.
+"""Filters for small arrays in NumPy: SciPy would double the size of an installation.
 
-Edges and windows of even size are those of `scipy.ndimage`: such a window reaches one further to
+Edges and windows of even size behave as in `scipy.ndimage`: such a window reaches one further to
 the left.
 """
 
@@ -17,11 +17,13 @@ Numbers = NDArray[Any]
 
 
 def percentiles(values: Numbers, percents: Sequence[float]) -> NDArray[np.float64]:
-    """(P, ...) the percentiles along the last axis, as `numpy.percentile` gives them, but faster.
+    """Compute percentiles along the last axis, like `numpy.percentile` but faster.
 
     Args:
         values: (..., N), N at least 1.
         percents: P numbers between 0 and 100.
+    Returns:
+        (P, ...) percentiles.
     """
     places = [percent / 100.0 * (values.shape[-1] - 1) for percent in percents]
     around = [(math.floor(place), math.ceil(place)) for place in places]
@@ -34,9 +36,9 @@ def percentiles(values: Numbers, percents: Sequence[float]) -> NDArray[np.float6
 
 
 def upper_percentile(values: Numbers, percent: float, least: float) -> float:
-    """A percentile of all values, or `least` where it is lower.
+    """Return a percentile of all values, or `least` if that is higher.
 
-    Only what is above `least` is put in order, which is little where most of a picture is paper.
+    Only values above `least` are sorted, which are few if most of a picture is paper.
     """
     place = percent / 100.0 * (values.size - 1)
     low, high = math.floor(place), math.ceil(place)
@@ -44,7 +46,7 @@ def upper_percentile(values: Numbers, percent: float, least: float) -> float:
     hidden = values.size - len(above)
     if high < hidden:
         return least
-    if low < hidden:  # it lies between what is hidden and what is not
+    if low < hidden:  # between a value at most `least` and one above it
         return max(least, float(percentiles(values.ravel(), (percent,))[0]))
     parted = np.partition(above, (low - hidden, high - hidden))
     one, other = float(parted[low - hidden]), float(parted[high - hidden])
@@ -52,28 +54,28 @@ def upper_percentile(values: Numbers, percent: float, least: float) -> float:
 
 
 def mean_filter(values: Numbers, size: int, mode: str = "edge") -> NDArray[np.float64]:
-    """The mean of the window around each value, along the last axis.
+    """Compute the mean of the window around each value, along the last axis.
 
     Args:
         values: (..., N).
-        mode: of `numpy.pad`, for what is beyond the ends.
+        mode: mode of `numpy.pad` for values beyond the ends.
     """
     means: NDArray[np.float64] = _windows(values, size, mode).mean(axis=-1, dtype=np.float64)
     return means
 
 
 def maximum_filter(values: Numbers, size: int, mode: str = "edge") -> Numbers:
-    """The largest value of the window around each one, along the last axis; see `mean_filter`."""
+    """Compute the maximum of the window around each value; see `mean_filter`."""
     largest: Numbers = _windows(values, size, mode).max(axis=-1)
     return largest
 
 
 def median_filter(values: Numbers, size: int) -> Numbers:
-    """The middle one of the window around each value, along the last axis.
+    """Compute the median of the window around each value, along the last axis.
 
     Args:
-        values: (..., N); beyond the ends it goes on as it is there.
-        size: odd.
+        values: (..., N); extended by its first and last value.
+        size: size of the window, odd.
     """
     middle = size // 2
     medians: Numbers = np.partition(_windows(values, size, "edge"), middle, axis=-1)[..., middle]
@@ -81,10 +83,10 @@ def median_filter(values: Numbers, size: int) -> Numbers:
 
 
 def percentile_filter(values: Numbers, percent: float, size: int) -> Numbers:
-    """The value in each window, `size` long in all directions, that is so far up in their order.
+    """Compute a percentile of the window around each value, `size` long in all directions.
 
     Args:
-        values: (N,) or (H, W); beyond the edges it goes on as it is there.
+        values: (N,) or (H, W); extended by its edge values.
     """
     reach = [(size // 2, size - size // 2 - 1)] * values.ndim
     windows = sliding_window_view(np.pad(values, reach, mode="edge"), (size,) * values.ndim)
@@ -95,7 +97,7 @@ def percentile_filter(values: Numbers, percent: float, size: int) -> Numbers:
 
 
 def long_runs(mask: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """The parts of a mask that run on for so many pixels at least, along the last axis.
+    """Keep the runs of a mask with at least the given length, along the last axis.
 
     Args:
         mask: (..., N) bool.
@@ -113,7 +115,7 @@ def long_runs(mask: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
 
 
 def _windows(values: Numbers, size: int, mode: str) -> Numbers:
-    """(..., N, size) the window around each value."""
+    """Return (..., N, size), the window around each value."""
     ends = [(0, 0)] * (values.ndim - 1)
     reach = (size // 2, size - size // 2 - 1)
     padded = np.pad(values, [*ends, reach], mode=mode)  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """Cut a text line out of a page: follow its baseline, straighten it, keep its ink.
 
-Training and recognition both cut lines here, so that the network reads the kind of pictures it was
+Training and recognition share this code, so that the network reads the kind of pictures it was
 trained on.
 """
 
@@ -17,12 +17,12 @@ from htrlib.document.geometry import LineStrip, Point, Polygon
 from htrlib.document.results import TextLine
 from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
 
-COLUMN_SPACING = 0.5  # of a line's height, between two columns of its strip
-MARGIN = 0.08  # of a line's height, above and below
-SIDE_MARGIN = 0.2  # of a line's height, left and right: boxes tend to cut first and last letters
-PAPER_WINDOW = 1.5  # of a line's height: the paper's brightness is taken over as many columns
-WIDEST = 1 << 17  # columns: a strip that would have more is thin as a thread, and holds no writing
-POLYGON_TOLERANCE = 0.06  # of a line's height: ink as far outside the polygon is kept
+COLUMN_SPACING = 0.5  # in line heights, between two columns of a strip
+MARGIN = 0.08  # in line heights, above and below
+SIDE_MARGIN = 0.2  # in line heights, left and right: boxes tend to cut first and last letters
+PAPER_WINDOW = 1.5  # in line heights: width of the window that estimates the paper's brightness
+WIDEST = 1 << 17  # columns: a longer strip is too thin to contain writing
+POLYGON_TOLERANCE = 0.06  # in line heights: ink this close to the polygon is kept
 
 
 _Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
@@ -34,9 +34,9 @@ class LineExtent:
 
     Attributes:
         columns: (N,) float64 x of each pixel column of the line's box, in page pixels.
-        base: (N,) float64 y of the baseline there.
-        ascent: pixels above the baseline, single spikes left aside.
-        descent: pixels below it.
+        base: (N,) float64 y of the baseline at these columns.
+        ascent: height above the baseline in pixels, without single spikes.
+        descent: depth below the baseline in pixels.
     """
 
     columns: NDArray[np.float64]
@@ -46,7 +46,7 @@ class LineExtent:
 
 
 def line_extent(polygon: Polygon, baseline: Tuple[Point, ...]) -> LineExtent:
-    """The extent of a line with a polygon and a baseline."""
+    """Measure the extent of a line with a polygon and a baseline."""
     tops, bottoms = _outline(polygon)
     columns = polygon.box.left + 0.5 + np.arange(len(tops))
     base = _baseline_at(baseline, columns)
@@ -89,7 +89,7 @@ def cut_line(
     Args:
         page: (H, W) uint8, 0 is black.
         strip: position of the line, in page pixels.
-        height: of the result in pixels; its width keeps the strip's aspect ratio.
+        height: height of the result in pixels; its width keeps the strip's aspect ratio.
         polygon: ink outside it belongs to other lines and is removed.
     Returns:
         (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
@@ -102,13 +102,13 @@ def cut_line(
     if polygon is None:
         return paper_to_zero(_straightened(picture, width, height, mesh))
     mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
-    # Both at once, as the two channels of one picture.
+    # Warp both at once, as two channels of one picture.
     both = _straightened(Image.merge("La", (picture, mask)), width, height, mesh)
     return np.where(both[:, :, 1] > 127, paper_to_zero(both[:, :, 0]), 0).astype(np.uint8)
 
 
 def _straightened(picture: Image.Image, width: int, height: int, mesh: _Mesh) -> NDArray[np.uint8]:
-    """(height, width) or (height, width, channels) uint8 as the mesh draws it."""
+    """Warp by a mesh to (height, width) or (height, width, channels) uint8."""
     size, method = (width, height), Image.Transform.MESH
     return np.asarray(picture.transform(size, method, mesh, Image.Resampling.BILINEAR))
 
@@ -133,14 +133,14 @@ def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     centers = (np.arange(len(paper)) + 0.5) * step
     local = np.interp(np.arange(width) + 0.5, centers, paper).astype(np.float32)
     darkness = np.maximum(local[np.newaxis] - gray, 0.0)
-    strongest = upper_percentile(darkness, 98.5, 24.0)  # 24: paper alone stays paper
+    strongest = upper_percentile(darkness, 98.5, 24.0)  # 24: a strip of paper only stays paper
     return np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
 
 
 def _outline(
     polygon: Polygon,
 ) -> Tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Top and bottom of a polygon at each of its pixel columns."""
+    """Return the top and bottom of a polygon at each of its pixel columns."""
     box = polygon.box
     size = (max(1, int(np.ceil(box.width))), max(1, int(np.ceil(box.height))))
     mask = Image.new("L", size)
@@ -165,7 +165,7 @@ def _baseline_at(baseline: Tuple[Point, ...], columns: NDArray[np.float64]) -> N
 def _region(
     page: NDArray[np.uint8], strip: LineStrip, scale: float
 ) -> Tuple[NDArray[np.uint8], Point, int]:
-    """The part of the page under a strip, shrunk first where plain sampling would alias."""
+    """Return the part of the page under a strip, shrunk if plain sampling would alias."""
     height, width = page.shape
     box = strip.box()
     left, top = max(0, int(box.left)), max(0, int(box.top))
@@ -185,7 +185,7 @@ def _region(
 
 
 def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: int) -> _Mesh:
-    """Pillow's mesh: target rectangles and the source quadrilaterals that fill them."""
+    """Return Pillow's mesh: target rectangles and the source quadrilaterals that fill them."""
     count = len(strip.tops) - 1
     targets = np.rint(width * np.arange(count + 1) / count).astype(int)
     xs = strip.left + (strip.right - strip.left) * targets / width

@@ -34,7 +34,7 @@ MAX_PIXELS = 80_000_000
 MAX_DOCUMENT_PIXELS = 1_000_000_000
 """Limit on the total number of pixels that `load_pages` returns."""
 
-# TIFF tags, and the values of them that matter here
+# TIFF tags and values
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 0b101
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
@@ -230,8 +230,8 @@ def resize(image: Page, width: int, height: int) -> Page:
     """
     size = Size(width, height)
     picture = Image.fromarray(checked_array(image))
-    # A triangle as wide as the shrinking asks for: a thin stroke keeps its ink to 3 % wherever it
-    # falls between the new pixels, where BOX, which takes a pixel whole or not at all, loses 20 %.
+    # A triangle filter scaled to the reduction: a thin stroke keeps its ink within 3 % wherever it
+    # falls between the new pixels. BOX, which takes whole pixels, loses up to 20 %.
     picture = picture.resize((size.width, size.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     return np.array(picture)
 
@@ -269,8 +269,8 @@ def _start(file: BinaryIO) -> bytes:
 def identified(file: BinaryIO, name: str) -> Image.Image:
     """Open the picture in a file without decoding its pixels.
 
-    Image.open would warn of large pictures. A warning can be silenced only for all threads at
-    once, and a large picture is an error here anyhow.
+    Image.open would warn of large pictures. Warnings can only be silenced for all threads at once,
+    and large pictures are errors here anyway.
 
     Args:
         file: a picture of any kind but PDF, at its start.
@@ -284,7 +284,7 @@ def identified(file: BinaryIO, name: str) -> Image.Image:
     if kind == "HEIF":
         _register_heif(name)
     with _decoding(name):
-        # Not all that Pillow knows: its reader of EPS, for one, runs a program in the file.
+        # Not all formats of Pillow: its EPS reader, for one, runs a program contained in the file.
         if kind is not None and kind in Image.OPEN:
             factory, accept = Image.OPEN[kind]
             if accept is None or accept(start[:16]) is True:
@@ -341,8 +341,8 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
     """Seek to each page of a picture in turn, skipping thumbnails and masks in a TIFF.
 
     Returns:
-        the number of each page from 1, and the error that says why it cannot be reached, which
-        ends the pages: where the next one lies is not known then.
+        The number of each page from 1, and None or the reason why it cannot be reached, which ends
+        the iteration, since the position of further pages is unknown.
     """
     number = 0
     for frame in count() if picture.format == "TIFF" else range(1):
@@ -353,7 +353,7 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
                 except EOFError:
                     return
                 kind = picture.tag_v2.get(_NEW_SUBFILE_TYPE, 0) if frame else 0
-                is_page = not kind & _THUMBNAIL_OR_MASK  # a damaged file's need be no number
+                is_page = not kind & _THUMBNAIL_OR_MASK  # not always a number in damaged files
         except ImageError as error:
             yield number + 1, error
             return
@@ -371,8 +371,8 @@ def _read(picture: Image.Image, name: str) -> Page:
     """Decode the picture's current frame."""
     with _decoding(name):
         _checked_size(picture, name)
-        # GluonCV, once imported, lets Pillow fill up files that are cut off; a page whose lower
-        # half is missing shall not pass for one without writing there.
+        # GluonCV makes Pillow accept truncated files, but a page whose lower half is missing must
+        # not pass for one without writing there.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         picture.load()
         return upright(picture, gray(picture))

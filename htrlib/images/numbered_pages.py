@@ -36,7 +36,7 @@ def load_page(path: Path, number: int = 1, dpi: float = DPI) -> Page:
     """Load one page of a file.
 
     Args:
-        number: of the page, from 1.
+        number: number of the page, from 1.
         dpi: resolution at which a page of a PDF is rendered.
     Returns:
         (H, W) uint8, 0 is black.

@@ -1,8 +1,8 @@
-"""Turn a page the right way: dark ink on light paper, lines level, letters upright.
+"""Normalize a page's orientation: dark ink on light paper, lines level, letters upright.
 
-All estimates come from a picture of some 200,000 pixels and take about a hundredth of the time that
-reading a page takes. Whether letters stand on their feet or their heads is the hardest to tell
-without reading: `upright` asks for a confirmation before it turns a page.
+All estimates use a picture of about 200,000 pixels and take about a hundredth of the time of
+reading a page. It is hard to tell without reading whether letters are upside down, so `upright`
+asks how well a page can be read before it turns it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from htrlib.images.filters import (
     upper_percentile,
 )
 
-SMALL_AREA = 200_000  # pixels of the picture that is looked at
-CELL = 24  # pixels of it: polarity is told in squares of this side
-LEAST_CONTRAST = 36  # gray levels between the paper and the ink of a cell that counts
-LIGHTEST_GROUND = 160  # gray level: pages with lighter grounds bear dark ink
-LARGEST_TILT = 18.5  # degrees: 15 of the paper, and the slope of the lines on it
+SMALL_AREA = 200_000  # pixels of the shrunk picture
+CELL = 24  # pixels of it: side of the squares that vote on polarity
+LEAST_CONTRAST = 36  # gray levels of contrast for a square to count
+LIGHTEST_GROUND = 160  # gray level: pages with a lighter background have dark ink
+LARGEST_TILT = 18.5  # degrees: 15 for the paper, plus the slope of the lines on it
 COARSE_STEP, FINE_STEP = 2.5, 0.5  # degrees
 COARSE_ANGLES = np.arange(-7, 8) * COARSE_STEP
-LEAST_TILT = 5.5  # degrees: the line finder follows what slopes less
-LEAST_GAIN = 1.15  # sharpness of the leveled lines against that of the page as given
-STRIPS = 48  # vertical strips whose profiles are shifted against each other
-GROUPS = 4  # of strips, whose lines count for themselves
-LONGEST_RUN = 0.12  # of the picture's width: what is longer is a rule, not a stroke
-SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
-TURNED = 1.1  # sharpness of columns against that of rows, from which a page may lie on its side
-HEADS_DOWN = -0.02  # balance of ascenders and descenders, below which a page may be upside down
+LEAST_TILT = 5.5  # degrees: the line finder follows smaller slopes
+LEAST_GAIN = 1.15  # minimum sharpness of leveled lines relative to that of the page as given
+STRIPS = 48  # number of vertical strips whose profiles are shifted against each other
+GROUPS = 4  # number of groups of strips, which are rated separately
+LONGEST_RUN = 0.12  # in picture widths: longer runs are rules, not strokes
+SIDEWAYS = (1, 3)  # quarter turns that set a page on its side upright
+TURNED = 1.1  # sharpness of columns over that of rows, above which a page may be on its side
+HEADS_DOWN = -0.02  # balance of ascenders and descenders below which a page may be upside down
 PAPER = 80  # percentile of a page's gray levels
-READS = 0.6  # of 1: how well pages read whose lines are level
-BETTER = 0.04  # a turned page must read so much better, of 1, to be turned
-TIMES_BETTER = 1.5  # and where even then it hardly reads, so many times as well: noise has an order
+READS = 0.6  # readability, of 1, of a page that is upright
+BETTER = 0.04  # increase in readability, of 1, required to turn a page
+TIMES_BETTER = 1.5  # and its ratio, required for pages that hardly read: noise has an order too
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -55,11 +55,11 @@ class PageTransform:
     """How a page was rotated, and the inverse.
 
     Attributes:
-        size: of the page as given.
-        inverted: whether it was light on dark.
-        quarter_turns: by how many times 90 degrees it was turned counterclockwise, 0 to 3.
-        tilt: degrees by which its lines fell to the right after that, and were leveled.
-        margin: pixels of paper that were put around the page first.
+        size: size of the page as given.
+        inverted: True if the page was light on dark.
+        quarter_turns: number of counterclockwise rotations by 90 degrees, 0 to 3.
+        tilt: degrees by which lines then fell to the right, before they were leveled.
+        margin: pixels of paper added around the page first.
     """
 
     size: Size
@@ -70,18 +70,18 @@ class PageTransform:
 
     @property
     def is_identity(self) -> bool:
-        """Whether the page is unchanged."""
+        """True if the page is unchanged."""
         return self == PageTransform(self.size)
 
     @property
     def _turned(self) -> Size:
-        """The size after the quarter turns."""
+        """Size after the quarter turns."""
         width, height = self.size.width + 2 * self.margin, self.size.height + 2 * self.margin
         return Size(height, width) if self.quarter_turns % 2 else Size(width, height)
 
     @property
     def upright_size(self) -> Size:
-        """The size of the page once it is turned: with a tilt, all of it still has room."""
+        """Size of the upright page; a leveled page is enlarged to contain all of it."""
         if self.tilt == 0.0:
             return self._turned
         turned = self._turned
@@ -92,10 +92,10 @@ class PageTransform:
         )
 
     def apply(self, page: Page) -> Page:
-        """The page turned.
+        """Return the page upright.
 
         Args:
-            page: (H, W) uint8 of the size given, 0 is black.
+            page: (H, W) uint8 of the given size, 0 is black.
         """
         if self.inverted:
             page = ~page
@@ -108,7 +108,7 @@ class PageTransform:
         size = self.upright_size
         (a, d), (b, e) = self._unleveled(1.0, 0.0), self._unleveled(0.0, 1.0)
         c, f = self._unleveled(0.0, 0.0)
-        # Pillow asks for the source of a pixel's middle and adds the halves itself.
+        # Pillow maps the centers of pixels and adds the halves itself.
         matrix = (a - c, b - c, c, d - f, e - f, f)
         return np.asarray(
             Image.fromarray(page).transform(
@@ -134,11 +134,11 @@ class PageTransform:
         return x - margin, y - margin
 
     def polygon_as_given(self, polygon: Polygon) -> Polygon:
-        """A polygon of the upright page on the page as given."""
+        """Map a polygon of the upright page to the page as given."""
         return Polygon(tuple(self.point_as_given(x, y) for x, y in polygon.points))
 
     def box_as_given(self, box: Box) -> Box:
-        """The box around a box of the upright page on the page as given."""
+        """Map a box of the upright page to its bounding box on the page as given."""
         corners = [(x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)]
         return Box.around([self.point_as_given(x, y) for x, y in corners])
 
@@ -165,16 +165,16 @@ def upright(
     turns: Optional[Tuple[int, ...]] = None,
     margin: int = 0,
 ) -> Tuple[Page, PageTransform]:
-    """Turn a page the right way.
+    """Turn a page upright.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        readability: `f(page)` -> how well a page can be read, from 0 to 1. It is asked only where
-            a page may lie on its side or upside down; without it, such pages stay as they are.
-        turns: quarter turns to try; None are those that the page looks like.
-        margin: pixels of paper to put around it.
+        readability: `f(page)` -> how well a page can be read, from 0 to 1. It is called only if a
+            page may be on its side or upside down; without it, such pages stay as they are.
+        turns: quarter turns to try; by default those that the page's appearance suggests.
+        margin: pixels of paper to add around the page.
     Returns:
-        the page, the same array where nothing had to be turned, and how it was turned.
+        The page, which is the same array if unchanged, and its transform.
     """
     size = Size(page.shape[1], page.shape[0])
     small = _reduced(page)
@@ -189,7 +189,7 @@ def upright(
     transform = leveled
     if readability is not None and tried:
         turned = [_turned(page, ink, given, turn) for turn in tried]
-        # columns of a page that lies on its side may look like lines that slope
+        # columns of a page on its side may look like sloping lines
         doubtful = leveled.tilt != 0.0 and set(SIDEWAYS) <= set(tried)
         if doubtful and readability(leveled.apply(page)) < READS:
             leveled = given
@@ -202,7 +202,7 @@ def _tilt(page: Page, ink: Page, sharpness: Floats) -> float:
 
 
 def _turned(page: Page, ink: Page, given: PageTransform, turn: int) -> PageTransform:
-    """The transform with so many quarter turns, its lines leveled."""
+    """Return the transform with the given quarter turns and leveled lines."""
     ink = np.rot90(ink, turn)
     tilt = _tilt(page, ink, _sharpness(ink, COARSE_ANGLES))
     return replace(given, quarter_turns=turn, tilt=tilt)
@@ -211,7 +211,7 @@ def _turned(page: Page, ink: Page, given: PageTransform, turn: int) -> PageTrans
 def _most_readable(
     page: Page, candidates: Sequence[PageTransform], readability: Readability
 ) -> PageTransform:
-    """The transform with which the page reads best; the first where none reads clearly better."""
+    """Return the transform with the best readability, or the first if none is clearly better."""
     scores = [readability(candidate.apply(page)) for candidate in candidates]
     best = int(np.argmax(scores))
     clearly = scores[best] > scores[0] + BETTER
@@ -222,8 +222,8 @@ def _most_readable(
 def is_light_on_dark(page: Page) -> bool:
     """Return whether ink is lighter than the paper.
 
-    Squares of the page with some contrast vote: paper fills more of a square than ink does, so the
-    mean lies on the ink's side of the median. Dark borders alone invert no page.
+    Squares with sufficient contrast vote: paper covers more of a square than ink, so the mean lies
+    on the ink's side of the median. Dark borders alone do not invert a page.
     """
     height, width = (n - n % CELL for n in page.shape)
     if min(height, width) == 0:
@@ -239,11 +239,11 @@ def is_light_on_dark(page: Page) -> bool:
 
 
 def tilt_of(ink: Page, coarse: Floats) -> float:
-    """Degrees by which lines fall to the right, where that is worth leveling; else 0.
+    """Return the degrees by which lines fall to the right, or 0 if leveling is unnecessary.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
-        coarse: its sharpness at `COARSE_ANGLES`.
+        coarse: sharpness of its rows at `COARSE_ANGLES`.
     """
     near = float(COARSE_ANGLES[coarse.argmax()])
     level = coarse[np.abs(COARSE_ANGLES) < COARSE_STEP].max()
@@ -258,11 +258,11 @@ def tilt_of(ink: Page, coarse: Floats) -> float:
 
 
 def doubtful_turns(ink: Page, rows: Floats) -> Tuple[int, ...]:
-    """The quarter turns that may set a page upright; empty where it seems to be so.
+    """Return the quarter turns that may set a page upright; empty if it seems to be upright.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
-        rows: its sharpness at `COARSE_ANGLES`.
+        rows: sharpness of its rows at `COARSE_ANGLES`.
     """
     columns = _sharpness(np.rot90(ink), COARSE_ANGLES)
     if columns.max() > TURNED * rows.max():
@@ -300,7 +300,7 @@ def _reduced(page: Page) -> Page:
 
 
 def _ink(gray: Page) -> Page:
-    """Ink without paper, borders and rules."""
+    """Return the ink without borders and rules."""
     height, width = gray.shape
     coarse = np.asarray(Image.fromarray(gray).reduce(8))
     paper = percentile_filter(coarse, 75, 5)
@@ -312,7 +312,7 @@ def _ink(gray: Page) -> Page:
 
 
 def _without_rules(ink: Page) -> Page:
-    """The ink without what runs on along a row for long."""
+    """Remove long horizontal runs from the ink."""
     length = max(24, int(LONGEST_RUN * ink.shape[1]))
     rules = long_runs(ink > 60, length)
     return np.where(rules, 0, ink).astype(np.uint8) if rules.any() else ink
@@ -323,7 +323,7 @@ def _cosine_sine(degrees: float) -> Tuple[float, float]:
 
 
 def _strips(ink: Page) -> Tuple[NDArray[np.float32], Floats]:
-    """(S, H) the ink of each row in vertical strips, and how far right each lies of the middle."""
+    """Return (S, H) the ink per row of vertical strips, and their offsets from the center."""
     width = ink.shape[1]
     edges = np.linspace(0, width, min(STRIPS, width) + 1).astype(int)
     sums = np.add.reduceat(ink.astype(np.float32), edges[:-1], axis=1).T
@@ -331,7 +331,7 @@ def _strips(ink: Page) -> Tuple[NDArray[np.float32], Floats]:
 
 
 def _leveled(sums: NDArray[np.float32], middles: Floats, tilt: float) -> NDArray[np.float32]:
-    """(G, H) the strips, shifted to level a tilt, in groups: few lines run over a whole page."""
+    """Return (G, H) the strips shifted to level a tilt, in groups: few lines span a whole page."""
     height = sums.shape[1]
     shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(int)
     at = np.arange(height) + shifts[:, np.newaxis]

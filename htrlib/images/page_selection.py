@@ -19,7 +19,7 @@ class PageSelection:
     """Pages by their numbers, from 1.
 
     Attributes:
-        ranges: (first, last) each, last included; None is the file's last page.
+        ranges: (first, last) each, inclusive; None stands for the last page of the file.
 
     >>> selection = PageSelection.parse("2-3,7-")
     >>> [number for number in range(1, 9) if number in selection]
@@ -30,10 +30,10 @@ class PageSelection:
 
     @classmethod
     def parse(cls, text: str) -> PageSelection:
-        """The selection that a text such as "3", "2-5" or "1,4-6,9-" means.
+        """Parse a selection such as "3", "2-5" or "1,4-6,9-".
 
         Raises:
-            ConfigError: it means none.
+            ConfigError: the text is not a selection.
         """
         return cls(tuple(_range(part, text) for part in text.split(",")))
 
@@ -50,12 +50,12 @@ class PageSelection:
 
     @property
     def first(self) -> int:
-        """The lowest number."""
+        """Lowest number."""
         return min(first for first, _ in self.ranges)
 
     @property
     def last(self) -> Optional[int]:
-        """The highest number, or None where there is no end."""
+        """Highest number, or None if the selection is open-ended."""
         ends = [last for _, last in self.ranges]
         return None if None in ends else max(end for end in ends if end is not None)
 

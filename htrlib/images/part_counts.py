@@ -1,6 +1,6 @@
-"""The parts of a picture file, counted before a decoder makes objects of each of them.
+"""Count the parts of a picture file before a decoder creates an object for each of them.
 
-A file of 25 MB may list millions of strips or segments, which would take gigabytes.
+A file of 25 MB may list millions of strips or segments, which would take gigabytes of memory.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Optional
 
 from PIL.JpegImagePlugin import MARKER
 
-MOST_STRIPS = 1 << 17  # of a TIFF page; one of 40 million pixels hardly has as many rows
-MOST_FIELDS = 1 << 12  # of a TIFF page
-MOST_SEGMENTS = 1 << 12  # before the pixels of a JPEG
+MOST_STRIPS = 1 << 17  # strips of a TIFF page; a page of 40 million pixels hardly has as many rows
+MOST_FIELDS = 1 << 12  # fields of a TIFF page
+MOST_SEGMENTS = 1 << 12  # segments before the pixels of a JPEG
 
 _STRIPS_AND_TILES = (273, 279, 324, 325)  # offsets and sizes
 _PIXELS = 0xDA
@@ -22,14 +22,14 @@ def too_many_parts(content: bytes, most_pages: int) -> Optional[str]:
     """Describe what a PNG, JPEG or TIFF file has too many of, or return None. Ignores damage.
 
     Args:
-        most_pages: of a TIFF that are looked at.
+        most_pages: number of pages of a TIFF to check.
     """
     if content.startswith(b"\xff\xd8"):
         return _too_many_segments(content)
     if content.startswith((b"II", b"MM")):
         try:
             return _too_many_fields(content, most_pages)
-        except struct.error:  # it is cut off
+        except struct.error:  # truncated
             return None
     return None
 
@@ -37,11 +37,11 @@ def too_many_parts(content: bytes, most_pages: int) -> Optional[str]:
 def _too_many_segments(content: bytes) -> Optional[str]:
     at = 2
     for _ in range(MOST_SEGMENTS):
-        at = content.find(b"\xff", at)  # decoders skip what stands between segments
+        at = content.find(b"\xff", at)  # decoders skip bytes between segments
         if at < 0 or at + 4 > len(content) or content[at + 1] == _PIXELS:
             return None
         marker = content[at + 1]
-        if marker == 0xFF:  # it fills
+        if marker == 0xFF:  # padding
             at += 1
         elif _has_length(marker):
             at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")

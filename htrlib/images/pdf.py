@@ -1,4 +1,4 @@
-"""Render the pages of a PDF as a viewer does, with their rotation and crop."""
+"""Render the pages of a PDF like a viewer, with their rotation and crop box."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from htrlib.images.page_selection import DPI, PageSelection
 if TYPE_CHECKING:
     from htrlib.images.pdf_content import PageContents
 
-_POINTS = 72  # an inch
-_ROUNDING = 1.0 - 1e-7  # what single precision adds to a size is no further pixel
+_POINTS = 72  # per inch
+_ROUNDING = 1.0 - 1e-7  # rounding errors of single precision must not add a pixel
 
 MOST_DAMAGED = 50
 """Number of damaged pages in a row after which to give up: a file can claim any number."""
@@ -66,29 +66,30 @@ def iter_pdf_pages(
 
 
 def pdf_page_count(file: BinaryIO, name: str) -> int:
-    """The number of pages; raises as `iter_pdf_pages`."""
+    """Return the number of pages. Raises what `iter_pdf_pages` raises."""
     with _opened(file, name) as document:
         return len(document.pages)
 
 
 def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]:
-    """Width and height in pixels of a page, drawn at `DPI`.
+    """Return the width and height of a page in pixels, rendered at `DPI`.
 
     Args:
-        number: of the page, from 1 to the number of pages.
+        number: number of the page, from 1 to the number of pages.
     Raises:
-        ImageError: as for `iter_pdf_pages`, or the page is damaged.
+        ImageError: see `iter_pdf_pages`, or the page is damaged.
     """
     with _opened(file, name) as document, document.page(number) as page:
         return _pixels(page.get_size(), DPI)
 
 
 def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int]]:
-    """Width and height of the most pixels that drawing each page at `DPI` decodes at once: the
-    page itself, or a larger picture on it. Nothing is decoded for this.
+    """Yield width and height of the largest picture decoded to render each page at `DPI`.
+
+    This is the page itself or a larger picture on it. Nothing is decoded to find out.
 
     Raises:
-        ImageError: as for `iter_pdf_pages`, or a page is damaged.
+        ImageError: see `iter_pdf_pages`, or a page is damaged.
     """
     import pypdfium2.raw as raw
 

@@ -1,4 +1,4 @@
-"""Convert decoded pixels to those of a page: gray, 8 bits, upright."""
+"""Convert decoded pixels to a page: gray, 8 bits, upright."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BAND_ROWS = 256
 _STORED_DEPTHS = (10, 12, 14)
 """Bits that are used of the 16 that a picture has, where it uses fewer."""
 
-# TIFF tags, and the value of one that matters here
+# TIFF tags and values
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
@@ -41,18 +41,18 @@ def upright(picture: Image.Image, page: Pixels) -> Pixels:
 
 
 def orientation(picture: Image.Image) -> object:
-    """The EXIF orientation; 1, upright, where the EXIF data are damaged."""
+    """Return the EXIF orientation, or 1 (upright) if the EXIF data are damaged."""
     try:
         return picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # its reader raises as many kinds of errors as the decoders do
+    except Exception:  # damaged data make the reader raise all kinds of errors
         return 1
 
 
 def gray(picture: Image.Image) -> Pixels:
-    """(H, W) uint8, 0 is black; transparent parts become white paper."""
+    """Convert to (H, W) uint8, 0 is black; transparent parts become white."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return _eight_bits(picture)
-    if picture.mode == "LAB":  # which Pillow does not convert; its lightness is what is wanted
+    if picture.mode == "LAB":  # Pillow does not convert LAB; its lightness is the gray value
         return np.array(picture.getchannel("L"))
     if picture.has_transparency_data:
         if picture.mode not in ("LA", "RGBA"):
@@ -64,7 +64,7 @@ def gray(picture: Image.Image) -> Pixels:
 
 
 def _eight_bits(picture: Image.Image) -> Pixels:
-    """Scale a picture of 16 or 32 bits, band by band to keep memory low."""
+    """Scale a picture of 16 or 32 bits, in bands to save memory."""
     white = _full_scale(picture)
     page = np.empty((picture.height, picture.width), dtype=np.uint8)
     for top in range(0, picture.height, _BAND_ROWS):
@@ -75,13 +75,13 @@ def _eight_bits(picture: Image.Image) -> Pixels:
             raise ValueError("there are pixels that are not finite numbers")
         np.rint(np.clip(values / white, 0.0, 1.0) * 255.0, out=rows, casting="unsafe")
     tags = getattr(picture, "tag_v2", {})
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # which Pillow heeds up to 8 bits only
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow applies it only up to 8 bits
         np.subtract(255, page, out=page)
     return page
 
 
 def _full_scale(picture: Image.Image) -> float:
-    """The pixel value of white: cameras and scanners store 10 or 12 bits in 16 as they are."""
+    """Return the value of white: cameras and scanners store 10 or 12 bits in 16, unscaled."""
     if picture.mode.startswith("I;16"):
         bits = int(getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0])
         peak = int(np.asarray(picture).max())

@@ -1,4 +1,4 @@
-"""Prepare a page for the networks that see all of it: scale it, and convert gray to ink."""
+"""Prepare pages or regions for the page labelers: scale them, and convert gray to ink."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from htrlib.images.loading import resize
 
 Floats = NDArray[np.float64]
 
-PAPER_CELL = 16  # pixels: the paper's brightness is measured in squares of this side
-PAPER_WINDOW = 7  # squares: and taken over as many in each direction
+PAPER_CELL = 16  # pixels: side of the squares in which the paper's brightness is measured
+PAPER_WINDOW = 7  # squares: window over which it is estimated, in each direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Region:
         gray: (H, W) uint8, 0 is black.
         left: x of its first column, in page pixels.
         top: y of its first row, in page pixels.
-        scale: pixels of `gray` for each page pixel.
+        scale: pixels of `gray` per page pixel.
     """
 
     gray: NDArray[np.uint8]
@@ -36,7 +36,7 @@ class Region:
     scale: float
 
     def to_page(self, x: Floats, y: Floats) -> Tuple[Floats, Floats]:
-        """The page coordinates of points of `gray`."""
+        """Map points of `gray` to page coordinates."""
         return self.left + x / self.scale, self.top + y / self.scale
 
 
@@ -73,6 +73,6 @@ def page_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         )
     )[:height, :width]
     darkness = np.maximum(local - gray, 0.0)
-    strongest = upper_percentile(darkness, 99, 32.0)  # 32: paper alone stays paper
+    strongest = upper_percentile(darkness, 99, 32.0)  # 32: a region of paper only stays paper
     ink: NDArray[np.uint8] = np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
     return ink

@@ -54,7 +54,7 @@ def kind_of(start: bytes) -> Optional[str]:
     """Return the kind of a file, one of `SUFFIXES`, or None.
 
     Args:
-        start: its first `MAGIC_BYTES` bytes.
+        start: first `MAGIC_BYTES` bytes of the file.
     """
     for kind, magic in _MAGIC:
         if start.startswith(magic):

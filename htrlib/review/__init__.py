@@ -1,1 +1,1 @@
-"""A local web page on which people look at what was read, correct it, and train from it."""
+"""A local web application to review results, correct them, and train on the corrections."""

@@ -1,4 +1,4 @@
-"""Who may ask the server for what: hosts, origins, the token, and the headers of all answers."""
+"""Access control: hosts, origins, the token, and security headers of all answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not answered: a status of HTTP, a code and a sentence."""
+    """Reason to refuse a request: an HTTP status, a code and a sentence."""
 
     status: int
     code: str
@@ -49,17 +49,18 @@ class Access:
     """Decides which requests are answered.
 
     Attributes:
-        token: that every request brings as a cookie, or None: then the server is asked by names
-            of this computer alone, for any site may have its own name lead to this address.
+        token: token that every request must bring as a cookie, or None. Without a token, only names
+            of this computer are accepted as hosts, because any site may point its own name to this
+            address (DNS rebinding).
     """
 
     token: Optional[str] = None
 
     def refusal(self, headers: Mapping[str, str], cookie: Optional[str]) -> Optional[Refusal]:
-        """Why a request is refused, or None.
+        """Return the reason to refuse a request, or None.
 
         Args:
-            headers: of the request.
+            headers: headers of the request.
             cookie: its value of the cookie `COOKIE`.
         """
         host = headers.get("Host", "")
@@ -86,20 +87,20 @@ class Access:
         return None
 
     def _names(self, headers: Mapping[str, str]) -> Tuple[str, ...]:
-        """What the server is called in this request; by a proxy before it too."""
+        """Return the names of the server in this request, including those used by a proxy."""
         host = headers.get("Host", "").lower()
         forwarded = headers.get("X-Forwarded-Host", "").lower()
         return (host,) if self.token is None or not forwarded else (host, forwarded)
 
     def is_token(self, value: Optional[str]) -> bool:
-        """Whether a value is the token; how long this takes does not tell how much of it fits."""
+        """Compare a value with the token in constant time."""
         if self.token is None or value is None:
             return False
         return hmac.compare_digest(value.encode("utf-8", "replace"), self.token.encode())
 
 
 def change_refusal(headers: Mapping[str, str], content_type: str) -> Optional[Refusal]:
-    """Why a request that would change something is refused, or None."""
+    """Return the reason to refuse a request that changes something, or None."""
     if content_type != "application/json":
         return Refusal(415, "content_type", "changes are sent as application/json")
     if headers.get(MARK) != "1":
@@ -108,13 +109,13 @@ def change_refusal(headers: Mapping[str, str], content_type: str) -> Optional[Re
 
 
 def person_of(headers: Mapping[str, str]) -> str:
-    """The name that the person who asks goes by; may be empty."""
+    """Return the name of the person who sends the request; may be empty."""
     name = unquote(headers.get(NAME, ""), errors="replace")
     return clean_text(name)[:_LONGEST_NAME].strip()
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a host's name or address is that of this computer, and cannot be another's."""
+    """Return whether a host name or address always means this computer."""
     if name.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -124,7 +125,7 @@ def is_loopback(name: str) -> bool:
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the name in a Host header, without the port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

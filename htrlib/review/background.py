@@ -1,7 +1,7 @@
-"""Read the pages of a folder that nobody has read yet, one after the other.
+"""Read the unread pages of a folder in the background.
 
-The queue is the folder itself: a page without a file waits. So nothing is lost by a restart, and
-what a person writes in the meantime stays.
+The folder itself is the queue: a page without a file waits to be read. So a restart loses nothing,
+and files that people write in the meantime are kept.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from htrlib.review.store import NEW, NO_FILE, ConflictError, PageStore
 
 _logger = logging.getLogger(__name__)
 
-_IDLE = 0.5  # seconds between two looks at an empty queue
-_RATE_PAGES = 20  # over which the speed is measured
+_IDLE = 0.5  # seconds between two checks of an empty queue
+_RATE_PAGES = 20  # number of pages over which the speed is measured
 DIED = "the reading process died, most likely for want of memory; free some, or shrink the page"
 
 PROGRAM = "htrlib "
@@ -38,8 +38,8 @@ class BackgroundReading:
     """A thread that keeps the readers busy.
 
     Attributes:
-        paused: no further page is begun.
-        problem: why reading stopped, or empty.
+        paused: True if no further page is started.
+        problem: reason why reading stopped, or an empty string.
     """
 
     def __init__(self, index: PageIndex, store: PageStore, readers: Readers) -> None:
@@ -56,31 +56,31 @@ class BackgroundReading:
         self._thread = threading.Thread(target=self._run, name="background reading", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """Begin no further page."""
+        """Start no further page."""
         self._ending.set()
 
     def pause(self, paused: bool) -> None:
-        """Pause, or go on, with what had stopped the reading forgotten."""
+        """Pause or resume; resuming clears the problem that stopped reading."""
         self.paused = paused
         if not paused:
             self.problem = ""
 
     def use(self, readers: Readers, superseded: FrozenSet[str]) -> None:
-        """Read with other readers from the next page on.
+        """Use other readers from the next page on.
 
         Args:
-            superseded: labels of bundles whose readings are made anew where nobody touched them.
+            superseded: labels of bundles whose results are read again unless people changed them.
         """
         self._readers, self._superseded = readers, superseded
         self._died.clear()
         self.problem = ""
 
     def waiting(self) -> List[str]:
-        """The pages to read, in order."""
+        """Return the pages to read, in order."""
         by = {f"{PROGRAM}{label}" for label in self._superseded}
         return [
             name
@@ -90,7 +90,7 @@ class BackgroundReading:
         ]
 
     def status(self) -> Dict[str, Any]:
-        """How far it is, as JSON."""
+        """Return the progress as JSON values."""
         active = sorted(place.name for place in list(self._active.values()))
         waiting = [name for name in self.waiting() if name not in active]
         return {
@@ -103,7 +103,7 @@ class BackgroundReading:
         }
 
     def _rate(self) -> float:
-        """Pages a second, over the last ones."""
+        """Return the pages per second, over the last ones."""
         times = list(self._finished)
         if len(times) < 2 or times[-1] <= times[0]:
             return 0.0
@@ -114,7 +114,7 @@ class BackgroundReading:
             if not self.paused and not self.problem:
                 try:
                     self._begin()
-                except Exception as error:  # the thread stays, and shows it
+                except Exception as error:  # keep the thread running, and show the problem
                     _logger.exception("reading stopped")
                     self.problem = f"reading stopped: {error}"
             if not self._active:
@@ -126,7 +126,7 @@ class BackgroundReading:
                 self._finish(future)
 
     def _begin(self) -> None:
-        """Give the readers pages until each has one."""
+        """Submit pages until each reader has one."""
         free = self._readers.jobs - len(self._active)
         if free <= 0:
             return
@@ -139,7 +139,7 @@ class BackgroundReading:
 
     def _begin_page(self, place: PagePlace) -> None:
         try:
-            stored = self._store.read(place)  # which checks the picture's header too
+            stored = self._store.read(place)  # also checks the picture's header
             future = self._readers.page(PagePicture(place.picture, place.number))
         except BundleError as error:
             self.problem = str(error)
@@ -149,7 +149,7 @@ class BackgroundReading:
             if stored.state == NEW or stored.state == READ:
                 self._versions[place.name] = stored.version
                 self._active[future] = place
-            else:  # a person was faster than the index
+            else:  # a person saved it before the index noticed
                 future.cancel()
                 self._index.note(place.name, stored)
 
@@ -158,13 +158,13 @@ class BackgroundReading:
         version = self._versions.pop(place.name, NO_FILE)
         try:
             self._write(place, version, future.result())
-        except CancelledError:  # other readers read it
+        except CancelledError:  # read by other readers now
             pass
         except BrokenProcessPool:
             self._died[place.name] = self._died.get(place.name, 0) + 1
-            if self._died[place.name] > 1:  # the first time another page's may have been the fault
+            if self._died[place.name] > 1:  # the first time, another page may have caused it
                 self._index.fail(place.name, DIED)
-        except ConflictError as conflict:  # a person was faster
+        except ConflictError as conflict:  # a person saved it first
             self._index.note(place.name, conflict.current)
         except (BundleError, DeviceError) as error:
             self.problem = str(error)
@@ -173,7 +173,7 @@ class BackgroundReading:
                 self.problem = f"{error.filename}: {error.strerror}; reading stopped"
             else:
                 self._index.fail(place.name, str(error))
-        except Exception as error:  # whatever a page does to the reader, the next one is read
+        except Exception as error:  # whatever a page does to the reader, continue with the next one
             self._index.fail(place.name, str(error) or type(error).__name__)
 
     def _write(self, place: PagePlace, version: str, result: PageResult) -> None:
@@ -186,13 +186,13 @@ class BackgroundReading:
 
 
 class Refreshing:
-    """A thread that looks at files that changed, and keeps the index file.
+    """A thread that looks for changed files, and writes the index file.
 
     Args:
-        index: what is refreshed.
+        index: index to refresh.
     """
 
-    _PAUSE, _SHARE = 4.0, 20  # seconds at least, and times as long as a look took
+    _PAUSE, _SHARE = 4.0, 20  # minimum seconds, and multiple of the duration of a refresh
 
     def __init__(self, index: PageIndex) -> None:
         self._index = index
@@ -200,12 +200,12 @@ class Refreshing:
         self._thread: Optional[threading.Thread] = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="refreshing", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Stop, and write the index file."""
+        """Stop and write the index file."""
         self._ending.set()
         with contextlib.suppress(OSError):
             self._index.save()
@@ -216,7 +216,7 @@ class Refreshing:
             try:
                 self._index.refresh()
                 self._index.save()
-            except OSError:  # the folder is away for a moment, or the disk full
+            except OSError:  # the folder is temporarily unavailable, or the disk is full
                 pass
             except Exception:
                 _logger.exception("the folder could not be looked through")

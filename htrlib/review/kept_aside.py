@@ -1,23 +1,22 @@
-"""The pages that a training does not see, so that it can be measured by them."""
+"""Choose the pages on which trainings are evaluated, and which they must not see."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Collection, List
 
-SHARE = 0.1  # of the pages with confirmed lines, and one at least
-FEWEST_PAGES = 3  # one to measure by, and one of the others to choose the best epoch by
+SHARE = 0.1  # fraction of the pages with confirmed lines, at least one
+FEWEST_PAGES = 3  # one for evaluation, and another one for validation
 
 
 def kept_aside(pages: Collection[str], before: Collection[str]) -> List[str]:
-    """The pages to keep aside.
+    """Return the pages to keep aside.
 
-    A page that was kept aside once stays so: a bundle may not learn from it what the next one is
-    measured by.
+    A page stays aside forever: if one bundle trained on it, the next one could not be evaluated.
 
     Args:
-        pages: with confirmed lines.
-        before: those that were kept aside so far.
+        pages: pages with confirmed lines.
+        before: pages kept aside so far.
 
     >>> kept_aside(["a", "b", "c"], before=["b"])
     ['b']

@@ -1,4 +1,4 @@
-"""The list of pages as JSON: searched, filtered, sorted, and what changed in it."""
+"""The list of pages as JSON: search, filter, sort, and changes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _Found = Tuple[str, Summary, Optional[str]]
 def listing(
     index: PageIndex, offset: int, limit: int, state: str = "", search: str = "", sort: str = "name"
 ) -> Json:
-    """A part of the list.
+    """Return a part of the list.
 
     Args:
         state: one of `STATES`, or empty for all.
-        search: what a line or the page's name holds; upper and lower case are alike.
-        sort: one of `SORTS`; by confidence the most doubtful come first.
+        search: text to find in lines or in the page's name, ignoring case.
+        sort: one of `SORTS`; by confidence, the most doubtful pages come first.
     """
     revision = index.revision
     wanted = search.casefold()
@@ -45,7 +45,7 @@ def listing(
 
 
 def changes(index: PageIndex, since: int) -> Json:
-    """The pages that changed after a revision, and those that are gone."""
+    """Return the pages that changed after a revision, and those that were removed."""
     revision, changed = index.since(since)
     return {
         "revision": revision,
@@ -55,7 +55,7 @@ def changes(index: PageIndex, since: int) -> Json:
 
 
 def counts(index: PageIndex) -> Json:
-    """The numbers of pages in each state, of all pages, and of confirmed lines."""
+    """Count the pages in each state, all pages, and confirmed lines."""
     summaries = index.summaries().values()
     states = Counter(summary.state for summary in summaries)
     return {
@@ -66,7 +66,7 @@ def counts(index: PageIndex) -> Json:
 
 
 def summary_json(name: str, summary: Summary, match: Optional[str] = None) -> Json:
-    """A page of the list."""
+    """Return a page's entry in the list."""
     return {
         "name": name,
         "state": summary.state,
@@ -79,7 +79,7 @@ def summary_json(name: str, summary: Summary, match: Optional[str] = None) -> Js
 
 
 def _match(name: str, summary: Summary, wanted: str) -> Optional[str]:
-    """The first line that holds a text; empty where the name alone does, None where nothing."""
+    """Return the first line that contains a text, "" if only the name does, or else None."""
     line = next((text for text in summary.texts if wanted in text.casefold()), None)
     if line is None and wanted in name.casefold():
         return ""

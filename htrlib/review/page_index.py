@@ -1,4 +1,4 @@
-"""What the list of pages shows of each, kept in memory and looked up again when a file changes."""
+"""Keep a summary of each page in memory for the list, updated when its file changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from htrlib.review.whole_files import read_json, write_json
 
 PROBLEM = "problem"
 
-_FORM = 2  # of the index file
+_FORM = 2  # version of the index file
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Summary:
 
     Attributes:
         state: "new", "read", "in work", "done" or "problem".
-        lines: how many it has.
-        confirmed: how many of them a person confirmed.
-        confidence: mean of its lines that were read and not confirmed, or None.
-        problem: why it cannot be read or shown, where it cannot.
-        texts: of its lines.
-        changed_by: who changed it last.
-        warnings: what makes its reading doubtful.
-        mark: size and time of its file, by which a change is noticed.
-        looked: whether its file was looked at; until then, the rest is a guess.
+        lines: number of lines.
+        confirmed: number of lines that a person confirmed.
+        confidence: mean confidence of the other lines, or None.
+        problem: reason why it cannot be read or shown, or an empty string.
+        texts: texts of its lines.
+        changed_by: author of the last change.
+        warnings: reasons to doubt its result.
+        mark: size and time of its file, to detect changes.
+        looked: True once its file was parsed; until then, the rest is a guess.
     """
 
     state: str
@@ -51,14 +51,14 @@ class Summary:
 
 
 class PageIndex:
-    """The summaries of a folder's pages, in the order of their names. Threads may share it."""
+    """The summaries of a folder's pages, sorted by name. Thread-safe."""
 
     def __init__(self, folder: ReviewFolder, store: PageStore) -> None:
         self._folder, self._store = folder, store
         self._file = folder.work / "index.json"
         self._lock = threading.RLock()
         self._scanning = threading.Lock()
-        # Later than those of an earlier start, so that a page that is open still learns of all.
+        # Higher than in an earlier start, so that a browser that is still open gets all changes.
         self._revision = time.time_ns() // 1_000_000
         self._saved_revision = self._revision
         self._changed: Dict[str, int] = {}
@@ -71,28 +71,28 @@ class PageIndex:
 
     @property
     def revision(self) -> int:
-        """Grows with each change of a summary."""
+        """Number that grows with each change of a summary."""
         return self._revision
 
     def names(self) -> List[str]:
-        """Of all pages, in order."""
+        """Names of all pages, in order."""
         return list(self._places)
 
     def place(self, name: str) -> Optional[PagePlace]:
-        """Where a page lies; None where there is no such page."""
+        """Return the location of a page, or None if there is no such page."""
         return self._places.get(name)
 
     def summaries(self) -> Dict[str, Summary]:
-        """All of them by name, in order."""
+        """Return all summaries by name, in order."""
         with self._lock:
             return {name: self._summaries[name] for name in self._places}
 
     def summary(self, name: str) -> Optional[Summary]:
-        """Of one page."""
+        """Return the summary of a page."""
         return self._summaries.get(name)
 
     def scan(self) -> None:
-        """Look which pages there are; what is known of one counts until `refresh`."""
+        """Find all pages; known summaries are kept until `refresh`."""
         with self._scanning:
             places, refused = self._folder.scan(self._pages_of)
             with self._lock:
@@ -106,7 +106,7 @@ class PageIndex:
                 self._places = places
 
     def refresh(self) -> None:
-        """Look at the files that changed since they were looked at last."""
+        """Parse the files that have changed."""
         self.scan()
         for name, place in list(self._places.items()):
             summary = self._summaries.get(name)
@@ -114,7 +114,7 @@ class PageIndex:
                 self.look(name)
 
     def look(self, name: str) -> None:
-        """Look at a page's file."""
+        """Parse a page's file."""
         place = self._places.get(name)
         if place is None:
             return
@@ -125,10 +125,10 @@ class PageIndex:
             self._set(name, Summary(PROBLEM, problem=str(error), mark=mark))
 
     def note(self, name: str, stored: StoredPage, warnings: Optional[Iterable[str]] = None) -> None:
-        """Take what was just written.
+        """Update the summary of a page that was just written.
 
         Args:
-            warnings: what makes the reading doubtful; None leaves those that there were.
+            warnings: reasons to doubt the result; None keeps the previous ones.
         """
         place = self._places.get(name)
         if place is not None:
@@ -138,19 +138,19 @@ class PageIndex:
             self._set(name, summary)
 
     def fail(self, name: str, problem: str) -> None:
-        """Say why a page could not be read; it counts until its file changes, or a new start."""
+        """Record why a page could not be read, until its file changes or the server restarts."""
         place = self._places.get(name)
         if place is not None:
             self._set(name, Summary(PROBLEM, problem=problem, mark=_mark(place)))
 
     def since(self, revision: int) -> Tuple[int, Dict[str, Optional[Summary]]]:
-        """The revision now, and the pages that changed after another; None for those that went."""
+        """Return the revision, and the pages changed since another one; None for removed ones."""
         with self._lock:
             names = [n for n, changed in self._changed.items() if changed > revision]
             return self._revision, {name: self._summaries.get(name) for name in names}
 
     def save(self) -> None:
-        """Write the index file, which spares the next start from looking at all files."""
+        """Write the index file, which spares the next start from parsing all files."""
         with self._lock:
             if self._revision == self._saved_revision:
                 return
@@ -161,7 +161,7 @@ class PageIndex:
         self._saved_revision = revision
 
     def _guess(self, name: str, place: PagePlace) -> Summary:
-        """Of a page whose file was not looked at since the start."""
+        """Return a preliminary summary of a page whose file was not parsed yet."""
         mark = _mark(place)
         known = self._known.get(name)
         if known is not None and known.mark == mark:
@@ -185,7 +185,7 @@ class PageIndex:
         )
 
     def _pages_of(self, path: Path) -> int:
-        """The pages of a file, counted once until it changes."""
+        """Return the number of pages of a file, cached until it changes."""
         try:
             status = path.stat()
         except OSError:
@@ -215,7 +215,7 @@ def _mark(place: PagePlace) -> str:
 
 
 def _stored(value: Any) -> Tuple[Dict[str, Summary], Dict[str, int]]:
-    """What an index file says; nothing where it is of another form."""
+    """Read an index file; an invalid one is ignored."""
     try:
         if value["form"] != _FORM:
             return {}, {}

@@ -1,4 +1,4 @@
-"""A page as JSON, as ``docs/review.md`` describes it, and a line with all that undoing needs."""
+"""Convert pages to JSON (``docs/review.md``), and edits that undo others to JSON and back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Json = Dict[str, Any]
 def page_json(
     name: str, stored: StoredPage, picture: Size, names: Sequence[str], warnings: Sequence[str]
 ) -> Json:
-    """A page as the browser shows it.
+    """Convert a page to JSON for the browser.
 
     Args:
-        picture: the size of its picture as it is served.
-        names: of all pages, in order.
+        picture: size of its picture as served.
+        names: names of all pages, in order.
     """
     at = names.index(name) if name in names else -1
     size = stored.page.size
@@ -42,7 +42,7 @@ def page_json(
 
 
 def splice_json(splice: Splice) -> Json:
-    """What undoes an edit, to be sent back as it is."""
+    """Convert the edit that undoes another to JSON, which the browser sends back unchanged."""
     return {
         "do": "undo",
         "remove": list(splice.remove),
@@ -52,10 +52,10 @@ def splice_json(splice: Splice) -> Json:
 
 
 def splice_of(data: Json) -> Splice:
-    """What `splice_json` made.
+    """Convert the JSON of `splice_json` back.
 
     Raises:
-        KeyError, TypeError, ValueError: it is something else.
+        KeyError, TypeError, ValueError: the JSON has another form.
     """
     return Splice(
         tuple(str(name) for name in data["remove"]),
@@ -90,7 +90,7 @@ def _place_json(place: Optional[TextLine]) -> Json:
 
 
 def _words_json(line: CorrectedLine) -> List[Json]:
-    """The words that stand in the text, each with its place there."""
+    """Convert the words that occur in the text, with their position in it."""
     found, position = [], 0
     for word in line.words:
         start = line.text.find(word.text, position)
@@ -111,7 +111,7 @@ def _words_json(line: CorrectedLine) -> List[Json]:
 
 
 def _whole_line_json(line: CorrectedLine) -> Json:
-    """A line with all of its fields."""
+    """Convert a line with all of its fields."""
     place = line.place
     return {
         "id": line.id,
@@ -171,20 +171,20 @@ def _whole_line(data: Json) -> CorrectedLine:
 
 
 def kind_of(value: Any) -> Optional[str]:
-    """The kind of a line.
+    """Check the kind of a line.
 
     Raises:
-        ValueError: it is none of `KINDS`, nor None.
+        ValueError: it is neither one of `KINDS` nor None.
     """
     if value is not None and value not in KINDS:
-        raise ValueError(f"a kind is one of {', '.join(KINDS)}, found {value!r:.40}")
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, found {value!r:.40}")
     return None if value is None else str(value)
 
 
 def points_of(value: Any) -> Tuple[Tuple[float, float], ...]:
-    """The points of [[x, y], ...].
+    """Convert [[x, y], ...] to points.
 
     Raises:
-        TypeError, ValueError: it is something else.
+        TypeError, ValueError: the value has another form.
     """
     return tuple((float(x), float(y)) for x, y in value)

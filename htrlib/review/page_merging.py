@@ -1,4 +1,4 @@
-"""A page read anew, with the lines that people confirmed left as they are."""
+"""Merge a new reading into a page, keeping the lines that people confirmed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from htrlib.data.corrections import Splice
 from htrlib.document.geometry import Box
 from htrlib.review.requested_edits import new_id
 
-_SAME = 0.5  # of the smaller one's area: so much of two lines' boxes in common is one line
+_SAME = 0.5  # overlap, as a fraction of the smaller box, above which two boxes are the same line
 
 
 def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
-    """The edit that puts what was read in the place of all lines that nobody confirmed.
+    """Return the edit that replaces all unconfirmed lines by a new reading.
 
-    A confirmed line takes the place of the line that was found where it lies; one where none was
-    found stays behind the confirmed line that was before it.
+    A confirmed line takes the place of the new line at the same position. If there is none, it
+    stays after the confirmed line that preceded it.
     """
     confirmed = [line for line in page.lines if line.confirmed]
     lines: List[CorrectedLine] = []
@@ -42,7 +42,7 @@ def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
 
 
 def reread_lines(page: CorrectedPage, read: Dict[str, CorrectedLine]) -> Splice:
-    """The edit that gives lines what was read of them anew; they wait to be confirmed."""
+    """Return the edit that gives lines new, unconfirmed readings."""
     changed = [(i, line) for i, line in enumerate(page.lines) if line.id in read]
     inserted = [
         (
@@ -70,7 +70,7 @@ def _renamed(line: CorrectedLine) -> CorrectedLine:
 
 
 def _best_match(line: CorrectedLine, others: List[CorrectedLine]) -> Optional[CorrectedLine]:
-    """The line that lies where another one does, if there is one."""
+    """Return the line at the same position as another one, or None."""
     if line.place is None:
         return None
     box = line.place.box
@@ -84,5 +84,5 @@ def _best_match(line: CorrectedLine, others: List[CorrectedLine]) -> Optional[Co
 
 
 def _common(first: Box, second: Box) -> float:
-    """The share of the smaller box that both cover."""
+    """Return the overlap of two boxes as a fraction of the smaller one."""
     return first.intersection_area(second) / min(first.area, second.area)

@@ -1,4 +1,4 @@
-"""Pages as pictures that browsers show."""
+"""Render pages as JPEG for the browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from htrlib.review.whole_files import replace_file
 LARGEST = 3200
 """Pixels of a picture's longer side, where the browser asks for no other number."""
 
-SMALLEST, MOST = 64, 6400  # that it may ask for
+SMALLEST, MOST = 64, 6400  # maximum size that may be requested
 THUMBNAIL_HEIGHT = 240
 
 _QUALITY = 85
@@ -28,16 +28,16 @@ _PDF, _TIFF = SUFFIXES["PDF"], SUFFIXES["TIFF"]
 
 
 def shown_size(size: Size, largest: int) -> Size:
-    """The size of a page's picture, made smaller where its longer side is longer than that."""
+    """Limit the longer side of a page's size."""
     scale = min(1.0, largest / max(size.width, size.height))
     return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
 def picture_tag(place: PagePlace, largest: int) -> str:
-    """Changes when a page's picture does.
+    """Return a tag that changes with a page's picture.
 
     Raises:
-        OSError: the file is not there.
+        OSError: the file does not exist.
     """
     status = place.picture.stat()
     text = f"{place.name} {status.st_size} {status.st_mtime_ns} {largest}"
@@ -45,10 +45,10 @@ def picture_tag(place: PagePlace, largest: int) -> str:
 
 
 def jpeg(place: PagePlace, size: Size) -> bytes:
-    """The upright page as a JPEG.
+    """Return the page as a JPEG, with its EXIF orientation applied.
 
     Args:
-        size: of the result, no larger than the page.
+        size: size of the result, no larger than the page.
     Raises:
         ImageError: the file cannot be read.
     """
@@ -66,17 +66,17 @@ def jpeg(place: PagePlace, size: Size) -> bytes:
 
 
 class Thumbnails:
-    """Small pictures of pages, kept in a folder.
+    """Thumbnails of pages, cached in a folder.
 
     Args:
-        folder: may be emptied at any time.
+        folder: folder of the cache, which may be emptied at any time.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def of(self, place: PagePlace) -> bytes:
-        """The JPEG of a page, `THUMBNAIL_HEIGHT` pixels high; raises as `jpeg`, and OSError."""
+        """Return a page as JPEG, `THUMBNAIL_HEIGHT` pixels high. Raises like `jpeg`, or OSError."""
         name = hashlib.sha256(place.name.encode()).hexdigest()[:24]
         path = self._folder / f"{name}-{picture_tag(place, THUMBNAIL_HEIGHT)}.jpg"
         try:
@@ -87,22 +87,22 @@ class Thumbnails:
         scale = min(1.0, THUMBNAIL_HEIGHT / size.height, 2 * THUMBNAIL_HEIGHT / size.width)
         width, height = max(1, round(size.width * scale)), max(1, round(size.height * scale))
         content = jpeg(place, Size(width, height))
-        for old in self._folder.glob(f"{name}-*.jpg"):  # of the picture that was there before
+        for old in self._folder.glob(f"{name}-*.jpg"):  # of an earlier picture
             old.unlink(missing_ok=True)
         replace_file(path, content)
         return content
 
 
 def _gray(place: PagePlace, size: Size) -> Image.Image:
-    """A page as the library reads it; one of a PDF is drawn no finer than it is shown."""
+    """Load a page as gray; pages of a PDF are rendered no larger than shown."""
     whole = page_size(place.picture, place.number)
     dpi = min(DPI, math.ceil(DPI * size.width / whole.width) + 1)
     return Image.fromarray(load_page(place.picture, place.number, dpi))
 
 
 def _opened(path: Path, size: Size) -> Image.Image:
-    """A picture in its colors, about as large as that or larger."""
-    page_size(path)  # refuses what is no picture, or too large a one, before it is decoded
+    """Open a picture in color, at about the given size or larger."""
+    page_size(path)  # refuses other files and pictures that are too large before decoding
     try:
         with Image.open(path) as opened:
             longest = max(size.width, size.height)

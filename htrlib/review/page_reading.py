@@ -1,4 +1,4 @@
-"""Read a page, or lines that people drew on it, by the library's own road."""
+"""Read a page, or lines that people drew on it, with the library's pipeline."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def read_page(bundle: str, path: Path, number: int) -> PageResult:
     """Read a whole page.
 
     Args:
-        bundle: name or path.
-        path: of the page's file.
-        number: of the page in it, from 1.
+        bundle: name or path of the bundle.
+        path: path of the page's file.
+        number: number of the page in it, from 1.
     Raises:
         ImageError: the page cannot be read.
         BundleError, DeviceError: as for `Bundle.engine`.
@@ -36,9 +36,9 @@ def read_page(bundle: str, path: Path, number: int) -> PageResult:
 def read_lines(
     bundle: str, path: Path, number: int, places: Tuple[TextLine, ...]
 ) -> Tuple[CorrectedLine, ...]:
-    """Read lines of a page where people say that they lie; raises as `read_page`.
+    """Read lines of a page at positions that people drew. Raises what `read_page` raises.
 
-    Boxes alone are read as the writing that is found in them.
+    If a line has only a box, the line found in the box is read.
     """
     pipeline = _pipeline(bundle)
     page = _dark_on_light(load_page(path, number))
@@ -54,13 +54,13 @@ def read_lines(
 
 
 def _dark_on_light(page: Page) -> Page:
-    """The page with dark ink; it is not turned, for the lines are where people drew them."""
+    """Invert a page with light ink; it is not rotated, since lines have fixed positions."""
     _, transform = upright(page)
     return ~page if transform.inverted else page
 
 
 def _pipeline(bundle: str) -> Pipeline:
-    """The pipeline of a bundle, made once; that of another bundle before it is given up."""
+    """Return the pipeline of a bundle, cached until another bundle is used."""
     if bundle not in _pipelines:
         _pipelines.clear()
         _pipelines[bundle] = Pipeline(bundle=bundle, options=OPTIONS)

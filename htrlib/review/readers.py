@@ -1,6 +1,6 @@
-"""Processes that read pages and lines, so that the server answers meanwhile.
+"""Read pages and lines in other processes, so that the server stays responsive.
 
-What reads is imported in these processes alone: the server starts without it.
+Only these processes import the pipeline, so the server starts quickly.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class PagePicture:
 
 
 class Readers:
-    """Processes that read, started when the first is needed.
+    """Processes that read, started on first use.
 
     Args:
-        bundle: name or path.
-        jobs: how many pages are read at once.
+        bundle: name or path of the bundle.
+        jobs: number of pages read at once.
     Raises:
-        BundleError: as for `load_bundle`.
+        BundleError: see `load_bundle`.
     """
 
     def __init__(self, bundle: str, jobs: int) -> None:
@@ -52,17 +52,17 @@ class Readers:
         self._closed = False
 
     def page(self, picture: PagePicture) -> Future[PageResult]:
-        """Read a page; raises as `read_page`, and BrokenProcessPool where the process died."""
+        """Read a page. Raises like `read_page`, or BrokenProcessPool if the process died."""
         return self._submitted(_read_page, self.bundle, picture)
 
     def lines(
         self, picture: PagePicture, places: Sequence[TextLine]
     ) -> Future[Tuple[CorrectedLine, ...]]:
-        """Read lines of a page; raises as `read_lines`, and as `page`."""
+        """Read lines of a page. Raises like `read_lines` and `page`."""
         return self._submitted(_read_lines, self.bundle, picture, tuple(places))
 
     def close(self) -> None:
-        """End the processes when they have read what they are at."""
+        """End the processes after their current pages."""
         with self._lock:
             self._closed = True
             if self._pool is not None:
@@ -77,12 +77,12 @@ class Readers:
                 self._pool = self._new_pool()
             try:
                 return self._pool.submit(work, *arguments)
-            except BrokenProcessPool:  # one died before
+            except BrokenProcessPool:  # a process has died
                 self._pool = self._new_pool()
                 return self._pool.submit(work, *arguments)
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        # Not forked: threads of the server may hold locks at this moment.
+        # Not forked, because threads of the server may hold locks.
         return ProcessPoolExecutor(self.jobs, get_context("spawn"), _prepare)
 
 
@@ -101,11 +101,11 @@ def _read_lines(
 
 
 def _prepare() -> None:
-    """Set a new process up."""
+    """Initialize a new process."""
     from htrlib.engines.memory import return_memory
     from htrlib.reading.parallel import end_with_parent
 
-    # Control-C reaches all processes of a terminal; the server ends this one.
+    # Control-C reaches all processes of a terminal, but the server ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)

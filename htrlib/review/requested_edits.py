@@ -1,4 +1,4 @@
-"""Edits as the browser asks for them, in JSON."""
+"""Parse the edits that the browser requests in JSON."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ from htrlib.document.results import TextLine
 from htrlib.errors import CorrectionError
 from htrlib.review.page_json import kind_of, points_of, splice_of
 
-MOST_EDITS = 1000  # of a request
+MOST_EDITS = 1000  # edits per request
 LONGEST_TEXT = 10_000  # characters of a line
-MOST_POINTS = 2000  # of an outline
+MOST_POINTS = 2000  # points of an outline
 
-_USUAL_HEIGHT = 0.025  # of a line, as a share of the page's height, where no neighbor tells
-_ASCENT = 0.7  # of a line's height stands above its baseline
+_USUAL_HEIGHT = 0.025  # height of a line without neighbors, in page heights
+_ASCENT = 0.7  # fraction of a line's height above its baseline
 
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RequestedEdit:
-    """An edit that is made out when the page that it is made to is known."""
+    """An edit in JSON, which is parsed once its page is known."""
 
     data: Json
 
     def splice(self, page: CorrectedPage) -> Splice:
-        """The lines that go and come.
+        """Return the lines that the edit removes and inserts.
 
         Raises:
-            CorrectionError: there is no such edit, a value of it is missing or of another type,
-                or it does not fit the page.
+            CorrectionError: the edit is unknown, a value is missing or has another type, or it does
+                not apply to the page.
         """
         name = self.data.get("do")
         make = _EDITS.get(name) if isinstance(name, str) else None
         if make is None:
-            raise CorrectionError(f"an edit does one of {', '.join(_EDITS)}; found {name!r:.40}")
+            raise CorrectionError(f"do must be one of {', '.join(_EDITS)}; found {name!r:.40}")
         try:
             edit = make(self.data, page)
         except CorrectionError:
@@ -64,38 +64,36 @@ class RequestedEdit:
         except KeyError as error:
             raise CorrectionError(f"the edit {name!r} lacks {error}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            raise CorrectionError(
-                f"the edit {name!r} has a value that cannot be: {error}"
-            ) from None
+            raise CorrectionError(f"the edit {name!r} has an invalid value: {error}") from None
         return edit.splice(page)
 
 
 def edits_of(value: object) -> List[RequestedEdit]:
-    """The edits of a request.
+    """Return the edits of a request.
 
     Raises:
-        CorrectionError: it is no list of objects, or too long a one.
+        CorrectionError: the value is not a list of objects, or is too long.
     """
     if not isinstance(value, list) or not all(isinstance(edit, dict) for edit in value):
-        raise CorrectionError("edits are a list of objects")
+        raise CorrectionError("edits must be a list of objects")
     if not 1 <= len(value) <= MOST_EDITS:
-        raise CorrectionError(f"a request has 1 to {MOST_EDITS} edits, found {len(value)}")
+        raise CorrectionError(f"a request must have 1 to {MOST_EDITS} edits, found {len(value)}")
     return [RequestedEdit(edit) for edit in value]
 
 
 def new_id() -> str:
-    """A name for a line that no line of the page has, nor one that may come back by undoing."""
+    """Return an id that is unique on the page, and was not used by deleted lines either."""
     return f"line-{secrets.token_hex(5)}"
 
 
 def place_of(data: Json, page: CorrectedPage) -> TextLine:
-    """The place of a line: a box, a polygon, a baseline, or a polygon with a baseline.
+    """Return the position of a line: a box, a polygon, a baseline, or a polygon and a baseline.
 
-    A baseline alone gets an outline as high as the lines that lie next to it.
+    A line with only a baseline gets an outline as high as the nearest lines.
 
     Raises:
-        CorrectionError: there is none of them.
-        TypeError, ValueError: one is malformed.
+        CorrectionError: all of them are missing.
+        TypeError, ValueError: one of them is malformed.
     """
     box, polygon, baseline = (data.get(name) for name in ("box", "polygon", "baseline"))
     line = None if baseline is None else _points(baseline, 2)
@@ -109,7 +107,7 @@ def place_of(data: Json, page: CorrectedPage) -> TextLine:
         edges = sorted((left, right)), sorted((top, bottom))
         return TextLine(Box(edges[0][0], edges[1][0], edges[0][1], edges[1][1]), None, line)
     if line is None:
-        raise CorrectionError("a line has a box, a polygon or a baseline; found none of them")
+        raise CorrectionError("a line needs a box, a polygon or a baseline; found none")
     outline = _around(line, _usual_height(line, page))
     return TextLine(outline.box, outline, line)
 
@@ -121,7 +119,7 @@ def _around(baseline: Sequence[Point], height: float) -> Polygon:
 
 
 def _usual_height(baseline: Sequence[Point], page: CorrectedPage) -> float:
-    """The height of the nearest lines."""
+    """Return the height of the nearest lines."""
     middle = statistics.fmean(y for _, y in baseline)
     places = [line.place.box for line in page.lines if line.place is not None]
     nearest = sorted(places, key=lambda box: abs(box.center[1] - middle))[:3]
@@ -132,7 +130,7 @@ def _usual_height(baseline: Sequence[Point], page: CorrectedPage) -> float:
 
 def _points(value: Any, least: int) -> Tuple[Point, ...]:
     if not isinstance(value, list) or not least <= len(value) <= MOST_POINTS:
-        raise CorrectionError(f"an outline or baseline has {least} to {MOST_POINTS} points")
+        raise CorrectionError(f"an outline or baseline must have {least} to {MOST_POINTS} points")
     points = points_of(value)
     for x, y in points:
         _finite(x), _finite(y)
@@ -142,14 +140,14 @@ def _points(value: Any, least: int) -> Tuple[Point, ...]:
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{value!r} is no number of pixels")
+        raise ValueError(f"expected a number of pixels, found {value!r}")
     return number
 
 
 def _text(data: Json, name: str = "text") -> str:
     value = data[name]
     if not isinstance(value, str):
-        raise TypeError(f"{name} is a text, found {value!r:.40}")
+        raise TypeError(f"{name} must be a string, found {value!r:.40}")
     if len(value) > LONGEST_TEXT:
         raise ValueError(f"a line has at most {LONGEST_TEXT:,} characters, found {len(value):,}")
     return value
@@ -158,21 +156,21 @@ def _text(data: Json, name: str = "text") -> str:
 def _flag(data: Json, name: str) -> bool:
     value = data[name]
     if not isinstance(value, bool):
-        raise TypeError(f"{name} is true or false, found {value!r:.40}")
+        raise TypeError(f"{name} must be true or false, found {value!r:.40}")
     return value
 
 
 def _integer(data: Json, name: str) -> int:
     value = data[name]
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is a whole number, found {value!r:.40}")
+        raise TypeError(f"{name} must be a whole number, found {value!r:.40}")
     return value
 
 
 def _add(data: Json, page: CorrectedPage) -> Edit:
     wanted = data["line"]
     if not isinstance(wanted, dict):
-        raise TypeError("line is an object")
+        raise TypeError("line must be an object")
     place = replace(place_of(wanted, page), kind=kind_of(wanted.get("kind")))
     text = clean_text(_text({"text": wanted.get("text", "")}))
     index = _integer(data, "index") if "index" in data else len(page.lines)

@@ -1,4 +1,4 @@
-"""The HTTP requests that the page in the browser makes; ``docs/review.md`` lists them."""
+"""Answer the HTTP requests of the browser; ``docs/review.md`` lists them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from htrlib.review.store import ConflictError, OutsideFolderError
 MOST_BODY = 4 << 20
 """Bytes of a request: all edits of a page with a thousand lines."""
 
-_PIECE = 1 << 16  # bytes of a download
-MOST_LISTED = 1000  # pages of an answer
+_PIECE = 1 << 16  # bytes per chunk of a download
+MOST_LISTED = 1000  # maximum pages per answer
 
 _STATIC = Path(__file__).with_name("static")
 _TYPES = {
@@ -45,7 +45,7 @@ _WELCOME = (
 )
 _logger = logging.getLogger(__name__)
 
-# The first that fits: class of error -> status and code.
+# Class of error -> status and code; the first match applies.
 _STATUSES: Dict[Type[Exception], Refusal] = {
     NoPageError: Refusal(404, "no_page", ""),
     ConflictError: Refusal(409, "conflict", ""),
@@ -72,11 +72,11 @@ class RefusedError(Exception):
 def application(
     service: ReviewService, access: Access, executor: Executor, base_path: str = "/"
 ) -> web.Application:
-    """The server's routes, behind its checks.
+    """Create the application: routes behind access checks.
 
     Args:
-        executor: runs what blocks.
-        base_path: starts and ends with a slash; requests may come with it or without.
+        executor: runs blocking calls.
+        base_path: path prefix that starts and ends with a slash; requests may omit it.
     """
     app = web.Application(middlewares=[_checks(access)], client_max_size=MOST_BODY)
     routes = Routes(service, executor)
@@ -90,13 +90,13 @@ def application(
 
 
 class Routes:
-    """What each request does."""
+    """Handlers of the requests."""
 
     def __init__(self, service: ReviewService, executor: Executor) -> None:
         self._service, self._executor = service, executor
 
     def table(self) -> List[Any]:
-        """Method, path below the base, and handler."""
+        """Return method, path below the base, and handler of each route."""
         page = "api/pages/{name:.+}"
         return [
             ("GET", "api/overview", self._overview),
@@ -123,9 +123,9 @@ class Routes:
     async def _pages(self, request: web.Request) -> web.Response:
         state, sort = request.query.get("state", ""), request.query.get("sort", "name")
         if state and state not in STATES:
-            raise _bad(f"state is one of {', '.join(STATES)}")
+            raise _bad(f"state must be one of {', '.join(STATES)}")
         if sort not in SORTS:
-            raise _bad(f"sort is one of {', '.join(SORTS)}")
+            raise _bad(f"sort must be one of {', '.join(SORTS)}")
         offset = _number(request.query, "offset", 0, 0, 1 << 40)
         limit = _number(request.query, "limit", 200, 1, MOST_LISTED)
         search = request.query.get("search", "")
@@ -151,20 +151,20 @@ class Routes:
         data = await _body(request)
         lines = data.get("lines")
         if lines is not None and (not isinstance(lines, list) or not lines):
-            raise _bad("lines are a list of ids, or null for the whole page")
+            raise _bad("lines must be a list of ids, or null for the whole page")
         return await self._change(request, self._service.read, _text(data, "version"), lines)
 
     async def _restore(self, request: web.Request) -> web.Response:
         data = await _body(request)
         number = data.get("number")
         if not isinstance(number, int):
-            raise _bad("number is that of a version in the page's history")
+            raise _bad("number must be that of a version in the page's history")
         return await self._change(request, self._service.restore, _text(data, "version"), number)
 
     async def _reading(self, request: web.Request) -> web.Response:
         data = await _body(request)
         if not isinstance(data.get("paused"), bool):
-            raise _bad("paused is true or false")
+            raise _bad("paused must be true or false")
         self._service.background.pause(data["paused"])
         return _json(await self._call(self._service.overview))
 
@@ -186,7 +186,7 @@ class Routes:
     async def _start_training(self, request: web.Request) -> web.Response:
         minutes = (await _body(request)).get("minutes")
         if isinstance(minutes, bool) or not isinstance(minutes, (int, float)):
-            raise _bad("minutes is a number")
+            raise _bad("minutes must be a number")
         return _json(await self._call(self._service.start_training, float(minutes)))
 
     async def _stop_training(self, request: web.Request) -> web.Response:
@@ -209,7 +209,7 @@ class Routes:
     async def _tagged(
         self, request: web.Request, tag: str, make: Callable[..., bytes], *arguments: Any
     ) -> web.Response:
-        """A picture, unless the browser has it."""
+        """Send a picture, unless the browser has it."""
         headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=60"}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
@@ -219,7 +219,7 @@ class Routes:
     async def _change(
         self, request: web.Request, change: Callable[..., Any], *arguments: Any
     ) -> web.Response:
-        """Change a page; where somebody was faster, the answer has the page as it is now."""
+        """Change a page; on a conflict, the answer has the current page."""
         name = _name(request)
         try:
             return _json(await self._call(change, name, *arguments, person_of(request.headers)))
@@ -229,13 +229,13 @@ class Routes:
             return _json({"error": error, "page": page}, 409)
 
     async def _call(self, work: Callable[..., Value], *arguments: Any) -> Value:
-        """Do what blocks in another thread."""
+        """Run a blocking call in another thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, partial(work, *arguments))
 
 
 def _checks(access: Access) -> Any:
-    """A middleware that refuses what `Access` refuses, and answers errors in JSON."""
+    """Create a middleware that refuses requests as `Access` says, and answers errors in JSON."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -281,11 +281,11 @@ def _refusal_of(error: Exception) -> Refusal:
 def _welcome(token: str) -> web.Response:
     """Set the cookie, and go to the address without the token.
 
-    By a page and not by a redirect: after a link from another site, the browser would not send the
+    This is done by a page because, after a link from another site, the browser would not send the
     new cookie with a redirect.
     """
     response = web.Response(text=_WELCOME, content_type="text/html")
-    # Without a path: the browser takes the page's, whatever prefix a proxy has put before it.
+    # No path: the browser uses that of the page, including a proxy's prefix.
     response.set_cookie(COOKIE, token, path="", httponly=True, samesite="Strict")
     return response
 
@@ -295,7 +295,7 @@ async def _static(request: web.Request) -> web.StreamResponse:
 
 
 async def _file(name: str, request: web.Request) -> web.StreamResponse:
-    """A file of the folder `static`."""
+    """Send a file of the folder `static`."""
     path = (_STATIC / name).resolve() if "\0" not in name else _STATIC
     kind = _TYPES.get(path.suffix)
     if _STATIC.resolve() not in path.parents or kind is None or not path.is_file():
@@ -315,14 +315,14 @@ async def _body(request: web.Request) -> Dict[str, Any]:
     try:
         data = json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise _bad(f"the request is no JSON: {error}") from None
+        raise _bad(f"the request is not JSON: {error}") from None
     if not isinstance(data, dict):
-        raise _bad("the request is a JSON object")
+        raise _bad("the request must be a JSON object")
     return data
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _name(request: web.Request) -> str:
@@ -332,7 +332,7 @@ def _name(request: web.Request) -> str:
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str):
-        raise _bad(f"the request has a text {name!r}")
+        raise _bad(f"the request needs a string {name!r}")
     return value
 
 
@@ -341,7 +341,7 @@ def _number(query: Mapping[str, str], name: str, default: int, least: int, most:
     if not text:
         return default
     if not (text.isascii() and text.isdecimal()) or len(text) > 20:
-        raise _bad(f"{name} is a whole number, found {text[:40]!r}")
+        raise _bad(f"{name} must be a whole number, found {text[:40]!r}")
     return min(max(int(text), least), most)
 
 

@@ -24,28 +24,28 @@ from htrlib.review.routes import application
 from htrlib.review.service import ReviewService
 from htrlib.review.trainings import chosen_bundle
 
-_EVERYWHERE = ("0.0.0.0", "::")  # the addresses of all networks that the computer is in
+_EVERYWHERE = ("0.0.0.0", "::")  # addresses that mean all network interfaces
 _LAST_PORT = 65535
-_THREADS = 8  # requests that are worked on at once
-_MOST_JOBS = 4  # pages that are read at once, where no number is asked for
-_SHUTDOWN_SECONDS = 5.0  # for requests that are being answered when the server ends
+_THREADS = 8  # number of requests processed at once
+_MOST_JOBS = 4  # default maximum of pages read at once
+_SHUTDOWN_SECONDS = 5.0  # seconds for pending requests when the server ends
 
 
 @dataclass(frozen=True)
 class ReviewConfig:
-    """What is reviewed, and where the server listens.
+    """Configuration of the server.
 
     Attributes:
-        folder: of pictures and PDFs.
-        output: folder of the XML files; None puts them beside the pictures.
+        folder: folder of pictures and PDFs.
+        output: folder of the XML files; None puts them next to the pictures.
         host: address to listen at.
-        port: 0 takes a free one.
-        base_path: of the address, behind a proxy.
-        token: that requests bring; None makes one up where the server can be reached by others.
-        bundle: name or path; None is the one that people trained on the folder and chose to use,
-            or the default one.
-        jobs: pages that are read at once; None is one a core, less one for the server.
-        browser: open the address in a browser.
+        port: port; 0 takes a free one.
+        base_path: path prefix behind a proxy.
+        token: access token; None creates one if other computers can reach the server.
+        bundle: name or path; None means the bundle trained on the folder and chosen in the browser,
+            or else the default one.
+        jobs: number of pages read at once; None means one per core, minus one for the server.
+        browser: whether to open the address in a browser.
     """
 
     folder: Path
@@ -63,11 +63,11 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Control-C.
 
     Args:
-        tell: is given the address.
+        tell: called with the address.
     Raises:
-        ConfigError: there is no such folder, the output cannot be written, or the address cannot
-            be listened at.
-        BundleError: there is no such bundle.
+        ConfigError: the folder does not exist, the output cannot be written, or the server cannot
+            listen at the address.
+        BundleError: the bundle does not exist.
     """
     base_path = f"/{config.base_path.strip('/')}/".replace("//", "/")
     people = not is_loopback(config.host)
@@ -105,7 +105,7 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
 
 def _listening(host: str, port: int) -> socket.socket:
     if not 0 <= port <= _LAST_PORT:
-        raise ConfigError(f"a port is 0 to {_LAST_PORT}, found {port}; name another with --port")
+        raise ConfigError(f"--port must be from 0 to {_LAST_PORT}, found {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -117,7 +117,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _address(host: str, port: int, base_path: str, token: Optional[str]) -> str:
-    """What to open in a browser on this computer."""
+    """Return the address to open in a browser on this computer."""
     shown = "localhost" if host in _EVERYWHERE else host
     shown = f"[{shown}]" if ":" in shown else shown
     query = "" if token is None else f"?token={token}"

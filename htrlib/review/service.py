@@ -1,6 +1,6 @@
-"""What the page in the browser can ask for: to look, to change, to read anew.
+"""The operations of the review server: list, show, change and read pages, and train.
 
-All methods block, and threads may call them.
+All methods block, and are thread-safe.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from htrlib.review.trainings import Trainings, superseded
 Json = Dict[str, Any]
 Value = TypeVar("Value")
 
-_PICTURES_AT_ONCE = 2  # a large one takes a few hundred megabytes while it is made
+_PICTURES_AT_ONCE = 2  # a large picture takes a few hundred megabytes while it is rendered
 
 
 class NoPageError(HtrError):
-    """The folder has no such page."""
+    """The folder does not have the page."""
 
 
 class ReviewService:
     """A folder under review.
 
     Args:
-        folder: of the pictures.
-        readers: what reads new pages.
-        new_readers: makes such of a bundle's directory.
-        people: whether several people may edit, who are asked for their names.
-        token: whether a token is asked for.
+        folder: folder of the pictures.
+        readers: reads new pages.
+        new_readers: creates readers for a bundle's directory.
+        people: whether several people may edit, who are then asked for their names.
+        token: whether a token is required.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class ReviewService:
         self._drawing = threading.Semaphore(_PICTURES_AT_ONCE)
 
     def start(self) -> None:
-        """Begin to read new pages, and to look for changes of files."""
+        """Start reading new pages and looking for changed files."""
         self.folder.remove_scratch()
         self.background.use(self.readers, frozenset(superseded(self.folder)))
         self._refreshing.start()
         self.background.start()
 
     def end(self) -> None:
-        """Stop both, and a training."""
+        """Stop both, and a running training."""
         self.trainings.end()
         self.background.end()
         self._refreshing.end()
         self.readers.close()
 
     def overview(self) -> Json:
-        """The folder, its numbers, and how far reading is."""
+        """Return the folder, its numbers, and the progress of reading."""
         return {
             "folder": self.folder.pictures.name,
             "people": self._people,
@@ -102,20 +102,20 @@ class ReviewService:
         }
 
     def pages(self, offset: int, limit: int, state: str, search: str, sort: str) -> Json:
-        """A part of the list; see `listing`."""
+        """Return a part of the list; see `listing`."""
         return listing(self.index, offset, limit, state, search, sort)
 
     def changes(self, since: int) -> Json:
-        """What changed after a revision, and the overview."""
+        """Return the changes after a revision, and the overview."""
         return {**changes(self.index, since), "overview": self.overview()}
 
     def page(self, name: str) -> Json:
-        """A page; raises `NoPageError`, and as `PageStore.read`."""
+        """Return a page. Raises `NoPageError`, and like `PageStore.read`."""
         place = self._place(name)
         return self._json(place, self.store.read(place))
 
     def edit(self, name: str, version: str, edits: object, by: str) -> Json:
-        """Make a person's edits; raises `NoPageError`, and as `PageStore.change`."""
+        """Make a person's edits. Raises `NoPageError`, and like `PageStore.change`."""
         place = self._place(name)
         with self._noting_conflicts(name):
             stored, undo = self.store.change(place, version, edits_of(edits), by)
@@ -123,10 +123,10 @@ class ReviewService:
         return self._changed(place, stored, undo)
 
     def read(self, name: str, version: str, lines: Optional[Sequence[str]], by: str) -> Json:
-        """Read a page, or lines of it, anew; raises as `edit`, and as `read_page`.
+        """Read a page, or lines of it, again. Raises like `edit` and `read_page`.
 
         Args:
-            lines: their ids; None finds and reads the whole page, confirmed lines left alone.
+            lines: ids of the lines; None finds and reads all lines, except confirmed ones.
         """
         place = self._place(name)
         stored = self.store.read(place)
@@ -152,12 +152,12 @@ class ReviewService:
         return self._changed(place, stored, undo)
 
     def history(self, name: str) -> List[Json]:
-        """The versions before, the oldest first."""
+        """Return the earlier versions, the oldest first."""
         kept = self.store.history(self._place(name))
         return [{"number": one.number, "at": one.at, "by": one.by} for one in kept]
 
     def restore(self, name: str, version: str, number: int, by: str) -> Json:
-        """Bring a version back; raises as `PageStore.restore`."""
+        """Restore a version. Raises like `PageStore.restore`."""
         place = self._place(name)
         with self._noting_conflicts(name):
             stored = self.store.restore(place, version, number, by)
@@ -165,7 +165,7 @@ class ReviewService:
         return self._changed(place, stored, ())
 
     def write_archive(self, target: BinaryIO) -> None:
-        """Write a zip of the PAGE XML files into a file, which is set back to its start."""
+        """Write a zip of the PAGE XML files into a file, and rewind it."""
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in self.index.names():
                 place = self.index.place(name)
@@ -174,49 +174,49 @@ class ReviewService:
         target.seek(0)
 
     def training(self) -> Json:
-        """The last training."""
+        """Return the state of the last training."""
         return self.trainings.status(self.readers.bundle)
 
     def start_training(self, minutes: float) -> Json:
-        """Begin one; raises as `Trainings.start`."""
+        """Start a training. Raises like `Trainings.start`."""
         self.trainings.start(minutes, self.readers.bundle)
         return self.training()
 
     def stop_training(self) -> Json:
-        """Stop it."""
+        """Stop the training."""
         self.trainings.stop()
         return self.training()
 
     def use_trained(self) -> Json:
-        """Read with the new bundle; raises as `Trainings.use`."""
+        """Use the new bundle for reading. Raises like `Trainings.use`."""
         self.trainings.use(self.readers.bundle)
         return self.training()
 
     def _read_with(self, bundle: str, labels: List[str]) -> None:
-        """Read with another bundle from the next page on."""
+        """Use another bundle from the next page on."""
         before, self.readers = self.readers, self._new_readers(bundle)
         self.background.use(self.readers, frozenset(labels))
         before.close()
 
     def picture_tag(self, name: str, largest: int) -> str:
-        """Changes when the picture does."""
+        """Return a tag that changes with the picture."""
         return picture_tag(self._place(name), largest)
 
     def picture(self, name: str, largest: int) -> bytes:
-        """The page as a JPEG."""
+        """Return the page as a JPEG."""
         place = self._place(name)
         with self._drawing:
             return jpeg(place, shown_size(self.store.size(place), largest))
 
     def thumbnail(self, name: str) -> bytes:
-        """The page as a small JPEG."""
+        """Return the page as a small JPEG."""
         place = self._place(name)
         self.store.check(place.picture)
         with self._drawing:
             return self._thumbnails.of(place)
 
     def conflict(self, name: str, conflict: ConflictError) -> Json:
-        """The page as it is now."""
+        """Return the current page after a conflict."""
         return self._json(self._place(name), conflict.current)
 
     def _place(self, name: str) -> PagePlace:
@@ -236,7 +236,7 @@ class ReviewService:
 
     @contextlib.contextmanager
     def _noting_conflicts(self, name: str) -> Any:
-        """Show in the list, too, what somebody else wrote."""
+        """On a conflict, update the list with the other person's change."""
         try:
             yield
         except ConflictError as conflict:
@@ -245,19 +245,19 @@ class ReviewService:
 
 
 def _awaited(future: Future[Value]) -> Value:
-    """What was read; raises as the reading, and `HtrError` where that was given up."""
+    """Wait for a reading. Raises its errors, or `HtrError` if it was canceled."""
     try:
         return future.result()
     except BrokenProcessPool as error:
         raise HtrError(DIED) from error
     except CancelledError as error:
-        raise HtrError("another bundle reads by now; ask again") from error
+        raise HtrError("another bundle is in use now; try again") from error
 
 
 def _place_of_line(page: CorrectedPage, line: object) -> TextLine:
     if not isinstance(line, str):
-        raise CorrectionError("lines are a list of ids")
+        raise CorrectionError("lines must be a list of ids")
     place = page.line(line).place
     if place is None:
-        raise CorrectionError(f"line {line!r} has no place on the page; draw it first")
+        raise CorrectionError(f"line {line!r} has no position on the page; draw it first")
     return place

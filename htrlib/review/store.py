@@ -1,7 +1,7 @@
-"""The truth on disk: one PAGE XML file a page, replaced whole, the version before it kept.
+"""Store pages on disk: one PAGE XML file per page, replaced atomically, with earlier versions.
 
-A version is the hash of a file's bytes. Who changes a page says which version the change was made
-to; where the file is another one by then, nothing is written.
+A version is the hash of a file's bytes. Every change names the version it was made to; if the file
+has changed since then, nothing is written.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ NEW = "new"
 NO_FILE = ""
 """The version of a page that has no file yet."""
 
-VERSIONS_KEPT = 200  # of each page; each takes a few kilobytes
+VERSIONS_KEPT = 200  # per page; each takes a few kilobytes
 
 _TIME = "%Y%m%dT%H%M%SZ"
-_LONGEST_NAME = 48  # bytes of a person's name that the history keeps
+_LONGEST_NAME = 48  # maximum bytes of a person's name in the history
 
 
 @dataclass(frozen=True)
 class StoredPage:
-    """A page as it stands on disk.
+    """A page as stored on disk.
 
     Attributes:
-        version: hash of the file, `NO_FILE` where there is none.
+        version: hash of the file, or `NO_FILE` without a file.
         state: "new", "read", "in work" or "done".
-        changed_by: who changed it last.
+        changed_by: author of the last change.
     """
 
     page: CorrectedPage
@@ -52,12 +52,12 @@ class StoredPage:
 
 @dataclass(frozen=True)
 class KeptVersion:
-    """A version that a page had before.
+    """An earlier version of a page.
 
     Attributes:
-        number: counts the versions of the page, from 1.
-        at: when it was written, as 2026-01-31T12:00:00Z.
-        by: who had written it.
+        number: number of the version, from 1.
+        at: time it was written, such as 2026-01-31T12:00:00Z.
+        by: its author.
     """
 
     number: int
@@ -66,7 +66,7 @@ class KeptVersion:
 
 
 class ConflictError(HtrError):
-    """Somebody else changed the page meanwhile; `current` is what stands there now."""
+    """The page was changed in the meantime; `current` is the stored page."""
 
     def __init__(self, current: StoredPage) -> None:
         self.current = current
@@ -78,11 +78,11 @@ class ConflictError(HtrError):
 
 
 class OutsideFolderError(HtrError):
-    """A file has become a link out of the folder since the folder was looked through."""
+    """A file has become a link out of the folder since the folder was scanned."""
 
 
 class PageStore:
-    """Reads and writes the pages of a folder. Threads and processes may share it."""
+    """Reads and writes the pages of a folder, safely for threads and processes."""
 
     def __init__(self, folder: ReviewFolder) -> None:
         self.folder = folder
@@ -90,12 +90,12 @@ class PageStore:
         self._lock = FolderLock(folder.work / "lock")
 
     def read(self, place: PagePlace) -> StoredPage:
-        """A page as it stands on disk.
+        """Read a page.
 
         Raises:
-            AnnotationError: its file is no PAGE XML, or about a picture of another size.
+            AnnotationError: its file is not PAGE XML, or its picture had another size.
             ImageError: the picture cannot be read.
-            OutsideFolderError: one of both is a link out of the folder.
+            OutsideFolderError: the file or the picture is a link out of the folder.
             OSError: the file cannot be read.
         """
         return self._parsed(place, self._content(place.xml))
@@ -111,14 +111,14 @@ class PageStore:
         """Make edits to a page, all or none.
 
         Args:
-            version: of the page that the edits are made to.
-            by: who makes them.
-            state: that the page has then; None tells "in work" from "done" by its own mark.
+            version: version of the page to which the edits are made.
+            by: author of the edits.
+            state: new state of the page; None chooses "in work" or "done" by the page's mark.
         Returns:
-            the page now, and the edits that undo these, in the order to make them.
+            The new page, and the edits that undo these, in the order to make them.
         Raises:
-            ConflictError: the page is another version by now.
-            CorrectionError: an edit does not fit the page.
+            ConflictError: the page has another version now.
+            CorrectionError: an edit does not apply to the page.
             OSError: the disk is full, or the file cannot be written.
         """
         with self._lock.held():
@@ -132,7 +132,7 @@ class PageStore:
             return written, tuple(reversed(undos))
 
     def put(self, place: PagePlace, version: str, page: CorrectedPage, stamp: Stamp) -> StoredPage:
-        """Write a whole page, as reading it gives one; raises as `change`."""
+        """Write a whole page, such as a new reading. Raises like `change`."""
         with self._lock.held():
             content, stored = self._expected(place, version)
             return self._write(place, content, stored, page, stamp)
@@ -142,11 +142,11 @@ class PageStore:
         return [_kept_version(path) for path in self._kept(place)]
 
     def restore(self, place: PagePlace, version: str, number: int, by: str) -> StoredPage:
-        """Bring a version back; the present one is kept, so that this too can be taken back.
+        """Restore a version; the current one is kept, so that this can be undone.
 
         Raises:
-            CorrectionError: there is no such version.
-            ConflictError, OSError: as for `change`.
+            CorrectionError: the version does not exist.
+            ConflictError, OSError: see `change`.
         """
         with self._lock.held():
             content, stored = self._expected(place, version)
@@ -162,20 +162,20 @@ class PageStore:
             return self._parsed(place, written)
 
     def size(self, place: PagePlace) -> Size:
-        """Of a page's picture.
+        """Return the size of a page's picture.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: the picture cannot be read.
             OutsideFolderError: it is a link out of the folder.
         """
         self.check(place.picture)
         return page_size(place.picture, place.number)
 
     def check(self, path: Path) -> None:
-        """Refuse what has become a link out of the folder since the folder was looked through.
+        """Check that a page's files have not become links out of the folder.
 
         Raises:
-            OutsideFolderError: it has.
+            OutsideFolderError: one of them has.
         """
         if not self.folder.holds(path):
             raise OutsideFolderError(
@@ -183,7 +183,7 @@ class PageStore:
             )
 
     def _expected(self, place: PagePlace, version: str) -> Tuple[Optional[bytes], StoredPage]:
-        """What stands on disk, if it is that version."""
+        """Read the stored page, and check its version."""
         content = self._content(place.xml)
         stored = self._parsed(place, content)
         if stored.version != version:
@@ -213,7 +213,7 @@ class PageStore:
         stamp: Stamp,
     ) -> StoredPage:
         content = write_page_file(before, page, place.picture.name, stamp, place.xml)
-        written = self._parsed(place, content)  # what cannot be read back is not written
+        written = self._parsed(place, content)  # verify that it can be read back before writing
         self._replace(place, before, stored, content)
         return written
 
@@ -225,14 +225,14 @@ class PageStore:
         replace_file(place.xml, content)
 
     def _keep(self, place: PagePlace, content: bytes, by: str) -> None:
-        """Keep a version, with who had written it and when."""
+        """Keep a version, with its author and time."""
         folder, kept = self._history_of(place), self._kept(place)
         number = _kept_version(kept[-1]).number + 1 if kept else 1
         when = datetime.fromtimestamp(place.xml.stat().st_mtime, timezone.utc).strftime(_TIME)
         who = by.encode("utf-8", "ignore")[:_LONGEST_NAME].decode("utf-8", "ignore")
         name = f"{number:06d}-{when}-{quote(who, safe='')}.xml.gz"
         replace_file(folder / name, gzip.compress(content, 6, mtime=0))
-        # The first stays: it is what was there before people came.
+        # The first version is always kept: it is the page before any correction.
         for old in kept[1 : max(1, len(kept) + 1 - VERSIONS_KEPT)]:
             old.unlink(missing_ok=True)
 

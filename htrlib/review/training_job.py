@@ -1,7 +1,7 @@
-"""A training that was started in the browser: three programs in a row, and how far they are.
+"""Run a training started in the browser, as three programs in sequence.
 
-`htr evaluate` on the pages kept aside, `htr train` on the others, `htr evaluate` with what came of
-it. Each is a process of its own; the state is on disk, so that a new start shows the last one.
+These are `htr evaluate` on the pages kept aside, `htr train` on the others, and `htr evaluate` with
+the new bundle. Each is a separate process; the state is on disk, so that it survives a restart.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ IDLE, RUNNING, FINISHED, FAILED, STOPPED = "idle", "running", "finished", "faile
 HTR = (sys.executable, "-m", "htrlib")
 """The program."""
 
-_EPOCHS = 30  # at most, as `htr train` has it
-_LOG_LINES = 40  # that are shown
-_STOP_SECONDS = 20.0  # after which a training that does not stop by itself is ended
+_EPOCHS = 30  # maximum, as in `htr train`
+_LOG_LINES = 40  # number of lines shown
+_STOP_SECONDS = 20.0  # seconds after which a training that does not stop is killed
 _NICENESS = 5  # answers to the browser come first
-_MEASURING = 0.05  # of the progress, before the training and after it
+_MEASURING = 0.05  # share of the progress before and after the training
 
 Json = Dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A training, as it is kept on disk.
+    """The state of a training, as stored on disk.
 
     Attributes:
         state: one of "idle", "running", "finished", "failed" and "stopped".
-        minutes: that it may take.
-        init: directory of the bundle that it starts from.
-        before: of that bundle on the pages kept aside: `cer`, `lines`, `pages`.
-        after: the same of the new one.
-        bundle: directory of the new one, once it is there.
-        problem: why it failed.
-        process: id of the program that runs.
+        minutes: maximum duration.
+        init: directory of the bundle to start from.
+        before: results of that bundle on the pages kept aside: `cer`, `lines`, `pages`.
+        after: the same for the new bundle.
+        bundle: directory of the new bundle, once it exists.
+        problem: reason of a failure.
+        process: id of the running program.
     """
 
     state: str = IDLE
@@ -60,17 +60,16 @@ class TrainingState:
 
 
 class _StoppedError(Exception):
-    """Somebody stopped the training."""
+    """A person stopped the training."""
 
 
 class TrainingJob:
-    """One training in a folder of its own.
+    """One training, in its own folder.
 
     Args:
-        folder: for its state, its logs and the new bundle; made where it is missing.
-        name: of the new bundle.
-        data: the options that tell `htr` where the data is: "review" and a folder, and the folder
-            of the pictures or None.
+        folder: folder for state, logs and the new bundle; created if missing.
+        name: name of the new bundle.
+        data: the data for `htr`: "review" and a folder, and the folder of the pictures or None.
     """
 
     def __init__(self, folder: Path, name: str, data: Sequence[str], images: Optional[str]) -> None:
@@ -86,11 +85,11 @@ class TrainingJob:
 
     @property
     def state(self) -> TrainingState:
-        """How it stands."""
+        """Return the current state."""
         return self._state
 
     def recover(self) -> None:
-        """Note the end of a training that a server which was killed had started."""
+        """Mark a training whose server was killed as ended."""
         if self._state.state == RUNNING:
             _end_orphan(self._state.process, self._folder)
             found = str(self._output) if self._output.is_dir() else None
@@ -99,7 +98,7 @@ class TrainingJob:
             )
 
     def start(self, minutes: float, init: str) -> None:
-        """Begin; raises OSError where the folder cannot be written."""
+        """Start. Raises OSError if the folder cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._state = TrainingState(RUNNING, minutes, init)
         self._set()
@@ -107,14 +106,14 @@ class TrainingJob:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the current step; what has been learned by then is kept."""
+        """Stop after the current step, and keep the result so far."""
         self._stop.set()
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
 
     def end(self) -> None:
-        """Stop, and wait for that."""
+        """Stop, and wait for the end."""
         self.stop()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
@@ -122,7 +121,7 @@ class TrainingJob:
                 self._process.kill()
 
     def progress(self) -> float:
-        """The share of the work that is done."""
+        """Return the fraction of the work that is done."""
         state = self._state
         if state.state == FINISHED:
             return 1.0
@@ -136,7 +135,7 @@ class TrainingJob:
         return _MEASURING + (1 - 2 * _MEASURING) * min(max(share, 0.0), 1.0)
 
     def log(self) -> List[str]:
-        """The last lines that the programs wrote."""
+        """Return the last lines of the programs' output."""
         try:
             content = self._log.read_bytes()[-20_000:]
         except OSError:
@@ -163,7 +162,7 @@ class TrainingJob:
         self._program("train", "line-recognition", "--train", *self._data, *options)
 
     def _measured(self, bundle: str) -> Json:
-        """How well a bundle reads the pages that are kept aside."""
+        """Evaluate a bundle on the pages kept aside."""
         options = ["--split", ASIDE, "--lines", "--bundle", bundle, "--format", "json"]
         found = json.loads(self._program("evaluate", "--data", *self._data, *options))
         decoders = found["decoders"]
@@ -171,11 +170,11 @@ class TrainingJob:
         return {"cer": rates["cer"]["rate"], "lines": found["lines"], "pages": found["pages"]}
 
     def _program(self, *arguments: str) -> str:
-        """Run `htr`; what it says goes to the log, too.
+        """Run `htr`, with its output also in the log.
 
         Raises:
-            _StoppedError: it was stopped.
-            RuntimeError: it failed; the message is its own.
+            _StoppedError: a person stopped the training.
+            RuntimeError: it failed; with its own message.
         """
         command = [*HTR, *arguments]
         if self._images is not None:
@@ -218,7 +217,7 @@ def _stored(value: Any) -> TrainingState:
 
 
 def _last_entry(path: Path) -> Json:
-    """The last entry of a training's log."""
+    """Return the last entry of a training's log."""
     try:
         entry = json.loads(path.read_bytes().splitlines()[-1])
     except (OSError, ValueError, IndexError):
@@ -227,7 +226,7 @@ def _last_entry(path: Path) -> Json:
 
 
 def _end_orphan(process: Optional[int], folder: Path) -> None:
-    """Stop a program that outlived its server, if it is still that program (on Linux)."""
+    """Stop a program that outlived its server, if the process id is still its own (on Linux)."""
     if process is None:
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The trainings of a folder: whether one can start, the last one, and the bundle that reads now."""
+"""Manage the trainings of a folder, and the bundle in use."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Trainings:
     """Starts trainings, one at a time.
 
     Args:
-        folder: whose confirmed lines are learned from.
-        index: of its pages.
-        use: is given the directory of a bundle that reads from now on, and the labels of those
-            whose readings are made anew.
+        folder: folder with confirmed lines.
+        index: index of its pages.
+        use: called with the directory of a bundle to use from now on, and the labels of bundles
+            whose results it supersedes.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Trainings:
             self._job.recover()
 
     def status(self, in_use: str) -> Json:
-        """The last training, and whether another can start.
+        """Return the last training, and whether another one can start.
 
         Args:
-            in_use: directory of the bundle that reads.
+            in_use: directory of the bundle in use.
         """
         pages, lines = self._confirmed()
         reason = self._why_not(pages)
@@ -70,19 +70,18 @@ class Trainings:
         }
 
     def can_train(self) -> bool:
-        """Whether a training can start."""
+        """Return whether a training can start."""
         return not self._why_not(self._confirmed()[0])
 
     def start(self, minutes: float, init: str) -> None:
-        """Train on what is confirmed now.
+        """Start a training on the confirmed lines.
 
         Raises:
-            CorrectionError: that cannot be; the message says why.
+            CorrectionError: it cannot start; the message says why.
         """
         if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
             raise CorrectionError(
-                f"a training takes {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f} minutes, found "
-                f"{minutes:g}"
+                f"minutes must be from {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f}, found {minutes:g}"
             )
         with self._lock:
             pages, _ = self._confirmed()
@@ -96,23 +95,23 @@ class Trainings:
             self._job.start(minutes, init)
 
     def stop(self) -> None:
-        """Stop the training that runs, if one does."""
+        """Stop the running training, if any."""
         if self._job is not None:
             self._job.stop()
 
     def end(self) -> None:
-        """Stop, and wait for that: the server ends."""
+        """Stop, and wait for the end, because the server ends."""
         if self._job is not None and self._job.state.state == RUNNING:
             self._job.end()
 
     def use(self, in_use: str) -> None:
-        """Read with the new bundle from now on, after a restart too.
+        """Use the new bundle from now on, also after a restart.
 
         Args:
-            in_use: directory of the bundle so far.
+            in_use: directory of the bundle in use so far.
         Raises:
             CorrectionError: there is no new bundle.
-            BundleError: it is damaged.
+            BundleError: the bundle is damaged.
         """
         bundle = None if self._job is None else self._job.state.bundle
         if bundle is None or self._job is None or self._job.state.state == RUNNING:
@@ -125,7 +124,7 @@ class Trainings:
         self._use(bundle, labels)
 
     def _confirmed(self) -> Tuple[List[str], int]:
-        """The XML files of the pages with confirmed lines, and the number of these lines."""
+        """Return the XML files of pages with confirmed lines, and the number of these lines."""
         files, lines = [], 0
         for name, summary in self._index.summaries().items():
             place = self._index.place(name)
@@ -162,19 +161,19 @@ class Trainings:
 
 
 def chosen_bundle(folder: ReviewFolder) -> Optional[str]:
-    """The bundle that people chose to read a folder with; None where they chose none."""
+    """Return the bundle that people chose for a folder, or None."""
     choice = read_json(_choice(folder), {})
     bundle = choice.get("bundle") if isinstance(choice, dict) else None
     if not isinstance(bundle, str):
         return None
     try:
         return str(load_bundle(bundle).directory)
-    except HtrError:  # the folder was moved, or cleaned up
+    except HtrError:  # the folder was moved or removed
         return None
 
 
 def superseded(folder: ReviewFolder) -> List[str]:
-    """The labels of the bundles that the chosen one takes the place of."""
+    """Return the labels of the bundles that the chosen one supersedes."""
     choice = read_json(_choice(folder), {})
     labels = choice.get("superseded") if isinstance(choice, dict) else None
     return [str(label) for label in labels] if isinstance(labels, list) else []

@@ -1,4 +1,4 @@
-"""Write files whole: whoever reads one, at any moment, finds the old content or the new one."""
+"""Write files atomically: readers see either the old or the new content."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FILE_MODE = 0o644  # of new files
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file, its folder where that is missing, and wait until the disk has both.
+    """Write a file, creating its folder if missing, and wait until it is on disk.
 
     Raises:
-        OSError: the disk is full, or the file cannot be written; what was there stays.
+        OSError: the disk is full, or the file cannot be written; the old file is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(
@@ -35,7 +35,7 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
-    with contextlib.suppress(PermissionError):  # Windows opens no folders, and needs no more
+    with contextlib.suppress(PermissionError):  # Windows cannot open folders, and does not need to
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -44,12 +44,12 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file; raises as `replace_file`."""
+    """Replace a JSON file. Raises like `replace_file`."""
     replace_file(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path, default: Any) -> Any:
-    """What a JSON file holds, or the default where it is missing or damaged."""
+    """Read a JSON file, or return the default if it is missing or damaged."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -57,10 +57,10 @@ def read_json(path: Path, default: Any) -> Any:
 
 
 class FolderLock:
-    """Lets one at a time change a folder, among threads and, where files can be locked, processes.
+    """A lock on a folder among threads and, where files can be locked, processes.
 
     Args:
-        path: of a file for the lock alone.
+        path: path of the lock file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,10 +76,10 @@ class FolderLock:
 
 
 def _lock(descriptor: int) -> None:
-    """Wait for a lock that the system gives back when the file is closed or its process ends."""
+    """Wait for a lock, which the system releases when the file is closed or the process ends."""
     try:
-        import fcntl  # here: Windows has none
+        import fcntl  # imported here, because Windows does not have it
     except ImportError:
         return
-    with contextlib.suppress(OSError):  # a network's disk that knows no locks
+    with contextlib.suppress(OSError):  # a network file system without locks
         fcntl.flock(descriptor, fcntl.LOCK_EX)

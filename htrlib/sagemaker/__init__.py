@@ -1,1 +1,1 @@
-"""All that knows the folders and files of a SageMaker container."""
+"""Everything that depends on the folders and files of a SageMaker container."""

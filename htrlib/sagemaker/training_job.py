@@ -1,16 +1,16 @@
-"""The container's `train`: what SageMaker's files say, made into one training.
+"""The container's `train`: run a training described by SageMaker's files.
 
 `python -m htrlib.sagemaker.training_job [--root DIRECTORY]`. Below the root, `/opt/ml`::
 
-    input/config/hyperparameters.json    texts by name: task, format, init, options of TrainerConfig
+    input/config/hyperparameters.json    strings by name: task, format, init, TrainerConfig options
     input/config/inputdataconfig.json    the channels
     input/config/resourceconfig.json     the hosts
     input/data/CHANNEL/                  train, validation, images, init
-    checkpoints/                         a training that lies there goes on
-    model/                               the bundle that comes of it, and history.json
-    output/failure                       why nothing came of it
+    checkpoints/                         a training found here is resumed
+    model/                               the resulting bundle, and history.json
+    output/failure                       the reason for a failure
 
-Files that are missing say nothing, so that the same works at home with a folder of data.
+All files are optional, so a folder of data is enough on your own machine.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
 ROOT = Path("/opt/ml")
 CHANNELS = ("train", "validation", "images", "init")
-OTHER_NAMES = {"training": "train"}  # SageMaker's own tools call it so where none is given
-HISTORY = "history.json"  # beside the bundle: what each epoch gave, for a curve
-ARCHIVE = "model.tar.gz"  # what a training job leaves, and another one may begin with
-WHOLE = (RECOGNIZER, LINES, PARAGRAPHS)  # what reading a page takes
-OPTION = "option."  # before the name of an option of the data's format
-OF_OTHERS = ("sagemaker_", "_")  # how hyperparameters begin that SageMaker's tools add
+OTHER_NAMES = {"training": "train"}  # SageMaker's default name of a channel
+HISTORY = "history.json"  # next to the bundle: the metrics of each epoch, for a learning curve
+ARCHIVE = "model.tar.gz"  # result of a training job, which another one may start from
+WHOLE = (RECOGNIZER, LINES, PARAGRAPHS)  # networks needed to read a page
+OPTION = "option."  # prefix of options of the data's format
+OF_OTHERS = ("sagemaker_", "_")  # prefix of hyperparameters that SageMaker's tools add
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _JOB_NAME = "TRAINING_JOB_NAME"
 
@@ -78,17 +78,18 @@ class Folders:
 
 
 class _StoppedError(BaseException):
-    """SIGTERM or Ctrl-C came when no step was under way; not to be caught as an error."""
+    """SIGTERM or Ctrl-C arrived outside of a training step; must not be handled as an error."""
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Train, and return the exit status: 0, or 1 with the reason in `output/failure`."""
-    parser = argparse.ArgumentParser(prog="train", description="Train as SageMaker's files say.")
-    parser.add_argument("--root", type=Path, default=ROOT, help="in place of %(default)s")
+    description = "Run a training described by SageMaker's files."
+    parser = argparse.ArgumentParser(prog="train", description=description)
+    parser.add_argument("--root", type=Path, default=ROOT, help="default: %(default)s")
     folders = Folders(parser.parse_args(arguments).root)
     before = {number: signal.signal(number, _stop) for number in SIGNALS}
     try:
-        folders.failure.unlink(missing_ok=True)  # an earlier training's
+        folders.failure.unlink(missing_ok=True)  # of an earlier training
         run(folders)
         return 0
     except (_StoppedError, KeyboardInterrupt):
@@ -106,22 +107,22 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def run(folders: Folders) -> None:
-    """Train as the files say, and leave a bundle.
+    """Train, and write the bundle.
 
-    SIGTERM ends it after the step under way; the best that there is becomes the bundle, and the
-    training goes on where the checkpoints are there again.
+    SIGTERM stops after the current step and writes the best bundle so far. The training resumes if
+    the checkpoints are restored.
 
     Raises:
-        ConfigError: a hyperparameter or a channel cannot work.
-        DatasetError: there is nothing to learn from.
-        BundleError: the bundle to start from is damaged, or lacks a network.
-        TrainingError: as for `Trainer.fit`.
+        ConfigError: a hyperparameter or a channel is invalid.
+        DatasetError: there is no usable training data.
+        BundleError: the initial bundle is damaged, or lacks a network.
+        TrainingError: see `Trainer.fit`.
     """
     with tempfile.TemporaryDirectory(prefix="htrlib-") as scratch:
         job = read_job(folders, Path(scratch))
         check_replaceable(folders.model)
         _check_whole(job)
-        # Here, since it takes seconds, and a mistake is told before.
+        # Imported here, because it takes seconds and mistakes should be reported first.
         from htrlib.training import distributed
         from htrlib.training.request import prepare
 
@@ -133,13 +134,13 @@ def run(folders: Folders) -> None:
 
 
 def read_job(folders: Folders, scratch: Path) -> TrainingJob:
-    """The training that the files speak of.
+    """Read the training request from the files.
 
     Args:
-        scratch: where an archived bundle is unpacked.
+        scratch: directory for unpacking an archived bundle.
     Raises:
-        ConfigError: a hyperparameter, a channel or a file cannot work.
-        BundleError: the channel `init` holds no bundle.
+        ConfigError: a hyperparameter, a channel or a file is invalid.
+        BundleError: the channel `init` does not contain a bundle.
     """
     from htrlib.training.request import DEFAULT_INIT, TrainingJob
 
@@ -147,7 +148,7 @@ def read_job(folders: Folders, scratch: Path) -> TrainingJob:
     channels = _channels(folders)
     if "train" not in channels:
         raise ConfigError(
-            f"the channel train, with the training data, is missing; there are "
+            f"the channel train with the training data is missing; found "
             f"{', '.join(sorted(channels)) or 'none'} in {folders.data}"
         )
     format = values.pop("format", None)
@@ -180,7 +181,7 @@ def _hyperparameters(path: Path) -> Dict[str, str]:
     values: Dict[str, str] = {}
     for name, value in _read(path).items():
         if not isinstance(value, str):
-            raise ConfigError(f"{path}: the hyperparameter {name} is a text, found {value!r}")
+            raise ConfigError(f"{path}: hyperparameter {name} must be a string, found {value!r}")
         if name.startswith(OF_OTHERS):
             continue
         if value.startswith('"'):
@@ -191,7 +192,7 @@ def _hyperparameters(path: Path) -> Dict[str, str]:
 
 
 def _channels(folders: Folders) -> Dict[str, Path]:
-    """The folder of each channel."""
+    """Return the folder of each channel."""
     described = _read(folders.config / "inputdataconfig.json")
     for name, channel in described.items():
         _check_channel(name, channel)
@@ -201,7 +202,7 @@ def _channels(folders: Folders) -> Dict[str, Path]:
         known = OTHER_NAMES.get(name, name)
         if known not in CHANNELS:
             raise ConfigError(
-                f"no channel {name!r} is known; there are {', '.join(CHANNELS)}: rename it"
+                f"unknown channel {name!r}; rename it to one of {', '.join(CHANNELS)}"
             )
         if name not in there:
             raise ConfigError(f"the channel {name} has no folder {folders.data / name}")
@@ -212,16 +213,16 @@ def _channels(folders: Folders) -> Dict[str, Path]:
 def _check_channel(name: str, channel: Any) -> None:
     mode = channel.get("TrainingInputMode", "File") if isinstance(channel, dict) else None
     if mode not in ("File", "FastFile"):
-        raise ConfigError(f"the channel {name} has the input mode {mode}; File or FastFile works")
+        raise ConfigError(f"the channel {name} has the input mode {mode}; use File or FastFile")
     if channel.get("S3DistributionType", "FullyReplicated") != "FullyReplicated":
         raise ConfigError(
             f"the channel {name} is {channel['S3DistributionType']}; each host needs all of the "
-            "data: FullyReplicated"
+            "data, so use FullyReplicated"
         )
 
 
 def _images(channels: Mapping[str, Path], sources: Sequence[Any]) -> Optional[str]:
-    """The folder of the pictures: their channel, or for manifests, which name S3, their own."""
+    """Return the folder of the pictures: their channel, or the data's own for S3 manifests."""
     if "images" in channels:
         return str(channels["images"])
     manifests = [path for format, path in sources if format == "ground_truth"]
@@ -229,39 +230,39 @@ def _images(channels: Mapping[str, Path], sources: Sequence[Any]) -> Optional[st
 
 
 def _bundle(folder: Path, scratch: Path) -> Path:
-    """The bundle in a channel: at its top, or in the archive that a training job has left."""
+    """Find the bundle in a channel: at its top, or in the archive of another training job."""
     archive = folder / ARCHIVE
     if (folder / CHECKSUMS).is_file() or not archive.is_file():
         return folder
     unpacked = unpack(archive, scratch / "init")
-    found = next(unpacked.rglob(CHECKSUMS), None)  # it may lie in a folder of its own in there
+    found = next(unpacked.rglob(CHECKSUMS), None)  # it may be in a subfolder of the archive
     return unpacked if found is None else found.parent
 
 
 def _check_whole(job: TrainingJob) -> None:
-    """Return whether the result can read pages.
+    """Check that the result will be able to read pages.
 
     Raises:
-        ConfigError: it would lack a network.
+        ConfigError: a network would be missing.
     """
     from htrlib.training.request import FROM_SCRATCH
 
     if job.init == FROM_SCRATCH:
         raise ConfigError(
-            "init=none gives a single network, which cannot be served; start from a bundle, with "
-            "charset=data if it should write other characters only"
+            "init=none trains a single network, which cannot be served; start from a bundle, with "
+            "charset=data to replace its characters"
         )
     bundle = load_bundle(job.init)
     missing = set(WHOLE) - {job.task, *bundle.config["networks"]}
     if missing:
         raise ConfigError(
-            f"the bundle to start from, {bundle.label}, lacks {', '.join(sorted(missing))}: what "
-            "comes of it would not read pages; start from a whole one"
+            f"the initial bundle {bundle.label} lacks {', '.join(sorted(missing))}, so the result "
+            "could not read pages; start from a complete bundle"
         )
 
 
 def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> None:
-    """Write the bundle; in haste where SIGTERM came, since SIGKILL follows two minutes later."""
+    """Write the bundle; skip slow steps after SIGTERM, since SIGKILL follows in two minutes."""
     from htrlib.graph_export import add_int8_graphs, can_quantize
 
     name = os.environ.get(_JOB_NAME, "model")
@@ -273,7 +274,7 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
     except _StoppedError:
         reason = "interrupted"
         trainer.save(fresh, name=name, refit=False)
-    for number in SIGNALS:  # what is left takes a moment
+    for number in SIGNALS:  # the rest is fast
         signal.signal(number, signal.SIG_IGN)
     model.mkdir(parents=True, exist_ok=True)
     for old in model.iterdir():
@@ -281,22 +282,22 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
             shutil.rmtree(old)  # a model's code
         else:
             old.unlink()
-    from htrlib.training.logs import ENTRIES  # here, since it takes seconds
+    from htrlib.training.logs import ENTRIES  # imported here, because it takes seconds
 
     history = _history(trainer.directory / ENTRIES)
     (fresh / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
-    # One by one, since SageMaker's folder may be a mount and cannot be renamed; the checksums last,
-    # so that what is there is whole or no bundle.
+    # Copy file by file, since SageMaker's folder may be a mount and cannot be renamed; checksums
+    # come last, so that an incomplete copy is not a bundle.
     for path in sorted(fresh.iterdir(), key=lambda path: path.name == CHECKSUMS):
         shutil.copyfile(path, model / path.name)
     _say(f"{model}: {name}, ended by {reason}")
 
 
 def _history(log: Path) -> List[Dict[str, Any]]:
-    """The epochs of a training, from its log, which checkpoints keep: the last entry of each."""
+    """Return the epochs of a training from the log in its checkpoints: each one's last entry."""
     epochs: Dict[int, Dict[str, Any]] = {}
     for line in log.read_text(encoding="utf-8").splitlines() if log.is_file() else ():
-        with contextlib.suppress(ValueError):  # a line that a power cut cut short
+        with contextlib.suppress(ValueError):  # an incomplete last line
             entry = json.loads(line)
             if entry.get("event") == "epoch":
                 epochs[entry["epoch"]] = {k: v for k, v in entry.items() if k != "event"}
@@ -307,9 +308,9 @@ def _read(path: Path) -> Dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as error:
-        raise ConfigError(f"{path} is no JSON ({error})") from None
+        raise ConfigError(f"{path} is not JSON ({error})") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{path} holds no JSON object")
+        raise ConfigError(f"{path} does not contain a JSON object")
     return value
 
 
@@ -317,7 +318,7 @@ def _fraction(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigError(f"share is a number between 0 and 1, found {text!r}") from None
+        raise ConfigError(f"share must be a number between 0 and 1, found {text!r}") from None
 
 
 def _stop(number: int, frame: object) -> None:
@@ -325,9 +326,9 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _fail(folders: Folders, reason: str) -> None:
-    """Leave the reason where SageMaker looks for it; the first 1,024 characters are shown."""
-    sys.stderr.write(f"train: {reason}\n")  # which escapes what is no text
-    with contextlib.suppress(OSError):  # standard error has it too
+    """Write the reason where SageMaker expects it; it shows the first 1,024 characters."""
+    sys.stderr.write(f"train: {reason}\n")  # escapes bytes that are not text
+    with contextlib.suppress(OSError):  # also on standard error
         folders.failure.parent.mkdir(parents=True, exist_ok=True)
         folders.failure.write_text(reason, encoding="utf-8", errors="backslashreplace")
 
@@ -338,11 +339,11 @@ def _say(text: str) -> None:
 
 
 def run_and_exit() -> None:
-    """The program: `main`, and the end of the process."""
+    """Run `main` and exit the process."""
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # at a usual exit, MXNet would wait for machines that an error keeps away
+    os._exit(status)  # at a regular exit, MXNet would wait for machines that have failed
 
 
 if __name__ == "__main__":

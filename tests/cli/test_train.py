@@ -81,7 +81,7 @@ def test_a_bundle_is_trained_and_the_same_command_finds_it_done(folder, htr, cap
         ),
         (("--train", "lines", "{}", "--output", "{}"), "exists and is not a bundle"),
         (("--train", "lines", "{}", "--init", "nothing"), "no bundle 'nothing'"),
-        (("--train", "lines", "{}", "--device", "tpu"), "a device is"),
+        (("--train", "lines", "{}", "--device", "tpu"), "a device must be"),
         (("--train", "lines", "{}", "--share", "1.5"), "the fraction must be between 0 and 1"),
     ],
 )

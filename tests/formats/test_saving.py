@@ -45,9 +45,9 @@ def test_every_format_writes_a_page_with_and_without_lines(tmp_path, name):
 
 
 def test_mistakes_say_what_to_do(tmp_path):
-    with pytest.raises(ConfigError, match=r"no format has files like 'a\.xyz'"):
+    with pytest.raises(ConfigError, match=r"no format has the suffix of 'a\.xyz'"):
         htrlib.save(page([]), tmp_path / "a.xyz")
-    with pytest.raises(ConfigError, match="no format 'word'"):
+    with pytest.raises(ConfigError, match="unknown format 'word'"):
         htrlib.save(page([]), tmp_path / "a", "word")
     two = DocumentResult((page(["a"]), page(["b"])))
     with pytest.raises(ConfigError, match="holds one page"):

@@ -1,1 +1,1 @@
-"""The networks as Gluon blocks of Apache MXNet, and what runs them."""
+"""The networks as Gluon blocks of Apache MXNet, and the engine that runs them."""

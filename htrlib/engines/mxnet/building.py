@@ -1,4 +1,4 @@
-"""Networks by name, as Gluon blocks."""
+"""Build networks by name, as Gluon blocks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from htrlib.errors import ConfigError
 
 
 def build(name: str, config: Mapping[str, Any]) -> Any:
-    """An untrained network.
+    """Build an uninitialized network.
 
     Args:
-        name: its name in a bundle's configuration.
-        config: what the bundle's configuration says of it.
+        name: name in a bundle's configuration.
+        config: configuration of the network.
     Returns:
-        a `gluon.HybridBlock` whose parameters hold no values yet.
+        A `gluon.HybridBlock` whose parameters have no values yet.
     Raises:
-        ConfigError: there is no network of that name, or a number that it needs is missing.
+        ConfigError: the network does not exist, or its configuration is incomplete.
     """
 
     builders: Dict[str, Callable[[], Any]] = {
@@ -34,11 +34,11 @@ def build(name: str, config: Mapping[str, Any]) -> Any:
         RECOGNIZER: lambda: LineRecognizer(RecognizerConfig.from_dict(config)),
     }
     if name not in builders:
-        raise ConfigError(f"no network {name!r}; there are {', '.join(sorted(builders))}")
+        raise ConfigError(f"unknown network {name!r}; choose {', '.join(sorted(builders))}")
     try:
         return builders[name]()
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"network {name!r}: the configuration lacks or spoils {error}") from error
+        raise ConfigError(f"network {name!r}: missing or invalid configuration: {error}") from error
 
 
 def for_inference(network: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The engine that runs networks by Apache MXNet."""
+"""The engine that runs networks with Apache MXNet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from htrlib.engines.port import RECOGNIZER, WORDS, Ink, Networks
 
 
 class MxnetEngine:
-    """See `htrlib.engines.port.Engine`. Networks are built when first asked for, and kept."""
+    """See `htrlib.engines.port.Engine`. Networks are built on first use and cached."""
 
     name = "mxnet"
     parallel = "processes"
@@ -37,10 +37,10 @@ class MxnetEngine:
         return read_lines(self.network(RECOGNIZER), lines)
 
     def network(self, name: str) -> Any:
-        """A network with its parameters, on the device.
+        """Return a network with its parameters, on the device.
 
         Raises:
-            BundleMismatchError: the bundle has no such network, or parameters of another shape.
+            BundleMismatchError: the bundle lacks the network, or its parameters have other shapes.
         """
         with runner.lock:
             if name not in self._blocks:
@@ -53,5 +53,5 @@ class MxnetEngine:
 
 
 def _pixels(ink: Ink) -> NDArray[np.float32]:
-    """(1, 1, H, W) ink between 0 and 1."""
+    """Convert ink to (1, 1, H, W) between 0 and 1."""
     return (ink / np.float32(255.0))[np.newaxis, np.newaxis]

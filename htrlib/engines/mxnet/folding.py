@@ -1,8 +1,8 @@
-"""The page labeler as it infers: the same function, in two thirds of the time.
+"""The page labeler optimized for inference: the same function in two thirds of the time.
 
-Batch norms are folded into the convolutions before them. A 3 x 3 convolution of an upsampled map
-is a transposed 4 x 4 convolution, of stride 2, of the map itself: 16 products for each of its
-pixels, not 36, and neither the upsampled map nor its concatenation is ever written.
+Batch norms are folded into the convolutions before them. A 3 x 3 convolution of an upsampled map is
+computed as a transposed 4 x 4 convolution of stride 2 of the map itself: 16 products per pixel
+instead of 36, without storing the upsampled map or its concatenation.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Array = NDArray[np.float32]
 
 
 class FoldedLabeler(gluon.HybridBlock):
-    """(N, 1, H, W) ink between 0 and 1 -> (N, num_labels, H / 2, W / 2) logits.
+    """Maps (N, 1, H, W) ink between 0 and 1 to (N, num_labels, H / 2, W / 2) logits.
 
     Args:
-        labeler: with parameters, all on one device; later changes of them do not matter here.
+        labeler: labeler with parameters, all on one device; they are copied.
     """
 
     def __init__(self, labeler: PageLabeler) -> None:
@@ -55,7 +55,7 @@ class FoldedLabeler(gluon.HybridBlock):
 
 
 def _weights(layer: Any) -> Tuple[Array, Array]:
-    """Weight and bias of a convolution and the batch norm after it, as one convolution."""
+    """Fold a batch norm into the convolution before it; return weight and bias."""
     conv, norm = list(layer._children.values())[:2]
     device = conv.weight.list_ctx()[0]
     names = ("gamma", "beta", "running_mean", "running_var")
@@ -82,11 +82,11 @@ def _folded(layer: Any) -> Any:
 
 
 def _split(layer: Any) -> Tuple[Any, Any]:
-    """The convolution of what was upsampled, from before that, and that of the skipped features."""
+    """Split a convolution into those of the map before upsampling and of the skip connection."""
     conv = next(iter(layer._children.values()))
     weight, bias = _weights(layer)
     outputs, inputs = weight.shape[:2]
-    below = inputs - outputs  # the skipped features are as many as the outputs
+    below = inputs - outputs  # as many features are skipped as there are outputs
     kernel = np.zeros((below, outputs, 4, 4), np.float32)
     flipped = weight[:, :below, ::-1, ::-1].transpose(1, 0, 2, 3)
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -99,7 +99,7 @@ def _split(layer: Any) -> Tuple[Any, Any]:
 
 
 def _with(block: Any, like: Any, *arrays: Array) -> Any:
-    """A block with that weight and bias, on the device of another."""
+    """Set a block's weight and bias, on the device of another block."""
     device = like.weight.list_ctx()[0]
     for parameter, array in zip((block.weight, block.bias), arrays):
         parameter.grad_req = "null"

@@ -1,4 +1,4 @@
-"""MXNet, set up; it enters the library here and nowhere else."""
+"""Import and configure MXNet. This is the only module that imports it for reading."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy
 
 from htrlib.errors import DeviceError
 
-# Pages come in all sizes, and oneDNN plans each layer for each shape that it sees; without a bound
-# the plans of a thousand pages fill the memory. Larger bounds took 100 MB more and were a fiftieth
-# faster. Layers run one after the other and need one piece of scratch memory; of several, each
-# grows to the size that the largest page needs. Read once, when MXNet is imported.
+# Pages come in all sizes, and oneDNN plans each layer for each shape; without a limit, the plans of
+# a thousand pages fill the memory. Higher limits took 100 MB more and were a fiftieth faster.
+# Layers run one by one and need only one piece of scratch memory; each further piece would grow to
+# the size that the largest page needs. MXNet reads these variables once, when it is imported.
 os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "4")
 os.environ.setdefault("DNNL_PRIMITIVE_CACHE_CAPACITY", "64")
 os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 
-# MXNet 1.9 reads numpy.bool, which NumPy 1.24 took away.
+# MXNet 1.9 uses numpy.bool, which NumPy 1.24 removed.
 vars(numpy).setdefault("bool", numpy.bool_)
 
 try:

@@ -1,4 +1,4 @@
-"""The page labeler: a small U-Net that marks pixels, for paragraphs and for text lines."""
+"""The page labeler: a small U-Net that labels pixels, for paragraphs and for lines."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from htrlib.engines.network_shapes import LabelerConfig
 
 
 class PageLabeler(gluon.HybridBlock):
-    """(N, 1, H, W) ink between 0 and 1 -> (N, num_labels, H / 2, W / 2) logits.
+    """Maps (N, 1, H, W) ink between 0 and 1 to (N, num_labels, H / 2, W / 2) logits.
 
     After O. Ronneberger, P. Fischer, T. Brox, 2015, "U-Net: Convolutional Networks for Biomedical
-    Image Segmentation"; what it labels follows S. Ares Oliveira, B. Seguin, F. Kaplan, 2018,
+    Image Segmentation"; the labels follow S. Ares Oliveira, B. Seguin, F. Kaplan, 2018,
     "dhSegment: A generic deep-learning approach for document segmentation".
     """
 
@@ -22,7 +22,7 @@ class PageLabeler(gluon.HybridBlock):
         nn = gluon.nn
         self.down = halvings(config.channels)
         inputs = config.channels[-1]
-        # Wide context at little cost: rules, margins and neighbouring lines come into view.
+        # Wide context at little cost: rules, margins and neighboring lines become visible.
         self.middle = nn.HybridSequential()
         self.middle.add(convolution(inputs, inputs, dilation=2))
         self.middle.add(convolution(inputs, inputs, dilation=4))

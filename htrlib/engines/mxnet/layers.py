@@ -1,4 +1,4 @@
-"""Layers that several networks share."""
+"""Layers shared by several networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from htrlib.engines.mxnet.framework import gluon
 
 
 def convolution(inputs: int, outputs: int, strides: int = 1, dilation: int = 1) -> Any:
-    """A 3 x 3 convolution with batch normalization and a rectifier; it keeps or divides sides."""
+    """Create a 3 x 3 convolution with optional stride, batch normalization and ReLU."""
     nn = gluon.nn
     layers = nn.HybridSequential()
     layers.add(
@@ -20,7 +20,7 @@ def convolution(inputs: int, outputs: int, strides: int = 1, dilation: int = 1) 
 
 
 def halvings(channels: Sequence[int]) -> Any:
-    """Steps that each halve both sides: of ink (one channel), then of the step before."""
+    """Create downsampling steps, each of which halves both sides; the first one takes ink."""
     nn = gluon.nn
     steps = nn.HybridSequential()
     inputs = 1

@@ -1,10 +1,10 @@
-"""Read lines of any widths with the recognizer at once, each as if it stood alone.
+"""Recognize lines of any widths together, each independently of the others.
 
-All lines lie side by side on one long strip, with so much paper between them that no line reaches
-into another's columns: little is computed for padding. The convolutions see the strip in tiles of
-few widths, since each new width costs a plan, and each tile sees as much of its neighbors as its
-convolutions reach. The LSTMs see a batch of lines, each of its own length: what comes after a
-line's end tells its other end nothing.
+All lines lie side by side on one long strip, separated by as much paper as the convolutions reach,
+so little is computed for padding. The convolutions process the strip in tiles of few widths, since
+each new width must be planned, and each tile includes as much of its neighbors as its convolutions
+reach. The LSTMs process a batch of lines with individual lengths, so padding after a line's end has
+no effect on it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.recognizer import LineRecognizer
 from htrlib.engines.mxnet.runner import lock
 
-TILES = (256, 512, 1024, 1536, 2048)  # columns of ink that the convolutions see at once
-FRAMES_MULTIPLE = 32  # so are the lengths of a batch
-BATCH = 16  # lines that the LSTMs see at once, at most
+TILES = (256, 512, 1024, 1536, 2048)  # columns of ink per tile of the convolutions
+FRAMES_MULTIPLE = 32  # lengths of LSTM batches are multiples of this
+BATCH = 16  # maximum lines per LSTM batch
 Ink = NDArray[np.uint8]
 
 
 def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[np.float32], ...]:
-    """The logits of lines.
+    """Compute the logits of lines.
 
     Args:
-        network: with parameters, all on one device.
+        network: recognizer with parameters, all on one device.
         lines: (H, W) uint8 ink each, 0 is paper, all of the network's height.
     Returns:
-        for each line (T, C) float32 logits, T = ceil(W / frame width).
+        For each line, (T, C) float32 logits, T = ceil(W / frame width).
     """
     with lock:
         if not lines:
@@ -54,7 +54,7 @@ def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[n
 def _strip(
     network: LineRecognizer, lines: Sequence[Ink], frames: Sequence[int]
 ) -> Tuple[NDArray[np.float32], List[int]]:
-    """(H, W) ink of all lines with paper around each, and the frames at which they start."""
+    """Return (H, W) ink of all lines, separated by paper, and the frames at which they start."""
     gap = network.reach // network.frame_width
     starts = [gap + int(before) for before in np.cumsum([0, *(count + gap for count in frames)])]
     strip = np.zeros((lines[0].shape[0], starts.pop() * network.frame_width), np.float32)
@@ -65,7 +65,7 @@ def _strip(
 
 
 def _encode(network: LineRecognizer, strip: NDArray[np.float32]) -> Any:
-    """(T, C) columns of a strip that begins and ends with paper, tile by tile."""
+    """Compute (T, C) columns of a strip that begins and ends with paper, tile by tile."""
     device = network.head.weight.list_ctx()[0]
     height, width = strip.shape
     step = network.frame_width
@@ -86,7 +86,7 @@ def _encode(network: LineRecognizer, strip: NDArray[np.float32]) -> Any:
 def _sequence(
     network: LineRecognizer, columns: Sequence[Any], lengths: Sequence[int]
 ) -> NDArray[np.float32]:
-    """(T, N, C) logits of a batch of columns."""
+    """Compute (T, N, C) logits of a batch of columns."""
     longest = -(-max(lengths) // FRAMES_MULTIPLE) * FRAMES_MULTIPLE
     device = network.head.weight.list_ctx()[0]
     batch = mx.nd.zeros((longest, len(columns), columns[0].shape[1]), ctx=device)
@@ -100,7 +100,7 @@ def _sequence(
 
 
 def _bidirectional(layer: Any, batch: Any, lengths: Any) -> Any:
-    """A bidirectional LSTM layer of Gluon's, whose backward half starts at each line's end."""
+    """Run Gluon's bidirectional LSTM, with the backward direction starting at each line's end."""
     turned = mx.nd.SequenceReverse(batch, lengths, use_sequence_length=True)
     forward = _lstm(layer, "l0", batch)
     backward = mx.nd.SequenceReverse(_lstm(layer, "r0", turned), lengths, use_sequence_length=True)

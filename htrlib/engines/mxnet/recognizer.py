@@ -1,4 +1,4 @@
-"""The line recognizer: residual convolutions, column maximum, bidirectional LSTMs, CTC."""
+"""The line recognizer: residual convolutions, maximum over columns, bidirectional LSTMs, CTC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from htrlib.engines.network_shapes import RecognizerConfig, Strides
 
 
 class ResidualBlock(gluon.HybridBlock):
-    """Two 3 x 3 convolutions and a shortcut.
+    """A residual block: two 3 x 3 convolutions and a shortcut.
 
     After K. He, X. Zhang, S. Ren, J. Sun, 2016, "Deep Residual Learning for Image Recognition".
     """
@@ -17,8 +17,8 @@ class ResidualBlock(gluon.HybridBlock):
     def __init__(self, inputs: int, outputs: int, strides: Strides, training: bool = False) -> None:
         super().__init__()
         nn = gluon.nn
-        # oneDNN keeps what it computes of so many channels in groups of 8, and the gradients in
-        # groups of 16; its batch norm is two hundred times as slow on such a pair.
+        # oneDNN stores features of this many channels in groups of 8, and gradients in groups of
+        # 16; its batch norm is two hundred times slower on such a pair.
         self._regroup = training and inputs % 16 != 0 and outputs % 16 == 0
         self.conv1 = nn.Conv2D(outputs, 3, strides, 1, use_bias=False, in_channels=inputs)
         self.norm1 = nn.BatchNorm(in_channels=outputs)
@@ -30,7 +30,7 @@ class ResidualBlock(gluon.HybridBlock):
             self.norm3 = nn.BatchNorm(in_channels=outputs)
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
-        # Activation, unlike relu, leaves features in the order in which oneDNN has them.
+        # Activation, unlike relu, keeps features in oneDNN's memory layout.
         y = F.Activation(self.norm1(self._plain(F, self.conv1(x))), act_type="relu")
         y = self.norm2(self.conv2(y))
         if self.shortcut:
@@ -38,15 +38,15 @@ class ResidualBlock(gluon.HybridBlock):
         return F.Activation(x + y, act_type="relu")
 
     def _plain(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
-        """The same features in plain order, which oneDNN converts for the next layer."""
+        """Return features in plain layout, which oneDNN converts for the next layer."""
         return F.slice_axis(x, axis=0, begin=0, end=None) if self._regroup else x
 
 
 class LineRecognizer(gluon.HybridBlock):
-    """(N, 1, H, W) ink between 0 and 1 -> (N, T, C) logits, T = ceil(W / frame width).
+    """Maps (N, 1, H, W) ink between 0 and 1 to (N, T, C) logits, T = ceil(W / frame width).
 
-    For training (`extra_head=True`) a second CTC head sits on the convolutional columns; it
-    speeds up the first epochs and is not kept in bundles.
+    In training (`extra_head=True`), a second CTC head on the convolutional columns speeds up the
+    first epochs; it is not stored in bundles.
 
     After A. Graves et al., 2006, "Connectionist Temporal Classification", and J. Puigcerver, 2017,
     "Are Multidimensional Recurrent Layers Really Necessary for Handwritten Text Recognition?".
@@ -82,7 +82,7 @@ class LineRecognizer(gluon.HybridBlock):
         return tuple(getattr(self, name) for name in self._lstms)
 
     def encode(self, F: Any, x: Any) -> Any:  # noqa: N803 - Gluon names it so
-        """(N, 1, H, W) ink -> (T, N, C) columns, what the LSTMs read."""
+        """Map (N, 1, H, W) ink to (T, N, C) columns, the input of the LSTMs."""
         x = self.stem_norm(self.stem_conv(x))  # (N, C, H / 2, W / 2)
         x = F.Activation(x, act_type="relu")
         x = F.max(self.blocks(x), axis=2)  # (N, C, T)

@@ -1,8 +1,8 @@
-"""Networks and arrays: set a network's parameters, run it, on one thread at a time.
+"""Set the parameters of networks and run them, one thread at a time.
 
-MXNet is not safe to call from several threads, so every call of it that transcription makes holds
-`lock`. A fork waits for the lock, so that a child never inherits MXNet in the middle of a call;
-MXNet itself stops its threads before a fork and starts new ones on both sides.
+MXNet is not thread-safe, so every call made by reading holds `lock`. A fork waits for the lock, so
+that a child never inherits MXNet in the middle of a call; MXNet itself stops its threads before a
+fork and starts new ones on both sides.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def context(device: Optional[str] = None) -> Any:
-    """The MXNet context of a device; None is the first GPU, or the CPU where there is none.
+    """Return the MXNet context of a device; None means the first GPU, or else the CPU.
 
     Raises:
-        DeviceError: this is no name of a device, or the device is not there.
+        DeviceError: the name is invalid, or the device does not exist.
     """
     wanted = parse_device(device)
     if wanted == ("cpu", 0):
@@ -41,7 +41,7 @@ def context(device: Optional[str] = None) -> Any:
         return mx.gpu(0) if gpus else mx.cpu()
     if wanted[1] >= gpus:
         raise DeviceError(
-            f"device {device!r} is not there, MXNet finds {gpus} GPUs; use device 'cpu', or "
+            f"device {device!r} does not exist: MXNet finds {gpus} GPUs; use device 'cpu', or "
             "install an MXNet build for CUDA"
         )
     return mx.gpu(wanted[1])
@@ -50,11 +50,11 @@ def context(device: Optional[str] = None) -> Any:
 def set_parameters(
     block: Any, arrays: Mapping[str, NDArray[Any]], device: Optional[str] = None
 ) -> None:
-    """Put a network that only infers on a device and give it its parameters, as float32.
+    """Place a network for inference on a device and set its parameters, as float32.
 
     Raises:
-        BundleMismatchError: a parameter is missing, surplus, or of another shape.
-        DeviceError: as for `context`.
+        BundleMismatchError: a parameter is missing, unexpected, or of another shape.
+        DeviceError: see `context`.
     """
     target = context(device)
     with lock:
@@ -68,7 +68,7 @@ def set_parameters(
 
 
 def get_parameters(block: Any) -> Dict[str, NDArray[np.float32]]:
-    """The parameters of a network by structural name, as `set_parameters` takes them."""
+    """Return a network's parameters by structural name, as `set_parameters` takes them."""
     with lock:
         return {
             name: parameter.data(parameter.list_ctx()[0]).asnumpy()
@@ -77,17 +77,17 @@ def get_parameters(block: Any) -> Dict[str, NDArray[np.float32]]:
 
 
 def run(block: Any, array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The output of a network that has one."""
+    """Run a network with one output."""
     (output,) = run_all(block, array)
     return output
 
 
 def run_all(block: Any, array: NDArray[np.float32]) -> Tuple[NDArray[np.float32], ...]:
-    """The outputs of a network.
+    """Run a network and return its outputs.
 
     Args:
-        block: a hybrid block with parameters, all on one device.
-        array: its input, batch first.
+        block: hybrid block with parameters, all on one device.
+        array: input, batch first.
     """
     with lock:
         parameter = next(iter(block.collect_params().values()))
@@ -105,13 +105,13 @@ def _check_shapes(
         missing = sorted(set(expected) - set(arrays))
         surplus = sorted(set(arrays) - set(expected))
         raise BundleMismatchError(
-            "the parameters do not fit the network",
+            "the parameters do not match the network",
             f"{len(names)} parameters",
-            f"{len(arrays)}, of them {len(missing)} missing {missing[:3]} and {len(surplus)} "
-            f"surplus {surplus[:3]}",
+            f"{len(arrays)}: {len(missing)} missing {missing[:3]}, {len(surplus)} unexpected "
+            f"{surplus[:3]}",
         )
     for name, shape in expected.items():
         found = arrays[name].shape
-        # a size of 0 is one that Gluon would infer from the first input
+        # Gluon infers sizes of 0 from the first input
         if len(found) != len(shape) or any(s not in (0, f) for s, f in zip(shape, found)):
             raise BundleMismatchError(f"shape of the parameter {name!r}", shape, found)

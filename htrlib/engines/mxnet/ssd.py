@@ -1,4 +1,4 @@
-"""The word detector: a small single-shot detector with anchors as wide and low as words."""
+"""The word detector: a small single-shot detector with anchors shaped like words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from htrlib.engines.word_anchors import CLASSES, SsdConfig
 
 
 class WordDetector(gluon.HybridBlock):
-    """(N, 1, H, W) ink between 0 and 1 -> logits (N, A, 2), offsets (N, A, 4) of A anchors.
+    """Maps (N, 1, H, W) ink between 0 and 1 to logits (N, A, 2), offsets (N, A, 4) of A anchors.
 
-    After W. Liu et al., 2016, "SSD: Single Shot MultiBox Detector"; coarse features flow back to
-    fine ones as in T.-Y. Lin et al., 2017, "Feature Pyramid Networks for Object Detection", since
-    the size of a gap means little without the line around it.
+    After W. Liu et al., 2016, "SSD: Single Shot MultiBox Detector". Coarse features are added to
+    fine ones as in T.-Y. Lin et al., 2017, "Feature Pyramid Networks for Object Detection", because
+    gaps can only be interpreted in the context of their line.
     """
 
     def __init__(self, config: SsdConfig) -> None:
@@ -47,5 +47,5 @@ class WordDetector(gluon.HybridBlock):
             for head, at in zip(heads._children.values(), maps):
                 part = F.transpose(head(at), axes=(0, 2, 3, 1))  # (N, H, W, anchors x values)
                 parts.append(F.reshape(part, shape=(0, -1, values)))
-            answers.append(F.concat(*reversed(parts), dim=1))  # fine to coarse, as the anchors
+            answers.append(F.concat(*reversed(parts), dim=1))  # fine to coarse, like the anchors
         return tuple(answers)

@@ -1,1 +1,1 @@
-"""Networks run by ONNX Runtime, which has builds for all systems and needs NumPy alone."""
+"""The networks as ONNX graphs, run by ONNX Runtime, which has builds for all systems."""

@@ -1,7 +1,7 @@
-"""Rendered pages and their lines: what networks see while the ranges of int8 are measured.
+"""Render pages and lines on which the ranges for int8 are measured.
 
-They are made of the fonts that the library brings along, of the text below and of symbols drawn at
-random, so no one's texts or pages leave a trace in a bundle.
+They are rendered from the included fonts, the text below and random symbols, so that no user's
+texts or pages leave a trace in a bundle.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.synthesis.pages import PageConfig, SyntheticPage, render_pages
 
 PAGES = 8
-PAGE_AREA = 600_000.0  # pixels of a page that a labeler sees, about
-LINES_OF_PAGE = 10  # of each kind, at most
+PAGE_AREA = 600_000.0  # approximate pixels of a page for a labeler
+LINES_OF_PAGE = 10  # maximum number of inputs of each kind
 WORDS = 1500
-ANY_SYMBOLS = 0.3  # share of words of symbols drawn at random
+ANY_SYMBOLS = 0.3  # fraction of words made of random symbols
 SEED = 0
 TEXT = """
 The boat left at six, as on every grey morning, and nobody asked why: "Two of us," he said, "will
@@ -48,11 +48,11 @@ class CalibrationInks(NamedTuple):
 
 
 def calibration_inks(symbols: Sequence[str], height: int) -> CalibrationInks:
-    """Pages with handwriting and print, and lines of both.
+    """Render pages with handwriting and print, and lines of both.
 
     Args:
-        symbols: what the recognizer writes; without any, all is running text.
-        height: of the lines in pixels.
+        symbols: symbols of the recognizer; if empty, all text is running text.
+        height: height of the lines in pixels.
     """
     words = _words([symbol for symbol in symbols if len(symbol) == 1 and not symbol.isspace()])
     fonts = load_fonts(BUNDLED_FONTS, sorted(set("".join(words))))
@@ -63,7 +63,7 @@ def calibration_inks(symbols: Sequence[str], height: int) -> CalibrationInks:
 
 
 def _words(characters: Sequence[str]) -> List[str]:
-    """Running text, and words of any symbols between."""
+    """Return running text mixed with words of random symbols."""
     rng = np.random.default_rng(SEED)
     text = TEXT.split()
     words = [text[number % len(text)] for number in range(WORDS)]

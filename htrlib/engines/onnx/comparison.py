@@ -1,4 +1,4 @@
-"""Compare a bundle's int8 networks with the exact ones on rendered pages and lines."""
+"""Compare a bundle's int8 networks with float32 on rendered pages and lines."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from htrlib.engines.onnx.calibration import CalibrationInks, Ink, calibration_in
 from htrlib.engines.onnx.engine import FLOAT32, INT8, OnnxEngine
 from htrlib.engines.port import LINE_HEIGHT, RECOGNIZER, WORDS, Networks
 
-LEAST_AGREEMENT = 0.97  # of the characters of a best path
-MOST_FLIPPED = 0.01  # of the labels of a page
+LEAST_AGREEMENT = 0.97  # maximum fraction of different characters on the best path
+MOST_FLIPPED = 0.01  # maximum fraction of different labels on a page
 LINES = 24
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A network in int8 beside float32.
+    """Comparison of a network in int8 and float32.
 
     Attributes:
-        network: its name in the bundle.
-        close_enough: whether int8 may stand for float32.
-        text: what was found.
+        network: name of the network in the bundle.
+        close_enough: whether int8 may replace float32.
+        text: description of the result.
     """
 
     network: str
@@ -34,10 +34,10 @@ class Comparison:
 
 
 def compare_precisions(networks: Networks, names: Sequence[str]) -> Iterator[Comparison]:
-    """Run networks of a bundle in both precisions, those without an int8 graph in float32 alone.
+    """Run a bundle's networks in both precisions, or in float32 only if int8 is missing.
 
     Raises:
-        BundleMismatchError: parameters do not fit their network.
+        BundleMismatchError: parameters do not match their network.
     """
     config = networks.network_config(RECOGNIZER) if RECOGNIZER in names else {}
     inks = calibration_inks((), int(config.get("height", LINE_HEIGHT)))

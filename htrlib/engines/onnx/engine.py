@@ -1,8 +1,8 @@
-"""The engine that runs networks by ONNX Runtime.
+"""The engine that runs networks with ONNX Runtime.
 
-A bundle's int8 graphs are read from it (see `quantization`). Graphs of floating point are written
-from the parameters when they are first asked for, which takes a tenth of a second, so that bundles
-need not hold the same numbers twice and every bundle can be read.
+Int8 graphs are stored in the bundle (see `quantization`). Floating-point graphs are built from the
+parameters on first use, which takes a tenth of a second. So bundles need not store the same numbers
+twice, and every bundle can be read.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ except ImportError as error:
     ) from error
 
 INT8, FLOAT32, FLOAT16 = "int8", "float32", "float16"
-GPU_BATCH = 32  # lines that a GPU sees at once, at most
-WIDTH_MULTIPLE = 256  # columns: GPUs tune convolutions to each width that they see
+GPU_BATCH = 32  # maximum lines per batch on a GPU
+WIDTH_MULTIPLE = 256  # columns: widths are multiples, since GPUs tune convolutions to each
 
 Provider = Union[str, Tuple[str, Dict[str, Any]]]
 
 
 class OnnxEngine:
-    """See `htrlib.engines.port.Engine`. Sessions are made when first asked for, and kept.
+    """See `htrlib.engines.port.Engine`. Sessions are created on first use and cached.
 
-    On a CPU each line is read by itself: a batch is no faster there, and int8, whose scale is that
-    of all that a layer sees at once, would make a line depend on its company.
+    On a CPU, lines are read one by one: batches are no faster there, and dynamic int8 ranges depend
+    on the whole input of a layer, so a batched line would depend on the others.
 
     Args:
-        networks: of a bundle.
-        device: "cpu", "gpu" or "gpu:N"; None is the first GPU that ONNX Runtime can use, or the
-            CPU.
-        precision: "float32", "float16" (on GPUs), or "int8" (on CPUs): the bundle's graphs of 8-bit
-            integers, and float32 for networks that have none. None: int8 on CPUs, else float32.
-        threads: that each call computes with. Several callers share an engine best at 1.
+        networks: networks of a bundle.
+        device: "cpu", "gpu" or "gpu:N"; None means the first GPU that ONNX Runtime can use, or else
+            the CPU.
+        precision: "float32", "float16" (only on GPUs), or "int8" (only on CPUs): the bundle's 8-bit
+            graphs, and float32 for networks without one. None means int8 on CPUs, else float32.
+        threads: threads per call; 1 is best if several callers share the engine.
     Raises:
-        DeviceError: the device is not there, or does not compute with that precision.
+        DeviceError: the device does not exist, or does not support the precision.
     """
 
     parallel = "threads"
@@ -65,7 +65,7 @@ class OnnxEngine:
         on_cpu = self.device == "cpu"
         self.precision = precision or (INT8 if on_cpu else FLOAT32)
         if self.precision == (FLOAT16 if on_cpu else INT8):
-            raise DeviceError(f"device {self.device} does not compute with {self.precision}")
+            raise DeviceError(f"device {self.device} does not support {self.precision}")
         self.name = "onnx" if precision is None else f"onnx-{precision}"
         self._batch = 1 if on_cpu else GPU_BATCH
         self._networks = networks
@@ -117,10 +117,10 @@ class OnnxEngine:
             return self._sessions[network]
 
     def _start(self, network: str) -> Any:
-        """A session of a network.
+        """Create a session for a network.
 
         Raises:
-            BundleMismatchError: the bundle has no such network, or parameters that do not fit it.
+            BundleMismatchError: the bundle lacks the network, or its parameters do not match it.
         """
         config = self._networks.network_config(network)
         stored = self._networks.int8_graph(network) if self.precision == INT8 else None
@@ -134,12 +134,12 @@ class OnnxEngine:
             session = onnxruntime.InferenceSession(
                 model, self._options(), providers=self._providers
             )
-            session.run(None, _smallest_inputs(network, config))  # shapes are checked here only
+            session.run(None, _smallest_inputs(network, config))  # this is the only check of shapes
         except HtrError:
             raise
-        except Exception as error:  # ONNX Runtime's have no base of their own
+        except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise BundleMismatchError(
-                "the parameters do not fit the network", f"those of a {network!r}", error
+                "the parameters do not match the network", f"those of a {network!r}", error
             ) from error
         return session
 
@@ -147,25 +147,25 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors are raised
-        # Pages come in all sizes; what one needed is given back, and costs no time to get again.
+        options.log_severity_level = 4  # errors are raised, not logged
+        # Pages come in all sizes: release memory after each, which is cheap to allocate again.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         return options
 
 
 def float32_engine(networks: Networks, device: Optional[str] = None) -> OnnxEngine:
-    """The engine "onnx-float32"."""
+    """Create the engine "onnx-float32"."""
     return OnnxEngine(networks, device, FLOAT32)
 
 
 def float16_engine(networks: Networks, device: Optional[str] = None) -> OnnxEngine:
-    """The engine "onnx-float16", for GPUs."""
+    """Create the engine "onnx-float16", for GPUs."""
     return OnnxEngine(networks, device, FLOAT16)
 
 
 def _smallest_inputs(network: str, config: Mapping[str, Any]) -> Dict[str, NDArray[Any]]:
-    """Paper that a network can look at."""
+    """Return the smallest inputs of a network: empty paper."""
     if network != RECOGNIZER:
         return {"ink": np.zeros((1, 1, 64, 64), np.uint8)}
     shape = RecognizerConfig.from_dict(config)
@@ -175,7 +175,7 @@ def _smallest_inputs(network: str, config: Mapping[str, Any]) -> Dict[str, NDArr
 
 
 def _choose_device(device: Optional[str]) -> Tuple[str, List[Provider]]:
-    """The name of a device, and what ONNX Runtime calls it."""
+    """Return the name of a device, and ONNX Runtime's providers for it."""
     wanted = parse_device(device)
     cpu: List[Provider] = ["CPUExecutionProvider"]
     if wanted == ("cpu", 0):
@@ -186,8 +186,8 @@ def _choose_device(device: Optional[str]) -> Tuple[str, List[Provider]]:
     if wanted is None:
         return "cpu", cpu
     raise DeviceError(
-        f"device {device!r} is not there for ONNX Runtime {onnxruntime.__version__}; use device "
-        "'cpu', or replace the package onnxruntime by onnxruntime-gpu, which needs CUDA and cuDNN"
+        f"ONNX Runtime {onnxruntime.__version__} finds no device {device!r}; use device 'cpu', or "
+        "replace the package onnxruntime by onnxruntime-gpu, which needs CUDA and cuDNN"
     )
 
 
@@ -204,6 +204,6 @@ def _computes_on_gpu(number: int) -> bool:
     provider = ("CUDAExecutionProvider", {"device_id": number})
     try:
         session = onnxruntime.InferenceSession(graph.model(), options, providers=[provider])
-    except Exception:  # each build raises its own
+    except Exception:  # each build raises different errors
         return False
     return "CUDAExecutionProvider" in session.get_providers()

@@ -1,7 +1,7 @@
-"""The networks of a bundle as ONNX graphs, made from their parameters.
+"""Build ONNX graphs of a bundle's networks from their parameters.
 
 Batch norms are folded into the convolutions before them. All graphs take ink as uint8, 0 is paper,
-and give float32.
+and return float32.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ HEAD_BIAS = "biased"
 def build_graph(
     network: str, config: Mapping[str, Any], parameters: Parameters, precision: str = "float32"
 ) -> bytes:
-    """A network as the content of an ONNX file.
+    """Return a network as the content of an ONNX file.
 
     Args:
-        network: its name in the bundle's configuration.
-        config: what the configuration says of it.
-        parameters: structural name -> float32 array.
+        network: name in the bundle's configuration.
+        config: configuration of the network.
+        parameters: float32 arrays by structural name.
         precision: "float32" or "float16".
     Raises:
-        KeyError: a number or a parameter is missing.
+        KeyError: a setting or a parameter is missing.
     """
     builders: Dict[str, Callable[[Mapping[str, Any], Parameters, str], bytes]] = {
         RECOGNIZER: _recognizer,
@@ -43,10 +43,10 @@ def build_graph(
 
 
 def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
-    """ink (N, 1, H, W) uint8, lengths (N,) int32 -> logits (T, N, C) float32.
+    """Build ink (N, 1, H, W) uint8, lengths (N,) int32 -> logits (T, N, C) float32.
 
-    Lines stand between as much paper as their convolutions reach, on both sides, and have each
-    their own length in frames: what comes after a line's end has no effect on it.
+    Lines have as much paper on both sides as the convolutions reach, and individual lengths in
+    frames: padding after a line's end has no effect on it.
     """
     shape = RecognizerConfig.from_dict(config)
     rows = int(config["height"])
@@ -82,10 +82,10 @@ def _residual_block(graph: NetworkGraph, name: str, x: str, strides: Any, widene
 
 
 def _labeler(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
-    """ink (N, 1, H, W) uint8 -> logits (N, num_labels, H / 2, W / 2) float32.
+    """Build ink (N, 1, H, W) uint8 -> logits (N, num_labels, H / 2, W / 2) float32.
 
-    The last level, the largest, has the four pixels of each square of two by two as channels of
-    one until the labels are known; laying out 16 channels takes as long as computing them.
+    The last and largest level keeps the four pixels of each 2 x 2 square as channels until the
+    labels are known, because rearranging 16 channels takes as long as computing them.
     """
     shape = LabelerConfig.from_dict(config)
     graph = NetworkGraph("labeler", parameters, precision)
@@ -106,7 +106,7 @@ def _labeler(config: Mapping[str, Any], parameters: Parameters, precision: str) 
 
 
 def _detector(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
-    """ink (N, 1, H, W) uint8 -> logits (N, A, 2), offsets (N, A, 4) of A anchors, float32."""
+    """Build ink (N, 1, H, W) uint8 -> logits (N, A, 2), offsets (N, A, 4) of A anchors."""
     shape = SsdConfig.from_dict(config)
     graph = NetworkGraph("detector", parameters, precision)
     features = graph.halvings(graph.ink(("n", 1, "h", "w")), len(shape.channels))
@@ -125,6 +125,6 @@ def _detector(config: Mapping[str, Any], parameters: Parameters, precision: str)
             part = graph.convolution(features_, *weights)
             part = graph.node("Transpose", part, perm=(0, 2, 3, 1))
             parts.append(graph.node("Reshape", part, graph.numbers(0, -1, values)))
-        # fine to coarse, as the anchors
+        # from fine to coarse, like the anchors
         graph.result(graph.node("Concat", *reversed(parts), axis=1), name, ("n", "anchors", values))
     return graph.model()

@@ -1,4 +1,4 @@
-"""Layers of the networks as nodes of an ONNX graph, with parameters by structural name."""
+"""Add the networks' layers to an ONNX graph, with parameters by structural name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from htrlib.engines.onnx.model_file import ELEMENT_TYPES, Graph
 
-EPSILON = 1e-5  # of Gluon's batch norms
+EPSILON = 1e-5  # epsilon of Gluon's batch norms
 
 Array = NDArray[np.float32]
 Parameters = Mapping[str, Array]
@@ -20,10 +20,10 @@ class NetworkGraph(Graph):
     """A graph of layers.
 
     Args:
-        name: of the graph.
-        parameters: structural name -> array.
-        precision: "float32" or "float16", of what the graph holds and computes; its inputs and
-            outputs are the same in both.
+        name: name of the graph.
+        parameters: arrays by structural name.
+        precision: "float32" or "float16", for constants and computation; inputs and outputs have
+            the same types in both.
     """
 
     def __init__(self, name: str, parameters: Parameters, precision: str = "float32") -> None:
@@ -32,27 +32,27 @@ class NetworkGraph(Graph):
         self._precision = precision
 
     def weights(self, array: NDArray[Any]) -> str:
-        """A constant of the graph's precision."""
+        """Add a constant in the graph's precision."""
         return self.constant(array.astype(self._precision))
 
     def numbers(self, *numbers: int) -> str:
-        """A constant of whole numbers, which some operators want."""
+        """Add an integer constant, as some operators require."""
         return self.constant(np.array(numbers, np.int64))
 
     def ink(self, shape: Shape) -> str:
-        """The input `ink`, uint8, as numbers from 0 for paper to 1 for the darkest ink."""
+        """Declare the input `ink`, uint8, and scale it from 0 (paper) to 1 (the darkest ink)."""
         pixels = self.node(
             "Cast", self.input("ink", "uint8", shape), to=ELEMENT_TYPES[self._precision]
         )
         return self.node("Mul", pixels, self.weights(np.array(1.0 / 255.0)))
 
     def result(self, value: str, name: str, shape: Shape) -> None:
-        """Declare an output, given as float32."""
+        """Declare an output, converted to float32."""
         self.node("Cast", value, output=name, to=ELEMENT_TYPES["float32"])
         self.output(name, "float32", shape)
 
     def folded(self, conv: str, norm: str) -> Tuple[Array, Array]:
-        """Weight and bias of a convolution and the batch norm after it, as one convolution."""
+        """Fold a batch norm into the convolution before it; return weight and bias."""
         get = self.parameters
         factor = get[f"{norm}.gamma"] / np.sqrt(get[f"{norm}.running_var"] + np.float32(EPSILON))
         weight = get[f"{conv}.weight"] * factor[:, np.newaxis, np.newaxis, np.newaxis]
@@ -67,7 +67,7 @@ class NetworkGraph(Graph):
         dilation: int = 1,
         pad: Optional[int] = None,
     ) -> str:
-        """A convolution with square kernels that keeps or divides the sides of a map."""
+        """Add a convolution with square kernels and optional stride."""
         pad = dilation * (weight.shape[2] // 2) if pad is None else pad
         return self.node(
             "Conv",
@@ -80,7 +80,7 @@ class NetworkGraph(Graph):
         )
 
     def rectified(self, name: str, x: str, strides: int = 1, dilation: int = 1) -> str:
-        """A convolution of `engines.mxnet.layers.convolution`: batch norm and rectifier with it."""
+        """Add `engines.mxnet.layers.convolution`: convolution, batch norm and ReLU."""
         weights = self.folded(f"{name}.0", f"{name}.1")
         y = self.convolution(x, *weights, strides=(strides, strides), dilation=dilation)
         return self.node("Relu", y)
@@ -96,7 +96,7 @@ class NetworkGraph(Graph):
         return features
 
     def raised(self, name: str, x: str, skip: str) -> str:
-        """A rectified convolution of an upsampled map beside one of twice its size."""
+        """Add a convolution with ReLU of an upsampled map joined with one of twice its size."""
         weight, bias, below = self.split(name)
         upsampled = self.convolution(x, raising(weight[:, :below]))
         upsampled = self.node("DepthToSpace", upsampled, blocksize=2)
@@ -104,7 +104,7 @@ class NetworkGraph(Graph):
         return self.node("Relu", self.node("Add", upsampled, skipped))
 
     def raised_in_squares(self, name: str, x: str, skip: str) -> str:
-        """The same, with the four pixels of each square of two by two as channels of one."""
+        """Add `raised` with the four pixels of each 2 x 2 square as channels."""
         weight, bias, below = self.split(name)
         upsampled = self.convolution(x, raising(weight[:, :below]))
         squares = in_squares(weight[:, below:])
@@ -112,12 +112,12 @@ class NetworkGraph(Graph):
         return self.node("Relu", self.node("Add", upsampled, skipped))
 
     def split(self, name: str) -> Tuple[Array, Array, int]:
-        """Weight and bias of a convolution of two maps, and the channels of the first."""
+        """Return weight and bias of a convolution of two maps, and the channels of the first."""
         weight, bias = self.folded(f"{name}.0", f"{name}.1")
-        return weight, bias, weight.shape[1] - weight.shape[0]  # the second has as many as come out
+        return weight, bias, weight.shape[1] - weight.shape[0]  # as many as outputs
 
     def bidirectional(self, name: str, x: str, lengths: str, hidden: int) -> str:
-        """A bidirectional LSTM of Gluon's, each line of its own length.
+        """Add Gluon's bidirectional LSTM, with individual lengths of lines.
 
         (T, N, C) -> (T, N, 2 x hidden).
         """
@@ -146,12 +146,12 @@ class NetworkGraph(Graph):
 
 
 def raising(weight: Array) -> Array:
-    """The 3 x 3 convolution to four channels an output, one for each pixel of a square of two by
-    two, that does what upsampling and then a 3 x 3 convolution do.
+    """Return the weights of a 3 x 3 convolution equal to upsampling and a 3 x 3 convolution.
 
-    It computes 36 products for each pixel of the small map, and upsampled features are not stored.
-    The pixel at (a, b) of a square sees, at a distance of (y, x), the map's pixel at
-    ((a + y) // 2, (b + x) // 2) from the square.
+    It has four channels per output, one for each pixel of a 2 x 2 square. It computes 36 products
+    per pixel of the small map, and upsampled features are not stored. The pixel at (a, b) of a
+    square sees, at a distance of (y, x), the map's pixel at ((a + y) // 2, (b + x) // 2) from the
+    square.
     """
     outputs, inputs = weight.shape[:2]
     kernel = np.zeros((2, 2, outputs, inputs, 3, 3), np.float32)
@@ -162,7 +162,7 @@ def raising(weight: Array) -> Array:
 
 
 def in_squares(weight: Array) -> Array:
-    """A 3 x 3 convolution as one of 4 x 4 and stride 2 that gives the four pixels of a square."""
+    """Turn a 3 x 3 convolution into a 4 x 4 one of stride 2 for the four pixels of a square."""
     outputs, inputs = weight.shape[:2]
     kernel = np.zeros((2, 2, outputs, inputs, 4, 4), np.float32)
     for a, b in np.ndindex(2, 2):
@@ -171,6 +171,6 @@ def in_squares(weight: Array) -> Array:
 
 
 def _gates(rows: Array) -> Array:
-    """From Gluon's order of the gates (input, forget, cell, output) to ONNX's (i, o, f, c)."""
+    """Reorder gates from Gluon (input, forget, cell, output) to ONNX (i, o, f, c)."""
     i, f, c, o = np.split(rows, 4)
     return np.concatenate((i, o, f, c))

@@ -1,8 +1,8 @@
-"""Write ONNX models: the few messages of the format that graphs of networks need.
+"""Write ONNX models without the `onnx` package.
 
 ONNX files are Protocol Buffers messages (https://onnx.ai/onnx/repo-docs/IR.html): each field is a
-number, a wire type and a value. A hundred lines write them, so that a bundle's networks run where
-ONNX Runtime is installed and the `onnx` package, ten times as large as the graphs, is not.
+number, a wire type and a value. These hundred lines write the few messages that are needed, so that
+reading does not depend on the `onnx` package, which is ten times the size of the graphs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OPSET = 17
-_IR_VERSION = 8  # the form of the file that came with that operator set
+_IR_VERSION = 8  # version of the file format that goes with the operator set
 
 Attribute = Union[int, float, str, Sequence[int], Sequence[str]]
 Shape = Tuple[Union[int, str], ...]
@@ -30,7 +30,7 @@ ELEMENT_TYPES: Dict[str, int] = {
 
 
 class Graph:
-    """A graph under construction; values are called by the names that its methods return."""
+    """A graph under construction; its methods return the names of values."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -50,7 +50,7 @@ class Graph:
         self._outputs.append(_value(name, dtype, shape))
 
     def constant(self, array: NDArray[Any]) -> str:
-        """Add an array."""
+        """Add a constant array."""
         name = self._fresh("constant")
         dims = b"".join(_integer(1, size) for size in array.shape)
         self._constants.append(
@@ -64,7 +64,7 @@ class Graph:
     def node(
         self, operator: str, *inputs: str, output: Optional[str] = None, **attributes: Attribute
     ) -> str:
-        """Add an operator of ONNX with one output; an input "" is left out."""
+        """Add an ONNX operator with one output; "" stands for an omitted input."""
         output = output or self._fresh(operator.lower())
         self._nodes.append(
             b"".join(_text(1, name) for name in inputs)
@@ -76,7 +76,7 @@ class Graph:
         return output
 
     def model(self) -> bytes:
-        """The content of an ONNX file."""
+        """Return the content of an ONNX file."""
         graph = (
             b"".join(_bytes(1, node) for node in self._nodes)
             + _text(2, self._name)
@@ -122,7 +122,7 @@ def _key(number: int, wire_type: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1  # negative numbers stand in two's complement
+    value &= (1 << 64) - 1  # negative numbers are in two's complement
     groups = bytearray()
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)

@@ -1,11 +1,11 @@
-"""Networks in 8-bit integers, four times as fast as in floating point on CPUs made for them.
+"""Quantize networks to 8-bit integers, up to four times as fast as floating point on CPUs.
 
-Convolutions compute with ranges that are measured beforehand (`calibration`), one for each output
-channel of the weights; LSTMs and the recognizer's head measure the range of their input as they go.
-Weights take 7 bits of the 8, since products of 8-bit numbers overflow on x86 CPUs without VNNI;
-that costs no accuracy that could be measured.
+Convolutions use ranges measured beforehand (`calibration`), and one scale per output channel of the
+weights; LSTMs and the recognizer's head measure the range of their input dynamically. Weights use 7
+of the 8 bits, because products of 8-bit numbers overflow on x86 CPUs without VNNI; no loss of
+accuracy was measurable.
 
-Making the graphs needs the package `onnx`; reading with them does not.
+Creating the graphs needs the package `onnx`; reading with them does not.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def quantized_graphs(networks: Networks, names: Collection[str]) -> Dict[str, by
 
 
 def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> bytes:
-    """A network in 8-bit integers, as the content of an ONNX file.
+    """Quantize a network, and return the content of its ONNX file.
 
     Args:
-        networks: of a bundle.
+        networks: networks of a bundle.
         network: one of `QUANTIZED`.
-        inks: what the ranges are measured on.
+        inks: inputs on which ranges are measured.
     Raises:
         DeviceError: the package `onnx` or ONNX Runtime is not installed.
-        BundleMismatchError: the bundle has no such network.
+        BundleMismatchError: the bundle lacks the network.
     """
     quantization = _library()
     config = networks.network_config(network)
@@ -99,12 +99,12 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
 
 def _library() -> Any:
     try:
-        import onnx  # noqa: F401 - ONNX Runtime says less clearly that it is missing
+        import onnx  # noqa: F401 - ONNX Runtime's own message is less clear
         from onnxruntime import quantization
         from onnxruntime.quantization import shape_inference  # noqa: F401
     except ImportError as error:
         raise DeviceError(
-            f"int8 graphs cannot be made ({error}); install what that takes: pip install "
+            f"int8 graphs cannot be created ({error}); install the packages for it: pip install "
             "'htrlib[export]'"
         ) from error
     return quantization
@@ -112,7 +112,7 @@ def _library() -> Any:
 
 @contextlib.contextmanager
 def _no_warning() -> Iterator[None]:
-    """ONNX Runtime warns, by the root logger, that a graph is quantized in part, as it is meant."""
+    """Suppress ONNX Runtime's warning that a graph is only partly quantized, which is intended."""
     root = logging.getLogger()
 
     def kept(record: logging.LogRecord) -> bool:
@@ -136,7 +136,7 @@ def _line_inputs(lines: Sequence[Ink], shape: RecognizerConfig) -> List[Inputs]:
 
 
 def _reader(quantization: Any, inputs: Sequence[Inputs]) -> Any:
-    """Inputs in the form that ONNX Runtime's calibration needs."""
+    """Wrap inputs for ONNX Runtime's calibration."""
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:

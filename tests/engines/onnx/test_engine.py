@@ -89,7 +89,7 @@ def test_networks_without_an_int8_graph_are_read_in_float32(
 
 
 def test_a_cpu_does_not_compute_in_float16(random_networks: Any) -> None:
-    with pytest.raises(DeviceError, match="cpu does not compute with float16"):
+    with pytest.raises(DeviceError, match="cpu does not support float16"):
         OnnxEngine(random_networks, "cpu", "float16")
 
 
@@ -108,7 +108,7 @@ def test_parameters_that_do_not_fit_are_a_mismatch(random_networks: Any, change:
     else:
         arrays["up.0.0.weight"] = arrays["up.0.0.weight"][:, 1:]
     networks = replace(random_networks, arrays={"paragraph": arrays})
-    with pytest.raises(BundleMismatchError, match="do not fit"):
+    with pytest.raises(BundleMismatchError, match="do not match"):
         OnnxEngine(networks, "cpu").label_pixels("paragraph", ink(64, 64))
 
 
