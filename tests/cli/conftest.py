@@ -1,5 +1,6 @@
-"""The account of `htr aws`'s tests is that of the tests of `htrlib.aws`."""
+"""Fixtures of the commands' tests; those of `htr aws` use the account of `tests/aws`."""
 
 from __future__ import annotations
 
 from tests.aws.conftest import aws, bucket, front, loader, moto_address  # noqa: F401
+from tests.cli.staged_pages import htr  # noqa: F401

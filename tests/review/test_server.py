@@ -84,8 +84,8 @@ def test_a_port_that_is_taken_is_told(make_picture: Make) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is no folder"),
-        ([".", "--port", "99999999"], "a port is 0 to 65535"),
+        (["nowhere"], "nowhere is not a folder"),
+        ([".", "--port", "99999999"], "--port must be from 0 to 65535"),
         ([".", "--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
         ([".", "--jobs", "0"], "at least one page"),
         ([".", "--bundle", "nothing"], "no bundle 'nothing'"),

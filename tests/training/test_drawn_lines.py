@@ -70,19 +70,6 @@ def test_worn_ink_keeps_its_shape_and_is_finite(script, seed, pixels):
     assert worn[18:27, 24:56].mean() > worn[:8].mean()
 
 
-def test_texts_of_print_hold_known_characters_alone(script):
-    pytest.importorskip("wordfreq", reason="texts of print are drawn from its word lists")
-    words = ["the", "red", "door"] * 30
-    texts = script("print_texts").PrintTexts(words, words, words)
-    rng = np.random.default_rng(1)
-    lines = [texts.line(rng, 14) for _ in range(400)]
-    assert all(line.strip() for line in lines)
-    stray = [line for line in lines if not set(line) <= set(script("texts").CHARACTERS)]
-    assert len(stray) < len(lines) / 50  # word lists hold a few letters of other alphabets
-    assert any(line.isupper() for line in lines)
-    assert any(any(c.isdigit() for c in line) for line in lines)
-
-
 def test_stored_lines_return_as_they_went(script, tmp_path):
     store = script("line_store")
     rng = np.random.default_rng(0)

@@ -1,14 +1,12 @@
-"""The recognizer's twin in PyTorch: `train_twin.py` of `examples/pretrain` and what it uses."""
+"""The recognizer's twin in PyTorch: `train_twin.py` and its modules."""
 
 from __future__ import annotations
 
-import importlib
 import json
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import htrlib
 from htrlib.bundle import load_bundle, write_bundle
@@ -17,17 +15,6 @@ from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.images.line_strips import cut_line, line_strip
-
-torch = pytest.importorskip("torch", reason="the twin is a PyTorch network")
-
-PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a script by its name."""
-    monkeypatch.syspath_prepend(str(PRETRAIN))
-    return importlib.import_module
 
 
 @pytest.fixture
@@ -60,7 +47,6 @@ def test_weights_return_from_a_bundle_as_they_went(twin):
     assert not any(name.startswith("extra_head") for name in parameters)
 
 
-@pytest.mark.skipif(find_spec("mxnet") is None, reason="the library's network needs MXNet")
 def test_the_twin_reads_as_the_library_does_with_the_same_weights(twin, script, training, tmp_path):
     training.save()
     base = tmp_path / "base"
@@ -147,7 +133,6 @@ def test_the_mean_of_states_is_that_of_their_weights(twin):
 
 
 def test_the_whole_command_learns_from_cut_lines_and_goes_on(script, tmp_path, monkeypatch):
-    pytest.importorskip("wordfreq", reason="texts of print are drawn from its word lists")
     train_twin, store = script("train_twin"), script("line_store")
     rng = np.random.default_rng(0)
     lines = [

@@ -1,0 +1,187 @@
+"""`htr transcribe` writes each result whole, keeps existing ones and resumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+from PIL import Image
+
+from htrlib.cli import result_files
+from tests.cli.staged_pages import Run, draw
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("text", ".txt"), ("json", ".json")])
+def test_output_writes_one_file_per_input(
+    htr: Run, tmp_path: Path, capsys: Any, form: str, suffix: str
+) -> None:
+    out = tmp_path / "deep" / "out"
+    assert (
+        htr(draw(tmp_path / "a.png"), draw(tmp_path / "b.png"), "--format", form, "--output", out)
+        == 0
+    )
+    assert capsys.readouterr() == ("", "htr: 2 files: 2 read, 0 without handwriting, 0 failed\n")
+    assert sorted(path.name for path in out.iterdir()) == [f"a{suffix}", f"b{suffix}"]
+    assert "40-1" in (out / f"a{suffix}").read_text(encoding="utf-8")
+
+
+def test_overlays_go_to_the_output_folder(htr: Run, tmp_path: Path) -> None:
+    assert htr(draw(tmp_path / "a.png"), "--output", tmp_path / "out", "--overlay") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.overlay.png", "a.txt"]
+    with Image.open(tmp_path / "out" / "a.overlay.png") as picture:
+        assert picture.width > 30
+
+
+def test_overlays_without_an_output_folder_go_to_the_current_one(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    assert htr(draw(tmp_path / "pages" / "a.png"), "--overlay") == 0
+    assert (tmp_path / "a.overlay.png").is_file()
+    assert capsys.readouterr().out == "40-1\n40-2\n"
+
+
+def test_a_file_of_several_pages_gives_one_result_and_a_picture_per_page(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    assert htr(tmp_path / "a.tif", "--overlay") == 0
+    assert capsys.readouterr().out == "40-1\n40-2\n\f50-1\n50-2\n"
+    names = sorted(path.name for path in tmp_path.glob("*.overlay.png"))
+    assert names == ["a-1.overlay.png", "a-2.overlay.png"]
+
+
+def test_inputs_of_one_name_write_different_files(htr: Run, tmp_path: Path) -> None:
+    pages = [draw(tmp_path / name) for name in ("x/a.png", "y/a.png", "y/a.jpg", "z/b.png")]
+    assert htr(*pages, "--output", tmp_path / "out") == 0
+    out = tmp_path / "out"
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt"))
+    assert names == ["b.txt", "x/a.txt", "y/a.jpg.txt", "y/a.png.txt"]
+
+
+def test_folders_in_folders_are_read_on_request(htr: Run, tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/deep/a.png"):
+        draw(tmp_path / name)
+    out = tmp_path / "out"
+    assert htr(tmp_path / "in", "--recursive", "--output", out) == 0
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt")) == [
+        "a.txt",
+        "deep/a.txt",
+    ]
+
+
+def test_a_folder_says_what_it_passed_over_and_why(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    for name in ("in/a.png", "in/deep/b.png", "in/._a.png", "in/.hidden/c.png"):
+        draw(tmp_path / name)
+    for name in ("1.txt", "2.txt", "3.txt", "4.txt", ".DS_Store", "Thumbs.db", "a.overlay.png"):
+        (tmp_path / "in" / name).touch()
+    folder = tmp_path / "in"
+    assert htr(folder) == 0
+    assert capsys.readouterr().err == (
+        f"htr: {folder}: passed over, no picture by its suffix: 1.txt, 2.txt, 3.txt and 1 more\n"
+        f"htr: {folder}: passed over, a folder, which --recursive reads: deep/\n"
+    )
+    assert htr(folder, "--recursive") == 0
+    said = capsys.readouterr()
+    assert said.out.count("40-1") == 2
+    assert "deep/" not in said.err
+
+
+def test_a_file_is_no_folder_for_results(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    page = draw(tmp_path / "a.png")
+    assert htr(page, "--output", page) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
+
+
+def test_several_formats_are_written_at_once(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    page = draw(tmp_path / "a.png")
+    out = tmp_path / "out"
+    assert htr(page, "--format", "pdf,alto,page,text", "--output", out) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a.alto.xml", "a.page.xml", "a.pdf", "a.txt"]
+    assert htr(page, "--format", "pdf") == 2
+    assert "--output" in capsys.readouterr().err
+
+
+def test_pages_of_a_file_go_to_a_file_each_where_the_format_holds_one(
+    htr: Run, tmp_path: Path
+) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    out = tmp_path / "out"
+    assert htr(tmp_path / "a.tif", "--format", "page,pdf", "--output", out) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a-1.page.xml", "a-2.page.xml", "a.pdf"]
+    assert htr(tmp_path / "a.tif", "--format", "page", "--output", out) == 2
+
+
+def test_results_that_are_there_are_kept_unless_the_command_says_otherwise(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    pages = [draw(tmp_path / name) for name in ("a.png", "b.png")]
+    out = tmp_path / "out"
+    assert htr(pages[0], "--output", out) == 0
+    (out / "a.txt").write_text("corrected")
+    assert htr(*pages, "--output", out) == 2
+    assert "--skip-existing" in capsys.readouterr().err
+    assert not (out / "b.txt").exists()
+    assert htr(*pages, "--output", out, "--skip-existing") == 0
+    assert (out / "a.txt").read_text() == "corrected"
+    assert (out / "b.txt").exists()
+    assert htr(*pages, "--output", out, "--overwrite") == 0
+    assert (out / "a.txt").read_text() != "corrected"
+
+
+def test_an_interrupted_run_ends_with_the_files_of_an_unbroken_one(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    source = tmp_path / "in"
+    for name in ("a.png", "c.png"):
+        draw(source / name)
+    pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
+    pages[0].save(source / "b.tif", save_all=True, append_images=pages[1:])
+    command = (source, "--format", "pdf,alto,text", "--jobs", "1", "--output")
+
+    def files(folder: Path) -> Dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    assert htr(*command, tmp_path / "whole") == 0
+    wanted = files(tmp_path / "whole")
+    assert len(wanted) == 11
+    write = result_files.write_whole
+    for last in range(len(wanted)):
+        out = tmp_path / str(last)
+
+        def cut(path: Path, content: Any, out: Path = out, last: int = last) -> None:
+            if len(list(out.iterdir())) == last:
+                path.with_name(f".{path.name}.part").write_bytes(b"half")
+                raise BrokenPipeError  # after which a program says nothing, as one that is killed
+            write(path, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(result_files, "write_whole", cut)
+            htr(*command, out)
+        assert len(files(out)) == last + 1  # with what was half done
+        assert htr(*command, out, "--skip-existing") == 0
+        assert files(out) == wanted
+
+
+def test_a_resumed_run_keeps_files_that_are_there(htr: Run, tmp_path: Path) -> None:
+    picture, out = draw(tmp_path / "a.png"), tmp_path / "out"
+    assert htr(picture, "--output", out) == 0
+    (out / "a.txt").write_text("corrected")
+    assert htr(picture, "--format", "text,alto", "--output", out, "--skip-existing") == 0
+    assert (out / "a.txt").read_text() == "corrected"
+    assert (out / "a.alto.xml").exists()
+
+
+def test_pages_that_begin_later_are_complete_too(htr: Run, tmp_path: Path) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    command = (tmp_path / "a.tif", "--format", "alto", "--pages", "2-3", "--output", tmp_path / "o")
+    assert htr(*command) == 0
+    (tmp_path / "o" / "a-3.alto.xml").unlink()
+    assert htr(*command, "--skip-existing") == 0
+    assert not (tmp_path / "o" / "a-3.alto.xml").exists()  # the file of page 2 says it was written
