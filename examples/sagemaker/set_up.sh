@@ -19,8 +19,9 @@ fits() {  # whether a Python runs MXNet, which trains
 }
 
 if [ -z "${HTRLIB_PYTHON:-}" ]; then
-    for candidate in python3.12 python3.11 python3.10 python3.9 \
-        "$HOME/anaconda3/envs/python3/bin/python" /opt/conda/bin/python python3; do
+    # The system's own Python on Amazon Linux 2023 is 3.9, older than that of the conda environments.
+    for candidate in python3.12 python3.11 python3.10 \
+        "$HOME/anaconda3/envs/python3/bin/python" /opt/conda/bin/python python3.9 python3; do
         if fits "$candidate"; then
             HTRLIB_PYTHON=$candidate
             break

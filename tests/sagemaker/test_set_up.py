@@ -189,7 +189,7 @@ def test_a_start_brings_the_stack_s_source_and_outputs(tmp_path):
         f'exec {sys.executable} -m zipfile -e "$2" "$4"',
     )
     text = script_of(expanded(read(), {}))
-    text = re.sub(r"\$\{(\w+)(?:\.\w+)?\}", r"<\1>", text)
+    text = re.sub(r"\$\{([\w:]+)(?:\.\w+)?\}", r"<\1>", text)
     text = text.replace("<SourceKey>", "source-1.zip").replace(
         "/home/ec2-user/SageMaker", str(home)
     )

@@ -14,9 +14,13 @@ from PIL import Image
 
 from htrlib import data
 from htrlib.bundle import load_bundle, write_bundle
+from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.document.charset import Charset
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine
 from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.runner import get_parameters
+from htrlib.formats.page_editing import Stamp, write_page_file
 from htrlib.sagemaker import training_job
 from htrlib.sagemaker.training_job import main
 from htrlib.training.checkpoint import read_checkpoint
@@ -334,3 +338,21 @@ def test_two_hosts_train_together_and_one_of_them_leaves_the_bundle(job, start):
     assert load_bundle(places[telling.index(True)] / "model").config["training"]["steps"] >= 2
     silent = places[telling.index(False)] / "model"
     assert not silent.exists() or not any(silent.iterdir())
+
+
+def test_of_labels_of_a_review_those_are_learned_that_somebody_confirmed(job, tmp_path):
+    """Labels in the channel train, pictures in the channel images, as the guide has it."""
+    root = job(format="review")
+    shutil.rmtree(channel(root, "train"))
+    file = channel(root, "train") / "a.xml"
+    lines = tuple(
+        CorrectedLine(text, text, TextLine(Box(5, top, 90, top + 15)), confirmed=text == "sure")
+        for text, top in (("sure", 20), ("guess", 50))
+    )
+    page = CorrectedPage(Size(200, 100), lines)
+    file.write_bytes(write_page_file(None, page, "a.png", Stamp("Anna", "in work"), file))
+    Image.new("L", (200, 100), 255).save(channel(root, "images") / "a.png")
+    read = training_job.read_job(training_job.Folders(root), tmp_path)
+    ((format, path),) = read.train
+    dataset = data.load(format, path, images=read.images)
+    assert [line.text for line in dataset.lines] == ["sure"]
