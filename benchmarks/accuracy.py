@@ -1,4 +1,4 @@
-"""Accuracy on pages with ground truth: paragraphs, lines, and what the pages say.
+"""Measure accuracy on labeled pages: paragraphs, lines and texts.
 
     python benchmarks/accuracy.py --data ../shared/data --collection csafe --split dev
 
@@ -46,18 +46,18 @@ from htrlib.formats.overlay import draw_overlay
 from htrlib.metrics import ErrorRate, page_text
 from htrlib.reading.options import ReadingOptions
 
-READABLE = 0.5  # a line with a lower CER counts as found and read
-LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported apart
+READABLE = 0.5  # lines with a lower CER count as found and read
+LOW_RESOLUTION = 900  # pixels: narrower CSAFE pages are reported separately
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "ſ": "s"})
 
 
 def transcribed(sample: PageSample) -> bool:
-    """Whether all that is written on a page is known."""
+    """Return whether all text on a page is labeled."""
     return all(line.text for line in sample.lines)
 
 
 def comparable(text: str) -> str:
-    """Straight quotation marks, no struck words, white space folded."""
+    """Use straight quotation marks, drop struck words, and fold white space."""
     return " ".join(re.sub(r">[^<>]*<", " ", text).translate(_STRAIGHT).split())
 
 
@@ -67,12 +67,12 @@ def row(name: str, errors: TextErrors) -> str:
 
 
 def scored(sample: PageSample) -> bool:
-    """Pages on which the volunteer wrote the printed consent are left out of text scores."""
+    """Return whether text is scored; pages with the copied consent are not."""
     return not any("consent" in line.tags for line in sample.lines)
 
 
 def legible(sample: PageSample) -> PageSample:
-    """The page; lines that nobody can read have a place and no text."""
+    """Return the page with the texts of illegible lines removed; their positions stay."""
     lines = (replace(line, text="") if "unusable" in line.tags else line for line in sample.lines)
     return replace(sample, lines=tuple(lines))
 
@@ -94,7 +94,7 @@ def by_decoder() -> Dict[str, TextErrors]:
 
 @dataclass
 class Report:
-    """What one collection gave."""
+    """The results of one collection."""
 
     whole: Dict[str, TextErrors] = field(default_factory=by_decoder)
     whole_full: Dict[str, TextErrors] = field(default_factory=by_decoder)
@@ -132,7 +132,7 @@ class Report:
                 self.whole_full[name].add(reference, text)
 
     def _add_words(self, references: List[str], lines: Sequence[Transcription]) -> None:
-        """Confidences are judged where lines and references belong together."""
+        """Add confidences, only of lines that match their reference."""
         for reference, line in zip(references, lines):
             self.confidences += [word.confidence for word in line.words]
             found = [comparable(word.text) for word in line.words]
@@ -182,7 +182,7 @@ class Report:
                 print("  " + row(f"given lines, {name}", self.given[name]))
         if self.peer:
             print("  " + row("Tesseract, whole pages", self.peer))
-        print(f"  seconds a page                     {self.seconds / self.pages:.2f}", flush=True)
+        print(f"  seconds per page                     {self.seconds / self.pages:.2f}", flush=True)
 
 
 FILES: Dict[str, Tuple[str, str]] = {
@@ -196,7 +196,7 @@ FILES: Dict[str, Tuple[str, str]] = {
         for name in ("cremma17", "cremma18", "cremma19", "fondue18", "htromance")
     },
 }
-HANDWRITING_ALONE = ("copiste",)  # its labels leave out the print of the forms
+HANDWRITING_ALONE = ("copiste",)  # its labels omit the print of the forms
 
 
 def load(root: Path, collection: str, split: str) -> List[PageSample]:
@@ -207,7 +207,7 @@ def load(root: Path, collection: str, split: str) -> List[PageSample]:
 
 
 def pipeline_for(collection: str, bundle: Optional[str], method: str) -> htrlib.Pipeline:
-    """What reads the pages of a collection."""
+    """Return the pipeline for the pages of a collection."""
     kinds = (HANDWRITTEN,) if collection in HANDWRITING_ALONE else None
     segment = partial(htrlib.segment_lines, method=method, bundle=bundle)
     return htrlib.Pipeline(

@@ -1,10 +1,10 @@
-"""Time and error rate of the decoders, on lines as the bundle's own recognizer sees them.
+"""Measure the time and error rate of the decoders on outputs of the bundle's recognizer.
 
     python benchmarks/decoding.py --data ../shared/data --split validation
 
-The lines are those of CSAFE, cut where the annotation says. Each is recognized once; then every
-decoder reads it on one core, so the times are those of decoding alone. Where `flashlight-text` is
-installed, its beam search reads the same frames with the same language model.
+The lines are those of CSAFE at their labeled positions. Each is recognized once and then decoded
+by every decoder on one core, so only decoding is timed. If `flashlight-text` is installed, its beam
+search decodes the same frames with the same language model.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ WIDTHS = (10, 25, 50)
 
 @dataclass(frozen=True)
 class Line:
-    """What a recognizer says of a line, and what the line says."""
+    """The log-probabilities of a line, and its reference."""
 
     log_probs: LogProbs
     text: str
 
 
 def recognized_lines(root: Path, split: str, bundle: Optional[str]) -> List[Line]:
-    """The lines of a split of CSAFE whose place is known."""
+    """Recognize the lines with a position in a split of CSAFE."""
     pages = data.load("pages_json", root / "csafe" / "transcripts.json", split=split).pages
     lines: List[Line] = []
     for page in tqdm(pages, desc="recognizing"):
@@ -56,7 +56,7 @@ def recognized_lines(root: Path, split: str, bundle: Optional[str]) -> List[Line
 
 
 def ours(options: DecodingOptions) -> Dict[str, Decoder]:
-    """Best path, and beams of several widths, without a model and with it."""
+    """Return best path, and beam search of several widths with and without a model."""
     decoders: Dict[str, DecodingOptions] = {"best path": replace(options, method="greedy")}
     for model, name in ((None, "no model"), (options.language_model, "with model")):
         if model is not None or name == "no model":
@@ -73,7 +73,7 @@ def ours(options: DecodingOptions) -> Dict[str, Decoder]:
 def flashlight(
     model: NGramModel, options: DecodingOptions, charset: Charset, folder: Path
 ) -> Optional[Decoder]:
-    """The beam search of flashlight-text, or None where that is not installed."""
+    """Return the beam search of flashlight-text, or None if it is not installed."""
     try:
         from flashlight.lib.text import decoder as fl
         from flashlight.lib.text.decoder.kenlm import KenLM
@@ -109,7 +109,7 @@ def flashlight(
 
 
 def measure(decode: Decoder, lines: Sequence[Line]) -> Tuple[float, float, float, float]:
-    """Mean and 95th percentile of milliseconds a line, CER and WER."""
+    """Return the mean and 95th percentile of milliseconds per line, CER and WER."""
     milliseconds: List[float] = []
     characters, words = ErrorRate(), ErrorRate()
     for line in lines:
@@ -140,8 +140,10 @@ def main() -> int:
     frames = np.mean([len(line.log_probs.values) for line in lines])
     classes = np.mean([(line.log_probs.values > -6).sum(axis=1).mean() for line in lines])
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(f"{len(lines)} lines, {frames:.0f} frames each, {classes:.2f} classes a frame above -6\n")
-    print(f"{'':24s} {'ms a line':>10s} {'95 %':>8s} {'CER':>8s} {'WER':>8s}")
+    print(
+        f"{len(lines)} lines, {frames:.0f} frames each, {classes:.2f} classes per frame above -6\n"
+    )
+    print(f"{'':24s} {'ms per line':>10s} {'95 %':>8s} {'CER':>8s} {'WER':>8s}")
     decoders = ours(options)
     with tempfile.TemporaryDirectory() as folder:
         if options.language_model is not None:

@@ -1,4 +1,4 @@
-"""Documents written of `dev` pages, as other programs find them.
+"""Check the documents written for `dev` pages with other programs.
 
     python benchmarks/documents.py --data ../shared/data --schemas ../shared/schemas
 
@@ -51,7 +51,7 @@ SCHEMAS = {"page": "pagecontent-2019-07-15.xsd", "alto": "alto-4-4.xsd"}
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was read."""
+    """A page and its result."""
 
     picture: Path
     result: PageResult
@@ -59,15 +59,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Found:
-    """What other programs find in the PDF of a page.
+    """The findings of other programs in the PDF of a page.
 
     Attributes:
-        growth: bytes that were added to those of the input.
-        size: of the file, as a share of the input's.
+        growth: bytes added to the input.
+        size: size of the file, as a fraction of the input's.
         texts: (ours, theirs) in the default mode of pdftotext, and with -raw.
-        inside: of the words that pdftotext -bbox finds, those whose middle lies in a word's box.
-        words: that it finds.
-        clean: qpdf --check says nothing.
+        inside: number of words of pdftotext -bbox whose center lies in a word's box.
+        words: number of words that it finds.
+        clean: True if qpdf --check reports nothing.
     """
 
     growth: int
@@ -89,7 +89,7 @@ def dev_pictures(root: Path) -> Dict[str, List[Path]]:
 
 
 def read(picture: Path, folder: Path) -> Page:
-    """The page of a picture, read once: the folder keeps it."""
+    """Read a picture, or load its result from the folder."""
     file = folder / f"{picture.stem}.json"
     if not file.exists():
         file.write_text(to_json(htrlib.transcribe(picture)), encoding="utf-8")
@@ -104,12 +104,12 @@ def program(*arguments: object) -> str:
 
 
 def running(text: str) -> str:
-    """Text in one row; pdftotext undoes hyphens at lines' ends, so they are undone in both."""
+    """Join lines; hyphens at their ends are removed in both texts, as pdftotext does."""
     return " ".join(re.sub(r"-\n", "", text).split())
 
 
 def found_in(pdf: Path, page: Page, before: int, turn: int = 0) -> Found:
-    """What other programs find in a PDF whose input had so many bytes, and a page so turned."""
+    """Check a PDF with other programs, given its input's size and its page's rotation."""
     texts = {
         mode: (running(page.result.text), running(program("pdftotext", *options, pdf, "-")))
         for mode, options in (("default", ()), ("raw", ("-raw",)))
@@ -132,7 +132,7 @@ def found_in(pdf: Path, page: Page, before: int, turn: int = 0) -> Found:
 
 
 def turned_pdf(page: Page, turn: int, path: Path) -> Path:
-    """A PDF that shows a page upright by turning what it holds clockwise."""
+    """Make a PDF that shows a page upright by rotating its content clockwise."""
     sideways = path.with_suffix(".png")
     Image.fromarray(np.rot90(load_image(page.picture), turn // 90)).save(sideways)
     height, width = load_image(sideways).shape
@@ -144,7 +144,7 @@ def turned_pdf(page: Page, turn: int, path: Path) -> Path:
 
 
 def sloping(page: Page) -> Page:
-    """The page with lines that slope; its picture stays as it is."""
+    """Return the page with sloping lines and the same picture."""
 
     def moved(box: Box) -> Box:
         rise = SLOPE * box.width / 2
@@ -165,7 +165,7 @@ def sloping(page: Page) -> Page:
 
 
 def searchable(pages: Sequence[Page], way: str, folder: Path) -> Iterator[Found]:
-    """The PDF of each page, made one way."""
+    """Make the PDF of each page in one way."""
     for page in pages:
         source, shown, turn = page.picture, page, 0
         if way == "sloping":
@@ -196,7 +196,7 @@ def print_searchable(name: str, pages: Sequence[Page], way: str, folder: Path) -
 
 
 def greatest_difference(page: Page, folder: Path) -> int:
-    """Of the pixels of a page's PDF, as PDFium draws it, and its picture."""
+    """Return the greatest difference in pixels between a PDF, drawn by PDFium, and its picture."""
     pdf = folder / "out.pdf"
     htrlib.save(page.result, pdf, source=page.picture)
     picture = load_image(page.picture).astype(int)
@@ -208,7 +208,7 @@ def greatest_difference(page: Page, folder: Path) -> int:
 
 
 def same_bytes(page: Page, folder: Path) -> bool:
-    """Whether the PDF holds the bytes of a JPEG file."""
+    """Return whether the PDF contains the bytes of a JPEG file."""
     htrlib.save(page.result, folder / "out.pdf", source=page.picture)
     with pikepdf.open(folder / "out.pdf") as document:
         stream = document.pages[0].Resources.XObject.Picture
@@ -216,7 +216,7 @@ def same_bytes(page: Page, folder: Path) -> bool:
 
 
 def schema(path: Path) -> etree.XMLSchema:
-    """A schema that finds that of xlink beside itself."""
+    """Load a schema, with xlink's from the same folder."""
 
     class Beside(etree.Resolver):
         def resolve(self, url: str, public: str, context: object) -> object:
@@ -252,7 +252,7 @@ def print_valid(pages: Sequence[Page], schemas: Path, folder: Path) -> None:
 
 
 def print_kraken(pages: Sequence[Page], python: Path, folder: Path) -> None:
-    """Compare lines and baselines with those that kraken's parser finds in the files."""
+    """Compare lines and baselines with those found by kraken's parser."""
     for format in SCHEMAS:
         files = [folder / f"{page.picture.stem}.{format}.xml" for page in pages]
         for page, file in zip(pages, files):

@@ -1,9 +1,8 @@
-"""Speed of the engines on rendered lines and pages, one thread each, in one run.
+"""Compare the speed of the engines on rendered lines and pages, with one thread each.
 
     OMP_NUM_THREADS=1 python benchmarks/engines.py
 
-The engines take turns, and of each the fastest round counts; read the figures as ratios, which the
-last column gives.
+The engines take turns, and the fastest round of each counts. Compare the ratios in the last column.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from htrlib.errors import DeviceError
 
 
 def fastest(works: Mapping[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
-    """Milliseconds of each work, the best of some rounds by turns."""
+    """Return the milliseconds of each task: the best of several rounds, taking turns."""
     best = dict.fromkeys(works, float("inf"))
     for work in works.values():
-        work()  # plans and graphs are made
+        work()  # creates plans and graphs
     for _ in range(rounds):
         for name, work in works.items():
             start = time.perf_counter()

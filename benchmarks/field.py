@@ -1,4 +1,4 @@
-"""Inputs that trouble programs like this one: what each should give, and what it gives.
+"""Read difficult inputs, and show the expected next to the actual results.
 
     python benchmarks/field.py ../shared/data/field
 
@@ -28,7 +28,7 @@ PICTURES = (".png", ".tif", ".webp")
 
 
 def read_pictures(case: Path, pipeline: Pipeline) -> str:
-    """How many lines each picture has and how they begin; CER where the start is known."""
+    """Describe the lines of each picture by number and start, with the CER if known."""
     expected = (case / "expected.txt").read_text(encoding="utf-8")
     start = expected.partition(BEGINS)[2].strip().replace(" / ", "\n")
     found = []
@@ -46,7 +46,7 @@ def read_pictures(case: Path, pipeline: Pipeline) -> str:
 
 
 def load_labels(case: Path) -> str:
-    """Pages, lines and their places, and what was reported."""
+    """Describe the pages, lines and positions of labels, and the reported problems."""
     format = "alto" if case.name.startswith("alto") else "page_xml"
     pages = data.load(format, case)
     rows = [f"{len(pages.pages)} pages, {sum(len(page.lines) for page in pages.pages)} lines"]
@@ -58,7 +58,7 @@ def load_labels(case: Path) -> str:
 
 
 def run_command(*arguments: str) -> str:
-    """What a command writes, and its exit status."""
+    """Return the output of a command, and its exit status."""
     done = subprocess.run(
         [sys.executable, "-m", "htrlib", *arguments], capture_output=True, text=True
     )
@@ -73,7 +73,7 @@ def train_on_few(case: Path) -> str:
 
 
 def serve_webp(case: Path) -> str:
-    """Whether the gateway takes the content types, and a worker the body."""
+    """Check that the gateway accepts the content types, and a worker the body."""
     from htrlib.serving.bodies import BodyLimits, read_body
     from htrlib.serving.protocol import RefusedError, content_type_of
 

@@ -1,4 +1,4 @@
-"""Paragraphs and lines on synthetic forms, in fonts, texts and seeds that no network trained on.
+"""Measure paragraphs and lines on synthetic forms, with held-out fonts, texts and seeds.
 
     python benchmarks/forms.py --fonts ../shared/data/fonts --text ../shared/data/text/alice.txt
 

@@ -1,4 +1,4 @@
-"""Accuracy on pages of the Library of Congress by kind, beside other readers' published numbers.
+"""Measure accuracy on Library of Congress pages by kind, next to published results of others.
 
     python benchmarks/inkbench.py --data ../shared/data
 
@@ -28,7 +28,7 @@ GROUPS = {
     "OTHER_TYPED_OR_PRINTED": "typed or printed",
     "BOOK_PAGE": "book",
 }
-PUBLISHED = {  # pages of inkbench_pages and of inkbench `dev` together, weighted by their numbers
+PUBLISHED = {  # pages of inkbench_pages and inkbench `dev`, weighted by their numbers
     "english 0.3": (0.646, 0.265, 0.215, 0.237),
     "Tesseract": (None, 0.305, 0.546, 0.507),
     "Amazon Nova Pro": (0.651, 0.805, 0.778, 0.631),
@@ -43,7 +43,7 @@ Reader = Callable[[Path], str]
 
 
 def pages(root: Path, split: str) -> Iterator[Tuple[str, Path, str]]:
-    """Group, picture and transcript of each page of a split."""
+    """Return group, picture and transcript of each page of a split."""
     for collection in ("inkbench_pages", "inkbench"):
         folder = root / "archives" / collection
         rows: Dict[str, Dict[str, Any]] = json.loads(
@@ -55,7 +55,7 @@ def pages(root: Path, split: str) -> Iterator[Tuple[str, Path, str]]:
 
 
 def accuracy(reference: str, found: str) -> float:
-    """1 - CER, at least 0, in lower case, white space folded."""
+    """Return 1 - CER, at least 0, in lower case with white space folded."""
     rate = ErrorRate()
     rate.add(" ".join(reference.lower().split()), " ".join(found.lower().split()))
     return max(0.0, 1.0 - rate.rate)

@@ -1,4 +1,4 @@
-"""What a few labeled lines are worth: CER after fine-tuning on more and more of them.
+"""Measure the CER after fine-tuning on increasing numbers of labeled lines.
 
     python benchmarks/little_data.py --train page_xml HOOKER/train --test page_xml HOOKER/dev
 
@@ -33,7 +33,7 @@ DECODERS = ("greedy", "beam")
 
 
 def first_lines(dataset: Dataset, count: int, seed: int) -> Dataset:
-    """Pages in random order until they have so many lines; the last page is cut short."""
+    """Take pages in random order until they have `count` lines; the last page is cut short."""
     pages = [page for page in dataset.pages if any(_usable(page))]
     random.Random(seed).shuffle(pages)
     taken: List[PageSample] = []
@@ -54,7 +54,7 @@ def _usable(page: PageSample) -> List[bool]:
 
 
 def error_rates(bundle: Bundle, test: Dataset) -> Dict[str, float]:
-    """CER of the test lines, cut where they are labeled, by decoder."""
+    """Return the CER of the test lines at their labeled positions, by decoder."""
     pipeline = Pipeline(bundle=bundle)
     rates = {name: ErrorRate() for name in DECODERS}
     for page in progress(test.pages, "reading", len(test.pages)):
@@ -71,7 +71,7 @@ def error_rates(bundle: Bundle, test: Dataset) -> Dict[str, float]:
 def fine_tuned(
     lines: Dataset, init: str, config: TrainerConfig, folder: Path, seed: int
 ) -> Tuple[Bundle, float]:
-    """The bundle trained on lines, and the minutes that it took."""
+    """Fine-tune on lines; return the bundle and the minutes it took."""
     start = time.monotonic()
     train, validation = lines.split(0.9, by="page", seed=seed)
     trainer = Trainer("line-recognition", config=config, init=init, directory=folder / "run")

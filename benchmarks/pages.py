@@ -1,13 +1,13 @@
-"""Speed of reading pages: by stage, and beside other readers on the same pages in the same run.
+"""Measure the speed of reading by stage, and compare it with other readers on the same pages.
 
     python benchmarks/pages.py ../shared/data/csafe/transcripts.json \
         ../shared/data/copiste/pages.json --tesseract --rapidocr venv/bin/python --before OLD
     python benchmarks/pages.py FOLDER
 
-Prints milliseconds for each stage in this process (the first page is read once before the clock
-starts), then each reader's pages a second, with one thread a page: a page at a time, and a page a
-core; starts are included. Each row also has the CPU seconds a page, which other work on the machine
-disturbs less, and how many times as fast this library is.
+Prints milliseconds for each stage in this process (after a warm-up page), then the pages a second
+of each reader with one thread per page: a page at a time, and a page per core; starts are
+included. Each row also has the CPU seconds per page, which depend less on other work on the machine,
+and how many times as fast htrlib is.
 
 Tesseract needs `apt install tesseract-ocr`, and runs with its own threads too. RapidOCR runs in the
 environment whose Python is named (`pip install rapidocr onnxruntime`). `--before` names a folder
@@ -63,7 +63,7 @@ class Clock:
 
 
 def pages_of(source: Path) -> List[Path]:
-    """The pictures of a folder, or the pages that an annotation puts in the split `dev`."""
+    """Return the pictures of a folder, or the `dev` pages of an annotation file."""
     if source.is_dir():
         return sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
     samples = data.load("pages_json", source, split="dev").pages
@@ -71,7 +71,7 @@ def pages_of(source: Path) -> List[Path]:
 
 
 def read(path: Path, clock: Clock, bundle: Optional[str]) -> int:
-    """The four calls of the pipeline, each on the clock; returns the number of lines."""
+    """Run and time the four stages; return the number of lines."""
     page = clock("load", lambda: htrlib.load_image(path))
     paragraph = clock("paragraph", lambda: htrlib.detect_paragraph(page, bundle=bundle))
     if paragraph is None:
@@ -95,21 +95,21 @@ def machine() -> str:
 
 
 def stages(paths: List[Path], bundle: Optional[str]) -> None:
-    """The table of what each stage takes, in this process."""
+    """Print a table of the time of each stage in this process."""
     read(paths[0], Clock(), bundle)
     clock = Clock()
     start = time.perf_counter()
     lines = sum(read(path, clock, bundle) for path in paths)
     total = time.perf_counter() - start
     print(f"{machine()}; {len(paths)} pages, {lines} lines\n")
-    print("| stage | ms a page | share |\n|---|---|---|")
+    print("| stage | ms per page | share |\n|---|---|---|")
     for stage, seconds in clock.seconds.items():
         print(f"| {stage} | {1000 * seconds / len(paths):.0f} | {seconds / total:.0%} |")
     print(f"| all, one process | {1000 * total / len(paths):.0f} | |\n")
 
 
 def tree_memory(root: int) -> float:
-    """Megabytes that a process and its children take, what they share counted once."""
+    """Return the megabytes of a process and its children, counting shared memory once."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -130,10 +130,10 @@ class Command:
     """A program that reads pages.
 
     Attributes:
-        arguments: to which the paths of pages are added.
-        environment: variables beside those of this process.
-        jobs: programs that run at once, each with its part of the pages.
-        page_by_page: whether each page is a program's start of its own.
+        arguments: command line, without the paths of pages.
+        environment: additional environment variables.
+        jobs: number of programs that run at once, each with a part of the pages.
+        page_by_page: whether to start the program for each page.
     """
 
     arguments: Sequence[str]
@@ -142,7 +142,7 @@ class Command:
     page_by_page: bool = False
 
     def run(self, paths: Sequence[Path]) -> Tuple[float, float, float]:
-        """Read the pages; returns the seconds, the CPU seconds and the peak megabytes."""
+        """Read the pages; return the seconds, the CPU seconds and the peak megabytes."""
         count = len(paths) if self.page_by_page else self.jobs
         parts = [paths[number::count] for number in range(count)]
         start, cpu = time.perf_counter(), _cpu_seconds()
@@ -154,7 +154,7 @@ class Command:
         arguments = [argument.replace("FOLDER", folder) for argument in self.arguments]
         process = subprocess.Popen(
             [*arguments, *(str(path.resolve()) for path in paths)],
-            cwd=folder,  # a package htrlib that lies here is not the one meant
+            cwd=folder,  # not the package htrlib in the current folder
             env={**os.environ, "OMP_NUM_THREADS": "1", **self.environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -163,20 +163,20 @@ class Command:
         while process.poll() is None:
             peak = max(peak, tree_memory(process.pid))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.5)  # to look costs the command time
+                process.wait(0.5)  # measuring takes the command's time
         if process.returncode:
             raise SystemExit(f"{arguments[0]} ended with status {process.returncode}")
         return peak
 
 
 def _cpu_seconds() -> float:
-    """The CPU seconds of the programs that have ended."""
+    """Return the CPU seconds of the programs that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def commands(args: argparse.Namespace, cores: int) -> Iterator[Tuple[str, Command]]:
-    """Name and command of each reader, this library's first."""
+    """Return the name and command of each reader, htrlib's first."""
     jobs = (1, cores) if cores > 1 else (1,)
     packages = {HTR: Path(htrlib.__file__).parents[1]}
     if args.before:
@@ -203,11 +203,11 @@ def commands(args: argparse.Namespace, cores: int) -> Iterator[Tuple[str, Comman
 
 
 def compare(readers: Iterable[Tuple[str, Command]], paths: Sequence[Path]) -> None:
-    """The table of readers; each ratio is to this library at as many pages at once.
+    """Print the table of readers; ratios compare with htrlib at the same number of pages at once.
 
-    Earlier versions read handwriting alone, and are compared with this one doing so.
+    Earlier versions read only handwriting, and are compared with htrlib reading only handwriting.
     """
-    print("| reader | pages a second | CPU seconds a page | peak MB | htr is, by clock | by CPU |")
+    print("| reader | pages per second | CPU s per page | peak MB | htr is, by clock | by CPU |")
     print("|---|---|---|---|---|---|")
     seen: Dict[str, Tuple[float, float]] = {}
     for name, command in readers:

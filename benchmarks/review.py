@@ -1,18 +1,18 @@
-"""Label from zero with `htr review`, and what that is worth.
+"""Measure the effort and the effect of labeling with `htr review`.
 
     python benchmarks/review.py label --data ../shared/data/hooker/train --pages 10 --work DIR
     htr train line-recognition --train review DIR/scans --minutes 10 --output DIR/bundle
     python benchmarks/review.py measure --data ../shared/data/hooker/dev --bundle DIR/bundle
     python benchmarks/review.py open --pages 2000 --data ../shared/data/hooker/dev --work DIR
 
-`label` starts the server on copies of pages without their texts, waits until they are read, and
-plays the person through the server's API with the pages' own PAGE XML at hand: lines are corrected,
-lines that were not found are added, those that are none deleted, and each page is marked done. It
-prints the corrections, and the keystrokes per page: those for what differs from the reading (single
-characters inserted, deleted or replaced, and one to go to each line), against typing all.
+`label` starts the server on copies of pages without labels and waits until they are read. Then it
+corrects them through the API, as a person would, using the pages' PAGE XML as truth: it corrects
+lines, adds missing ones, deletes spurious ones, and marks each page as done. It prints the
+corrections, and the keystrokes per page for the differences from the reading (single characters
+inserted, deleted or replaced, and one to go to each line), compared with typing everything.
 
-`measure` reads pages before and after. `open` opens a folder of so many pages, without and with an
-index of an earlier start, and prints the seconds until the list is answered and the memory.
+`measure` evaluates pages before and after training. `open` opens a large folder, without and with
+the index of an earlier start, and prints the seconds until the list is answered, and the memory.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from htrlib.data.samples import LabeledLine, PageSample
 from htrlib.document.geometry import Box
 from htrlib.formats.page_editing import Stamp, write_page_file
 
-SAME_LINE = 0.3  # IoU of the boxes of a line that was found and one of the truth
+SAME_LINE = 0.3  # minimum IoU of a found line and a true line
 GO_TO_LINE = 1  # keystrokes
 CONFIRM = 1
-DRAW_LINE = 2  # a press and a release of the mouse, counted as keystrokes
+DRAW_LINE = 2  # pressing and releasing the mouse, counted as keystrokes
 
 
 @dataclass
 class Labor:
-    """What a person does on some pages.
+    """The effort of a person on some pages.
 
     Attributes:
-        corrected: lines whose text is changed.
-        right: lines that were read without an error.
+        corrected: lines whose text was changed.
+        right: lines that were read without errors.
         added: lines that were not found.
-        deleted: lines that are none.
-        keys: keystrokes with the proposals.
-        typed: keystrokes of typing and drawing all.
+        deleted: spurious lines.
+        keys: keystrokes to correct the readings.
+        typed: keystrokes to type and draw everything.
     """
 
     pages: int = 0
@@ -84,7 +84,7 @@ class Server:
         self.port = int(address.rstrip("/").rpartition(":")[2])
 
     def ask(self, method: str, path: str, value: Any = None) -> Any:
-        """The JSON of an answer."""
+        """Send a request and return the JSON of the answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         headers = {"Content-Type": "application/json", "X-HTR-Review": "1", "X-HTR-Name": "script"}
         body = None if value is None else json.dumps(value)
@@ -136,7 +136,7 @@ def label(samples: Sequence[PageSample], work: Path, bundle: Optional[str]) -> L
 
 
 def correct_page(server: Server, name: str, sample: PageSample, labor: Labor) -> None:
-    """Bring a page to its truth."""
+    """Correct a page to its truth."""
     path = f"/api/pages/{quote(name)}"
     page = server.ask("GET", path)
     wanted = [line for line in sample.lines if line.text and line.line is not None]
@@ -178,7 +178,7 @@ def correct_page(server: Server, name: str, sample: PageSample, labor: Labor) ->
 def matched(
     lines: Sequence[Dict[str, Any]], wanted: Sequence[LabeledLine]
 ) -> Dict[str, LabeledLine]:
-    """Lines that were found, by id, and the true line that each one is."""
+    """Match found lines, by id, with true lines."""
     overlaps: List[Tuple[float, str, int]] = []
     for line in lines:
         if line["box"] is None:
@@ -197,7 +197,7 @@ def matched(
 
 
 def measure(path: str, bundle: str) -> None:
-    """CER of whole pages before and after."""
+    """Print the CER of whole pages before and after training."""
     for name in ("english", bundle):
         command = [sys.executable, "-m", "htrlib", "evaluate", "--data", "page_xml", path]
         done = subprocess.run(
@@ -211,7 +211,7 @@ def measure(path: str, bundle: str) -> None:
 
 
 def open_folder(pages: int, work: Path, picture: Path) -> None:
-    """Time a folder of many pages: half of them read before."""
+    """Time the opening of a folder of many pages, half of them read before."""
     scans = work / f"{pages} pages"
     scans.mkdir(parents=True)
     sample = next(iter(data.load("page_xml", picture.with_suffix(".xml")).pages))
@@ -234,7 +234,7 @@ def open_folder(pages: int, work: Path, picture: Path) -> None:
             for offset in range(0, pages, 200):
                 server.ask("GET", f"/api/pages?offset={offset}&limit=200")
             print(f"the whole list: {time.perf_counter() - begun:.2f} s, {memory(server)} MB")
-            time.sleep(60 if start == "first" else 0)  # until all files were looked at
+            time.sleep(60 if start == "first" else 0)  # until all files were parsed
             begun = time.perf_counter()
             found = server.ask("GET", "/api/pages?search=the")["total"]
             seconds = time.perf_counter() - begun
@@ -242,7 +242,7 @@ def open_folder(pages: int, work: Path, picture: Path) -> None:
 
 
 def memory(server: Server) -> str:
-    """Resident memory of the server, in megabytes (on Linux)."""
+    """Return the resident memory of the server in megabytes (on Linux)."""
     try:
         status = Path(f"/proc/{server.process.pid}/status").read_text()
     except OSError:
@@ -252,7 +252,7 @@ def memory(server: Server) -> str:
 
 
 def processor(server: Server) -> str:
-    """Seconds that the server has computed (on Linux)."""
+    """Return the CPU seconds of the server (on Linux)."""
     try:
         fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,9 +1,9 @@
-"""The server under load, beside the library itself on the same pages and cores in the same run.
+"""Compare the server under load with the library on the same pages and cores.
 
     python benchmarks/serving.py ../shared/data/csafe/transcripts.json \
         ../shared/data/copiste/pages.json --memory 1000
 
-Prints the seconds from the start to the first answer, pages a second of the library (one process
+Prints the seconds from the start to the first answer, pages per second of the library (one process
 with a thread a core, and one process a core) and of the server under clients that each send a page
 as soon as they have the answer to the last one, by turns; failed requests, latencies, and the
 memory of all of the server's processes, what they share counted once, under load and after it.
@@ -32,13 +32,13 @@ from pages import machine, pages_of, tree_memory
 import htrlib
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
-WATCH_SECONDS = 5.0  # to look costs the server time
+WATCH_SECONDS = 5.0  # measuring takes the server's time
 REST_SECONDS = 2.0
 
 
 @dataclass
 class Load:
-    """What clients saw; the latencies are those of pages that were read."""
+    """The clients' measurements; latencies are those of pages that were read."""
 
     latencies: List[float] = field(default_factory=list)
     failed: List[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Load:
 
 
 def read_on(paths: List[Path], seconds: float) -> None:
-    """Read pages again and again, once somebody says go; prints how many a second."""
+    """Wait for the start signal, read pages repeatedly, and print the pages per second."""
     htrlib.transcribe(paths[0])
     print("ready", flush=True)
     sys.stdin.readline()
@@ -60,7 +60,7 @@ def read_on(paths: List[Path], seconds: float) -> None:
 
 
 def library(paths: List[Path], seconds: float, processes: int, threads: int) -> float:
-    """Pages a second of the library, each process reading by itself."""
+    """Return the pages per second of the library, with independent processes."""
     running = []
     for number in range(processes):
         first = number * len(paths) // processes
@@ -92,7 +92,7 @@ def library(paths: List[Path], seconds: float, processes: int, threads: int) -> 
 
 @contextlib.contextmanager
 def served(workers: int, page: Path) -> Iterator[Tuple[int, int, float]]:
-    """A server's process id, its port, and the seconds from its start to its first answer."""
+    """Start a server; yield its process id, its port, and the seconds to its first answer."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "htrlib", "serve", "--port", "0", "--workers", str(workers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -117,7 +117,7 @@ def served(workers: int, page: Path) -> Iterator[Tuple[int, int, float]]:
 
 
 def ask(port: int, page: Path) -> str:
-    """Have a page read; what went wrong, or nothing."""
+    """Send a page; return the problem, or an empty string."""
     try:
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         with contextlib.closing(client):
@@ -133,7 +133,7 @@ def ask(port: int, page: Path) -> str:
 
 
 def load(port: int, paths: List[Path], clients: int, seconds: float, requests: int) -> Load:
-    """Clients that send page after page, for some seconds or some requests."""
+    """Run clients that send page after page, for some seconds or some requests."""
     seen, lock = Load(), threading.Lock()
     pages = itertools.islice(itertools.cycle(paths), requests or None)
     end = time.perf_counter() + seconds
@@ -164,7 +164,7 @@ def load(port: int, paths: List[Path], clients: int, seconds: float, requests: i
 
 @contextlib.contextmanager
 def watched(pid: int) -> Iterator[List[float]]:
-    """The megabytes of all of a server's processes, a few times while a block runs."""
+    """Record the megabytes of all of a server's processes several times while a block runs."""
     seen: List[float] = []
     over = threading.Event()
 
@@ -192,7 +192,7 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
     with served(workers, paths[0]) as (pid, port, first):
         print(f"start to first answer: {first:.1f} s")
         seen = Load(failed=load(port, paths, args.clients, args.seconds / 4, 0).failed)
-        for _ in range(args.rounds):  # by turns: a machine's speed changes from minute to minute
+        for _ in range(args.rounds):  # in turns: a machine's speed varies
             rates[one].append(library(paths, args.seconds, 1, cores))
             rates[many].append(library(paths, args.seconds, cores, 1))
             with watched(pid) as memory:
@@ -221,7 +221,7 @@ def report(args: argparse.Namespace, paths: List[Path]) -> int:
 def watch_memory(
     pid: int, port: int, paths: List[Path], args: argparse.Namespace, before: float
 ) -> Load:
-    """Send requests more, and print how much memory the server takes then."""
+    """Send more requests, and print the memory of the server afterwards."""
     with watched(pid) as busier:
         more = load(port, paths, args.clients, 0.0, args.memory)
     time.sleep(REST_SECONDS)
@@ -234,9 +234,9 @@ def watch_memory(
 
 
 def print_rates(rates: Dict[str, List[float]]) -> Dict[str, float]:
-    """Print a row for each; returns their means."""
+    """Print a row for each; return the means."""
     means = {row: statistics.mean(values) for row, values in rates.items()}
-    print("\n| pages a second | by rounds | mean |\n|---|---|---|")
+    print("\n| pages per second | by rounds | mean |\n|---|---|---|")
     for row, values in rates.items():
         rounds = ", ".join(f"{value:.2f}" for value in values)
         print(f"| {row} | {rounds} | {means[row]:.2f} |")
@@ -261,7 +261,7 @@ def main() -> int:
     paths = [path for source in args.source for path in pages_of(source)]
     if not paths:
         parser.error("no pages there")
-    # Pages of one collection take half as long as those of another, and a run ends anywhere.
+    # Shuffled, because pages of one collection take half as long as those of another.
     random.Random(1).shuffle(paths)
     return report(args, paths)
 

@@ -1,10 +1,10 @@
-"""Speed of the recognizer's training on this machine, loader and augmentation included.
+"""Measure the speed of training the recognizer, including loader and augmentation.
 
     python benchmarks/training.py --minutes 3
 
 Trains a network of 1.5 million parameters from scratch on synthetic lines of mixed widths, and
-prints unpadded input columns a second for each stretch of steps, and the share of the time in which
-batches were waited for. The first stretches plan each shape of batch.
+prints unpadded input columns per second for each range of steps, and the fraction of the time spent
+waiting for batches. The first ranges include planning each shape of batch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WORDS = (
 
 
 def written_lines(folder: Path, count: int) -> Dataset:
-    """Lines of two to fourteen words, as pictures in a folder."""
+    """Render lines of two to fourteen words as pictures in a folder."""
     from PIL import Image
 
     fonts = load_fonts(BUNDLED_FONTS, sorted(set("".join(WORDS))))

@@ -1,4 +1,4 @@
-"""How well pages are read that are not as a scanner gives them: turned, inverted, tilted, ruled.
+"""Measure the CER of transformed pages: rotated, inverted, tilted, ruled and so on.
 
     python benchmarks/transformed.py ../shared/data/csafe/transcripts.json --pages 10
 
@@ -33,11 +33,11 @@ Change = Callable[[Page, PageSample], Page]
 
 TILTS = (-15, -8, -3, 3, 8, 15)
 SQUARES_MM, SEYES_MM = 5.0, (8.0, 2.0)
-WIDTH_MM = 210.0  # of the paper that a page is taken for
+WIDTH_MM = 210.0  # assumed resolution of the paper
 
 
 def tilted(degrees: float) -> Change:
-    """Turned by so much, on a sheet that has room for it."""
+    """Rotate a page on a larger sheet."""
 
     def change(page: Page, sample: PageSample) -> Page:
         paper = int(np.percentile(page, 80))
@@ -49,13 +49,13 @@ def tilted(degrees: float) -> Change:
 
 
 def squared(page: Page, sample: PageSample) -> Page:
-    """On squared paper."""
+    """Put a page on squared paper."""
     step = SQUARES_MM * page.shape[1] / WIDTH_MM
     return _ruled(page, np.arange(step, page.shape[0], step), np.arange(step, page.shape[1], step))
 
 
 def seyes(page: Page, sample: PageSample) -> Page:
-    """On the ruling of French schools: a line every 2 mm, a stronger upright every 8."""
+    """Put a page on French school ruling: a line every 2 mm, a stronger vertical every 8 mm."""
     down, along = (mm * page.shape[1] / WIDTH_MM for mm in SEYES_MM)
     return _ruled(
         page, np.arange(along, page.shape[0], along), np.arange(down, page.shape[1], down)
@@ -74,7 +74,7 @@ def _ruled(page: Page, rows: NDArray[np.float64], columns: NDArray[np.float64]) 
 
 
 def shadowed(page: Page, sample: PageSample) -> Page:
-    """With the dark edge of a copier, and a shadow that falls off from it."""
+    """Add the dark edge of a copier and a shadow next to it."""
     across = np.arange(page.shape[1]) / page.shape[1]
     light = np.clip(0.45 + 2.5 * across, 0.0, 1.0)
     light[across < 0.03] = 0.12
@@ -82,7 +82,7 @@ def shadowed(page: Page, sample: PageSample) -> Page:
 
 
 def beside_itself(page: Page, sample: PageSample) -> Page:
-    """Two pages side by side, as a book is photographed."""
+    """Put two pages side by side, like an open book."""
     return np.concatenate([page, page], axis=1)
 
 
@@ -103,7 +103,7 @@ SINGLE_LINES = {"single lines": PAGE, 'single lines, what="line"': LINE}
 
 @dataclass
 class Row:
-    """What came of all pages under one change."""
+    """The results of all pages under one transformation."""
 
     errors: ErrorRate
     expected: int = 0
@@ -129,7 +129,7 @@ def read_changed(samples: Sequence[PageSample], name: str, pipeline: Pipeline) -
 
 
 def read_single_lines(samples: Sequence[PageSample], name: str, pipeline: Pipeline) -> Row:
-    """Each line cut out by its box and a little more, and read as a picture of its own."""
+    """Cut out each line with a small margin and read it as a picture."""
     row = Row(ErrorRate())
     options = replace(pipeline.options, what=SINGLE_LINES[name])
     for sample in tqdm(samples, name, leave=False, disable=None):
@@ -145,7 +145,7 @@ def read_single_lines(samples: Sequence[PageSample], name: str, pipeline: Pipeli
 
 
 def comparable(path: Path, split: str, count: Optional[int]) -> List[PageSample]:
-    """Pages on which all that is written is known, spread over the collection."""
+    """Return completely labeled pages, spread over the collection."""
     pages = [
         page
         for page in data.load("pages_json", path, split=split).pages
@@ -177,7 +177,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--bundle")
     parser.add_argument("--as-given", action="store_true", help="turn no page")
     args = parser.parse_args(arguments)
-    # labels are of handwriting alone, and sheets of Copiste bear print
+    # only handwriting is labeled, but sheets of Copiste contain print
     orientation = AS_GIVEN if args.as_given else AUTO
     options = ReadingOptions(orientation=orientation, kinds=HANDWRITTEN)
     bundle = load_bundle(args.bundle)

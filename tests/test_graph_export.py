@@ -26,6 +26,7 @@ def readable_bundle(tiny_bundle: Path) -> Path:
     return tiny_bundle
 
 
+@pytest.mark.slow
 def test_int8_graphs_are_added_and_all_else_stays(readable_bundle: Path) -> None:
     before = load_bundle(readable_bundle)
     assert before.int8_graph("line-recognition") is None
@@ -39,6 +40,7 @@ def test_int8_graphs_are_added_and_all_else_stays(readable_bundle: Path) -> None
         np.testing.assert_array_equal(array, expected[name])
 
 
+@pytest.mark.slow
 def test_adding_them_again_changes_nothing(readable_bundle: Path) -> None:
     graph_export.add_int8_graphs(load_bundle(readable_bundle))
     sums = (readable_bundle / CHECKSUMS).read_bytes()
@@ -46,6 +48,7 @@ def test_adding_them_again_changes_nothing(readable_bundle: Path) -> None:
     assert (readable_bundle / CHECKSUMS).read_bytes() == sums
 
 
+@pytest.mark.slow
 def test_graphs_of_other_parameters_are_not_kept(readable_bundle: Path) -> None:
     bundle = graph_export.add_int8_graphs(load_bundle(readable_bundle))
     extra = {name: bundle.file(name).read_bytes() for name in bundle.extra_files}
@@ -56,6 +59,7 @@ def test_graphs_of_other_parameters_are_not_kept(readable_bundle: Path) -> None:
     assert not list(readable_bundle.glob("*.onnx"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", graph_export.PRECISIONS)
 def test_graphs_are_given_in_each_precision(readable_bundle: Path, precision: str) -> None:
     import onnx
@@ -65,6 +69,7 @@ def test_graphs_are_given_in_each_precision(readable_bundle: Path, precision: st
     assert {output.name for output in model.graph.output} == {"logits"}
 
 
+@pytest.mark.slow
 def test_int8_that_is_far_from_float32_is_told(readable_bundle: Path) -> None:
     bundle = graph_export.add_int8_graphs(load_bundle(readable_bundle))
     (found,) = graph_export.check_graphs(bundle)

@@ -22,6 +22,7 @@ def rendered(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_script_renders_the_sample_pages_and_their_texts(rendered):
     for name in ("letter", "form"):
         stored = EXAMPLES / "data" / f"{name}.png"

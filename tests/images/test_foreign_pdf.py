@@ -77,6 +77,7 @@ def by_office(scan: Path, path: Path) -> None:
     scan.with_suffix(".pdf").rename(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [by_img2pdf, by_ghostscript, by_reportlab, by_office])
 def test_pages_look_as_they_did_and_their_text_is_found(
     tmp_path: Path, scan: Path, make: Callable[[Path, Path], None]

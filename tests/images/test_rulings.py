@@ -45,6 +45,7 @@ def difference(page: Page, other: Page) -> float:
     return float(np.abs(page.astype(int) - other).mean())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.floats(14, 60), st.sampled_from([1, 2, 3]), st.floats(-1.0, 1.0), st.sampled_from([0, 4, 8])

@@ -203,6 +203,7 @@ def test_transcribe_is_the_four_calls(written_page: Any) -> None:
     assert texts
 
 
+@pytest.mark.slow
 def test_eight_threads_read_what_one_reads(written_page: Any) -> None:
     expected = transcribe(written_page)
     results: List[Any] = []
@@ -216,6 +217,7 @@ def test_eight_threads_read_what_one_reads(written_page: Any) -> None:
     assert results == [expected] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_reads_what_its_parent_reads(written_page: Any) -> None:
     expected = transcribe(written_page).text

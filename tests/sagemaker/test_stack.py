@@ -48,10 +48,12 @@ def template() -> Template:
     return read()
 
 
+@pytest.mark.slow
 def test_cfn_lint_has_nothing_to_say():
     assert [str(match) for match in lint_file(PATH)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switches", OFTEN, ids=lambda switches: "+".join(switches) or "defaults")
 def test_cfn_lint_has_nothing_to_say_of_what_switches_leave(template, switches):
     left = expanded(template, switches)
@@ -61,6 +63,7 @@ def test_cfn_lint_has_nothing_to_say_of_what_switches_leave(template, switches):
     assert [str(match) for match in lint(json.dumps(left), regions=["us-east-1"])] == []
 
 
+@pytest.mark.slow
 def test_cfn_lint_has_nothing_to_say_of_any_form_that_switches_give_a_resource(template):
     """All of them in one template, in which those beyond a resource's first have a number."""
     every = {"Resources": {}, "Outputs": {}}

@@ -129,6 +129,7 @@ def test_the_curve_of_a_training_is_the_last_entry_of_each_epoch(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["line-segmentation", "paragraph"])
 def test_the_networks_that_find_writing_are_trained_on_pages(job, task):
     root = job(task=task, channels={"training": {}, "validation": {}})
@@ -144,6 +145,7 @@ def test_the_networks_that_find_writing_are_trained_on_pages(job, task):
     assert load_bundle(root / "model").config["training"]["network"] == task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["images", "train"])
 def test_pictures_that_a_manifest_has_in_s3_are_found_by_their_name(job, place, capsys):
     channels = {"train": {}, "images": {}} if place == "images" else None
@@ -172,6 +174,7 @@ def pack(archive, **files):
             tar.addfile(member, io.BytesIO(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [".", "./hands"])
 def test_a_training_begins_with_what_another_job_has_left(job, bundle, folder):
     root = job(channels={"train": {}, "init": {}}, init=None)
@@ -191,6 +194,7 @@ def test_an_archive_puts_nothing_outside_its_folder(job, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("outside"))
 
 
+@pytest.mark.slow
 def test_texts_may_be_json_and_what_tools_add_is_passed_over(job):
     added = {"sagemaker_region": '"eu-west-1"', "_tuning_objective_metric": "validation_cer"}
     assert train(job(task='"line-recognition"', format='"lines"', **added)) == 0
@@ -304,6 +308,7 @@ def test_sigterm_before_the_first_step_ends_it_too(job, monkeypatch, capsys):
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+@pytest.mark.slow
 def test_sigterm_while_decoding_is_fitted_leaves_a_bundle_without_that(job, monkeypatch):
     from htrlib.training import tuning
 

@@ -44,6 +44,7 @@ def test_no_lines_touch_where_none_are_to(seed):
     assert touching_share(0.0, seed) == 0.0
 
 
+@pytest.mark.slow
 def test_about_half_the_lines_touch_where_half_are_to():
     assert np.mean([touching_share(0.5, seed) for seed in range(6)]) == pytest.approx(0.5, abs=0.12)
 

@@ -92,6 +92,7 @@ def test_each_request_of_a_batch_has_its_own_answer(transformer: Any, pages: Pat
     assert (first["lines"], second["lines"]) == (expected.to_dict()["lines"], [])
 
 
+@pytest.mark.slow
 def test_the_worker_and_the_command_agree_to_the_last_digit(
     transformer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ class Ended(BaseException):
     """In place of the end of the process."""
 
 
+@pytest.mark.slow
 def test_a_worker_that_can_read_no_page_of_its_own_either_ends(
     transformer: Any, pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
