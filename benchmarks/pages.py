@@ -6,7 +6,7 @@
 
 Prints milliseconds for each stage in this process (after a warm-up page), then the pages a second
 of each reader with one thread per page: a page at a time, and a page per core; starts are
-included. Each row also has the CPU seconds per page, which depend less on other work on the machine,
+included. Each row also has the CPU seconds per page, which depend less on other work here,
 and how many times as fast htrlib is.
 
 Tesseract needs `apt install tesseract-ocr`, and runs with its own threads too. RapidOCR runs in the
