@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
@@ -188,7 +189,7 @@ class _Pen:
             end = -math.inf  # no word can follow there
         self._end = (end, self._end[1])
         self._size, self._stretch = units, stretch
-        return " ".join(said).encode("ascii") + self._font.encode(f"{run.text} ") + b"Tj"
+        return " ".join(said).encode("ascii") + self._font.encode(f"{_drawn(run.text)} ") + b"Tj"
 
     def _place(self, run: _Run, size: float) -> Tuple[float, List[str]]:
         """Where a word starts from the left, in units, and the operator that sets it there."""
@@ -223,6 +224,12 @@ class _Pen:
             if reaching * SPACE / 1000 > _LEAST_SPACE and abs(reaching - own) < _SHIFT * own:
                 return _step(round, reaching)
         return _step(int, own)
+
+
+def _drawn(word: str) -> str:
+    """The letters of a word from left to right; programs turn those of Hebrew or Arabic back."""
+    kinds = set(map(unicodedata.bidirectional, word))
+    return word[::-1] if kinds & {"R", "AL"} and not kinds & {"L", "EN", "AN"} else word
 
 
 def _step(whole: Callable[[float], int], width: float) -> int:

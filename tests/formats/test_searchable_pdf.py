@@ -216,6 +216,15 @@ def test_the_words_of_a_page_without_words_are_none(tmp_path):
     assert words_of(tmp_path / "a.pdf") == []
 
 
+@pytest.mark.parametrize("word", ["שלום", "مرحبا", "שָׁלוֹם"])
+def test_words_that_run_to_the_left_are_found(tmp_path, word):
+    document = saved(tmp_path / "a.pdf", result((word,)), picture(tmp_path / "a.jpg", "JPEG"))
+    assert re.sub("[\u202a-\u202e]", "", text_of(tmp_path / "a.pdf")).split() == [word]
+    (found,) = document[0].get_textpage().get_text_range().split()
+    assert sorted(found) == sorted(word)  # PDFium gives marks in an order of its own
+    assert found[0] == word[0]
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_the_text_is_found_in_reading_order_under_its_boxes(tmp_path, slope):
     source = picture(tmp_path / "a.jpg", "JPEG", dpi=(72, 72))
