@@ -21,7 +21,10 @@ MOST_CONTENT = 100_000_000
 _EACH = 500  # bytes that one more thing to draw counts for, empty or not
 _DEEPEST = 50  # levels of things that draw things
 _PARENTS = 50  # levels of the page tree
-_NAME = re.compile(rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)")
+_DRAWN = re.compile(
+    rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)"
+    rb"(?:[\x00\t\n\x0c\r ]|%[^\r\n]*[\r\n])+(?:Do|gs|scn|SCN)(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])"
+)
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
@@ -84,7 +87,7 @@ class PageContents:
         drawn = dict(_drawn_by_name(resources))
         if not drawn or size > MOST_CONTENT:
             return size
-        names = Counter(name for part in parts for name in _NAME.findall(part))
+        names = Counter(name for part in parts for name in _DRAWN.findall(part))
         for name, times in names.items():
             plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), name)
             target = drawn.get("/" + plain.decode("utf-8", "surrogateescape"))

@@ -32,6 +32,11 @@ def draws_itself(document: pikepdf.Pdf, page: Any) -> None:
     page.Resources, page.Contents = made.Resources, Stream(document, b"/F Do")
 
 
+def draws_itself_behind_a_comment(document: pikepdf.Pdf, page: Any) -> None:
+    draws_itself(document, page)
+    page.Contents = Stream(document, b"/F%/G\n Do")
+
+
 def draws_twice_twenty_times(document: pikepdf.Pdf, page: Any) -> None:
     made = form(document, b"0 0 9 9 re f")
     for _ in range(20):
@@ -74,6 +79,7 @@ def long_content(document: pikepdf.Pdf, page: Any) -> None:
     ("fill", "reason"),
     [
         (draws_itself, "draws itself"),
+        (draws_itself_behind_a_comment, "draws itself"),
         (annotation_draws_itself, "draws itself"),
         (pattern_of_itself, "draws itself"),
         (mask_of_itself, "draws itself"),
@@ -106,6 +112,17 @@ def test_what_is_drawn_repeatedly_counts_as_often() -> None:
         page.Contents = Stream(made, b"/F Do " * 30)
         made.save(file)
     assert 30_000 < PageContents(file).size(1) < 60_000
+
+
+def test_a_font_of_the_name_of_a_form_draws_nothing() -> None:
+    file = io.BytesIO()
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=SIZE)
+        page = made.pages[0].obj
+        page.Resources = Dictionary(XObject=Dictionary(F=form(made, b" " * 9999)))
+        page.Contents = Stream(made, b"/F 9 Tf /Form Do (/F) Tj")
+        made.save(file)
+    assert PageContents(file).size(1) < 100
 
 
 @pytest.mark.parametrize("key", ["/Resources", "/Contents", "/Annots"])
