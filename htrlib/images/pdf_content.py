@@ -21,9 +21,9 @@ MOST_CONTENT = 100_000_000
 _EACH = 500  # bytes that one more thing to draw counts for, empty or not
 _DEEPEST = 50  # levels of things that draw things
 _PARENTS = 50  # levels of the page tree
-_DRAWN = re.compile(
-    rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)"
-    rb"(?:[\x00\t\n\x0c\r ]|%[^\r\n]*[\r\n])+(?:Do|gs|scn|SCN)(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])"
+_DRAWN = re.compile(  # behind a comment any operator may stand
+    rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)[\x00\t\n\x0c\r ]*"
+    rb"(?:%|(?<=[\x00\t\n\x0c\r ])(?:Do|gs|scn|SCN)(?![^\x00\t\n\x0c\r ()<>\[\]{}/%]))"
 )
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 
