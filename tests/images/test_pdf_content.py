@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable
 
@@ -111,7 +112,8 @@ def test_what_is_drawn_repeatedly_counts_as_often() -> None:
         page.Resources = Dictionary(XObject=Dictionary(F=inner))
         page.Contents = Stream(made, b"/F Do " * 30)
         made.save(file)
-    assert 30_000 < PageContents(file).size(1) < 60_000
+    with closing(PageContents(file)) as contents:
+        assert 30_000 < contents.size(1) < 60_000
 
 
 def test_a_font_of_the_name_of_a_form_draws_nothing() -> None:
@@ -122,7 +124,8 @@ def test_a_font_of_the_name_of_a_form_draws_nothing() -> None:
         page.Resources = Dictionary(XObject=Dictionary(F=form(made, b" " * 9999)))
         page.Contents = Stream(made, b"/F 9 Tf /Form Do (/F) Tj")
         made.save(file)
-    assert PageContents(file).size(1) < 100
+    with closing(PageContents(file)) as contents:
+        assert contents.size(1) < 100
 
 
 @pytest.mark.parametrize("key", ["/Resources", "/Contents", "/Annots"])
@@ -132,4 +135,5 @@ def test_a_page_of_wrong_parts_asks_for_nothing(key: str) -> None:
         made.add_blank_page(page_size=SIZE)
         made.pages[0].obj[key] = 7
         made.save(file)
-    assert PageContents(file).too_much(1) is None
+    with closing(PageContents(file)) as contents:
+        assert contents.too_much(1) is None
