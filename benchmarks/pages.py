@@ -4,8 +4,8 @@
         ../shared/data/copiste/pages.json --tesseract --rapidocr venv/bin/python --before OLD
     python benchmarks/pages.py FOLDER
 
-Prints milliseconds for each stage in this process (after a warm-up page), then the pages a second
-of each reader with one thread per page: a page at a time, and a page per core; starts are
+Prints milliseconds for each stage in this process (after a warm-up page), then the pages per
+second of each reader with one thread per page: a page at a time, and a page per core; starts are
 included. Each row also has the CPU seconds per page, which depend less on other work here,
 and how many times as fast htrlib is.
 

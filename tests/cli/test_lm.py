@@ -53,7 +53,7 @@ def test_an_arpa_file_is_written_and_rare_ngrams_are_left_out(text: str, tmp_pat
 def test_bad_input_is_told(text: str, tmp_path: Path) -> None:
     output = str(tmp_path / "a.lm")
     (tmp_path / "empty.txt").write_text(" ")
-    with pytest.raises(LanguageModelError, match="holds no text"):
+    with pytest.raises(LanguageModelError, match="contains no text"):
         run("build", str(tmp_path / "empty.txt"), "--output", output)
     with pytest.raises(ConfigError, match="whole numbers"):
         run("build", text, "--min-counts", "few", "--output", output)
