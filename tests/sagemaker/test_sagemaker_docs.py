@@ -50,7 +50,7 @@ def test_every_claim_about_aws_says_where_from_and_whether_it_was_tried():
 
 
 def test_the_costs_of_machines_are_computed_as_the_guide_says():
-    rate = float(re.search(r"^([\d.]+) pages a second, measured on two cores", GUIDE, re.M)[1])
+    rate = float(re.search(r"^([\d.]+) pages per second, measured on two cores", GUIDE, re.M)[1])
     benchmarks = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert f"two processes, start included | {rate}" in benchmarks
     cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in GUIDE.splitlines()]
