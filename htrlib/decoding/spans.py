@@ -12,6 +12,7 @@ from htrlib.decoding.beam_search import SearchResult
 from htrlib.decoding.search_steps import SearchHistory
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs, Word
+from htrlib.images.filters import median
 
 Span = Tuple[int, int]
 
@@ -33,7 +34,7 @@ def character_extents(spans: Sequence[Span], frames: int) -> Tuple[Span, ...]:
     if not spans:
         return ()
     middles = [(start + end) / 2 for start, end in spans]
-    pitch = float(np.median(np.diff(middles))) if len(spans) > 1 else 0.0
+    pitch = median(np.diff(middles)) if len(spans) > 1 else 0.0
     extents: List[Span] = []
     for index, (start, end) in enumerate(spans):
         before = extents[-1][1] if extents else 0

@@ -18,6 +18,16 @@ def return_memory() -> None:
     _set(_M_TRIM_THRESHOLD, 16 << 20)
 
 
+def reuse_memory() -> None:
+    """Keep the memory of a page's arrays for the next page, and return what exceeds it.
+
+    Otherwise the system clears new memory for each page, which took a twelfth of the time of
+    reading. A thread keeps about 30 MB more.
+    """
+    _set(_M_MMAP_THRESHOLD, 32 << 20)
+    _set(_M_TRIM_THRESHOLD, 128 << 20)
+
+
 def return_free_memory() -> None:
     """Return all free memory to the system: an idle process then takes a fifth less.
 

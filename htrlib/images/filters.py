@@ -35,6 +35,19 @@ def percentiles(values: Numbers, percents: Sequence[float]) -> NDArray[np.float6
     return np.stack(found)
 
 
+def median(values: Numbers) -> float:
+    """Return the median, as `numpy.median` does, but faster for small arrays.
+
+    Args:
+        values: (N,) integers or float64, N at least 1.
+    """
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return float(ordered[middle])
+    return (float(ordered[middle - 1]) + float(ordered[middle])) / 2.0
+
+
 def upper_percentile(values: Numbers, percent: float, least: float) -> float:
     """Return a percentile of all values, or `least` if that is higher.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box, Point, Polygon
 from htrlib.document.results import HANDWRITTEN, KINDS, TextLine
-from htrlib.images.filters import long_runs, mean_filter
+from htrlib.images.filters import long_runs, mean_filter, median, percentiles
 from htrlib.layout.columns import NARROWEST, Spans, gutter_between
 from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
@@ -71,7 +71,7 @@ class Core:
 
     @property
     def thickness(self) -> float:
-        return float(np.median(self.lower - self.upper))
+        return median(self.lower - self.upper)
 
     def joined(self, other: Core) -> Core:
         """Join this core with another one on its right."""
@@ -163,7 +163,7 @@ def _cores(
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
         around = core[rows, columns], kinds[:, rows, columns]
-        if np.percentile(lower - upper, 80) > TOO_THICK * usual:
+        if percentiles(lower - upper, (80,)).item() > TOO_THICK * usual:
             apart = _apart(mask, *around, usual, thresholds)
             if apart is not None:
                 found += [_shifted(one, columns.start, rows.start) for one in apart]
@@ -320,7 +320,7 @@ def chains(costs: Floats) -> List[List[int]]:
 
 def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Core]:
     """Remove short rows between lines: descenders and flourishes that look like text."""
-    heights = [float(np.median((r.upper + r.lower) / 2 - slope * r.columns)) for r in rows]
+    heights = [median((r.upper + r.lower) / 2 - slope * r.columns) for r in rows]
     short = [row.right - row.left < TAIL_LENGTH * usual for row in rows]
 
     def distances(index: int) -> List[float]:
@@ -345,11 +345,11 @@ def _without_tails(rows: Sequence[Core], usual: float, slope: float) -> List[Cor
 def spans_of(cores: Sequence[Core], slope: float) -> Spans:
     """Return the cores' extents, rotated by their common slope."""
     middles = [(core.upper + core.lower) / 2 for core in cores]
-    lean = np.array([slope * float(np.median(middle)) for middle in middles])
+    lean = np.array([slope * median(middle) for middle in middles])
     return Spans(
         np.array([core.left for core in cores]) + lean,
         np.array([core.right for core in cores]) + lean,
-        np.array([np.median(m - slope * core.columns) for m, core in zip(middles, cores)]),
+        np.array([median(m - slope * core.columns) for m, core in zip(middles, cores)]),
         float(np.median([core.thickness for core in cores])),
     )
 
@@ -373,7 +373,7 @@ class _Outline:
         bins = np.clip(np.searchsorted(edges, row.columns, "right") - 1, 0, knots - 1)
         known = [k for k in range(knots) if (bins == k).any()]
         xs = np.array([row.columns[bins == k].mean() for k in known])
-        ys = np.array([np.median(row.lower[bins == k]) for k in known])
+        ys = np.array([median(row.lower[bins == k]) for k in known])
         all_columns = np.arange(width)
         base = np.interp(all_columns, xs, ys)
         base += slope * np.minimum(all_columns - xs[0], 0)

@@ -94,13 +94,13 @@ def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
     rows, columns = page.shape[0] // size, page.shape[1] // size
     if not rows or not columns:
         return 0.0
-    kept = Image.fromarray(page[: rows * size, : columns * size])
-    small = np.asarray(kept.reduce(factor))
+    small = np.asarray(Image.fromarray(page).reduce(factor, (0, 0, columns * size, rows * size)))
     tiles = small.reshape(rows, _TILE, columns, _TILE).transpose(0, 2, 1, 3)
     tiles = tiles.reshape(rows, columns, _TILE * _TILE)
     at = tiles.shape[2] * _PAPER // 100
     paper = np.partition(tiles, at, axis=2)[:, :, at : at + 1]
-    ink = (tiles < np.maximum(paper, _INK) - _INK).mean(axis=2)
+    dark = np.count_nonzero(tiles < np.maximum(paper, _INK) - _INK, axis=2)
+    ink = dark / tiles.shape[2]
     written = (ink > _WRITTEN[0]) & (ink < _WRITTEN[1])
     if written.sum() < FEWEST_TILES:
         return 0.0

@@ -10,6 +10,7 @@ from htrlib.images.filters import (
     long_runs,
     maximum_filter,
     mean_filter,
+    median,
     median_filter,
     percentile_filter,
     percentiles,
@@ -34,6 +35,13 @@ def test_percentiles_are_those_of_numpy(values, percents):
 def test_an_upper_percentile_is_no_lower_than_asked(values, percent, least):
     expected = max(least, float(np.percentile(values, percent)))
     assert upper_percentile(values, percent, least) == pytest.approx(expected)
+
+
+@given(
+    st.one_of(bytes_1d, st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30).map(np.array)),
+)
+def test_a_median_is_that_of_numpy(values):
+    assert median(values) == float(np.median(values))
 
 
 @given(bytes_1d, st.integers(1, 9))

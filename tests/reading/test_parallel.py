@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from htrlib.reading.parallel import read_files
 
 PROGRAM = """
 import os, signal, sys, time
@@ -54,3 +57,14 @@ def test_reading_processes_end_with_the_one_that_started_them(name):
     for reader in readers:
         os.kill(reader, signal.SIGKILL)
     pytest.fail("the reading processes outlive the first one")
+
+
+def test_threads_have_short_turns_while_they_read_and_no_longer(tmp_path):
+    usual = sys.getswitchinterval()
+    pipeline = SimpleNamespace(transcribe=lambda path: sys.getswitchinterval())
+    engine = SimpleNamespace(parallel="threads", device="cpu")
+    paths = [tmp_path / "a", tmp_path / "b"]
+    outcomes = list(read_files(paths, pipeline, engine, 2))
+    assert [path for path, _ in outcomes] == paths
+    assert all(interval < usual for _, interval in outcomes)
+    assert sys.getswitchinterval() == usual
