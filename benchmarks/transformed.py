@@ -33,6 +33,8 @@ Change = Callable[[Page, PageSample], Page]
 
 TILTS = (-15, -8, -3, 3, 8, 15)
 SQUARES_MM, SEYES_MM = 5.0, (8.0, 2.0)
+STAVES_MM = 2.0, 10.0  # from line to line of a staff, and between staves
+RULE = 190  # gray level of printed rules
 WIDTH_MM = 210.0  # assumed resolution of the paper
 
 
@@ -67,10 +69,46 @@ def _ruled(page: Page, rows: NDArray[np.float64], columns: NDArray[np.float64]) 
     ruled = Image.new("L", (page.shape[1], page.shape[0]), 255)
     draw = ImageDraw.Draw(ruled)
     for y in rows:
-        draw.line((0, y, page.shape[1], y), 190, thick)
+        draw.line((0, y, page.shape[1], y), RULE, thick)
     for x in columns:
-        draw.line((x, 0, x, page.shape[0]), 190, thick)
+        draw.line((x, 0, x, page.shape[0]), RULE, thick)
     return np.minimum(page, np.asarray(ruled))
+
+
+def dotted(page: Page, sample: PageSample) -> Page:
+    """On dotted paper: a dot every 5 mm, both ways."""
+    step = SQUARES_MM * page.shape[1] / WIDTH_MM
+    size = max(2, page.shape[1] // 600)
+    found = page.copy()
+    for y in np.arange(step, page.shape[0] - size, step).astype(int):
+        for x in np.arange(step, page.shape[1] - size, step).astype(int):
+            dot = found[y : y + size, x : x + size]
+            np.minimum(dot, RULE, out=dot)
+    return found
+
+
+def staves(page: Page, sample: PageSample) -> Page:
+    """On music paper: staves of five lines 2 mm apart, 10 mm from one to the next."""
+    step, between = (mm * page.shape[1] / WIDTH_MM for mm in STAVES_MM)
+    tops = np.arange(between, page.shape[0], 4 * step + between)
+    rows = np.concatenate([tops + number * step for number in range(5)])
+    return _ruled(page, rows[rows < page.shape[0]], np.zeros(0))
+
+
+def worn(page: Page, sample: PageSample) -> Page:
+    """With a margin line, a fold across and one down, and punch holes at the left edge."""
+    height, width = page.shape
+    mm = width / WIDTH_MM
+    found = _ruled(page, np.zeros(0), np.array([18 * mm])).astype(np.float32)
+    for axis in (0, 1):
+        away = np.abs(np.arange(page.shape[axis]) - page.shape[axis] / 2) / mm
+        shade = 1 - 0.35 * np.exp(-away)
+        found *= shade[:, np.newaxis] if axis == 0 else shade
+    picture = Image.fromarray(found.astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    for y in (0.35 * height, 0.65 * height):
+        draw.ellipse((6 * mm, y - 3 * mm, 12 * mm, y + 3 * mm), fill=20)
+    return np.asarray(picture)
 
 
 def shadowed(page: Page, sample: PageSample) -> Page:
@@ -95,6 +133,9 @@ CHANGES: Dict[str, Change] = {
     **{f"tilted by {degrees}": tilted(degrees) for degrees in TILTS},
     "squares of 5 mm": squared,
     "Séyès": seyes,
+    "dots of 5 mm": dotted,
+    "music paper": staves,
+    "margin line, folds, holes": worn,
     "shadow and edge": shadowed,
     "two side by side": beside_itself,
 }

@@ -21,8 +21,7 @@ from tqdm import tqdm
 from htrlib import data
 from htrlib.bundle import load_bundle
 from htrlib.images.loading import Page
-from htrlib.reading.options import PARAGRAPH, TEXT, ReadingOptions
-from htrlib.reading.pages import Reading, recognize_pages
+from htrlib.reading.pages import Reading, recognize_pages, turn_upright
 from htrlib.reading.pipeline import Pipeline
 
 SEED = 900_000
@@ -34,7 +33,7 @@ def labeled(path: Path, splits: List[str]) -> Iterator[NamedPage]:
     """The pages of a `pages.json`, or of a folder of PAGE XML."""
     pages = data.load("page_xml" if path.is_dir() else "pages_json", path).pages
     for page in pages:
-        if path.is_dir() or page.split in splits:
+        if path.is_dir() or page.split in splits:  # folders have no splits
             yield page.source, page.load_image()
 
 
@@ -43,12 +42,15 @@ def synthetic(fonts: Path, text: Path, count: int) -> Iterator[NamedPage]:
         yield page.source, page.load_image()
 
 
-def count_turned(pages: Iterable[NamedPage], pipeline: Pipeline, options: ReadingOptions) -> str:
+def count_turned(pages: Iterable[NamedPage], pipeline: Pipeline, read: bool) -> str:
     found: Counter[str] = Counter()
     wrong = []
     for name, page in pages:
-        reading = Reading(page, options)
-        recognize_pages([reading], pipeline)
+        reading = Reading(page)
+        if read:
+            recognize_pages([reading], pipeline)
+        else:
+            turn_upright(reading, pipeline)
         found["pages"] += 1
         transform = reading.transform
         if reading.error is not None:
@@ -74,14 +76,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--bundle")
     args = parser.parse_args(arguments)
     bundle = load_bundle(args.bundle)
-    options = ReadingOptions(stage=TEXT if args.read else PARAGRAPH)
-    pipeline = Pipeline(bundle=bundle, options=options)
+    pipeline = Pipeline(bundle=bundle)
     print(bundle.label)
     sources = [(str(path), labeled(path, args.splits)) for path in args.collections]
     if args.fonts:
         sources.append(("synthetic", synthetic(args.fonts, args.text, args.count)))
     for name, pages in sources:
-        told = count_turned(tqdm(pages, name, leave=False, disable=None), pipeline, options)
+        told = count_turned(tqdm(pages, name, leave=False, disable=None), pipeline, args.read)
         print(f"{name}: {told}", flush=True)
     return 0
 

@@ -5,6 +5,7 @@ python examples/make_sample_pages.py
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
@@ -122,4 +123,5 @@ def scan(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     main()

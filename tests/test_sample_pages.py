@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +36,11 @@ def test_the_script_renders_the_sample_pages_and_their_texts(rendered):
         text = (EXAMPLES / "data" / f"{name}.txt").read_text(encoding="utf-8")
         assert (rendered / f"{name}.txt").read_text(encoding="utf-8") == text
         assert len(text.splitlines()) >= 6
+
+
+def test_asking_for_help_renders_nothing():
+    command = [sys.executable, str(EXAMPLES / "make_sample_pages.py"), "--help"]
+    before = (EXAMPLES / "data" / "letter.png").stat().st_mtime_ns
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Render the sample pages" in done.stdout
+    assert (EXAMPLES / "data" / "letter.png").stat().st_mtime_ns == before
