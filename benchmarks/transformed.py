@@ -33,6 +33,7 @@ Change = Callable[[Page, PageSample], Page]
 
 TILTS = (-15, -8, -3, 3, 8, 15)
 SQUARES_MM, SEYES_MM = 5.0, (8.0, 2.0)
+DOT_MM = 0.5
 STAVES_MM = 2.0, 10.0  # from line to line of a staff, and between staves
 RULE = 190  # gray level of printed rules
 WIDTH_MM = 210.0  # assumed resolution of the paper
@@ -78,7 +79,7 @@ def _ruled(page: Page, rows: NDArray[np.float64], columns: NDArray[np.float64]) 
 def dotted(page: Page, sample: PageSample) -> Page:
     """On dotted paper: a dot every 5 mm, both ways."""
     step = SQUARES_MM * page.shape[1] / WIDTH_MM
-    size = max(2, page.shape[1] // 600)
+    size = max(1, round(DOT_MM * page.shape[1] / WIDTH_MM))
     found = page.copy()
     for y in np.arange(step, page.shape[0] - size, step).astype(int):
         for x in np.arange(step, page.shape[1] - size, step).astype(int):
@@ -96,17 +97,18 @@ def staves(page: Page, sample: PageSample) -> Page:
 
 
 def worn(page: Page, sample: PageSample) -> Page:
-    """With a margin line, a fold across and one down, and punch holes at the left edge."""
-    height, width = page.shape
-    mm = width / WIDTH_MM
-    found = _ruled(page, np.zeros(0), np.array([18 * mm])).astype(np.float32)
+    """With a fold across and one down, and before the writing punch holes and a margin line."""
+    mm = page.shape[1] / WIDTH_MM
+    paper = int(np.percentile(page, 80))
+    found = np.pad(page, ((0, 0), (round(20 * mm), 0)), constant_values=paper).astype(np.float32)
     for axis in (0, 1):
-        away = np.abs(np.arange(page.shape[axis]) - page.shape[axis] / 2) / mm
+        away = np.abs(np.arange(found.shape[axis]) - found.shape[axis] / 2) / mm
         shade = 1 - 0.35 * np.exp(-away)
         found *= shade[:, np.newaxis] if axis == 0 else shade
     picture = Image.fromarray(found.astype(np.uint8))
     draw = ImageDraw.Draw(picture)
-    for y in (0.35 * height, 0.65 * height):
+    draw.line((18 * mm, 0, 18 * mm, picture.height), RULE, max(1, page.shape[1] // 1500))
+    for y in (0.35 * picture.height, 0.65 * picture.height):
         draw.ellipse((6 * mm, y - 3 * mm, 12 * mm, y + 3 * mm), fill=20)
     return np.asarray(picture)
 

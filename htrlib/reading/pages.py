@@ -15,6 +15,7 @@ from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import ConfigError
+from htrlib.images.dot_grids import without_dots
 from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
@@ -60,7 +61,7 @@ class Reading:
 
     Attributes:
         page: (H, W) uint8, 0 is black; once it is being read, turned the right way and
-            without squares.
+            without the squares or dots of its paper.
         options: its reading options.
         source: name of the page in its result.
         paragraph: box of the handwriting, once known.
@@ -193,20 +194,24 @@ def _cut_one_line(reading: Reading, stages: Stages) -> None:
 
 
 def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
-    """Turn a page the right way, and note how; take the squares out of squared paper.
+    """Turn a page the right way, and note how; take squares and dots of paper out.
 
     Args:
         turns: quarter turns to try; None are those that the page looks like.
     """
     if reading.as_given is None:
-        reading.as_given = without_squares(reading.page)
+        reading.as_given = _without_grid(reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
     readable = partial(readability, stages=stages, single=single, margin=margin)
     page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
     changed = transform.inverted or transform.tilt
-    reading.page = without_squares(page) if changed else page
+    reading.page = _without_grid(page) if changed else page
     reading.transform = None if transform.is_identity else transform
+
+
+def _without_grid(page: Page) -> Page:
+    return without_dots(without_squares(page))
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:

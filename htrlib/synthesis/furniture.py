@@ -20,6 +20,12 @@ _NAME_LABELS = (
     "Sign here",
     "Nom, date",
 )
+RULINGS = ("solid", "dotted", "squared", "dots", "staves")
+"""Lines, dotted lines, squares, dots at the corners of squares, and the staves of music paper."""
+
+STAFF_GAP = 0.12
+"""From line to line of a staff, of the distance from staff to staff."""
+
 _ASCII = frozenset(map(chr, range(33, 127)))
 
 
@@ -29,7 +35,7 @@ class Room:
 
     Attributes:
         area: area on the upright page, or None for a page without writing.
-        ruling: None, "solid", "dotted" or "squared".
+        ruling: None or one of `RULINGS`.
         ruled_to: left, right and bottom edge of the ruling.
     """
 
@@ -137,7 +143,7 @@ def _narrowed(left: float, right: float, rng: np.random.Generator) -> Tuple[floa
 
 
 def _ruling(rng: np.random.Generator) -> str:
-    return str(rng.choice(["solid", "dotted", "squared"], p=[0.7, 0.2, 0.1]))
+    return str(rng.choice(RULINGS, p=[0.65, 0.15, 0.1, 0.07, 0.03]))
 
 
 def letter(printer: Printer, drop: float, ruled: bool) -> Room:
@@ -279,12 +285,19 @@ def rule_page(printer: Printer, room: Room, first: float, pitch: float) -> None:
     left, right, bottom = room.ruled_to
     ink = rng.uniform(0.08, 0.65)
     thick = max(1.0, rng.uniform(0.0006, 0.002) * printer.width)
-    dash = (max(1.0, thick), rng.uniform(2, 6) * thick) if room.ruling == "dotted" else (1.0, 0.0)
+    dash = (1.0, 0.0)
+    if room.ruling == "dotted":
+        dash = (max(1.0, thick), rng.uniform(2, 6) * thick)
     first += rng.uniform(0.0, 0.08) * pitch
-    parts = int(rng.integers(2, 5)) if room.ruling == "squared" else 1
+    parts = int(rng.integers(2, 5)) if room.ruling in ("squared", "dots") else 1
     above = int(rng.integers(0, 3)) * parts
     step = pitch / parts
-    for row in np.arange(first - above * step, bottom, step):
+    if room.ruling == "dots":
+        dash = (max(1.0, 1.5 * thick), step - max(1.0, 1.5 * thick))
+    rows = np.arange(first - above * step, bottom, step)
+    if room.ruling == "staves":
+        rows = np.concatenate([rows - number * STAFF_GAP * pitch for number in range(5)])
+    for row in rows:
         printer.layer.rule((left, float(row)), (right, float(row)), thick, ink, dash)
     if room.ruling == "squared":
         for column in np.arange(left, right, step):
