@@ -212,8 +212,10 @@ def _refined(together: NDArray[np.float64], lag: int) -> float:
     for times in range(2, (len(together) - 2) // lag + 1):
         near = round(times * distance)
         window = together[max(0, near - 3) : near + 4]
-        measured = (max(0, near - 3) + int(window.argmax())) / times
-        if len(window) == 7 and abs(measured - lag) < 1:
+        if len(window) < 7:
+            continue
+        measured = (near - 3 + int(window.argmax())) / times
+        if abs(measured - lag) < 1:
             distance = measured
     return distance
 

@@ -98,9 +98,11 @@ def test_a_table_of_a_few_lines_is_no_squared_paper() -> None:
 
 
 @given(arrays(np.float64, st.integers(6, 60), elements=st.floats(-1.0, 1.0)), st.integers(5, 20))
+@example(np.arange(60.0), 5)
 def test_a_distance_measured_over_many_lines_stays_near_the_first(
     together: NDArray[np.float64], lag: int
 ) -> None:
+    """Also where it drifts until no place is left to measure at."""
     assert abs(_refined(together, lag) - lag) < 1
 
 
