@@ -25,16 +25,16 @@ class Heartbeat:
 
     def __init__(self, what: str, total: int, unit: str = "") -> None:
         self.what, self.total, self.unit = what, total, unit and f" {unit}"
-        self.told = time.monotonic()
+        self.printed = time.monotonic()
 
     def beat(self, done: int) -> None:
         """Print the number of items done, if it is time and some are left."""
         now = time.monotonic()
-        if now - self.told < SECONDS or done >= self.total or sys.stderr.isatty():
+        if now - self.printed < SECONDS or done >= self.total or sys.stderr.isatty():
             return
         sys.stderr.write(f"{self.what}: {done:,} of {self.total:,}{self.unit}\n")
         sys.stderr.flush()
-        self.told = now
+        self.printed = now
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:

@@ -93,12 +93,12 @@ def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
             folders += [] if recursive else [f"{file.name}/"]
         elif file.suffix.lower() not in IMAGE_SUFFIXES:
             others.append(file.name)
-    said = []
+    reasons = []
     if others:
-        said.append(f"no picture by its suffix: {_some(others)}")
+        reasons.append(f"no picture by its suffix: {_some(others)}")
     if folders:
-        said.append(f"a folder, which --recursive reads: {_some(folders)}")
-    return tuple(said)
+        reasons.append(f"a folder, which --recursive reads: {_some(folders)}")
+    return tuple(reasons)
 
 
 def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:

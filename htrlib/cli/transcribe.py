@@ -28,7 +28,7 @@ from htrlib.cli.reading_options import (
     reading_options,
 )
 from htrlib.cli.result_files import ResultFiles, check_new
-from htrlib.cli.told_warnings import Told, tell_passed_over
+from htrlib.cli.run_messages import FileCounts, report_passed_over
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.saving import FORMATS, Result, WriteOptions, to_bytes
@@ -174,7 +174,7 @@ def run(config: TranscribeConfig) -> int:
     _check_output(config)
     with _inputs(config) as inputs:
         for folder in filter(Path.is_dir, config.paths):
-            tell_passed_over(folder, passed_over(folder, recursive=config.recursive))
+            report_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
         if files is not None:
             if config.skip_existing:
@@ -201,7 +201,7 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
     )
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
-    told = Told()
+    counts = FileCounts()
     pages = 0
     heartbeat = Heartbeat("reading", len(inputs), "files")
     # disable=None: no bar if standard error is not a terminal
@@ -211,19 +211,19 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
             progress.update()
             heartbeat.beat(number + 1)
             if isinstance(result, ImageError):
-                told.fail(result)
+                counts.fail(result)
                 continue
             pages += len(result.pages)
             elapsed = progress.format_dict["elapsed"] or 1.0
             progress.set_postfix_str(f"{pages / elapsed:.1f} pages/s", refresh=False)
-            told.warn(path, result)
+            counts.warn(path, result)
             if config.output is None:
                 heading = _heading(path, number, len(inputs), config)
                 tqdm.write(heading + _text(entry, result, config), file=sys.stdout, end="")
             if files is not None:
                 files.write(entry, result)
-    told.count()
-    return int(told.failed > 0)
+    counts.count()
+    return int(counts.failed > 0)
 
 
 def _check_output(config: TranscribeConfig) -> None:

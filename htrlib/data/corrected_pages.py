@@ -70,15 +70,15 @@ class CorrectedPage:
         lines = []
         for number, read in enumerate(result.lines, start=1):
             name = read.id or f"line-{number}"
-            said = read.transcription
+            transcription = read.transcription
             lines.append(
                 CorrectedLine(
                     name,
-                    clean_text(said.text),
+                    clean_text(transcription.text),
                     replace(read.line, id=name),
-                    said.words,
-                    tuple(text for text, _ in said.alternatives),
-                    said.confidence,
+                    transcription.words,
+                    tuple(text for text, _ in transcription.alternatives),
+                    transcription.confidence,
                 )
             )
         return cls(result.size, tuple(lines))

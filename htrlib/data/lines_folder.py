@@ -51,13 +51,13 @@ def load(path: Union[str, Path]) -> Dataset:
         if collector.picture(image, source) is None:
             continue
         try:
-            said = text.read_text(encoding="utf-8-sig")
+            content = text.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             detail = f"{text.name}: {error}; it should be UTF-8"
             collector.note("text that cannot be read", source, detail, skipped="line")
             continue
         page = None if image.parent == path else image.parent.relative_to(path).as_posix()
-        collector.add_line(image, said, source, page=page)
+        collector.add_line(image, content, source, page=page)
     for text in sorted(set(path.rglob("*.gt.txt")) - used):
         collector.note("missing image", text.relative_to(path).as_posix(), skipped="line")
     return collector.dataset(path)

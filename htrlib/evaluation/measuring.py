@@ -174,7 +174,7 @@ def evaluate_lines(
         readings = read_lines(image, places, pipeline, decoders)
         tally.see(readings.charset)
         for index, sample in enumerate(samples):
-            texts = {name: said[index].text for name, said in readings.texts.items()}
+            texts = {name: decoded[index].text for name, decoded in readings.texts.items()}
             tally.add(sample.text, texts, (sample.page or sample.source) if several else None)
             tally.add_line(sample.source, sample.text, texts, sample)
             tally.pages.add(sample.page or sample.source)
@@ -218,8 +218,8 @@ def evaluate_pages(
         masks = [line.line.box for line in page.lines if line.line and not line.text]
         compared = reading.without(masks)
         texts = {
-            name: page_text(line.text for line in said)
-            for name, said in compared.readings.texts.items()
+            name: page_text(line.text for line in decoded)
+            for name, decoded in compared.readings.texts.items()
         }
         known = [(index, line) for index, line in enumerate(page.lines) if line.text]
         references = [normalize(line.text) for _, line in known]
@@ -229,8 +229,8 @@ def evaluate_pages(
         placed = page.line_samples()
         for part, (index, line) in enumerate(known):
             sample = None if line.line is None else next(placed)
-            said = {name: found[part] for name, found in parts.items()}
-            tally.add_line(f"{page.source}#{line.id or index}", line.text, said, sample)
+            decoded = {name: found[part] for name, found in parts.items()}
+            tally.add_line(f"{page.source}#{line.id or index}", line.text, decoded, sample)
     evaluation = tally.evaluation(PAGES, PAGES, dataset, pipeline, seed)
     return replace(evaluation, layout=layout)
 

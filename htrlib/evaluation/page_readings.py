@@ -90,7 +90,8 @@ class PageReading:
             )
         ]
         texts = {
-            name: tuple(said[index] for index in kept) for name, said in self.readings.texts.items()
+            name: tuple(texts[index] for index in kept)
+            for name, texts in self.readings.texts.items()
         }
         lines = tuple(self.lines[index] for index in kept)
         return replace(self, lines=lines, readings=LineReadings(texts, self.readings.charset))
@@ -114,20 +115,20 @@ def read_lines(
     Raises:
         ConfigError: the recognizer does not return one result per line.
     """
-    said = pipeline.recognize_lines(page, lines) if lines else ()
-    if len(said) != len(lines):
-        raise ConfigError(f"{len(lines)} lines need as many LogProbs, found {len(said)}")
-    return _decoded(said, decoders)
+    recognized = pipeline.recognize_lines(page, lines) if lines else ()
+    if len(recognized) != len(lines):
+        raise ConfigError(f"{len(lines)} lines need as many LogProbs, found {len(recognized)}")
+    return _decoded(recognized, decoders)
 
 
-def _decoded(said: Sequence[LogProbs], decoders: Decoders) -> LineReadings:
+def _decoded(recognized: Sequence[LogProbs], decoders: Decoders) -> LineReadings:
     texts: Dict[str, Tuple[Transcription, ...]] = {
-        name: decoder.decode_lines(said)
+        name: decoder.decode_lines(recognized)
         if isinstance(decoder, PageDecoder)
-        else tuple(map(decoder, said))
+        else tuple(map(decoder, recognized))
         for name, decoder in decoders.items()
     }
-    return LineReadings(texts, said[0].charset if said else None)
+    return LineReadings(texts, recognized[0].charset if recognized else None)
 
 
 def outlined(

@@ -87,8 +87,8 @@ def _tags(root: Element, sheet: Sheet) -> Dict[str, str]:
     if ids:
         element = SubElement(root, "Tags")
         for label, name in ids.items():
-            said = "line type" if label in KINDS else "line tag"
-            about = {"LABEL": xml_text(label), "DESCRIPTION": f"{said} {xml_text(label)}"}
+            purpose = "line type" if label in KINDS else "line tag"
+            about = {"LABEL": xml_text(label), "DESCRIPTION": f"{purpose} {xml_text(label)}"}
             SubElement(element, "OtherTag", {"ID": name, **about})
     return ids
 

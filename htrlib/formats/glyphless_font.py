@@ -107,9 +107,9 @@ class GlyphlessFont:
             "<0000> <FFFF>",
             "endcodespacerange",
         ]
-        for kind, said in (("bfrange", ranges), ("bfchar", entries)):
-            for start in range(0, len(said), _LONGEST_BLOCK):
-                block = said[start : start + _LONGEST_BLOCK]
+        for kind, mappings in (("bfrange", ranges), ("bfchar", entries)):
+            for start in range(0, len(mappings), _LONGEST_BLOCK):
+                block = mappings[start : start + _LONGEST_BLOCK]
                 rows += [f"{len(block)} begin{kind}", *block, f"end{kind}"]
         rows += ["endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"]
         return "\n".join(rows).encode("ascii")

@@ -99,11 +99,11 @@ class _Parser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
         if tag in _EMPTY:
             return
-        said = {name: value or "" for name, value in attrs}
-        known = [name for name in said.get("class", "").split() if name in (_PAGE, *_LINES, _WORD)]
+        given = {name: value or "" for name, value in attrs}
+        known = [name for name in given.get("class", "").split() if name in (_PAGE, *_LINES, _WORD)]
         node = None
         if known:
-            node = _Node(known[0], said.get("id", ""), _properties(said.get("title", "")))
+            node = _Node(known[0], given.get("id", ""), _properties(given.get("title", "")))
             self._add(node)
         self._open.append((tag, node))
 

@@ -223,11 +223,11 @@ class _Tree:
 
     def _line(self, region: Element, row: Element) -> CorrectedLine:
         name = row.get("id", "")
-        said = readings(row)
+        texts = readings(row)
         text = first_text(row)
         if text is None:
             text = " ".join(first_text(word) or "" for word in row.findall("Word"))
-        others = [clean_text(equiv.findtext("Unicode") or "") for equiv in said[1:]]
+        others = [clean_text(equiv.findtext("Unicode") or "") for equiv in texts[1:]]
         custom = row.get("custom", "")
         kind = kind_of(row, region)
         cleaned = clean_text(text)
@@ -237,7 +237,7 @@ class _Tree:
             _place(row, name, kind),
             tuple(_words(row)),
             tuple(other for other in others if other),
-            confidence_of(said[0]) if said else None,
+            confidence_of(texts[0]) if texts else None,
             bool(cleaned) and _CONFIRMED.search(custom) is not None,
             region.get("id", ""),
             tags_of(row),

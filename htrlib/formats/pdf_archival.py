@@ -39,8 +39,8 @@ def describe(document: pikepdf.Pdf) -> None:
     images = [page.obj.Resources.XObject.Picture for page in document.pages]
     archival = all(image.get("/Filter") != Name.JPXDecode for image in images)
     gray = all(image.ColorSpace == Name.DeviceGray for image in images)
-    said = _XMP.format(version=__version__, archival=_ARCHIVAL if archival else "")
-    metadata = Stream(document, said.encode("utf-8"))
+    xmp = _XMP.format(version=__version__, archival=_ARCHIVAL if archival else "")
+    metadata = Stream(document, xmp.encode("utf-8"))
     metadata.Type, metadata.Subtype = Name.Metadata, Name.XML
     document.Root.Metadata = document.make_indirect(metadata)
     profile = Stream(document, icc_profile(gray=gray))

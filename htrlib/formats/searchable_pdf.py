@@ -93,10 +93,10 @@ def _save(document: pikepdf.Pdf, file: BinaryIO) -> None:
 def _is_pdfa1(document: pikepdf.Pdf) -> bool:
     """Return whether a document claims PDF/A-1, which does not allow object streams."""
     try:
-        said = document.Root.Metadata.read_bytes()
+        metadata = document.Root.Metadata.read_bytes()
     except (AttributeError, ValueError, pikepdf.PdfError):
         return False
-    return _PDFA1.search(said) is not None
+    return _PDFA1.search(metadata) is not None
 
 
 def _packed(document: pikepdf.Pdf, content: bytes) -> Stream:

@@ -229,8 +229,8 @@ def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> fl
     sample = cuts or longest(lines)
     if not sample:
         return 0.0
-    said = stages.recognize_pages([page], [sample])[0]
-    return sureness(surest(cuts, said)[1] if cuts else said)
+    recognized = stages.recognize_pages([page], [sample])[0]
+    return sureness(surest(cuts, recognized)[1] if cuts else recognized)
 
 
 def _detected(stages: Stages, page: Page) -> Optional[Box]:
@@ -263,7 +263,7 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
         return
     start = time.perf_counter()
     try:
-        said = stages.recognize_pages(
+        recognized = stages.recognize_pages(
             [reading.page for reading in readings], [reading.lines for reading in readings]
         )
     except Exception as error:
@@ -273,7 +273,7 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
         for reading in readings:  # read each page alone to find the one that fails
             _recognize([reading], stages)
         return
-    for reading, log_probs in zip(readings, said):
+    for reading, log_probs in zip(readings, recognized):
         reading.log_probs = tuple(log_probs)
         if reading.one_line and len(reading.log_probs) == len(reading.lines):
             reading.lines, reading.log_probs = surest(reading.lines, reading.log_probs)

@@ -121,13 +121,13 @@ def cuts_of_word(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
 
 
 def surest(
-    cuts: Sequence[TextLine], said: Sequence[LogProbs]
+    cuts: Sequence[TextLine], recognized: Sequence[LogProbs]
 ) -> Tuple[Tuple[TextLine, ...], Tuple[LogProbs, ...]]:
     """Return the cut whose characters are read with the highest confidence, and its result.
 
     Args:
         cuts: of one line.
-        said: of each cut.
+        recognized: log-probabilities of each cut.
     """
-    best = int(np.argmax([mean_sureness([log_probs]) for log_probs in said]))
-    return (cuts[best],), (said[best],)
+    best = int(np.argmax([mean_sureness([log_probs]) for log_probs in recognized]))
+    return (cuts[best],), (recognized[best],)

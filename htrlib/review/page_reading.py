@@ -45,10 +45,17 @@ def read_lines(
     outlined = outline_lines(page, places, bundle=pipeline.bundle)
     read = []
     recognized = pipeline.recognize_lines(page, outlined)
-    for place, said in zip(places, pipeline.decode_lines(recognized, OPTIONS)):
-        alternatives = tuple(other for other, _ in said.alternatives)
+    for place, transcription in zip(places, pipeline.decode_lines(recognized, OPTIONS)):
+        alternatives = tuple(other for other, _ in transcription.alternatives)
         read.append(
-            CorrectedLine(place.id, said.text, place, said.words, alternatives, said.confidence)
+            CorrectedLine(
+                place.id,
+                transcription.text,
+                place,
+                transcription.words,
+                alternatives,
+                transcription.confidence,
+            )
         )
     return tuple(read)
 

@@ -193,16 +193,16 @@ class TrainingJob:
             self._set(process=process.pid)
             with contextlib.suppress(OSError, AttributeError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
-            said, _ = process.communicate()
+            printed, _ = process.communicate()
         self._set(process=None)
         if self._stop.is_set():
             raise _StoppedError
         # `htr evaluate` ends with 1 and its report where pages were left out: those that nobody
         # confirmed yet.
-        if process.returncode != 0 and not (process.returncode == 1 and said):
+        if process.returncode != 0 and not (process.returncode == 1 and printed):
             last = (self.log() or ["it wrote nothing"])[-1]
             raise RuntimeError(f"htr {arguments[0]} failed: {last}")
-        return (said or b"").decode("utf-8", "replace")
+        return (printed or b"").decode("utf-8", "replace")
 
     def _set(self, **changes: Any) -> None:
         self._state = replace(self._state, **changes)

@@ -131,10 +131,10 @@ def _job_paths() -> Dict[str, Any]:
 
 
 def _operation(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
-    told = answers or {"200": "OK"}
+    responses = answers or {"200": "OK"}
     return {
         "summary": summary,
-        "responses": {status: {"description": text} for status, text in told.items()},
+        "responses": {status: {"description": text} for status, text in responses.items()},
     }
 
 

@@ -84,9 +84,9 @@ def recognize_pages(
         for page, page_lines, page_strips in zip(pages, lines, strips)
         for line, strip in zip(page_lines, page_strips)
     ]
-    said = iter(log_probs_of(loaded.engine(engine, device).read_lines, inks, max_width))
+    log_probs = iter(log_probs_of(loaded.engine(engine, device).read_lines, inks, max_width))
     return tuple(
-        tuple(LogProbs(next(said), loaded.charset, strip) for strip in page_strips)
+        tuple(LogProbs(next(log_probs), loaded.charset, strip) for strip in page_strips)
         for page_strips in strips
     )
 

@@ -79,12 +79,12 @@ class Cluster(Machines):
     def tell(self, text: str) -> str:
         content = text.encode() if self.rank == 0 else b""
         count = int(self.reduce(mx.nd.array([len(content)])).asscalar())
-        said: List[int] = []
+        received: List[int] = []
         for start in range(0, count, TOLD_BYTES):
             piece = content[start : start + TOLD_BYTES]
             numbers = mx.nd.array(list(piece) + [0] * (TOLD_BYTES - len(piece)))
-            said += self.reduce(numbers).asnumpy().astype(int).tolist()
-        return bytes(said[:count]).decode()
+            received += self.reduce(numbers).asnumpy().astype(int).tolist()
+        return bytes(received[:count]).decode()
 
     def share(self, array: Any) -> Any:
         vector = mx.nd.array(array).reshape((-1,))

@@ -219,8 +219,8 @@ class Run:
         if self._task.validates and self._machines.rank == 0:
             scores = self._task.score(average, self._device)
         progress.seconds += time.monotonic() - start
-        told = self._machines.tell(json.dumps([scores, progress.seconds]))
-        scores, self._clock = json.loads(told)
+        received = self._machines.tell(json.dumps([scores, progress.seconds]))
+        scores, self._clock = json.loads(received)
         values: Dict[str, float] = {
             "epoch": progress.epoch,
             "step": progress.step,

@@ -265,8 +265,8 @@ class Trainer:
                 options = replace(options, language_model=learned.model)
                 files, decoding = _with_model(learned.model, position, files, decoding)
                 history["share_of_language_model"] = round(learned.share, 4)
-        said = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
-        decoding, _ = tuning.refit(list(said), options, decoding)
+        lines = task.read_validation(self._parameters, self._devices[0], TUNING_LINES)
+        decoding, _ = tuning.refit(list(lines), options, decoding)
         return files, decoding, history
 
     def _decoding_for(self, texts: Sequence[str]) -> Tuple[DecodingOptions, int]:

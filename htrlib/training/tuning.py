@@ -119,9 +119,9 @@ def fit_temperature(lines: Lines, temperatures: Sequence[float] = TEMPERATURES) 
             labels = log_probs.charset.encode(text)
         except UnknownCharacterError:
             continue
-        said = text_log_probs(log_probs.values, labels, temperatures)
-        if np.isfinite(said).all():
-            total += said / max(1, len(labels))
+        scores = text_log_probs(log_probs.values, labels, temperatures)
+        if np.isfinite(scores).all():
+            total += scores / max(1, len(labels))
     if not total.any():
         return 1.0
     return float(temperatures[int(total.argmax())])

@@ -45,9 +45,9 @@ def read_lines(network: LineRecognizer, lines: Sequence[Ink]) -> Tuple[NDArray[n
         for start in range(0, len(lines), BATCH):
             members = by_length[start : start + BATCH]
             lengths = [frames[index] for index in members]
-            said = _sequence(network, [columns[index] for index in members], lengths)
+            outputs = _sequence(network, [columns[index] for index in members], lengths)
             for row, (index, length) in enumerate(zip(members, lengths)):
-                logits[index] = said[:length, row]
+                logits[index] = outputs[:length, row]
         return tuple(logits[index] for index in range(len(lines)))
 
 
@@ -95,8 +95,8 @@ def _sequence(
     ends = mx.nd.array(lengths, ctx=device)
     for layer in network.lstms:
         batch = _bidirectional(layer, batch, ends)
-    said: NDArray[np.float32] = network.head(batch).asnumpy()
-    return said
+    outputs: NDArray[np.float32] = network.head(batch).asnumpy()
+    return outputs
 
 
 def _bidirectional(layer: Any, batch: Any, lengths: Any) -> Any:

@@ -92,9 +92,9 @@ class OnnxEngine:
             members = by_length[start : start + self._batch]
             ink = self._between_paper([lines[index] for index in members], shape)
             lengths = np.array([frames[index] for index in members], np.int32)
-            (said,) = self._run(RECOGNIZER, ink=ink, lengths=lengths)
+            (outputs,) = self._run(RECOGNIZER, ink=ink, lengths=lengths)
             for row, index in enumerate(members):
-                logits[index] = said[: frames[index], row]
+                logits[index] = outputs[: frames[index], row]
         return tuple(logits[index] for index in range(len(lines)))
 
     def _between_paper(self, lines: Sequence[Ink], shape: RecognizerConfig) -> Ink:

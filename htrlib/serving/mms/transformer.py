@@ -307,8 +307,8 @@ def warm_up(pipeline: Pipeline) -> None:
     pipeline.transcribe_page(page)
     box = Box(8, 8, 248, 88)
     pipeline.segment_lines(page, box)
-    for said in pipeline.recognize_lines(page, (TextLine(box),)):
-        pipeline.decode(said)
+    for log_probs in pipeline.recognize_lines(page, (TextLine(box),)):
+        pipeline.decode(log_probs)
 
 
 def _gathered(results: Sequence[PageResult]) -> Union[PageResult, DocumentResult]:

@@ -206,8 +206,10 @@ class LineRecognitionTask(Task):
         for start in range(0, len(chosen), READ_TOGETHER):
             members = chosen[start : start + READ_TOGETHER]
             inks = [pictures[index] for index in members]
-            said = log_probs_of(partial(read_lines, reader), inks, int(self.numbers()["max_width"]))
-            for index, values in zip(members, said):
+            log_probs = log_probs_of(
+                partial(read_lines, reader), inks, int(self.numbers()["max_width"])
+            )
+            for index, values in zip(members, log_probs):
                 yield LogProbs(values, charset), self._texts[index]
 
     def _shape(self) -> RecognizerConfig:

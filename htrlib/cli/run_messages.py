@@ -1,4 +1,4 @@
-"""Messages on standard error while many files are read: warnings, and a final count."""
+"""Messages of a run on standard error: warnings, errors, and a final count."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from htrlib.reading.warnings import NOTHING_FOUND
 
 
 @dataclass
-class Told:
-    """Counts the files of a run by what came of them.
+class FileCounts:
+    """Counts the files of a run by their outcome, and reports warnings and errors.
 
     Attributes:
         read: files with text.
-        empty: files in which no handwriting was found.
-        failed: files that could not be read, or not whole.
+        empty: files without handwriting.
+        failed: files that could not be read completely.
     """
 
     read: int = 0
@@ -28,7 +28,7 @@ class Told:
     failed: int = 0
 
     def warn(self, path: Path, result: Union[PageResult, DocumentResult]) -> None:
-        """Say what is doubtful about a file's result, and count the file."""
+        """Print the warnings and errors of a result, and count its file."""
         for page in result.pages:
             where = str(path) if page.number is None else f"{path}, page {page.number}"
             for warning in page.warnings:
@@ -45,12 +45,12 @@ class Told:
             self.read += 1
 
     def fail(self, error: Exception) -> None:
-        """Say why a file cannot be read, and count it."""
+        """Print why a file cannot be read, and count it."""
         _say(str(error))
         self.failed += 1
 
     def count(self) -> None:
-        """Say what came of all files, where there were several."""
+        """Print the counts if there were several files."""
         total = self.read + self.empty + self.failed
         if total > 1:
             _say(
@@ -59,8 +59,8 @@ class Told:
             )
 
 
-def tell_passed_over(folder: Path, reasons: Sequence[str]) -> None:
-    """Say what of a folder is not read, and why."""
+def report_passed_over(folder: Path, reasons: Sequence[str]) -> None:
+    """Print which files of a folder are not read, and why."""
     for reason in reasons:
         _say(f"{folder}: passed over, {reason}")
 
