@@ -17,8 +17,8 @@ def test_beam_search_is_called_after_the_language_model_if_there_is_one(
 
 def test_a_page_is_read_by_every_decoder_and_recognized_once() -> None:
     reading = read_page(blank(2), *reader(["one", "two"]))
-    assert reading.size == Size(200, 50)
-    assert reading.paragraph == Box(0, 0, 200, 50)
+    assert reading.size == Size(190, 50)
+    assert reading.paragraph == Box(0, 0, 190, 50)
     assert reading.readings.charset == CHARSET
     assert reading.result("plain").text == "one\ntwo"
     assert reading.result("upper").text == "ONE\nTWO"
