@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source container/engine.sh
 
+# Docker 29 and buildx otherwise push an index of the image and of how it was built, and SageMaker takes
+# no index ("Unsupported manifest media type").
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
+
 target=${1:-serve}
 arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/_version.py)")
 case "$target" in

@@ -35,7 +35,10 @@ FUNCTIONS = (
 MODULES = ("htrlib/document/geometry.py", "htrlib/data/consolidation.py")
 SOURCE = ("htrlib", "container", "docs", "examples/sagemaker", "examples/data")
 LEFT_OUT = {"__pycache__", "work", "stack_outputs.json"}  # the last two are those of a walk here
-SOURCE_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".dockerignore")
+SOURCE_FILES = (
+    *("setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", ".dockerignore"),
+    *("README.md", "LICENSE", "NOTICE"),
+)
 
 
 def function_files() -> Iterator[Tuple[str, Path]]:

@@ -12,6 +12,7 @@ from htrlib.aws.following import State, Tell, follow, silent
 from htrlib.aws.session import Aws, Response
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
+_FORMAT = ("--format", "v2s2")
 _INSPECT = {
     "docker": ("docker", "image", "inspect"),
     "podman": ("podman", "image", "inspect"),
@@ -147,9 +148,11 @@ def _login(aws: Aws) -> Tuple[str, str]:
 
 
 def _commands(program: str, image: str, target: str) -> List[List[str]]:
+    """What pushes an image, with a manifest in Docker's format: SageMaker takes none of OCI's."""
     if program == "skopeo":
-        return [["skopeo", "copy", _source(program, image), f"docker://{target}"]]
-    return [[program, "tag", image, target], [program, "push", target]]
+        return [["skopeo", "copy", *_FORMAT, _source(program, image), f"docker://{target}"]]
+    form = () if program == "docker" else _FORMAT
+    return [[program, "tag", image, target], [program, "push", *form, target]]
 
 
 def _run(command: List[str], secret: str = "") -> None:

@@ -275,3 +275,17 @@ def test_the_build_pushes_what_it_built(template, tmp_path):
             f"docker tag htrlib:{target} host.example/htr:{tag}",
             f"docker push host.example/htr:{tag}",
         ]
+
+
+def test_docker_adds_nothing_to_the_image_that_sagemaker_does_not_take(tmp_path):
+    """With a stand-in for docker that writes down what it is called with, and the variable."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$1 $BUILDX_NO_DEFAULT_ATTESTATIONS" >> "{tmp_path}/calls"\n'
+    )
+    docker.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run(
+        ["bash", str(ROOT / "container" / "build.sh")], check=True, env=environment, timeout=60
+    )
+    assert "build 1" in (tmp_path / "calls").read_text().splitlines()
