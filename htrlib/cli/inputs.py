@@ -79,10 +79,9 @@ def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Inpu
 
 
 def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
-    """What of a folder `find_inputs` does not read, in a clause for each reason.
+    """Describe what `find_inputs` does not read in a folder, in one clause per reason.
 
-    Hidden files, which systems leave about, and the pictures that `--overlay` drew are not worth
-    a word.
+    Hidden files and the pictures drawn by `--overlay` are not mentioned.
     """
     others: List[str] = []
     folders: List[str] = []
@@ -125,7 +124,7 @@ def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether a path lies in a hidden folder, or is one of the files that systems leave about."""
+    """Return whether a path is hidden, or is a file of the operating system."""
     return any(part.startswith(".") for part in path.parts) or path.name.lower() in _DROPPINGS
 
 

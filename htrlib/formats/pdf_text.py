@@ -1,9 +1,9 @@
-"""The invisible text of a PDF page: each word under its box, along the slope of its line.
+"""Write the invisible text of a PDF page: each word in its box, along the slope of its line.
 
-Programs that extract text, as `pdftotext`, sort it by its places anew: words are of one line where
-their baselines differ by less than half the size of text, and of one column where that size is the
-same and the gaps between them are small. So a page has text of one size, as far as its lines allow,
-sloping lines are set a little flatter than they are, and words reach into the gaps between them.
+Programs that extract text, such as `pdftotext`, sort it by position: words form a line if their
+baselines differ by less than half the font size, and a column if the font size is the same and the
+gaps are small. Therefore a page has text of one size, as far as its lines allow, sloping lines are
+set slightly flatter, and words extend into the gaps between them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MIDDLE_OF_TEXT = (ASCENT + DESCENT) / 2 / 1000  # above the baseline, of the si
 
 @dataclass(frozen=True)
 class Placement:
-    """Pixels of a page, y down, to points of a PDF page: x' = a x + c y + e, y' = b x + d y + f."""
+    """Maps page pixels, y down, to points of a PDF page: x' = ax + cy + e, y' = bx + dy + f."""
 
     a: float
     b: float
@@ -53,18 +53,18 @@ class Placement:
 
     @property
     def scale(self) -> float:
-        """Points of a pixel."""
+        """Points per pixel."""
         return math.sqrt(abs(self.a * self.d - self.b * self.c))
 
     def matrix(self, height: int, unit: float) -> str:
-        """The operator that lets content be written in units of pixels, y up from the lower edge.
+        """Return the operator that sets units of pixels, with y up from the lower edge.
 
-        PDFium, by which Chrome shows PDF, finds no text that stands exactly on its side; there the
-        matrix is turned by what nobody sees.
+        PDFium, used by Chrome, finds no exactly vertical text; in that case the matrix is rotated
+        imperceptibly.
 
         Args:
-            height: of the page, in pixels.
-            unit: pixels.
+            height: height of the page in pixels.
+            unit: size of a unit in pixels.
         """
         a, b, c, d = (unit * n for n in (self.a, self.b, -self.c, -self.d))
         if a == d == 0:
@@ -74,13 +74,13 @@ class Placement:
 
 
 def _numbers(decimals: int, *numbers: float) -> str:
-    """Numbers as PDF has them, which knows no exponents."""
+    """Format numbers for PDF, without exponents."""
     return " ".join(f"{n or 0.0:.{decimals}f}".rstrip("0").rstrip(".") for n in numbers)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A word as it is set: the middle of its text, its length, and its direction with y up."""
+    """A word to be set: the center of its text, its length, and its direction with y up."""
 
     text: str
     middle: Point
@@ -91,7 +91,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Line:
-    """The words of a line, the direction, y up, at each, and the slope of all, y down."""
+    """The words of a line, the direction at each (y up), and the common slope (y down)."""
 
     words: Tuple[PlacedWord, ...]
     directions: Tuple[Point, ...]
@@ -114,20 +114,20 @@ class _Line:
 
     @property
     def height(self) -> float:
-        """That of its words, but of dashes and the like no more than they are long."""
+        """Height of its words; dashes and the like count at most with their length."""
         return statistics.median(min(w.box.height, 2 * w.box.width) for w in self.words)
 
 
 def text_layer(
     page: PageResult, placement: Placement, font: GlyphlessFont, font_name: str
 ) -> bytes:
-    """The content stream that shows a page's words, in reading order with spaces between.
+    """Return the content stream with a page's words, in reading order, separated by spaces.
 
     Args:
-        page: in its own pixels.
-        placement: of them on the PDF page, in points.
-        font: the document's.
-        font_name: what the page calls it.
+        page: result of the page, in its own pixels.
+        placement: maps pixels to points of the PDF page.
+        font: font of the document.
+        font_name: name of the font in the page's resources.
     """
     height = page.size.height
     lines = [_Line.of(line, placed_words(line, page.size)) for line in page.lines]
@@ -145,16 +145,16 @@ def text_layer(
 
 
 class _Pen:
-    """Writes the operators that set words, and remembers what holds for the next one.
+    """Writes the operators that set words, and tracks the text state.
 
-    Whole units, and widths in steps, make numbers that are short and alike, which pack well. A word
-    at the height of the one before it needs no place where the width of that one leads to it.
+    Whole units and stepped widths give short and similar numbers, which compress well. A word at
+    the same height as the one before it needs no position if that one's width leads to it.
 
     Args:
-        font: the document's.
-        font_name: what the page calls it.
-        height: of the page, in pixels.
-        unit: of the numbers, in pixels.
+        font: font of the document.
+        font_name: name of the font in the page's resources.
+        height: height of the page in pixels.
+        unit: size of a unit in pixels.
     """
 
     def __init__(self, font: GlyphlessFont, font_name: str, height: int, unit: float) -> None:
@@ -165,11 +165,11 @@ class _Pen:
         self._size = 0
         self._stretch = 0
         self._turned = True
-        self._start = (0, 0)  # of the last word that was given a place
-        self._end = (-math.inf, 0)  # of the last word and the space behind it
+        self._start = (0, 0)  # start of the last word with an explicit position
+        self._end = (-math.inf, 0)  # end of the last word and the space after it
 
     def show(self, run: _Run, size: float, following: Optional[_Run]) -> bytes:
-        """The operators for a word and the space behind it.
+        """Return the operators for a word and the space after it.
 
         Args:
             run: the word.
@@ -186,13 +186,13 @@ class _Pen:
         letters = len(run.text) * ADVANCE + SPACE
         end = start + letters * units * stretch / 100_000
         if run.sin or stretch * SPACE / 100_000 < _LEAST_SPACE:
-            end = -math.inf  # no word can follow there
+            end = -math.inf  # the next word needs a position
         self._end = (end, self._end[1])
         self._size, self._stretch = units, stretch
         return " ".join(said).encode("ascii") + self._font.encode(f"{_drawn(run.text)} ") + b"Tj"
 
     def _place(self, run: _Run, size: float) -> Tuple[float, List[str]]:
-        """Where a word starts from the left, in units, and the operator that sets it there."""
+        """Return the start of a word in units, and the operator that moves there."""
         up = _MIDDLE_OF_TEXT * size
         left = run.middle[0] - run.cos * run.length / 2 + run.sin * up
         base = self._height - run.middle[1] - run.sin * run.length / 2 - run.cos * up
@@ -210,9 +210,9 @@ class _Pen:
         return x, [f"{across} {up_by} Td"]
 
     def _stretch_to(self, run: _Run, units: int, start: float, following: Optional[_Run]) -> int:
-        """The width, in percent, with which a word ends at its end, or its space at the next word.
+        """Return the horizontal scaling that ends a word at its end, or its space at the next word.
 
-        The latter is taken where the two differ little and leave a space that programs see.
+        The latter is used if both differ little and the space remains visible to programs.
         """
         letters = len(run.text) * units * ADVANCE / 1000
         if run.sin:
@@ -237,11 +237,11 @@ def _step(whole: Callable[[float], int], width: float) -> int:
 
 
 def _set(lines: Sequence[_Line], most: float) -> Iterator[Tuple[_Line, float, float]]:
-    """Each line with the size of its text, and how much its words may differ in height.
+    """Return each line with its font size, and the allowed vertical offset between its words.
 
     Args:
-        lines: of a page.
-        most: pixels by which words may differ.
+        lines: lines of a page.
+        most: maximum offset in pixels.
     """
     pitches = [_pitch(line, lines) for line in lines]
     near = [pitch for pitch in pitches if pitch < math.inf]
@@ -256,7 +256,7 @@ def _set(lines: Sequence[_Line], most: float) -> Iterator[Tuple[_Line, float, fl
 
 
 def _pitch(line: _Line, lines: Sequence[_Line]) -> float:
-    """The distance from a line to the nearest one above or below it; infinite where is none."""
+    """Return the distance from a line to the nearest one above or below; infinite if none."""
     box, found = line.box, [math.inf]
     for other in lines:
         shared = min(box.right, other.box.right) - max(box.left, other.box.left)
@@ -273,7 +273,7 @@ def _turned(line: _Line) -> Iterator[_Run]:
 
 
 def _level(line: _Line, size: float, drop: float) -> Iterator[_Run]:
-    """The words upright, each at its height, in which they differ by no more than `drop`."""
+    """Set the words upright, each at its height, with differences of at most `drop`."""
     boxes = [word.box for word in line.words]
     start = statistics.median(box.center[1] - line.slope * box.center[0] for box in boxes)
     heights = [start + line.slope * box.center[0] for box in boxes]
@@ -286,7 +286,7 @@ def _level(line: _Line, size: float, drop: float) -> Iterator[_Run]:
 
 
 def _spans(words: Sequence[PlacedWord], size: float) -> List[Tuple[float, float]]:
-    """The left and right ends of words that stand in a row, with `_SPACE` between if they can."""
+    """Return the left and right ends of adjacent words, with `_SPACE` between them if possible."""
     lefts = [word.box.left for word in words]
     rights = [word.box.right for word in words]
     for index, (before, after) in enumerate(zip(words, words[1:])):
@@ -301,7 +301,7 @@ def _bounded(spare: float, width: float) -> float:
 
 
 def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
-    """Cosine and sine, y up, of the way that text runs at a box."""
+    """Return cosine and sine (y up) of the text direction at a box."""
     baseline: Sequence[Point] = line.line.baseline or ()
     x, y = box.center
     pieces = [
@@ -315,7 +315,7 @@ def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
 
 
 def _length(box: Box, cos: float, sin: float) -> float:
-    """Length of the turned rectangle that a box holds; its middle line lies in the box."""
+    """Return the length of the rotated rectangle inscribed in a box."""
     cos, sin = abs(cos), abs(sin)
     difference = cos * cos - sin * sin
     width, height = box.width, box.height

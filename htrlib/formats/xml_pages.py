@@ -1,4 +1,4 @@
-"""Shared parts of the XML page formats: one page per file, with its picture nearby."""
+"""Common parts of the readers of XML formats with one page per file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from htrlib.errors import AnnotationError
 
 @dataclass(frozen=True)
 class XmlForm:
-    """How to recognize a format.
+    """The characteristics of a format.
 
     Attributes:
-        name: what messages call it.
+        name: name of the format in messages.
         root: tag of the root.
-        page: path from the root to the Page, of which a file has one.
+        page: path from the root to the only Page.
     """
 
     name: str
@@ -33,7 +33,7 @@ class XmlForm:
 
 @dataclass(frozen=True, eq=False)
 class XmlFile:
-    """One file of the format: its root, its page, and where to look for the page's picture."""
+    """A file of the format: its root, its page, and the folders to search for its picture."""
 
     path: Path
     source: str
@@ -46,8 +46,8 @@ class XmlPageReader(abc.ABC):
     """Adds the page of one file to a collector.
 
     Args:
-        collector: takes the page, and notes on what is wrong with it.
-        file: the annotation.
+        collector: receives the page and its problems.
+        file: annotation file.
     """
 
     def __init__(self, collector: Collector, file: XmlFile) -> None:
@@ -66,15 +66,15 @@ class XmlPageReader(abc.ABC):
 
 
 def picture_of(file: XmlFile, name: str, collector: Collector) -> Optional[Path]:
-    """The picture of a file's page, there or not; None, and noted, if it is another page's.
+    """Return the path of a page's picture; report and return None for pages after the first.
 
-    Files of the pages of one picture are named NAME-1, NAME-2, ... after it, and labels know the
-    first page of a picture alone.
+    The files for the pages of one picture are named NAME-1, NAME-2, ..., but a dataset only has the
+    first page of a picture.
 
     Args:
-        file: the annotation.
-        name: what it calls its picture.
-        collector: takes the note.
+        file: annotation file.
+        name: name of the picture in it.
+        collector: receives the problem.
     """
     stem = file.path.stem
     picture = find_picture(name, stem, file.folders) or file.folders[0] / (name or stem)
@@ -94,18 +94,18 @@ def load_xml_pages(
     images: Optional[Union[str, Path]] = None,
     kinds: Optional[str] = None,
 ) -> Dataset:
-    """The pages of a file, or of all files below a folder.
+    """Load the pages of a file, or of all files below a folder.
 
     Args:
-        path: the file or folder; files of a folder that are of another format are left out.
+        path: the file or folder; files of other formats in a folder are left out.
         form: the format.
-        reader: reads a file of it.
-        images: folder of the pictures; by default beside the XML, or one folder up.
-        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
+        reader: reads a file of the format.
+        images: folder of the pictures; by default that of the XML, or its parent.
+        kinds: kinds of lines to keep, such as "handwritten,typewritten"; by default all.
     Raises:
-        AnnotationError: the one file is not well-formed, or not of this form; such files of a
-            folder are reported, and the others read.
-        ConfigError: there is no such kind.
+        AnnotationError: the given file is not well-formed, or malformed; such files in a folder
+            are reported, and the others are read.
+        ConfigError: a kind does not exist.
         DatasetError: no page can be used.
     """
     path = Path(path)
@@ -134,10 +134,10 @@ def _open(
     *,
     alone: bool,
 ) -> Optional[XmlFile]:
-    """The file with its root and its page; None, and noted, if it is none of the format.
+    """Parse a file; report and return None if a file in a folder has another format.
 
     Raises:
-        AnnotationError: it is not well-formed; or it is none of the format, and no folder's.
+        AnnotationError: the file is not well-formed, or a single given file has another format.
     """
     root = parse(file)
     pages = root.findall(form.page) if root.tag == form.root else []

@@ -1,4 +1,4 @@
-"""How much the content of a PDF page asks to be drawn, found before it is drawn.
+"""Measure how much the content of a PDF page draws, before drawing it.
 
 Content draws forms, patterns and masks, and these draw others: a file of a kilobyte can ask for
 work without end, for which PDFium takes all memory.
@@ -18,9 +18,9 @@ from pikepdf import Array, Dictionary, Name, Stream
 MOST_CONTENT = 100_000_000
 """Bytes of content that a page may draw, what it draws repeatedly counted as often."""
 
-_EACH = 500  # bytes that one more thing to draw counts for, empty or not
-_DEEPEST = 50  # levels of things that draw things
-_PARENTS = 50  # levels of the page tree
+_EACH = 500  # bytes that each object counts at least
+_DEEPEST = 50  # maximum nesting of objects
+_PARENTS = 50  # maximum depth of the page tree
 _DRAWN = re.compile(  # behind a comment any operator may stand
     rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]+)[\x00\t\n\x0c\r ]*"
     rb"(?:%|(?<=[\x00\t\n\x0c\r ])(?:Do|gs|scn|SCN)(?![^\x00\t\n\x0c\r ()<>\[\]{}/%]))"
@@ -50,7 +50,7 @@ class PageContents:
             self._document.close()
 
     def too_much(self, number: int) -> Optional[str]:
-        """Say why a page should not be drawn, if there is a reason.
+        """Return the reason not to draw a page, or None.
 
         Args:
             number: of the page, from 1.
@@ -63,7 +63,7 @@ class PageContents:
         return f"it draws {size:,.0f} bytes of content, {MOST_CONTENT:,} are the most"
 
     def size(self, number: int) -> float:
-        """Bytes of what a page draws; infinite where something draws itself.
+        """Return the bytes of everything a page draws; infinite if something draws itself.
 
         Args:
             number: of the page, from 1.
@@ -81,7 +81,7 @@ class PageContents:
         return size
 
     def _size(self, content: Any, resources: Any, around: Tuple[Tuple[int, int], ...]) -> float:
-        """Bytes of a content stream, or an array of them, and of what it draws."""
+        """Return the bytes of a content stream, or an array of them, including what it draws."""
         parts = [_decoded(part) for part in _items(content) if isinstance(part, Stream)]
         size = float(sum(map(len, parts)))
         drawn = dict(_drawn_by_name(resources))
@@ -110,7 +110,7 @@ class PageContents:
 
 
 def _drawn_by_name(resources: Any) -> Iterator[Tuple[str, Any]]:
-    """The forms, patterns and masks that content can name."""
+    """Return the forms, patterns and masks that content can name."""
     for kind in ("/XObject", "/Pattern", "/ExtGState"):
         for name, found in _pairs(_entry(resources, kind)):
             target = found
@@ -122,7 +122,7 @@ def _drawn_by_name(resources: Any) -> Iterator[Tuple[str, Any]]:
 
 
 def _decoded(stream: Any) -> bytes:
-    """The content of a stream, or so much of it as is more than enough."""
+    """Decode a stream, stopping once the limit is exceeded."""
     filters = [str(name) for name in _items(stream.get("/Filter"))]
     try:
         if any(name not in ("/FlateDecode", "/Fl") for name in filters):
@@ -137,7 +137,7 @@ def _decoded(stream: Any) -> bytes:
 
 def _inherited(page: Any, key: str) -> Any:
     node = page
-    for _ in range(_PARENTS):  # a damaged tree may run in a circle
+    for _ in range(_PARENTS):  # a damaged page tree may be cyclic
         if not isinstance(node, Dictionary) or key in node:
             break
         node = node.get("/Parent")

@@ -1,4 +1,4 @@
-"""Take the printed squares out of squared paper, and leave the strokes that cross them.
+"""Remove the printed squares of squared paper, and keep the strokes that cross them.
 
 A ruling is taken out only where it is a lattice for sure: thin lines at equal distances, across and
 down. Ruled lines alone stay; networks know them.
@@ -17,26 +17,26 @@ from htrlib.images.filters import maximum_filter, mean_filter, median_filter
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-STRIP = 48  # pixels: lines are looked for in strips as high, in which they hardly slope
-ROWS = 4  # every so manyth is looked at
-LOOKED_AT = 10  # strips that tell whether there may be a ruling at all
-THICKEST = 9  # pixels: a thicker line is no ruling
+STRIP = 48  # pixels: height of the strips in which lines are searched, and hardly slope
+ROWS = 4  # every n-th strip is examined
+LOOKED_AT = 10  # number of strips that decide whether there may be a ruling
+THICKEST = 9  # pixels: thicker lines are not rulings
 SAME = 0.02  # of a distance: it differs by less from itself, measured again
-CLOSEST, FEWEST = 5, 6  # pixels between lines, and lines on a page
+CLOSEST, FEWEST = 5, 6  # minimum pixels between lines, and minimum lines on a page
 PERIODIC = 0.3  # correlation of a strip with itself, shifted by one distance
 OVERTONE, TRIED = 0.3, 5  # of the best correlation, which may be that after several distances
-STRIPS = 0.5  # share of strips that are so
-LEAST_DARKNESS = 5.0  # gray levels of a strip's mean: a fainter ruling troubles nobody
+STRIPS = 0.5  # fraction of strips that must have it
+LEAST_DARKNESS = 5.0  # gray levels of a strip's mean: fainter rulings do no harm
 MOST_RULINGS = 3  # of one direction: Séyès has strong and weak lines, a form its own beside them
-SLACK = 0.08  # of the distance: so far a line lies off its place
+SLACK = 0.08  # in distances: maximum offset of a line from its place
 DRAWN = 0.4, 0.7  # of its darkness, and share of a ruling that has as much: rows of text have gaps
-FAINT = 0.1  # of a line's darkness: what is fainter beside its middle is paper
-ON_RULE = 1.25, 10.0  # times a ruling's darkness, and gray levels more: what is darker is a stroke
+FAINT = 0.1  # fraction of a line's darkness: fainter pixels next to its center are paper
+ON_RULE = 1.25, 10.0  # multiple of a ruling's darkness plus gray levels: darker pixels are strokes
 
 
 @dataclass(frozen=True, eq=False)
 class Ruling:
-    """The lines of a ruling that run down a page.
+    """The vertical lines of a ruling.
 
     Attributes:
         distance: pixels from line to line.
@@ -54,7 +54,7 @@ class Ruling:
 
 
 def without_squares(page: Page) -> Page:
-    """The page without its squares, the same array where it has none.
+    """Remove the squares of a page; a page without squares is returned unchanged.
 
     Args:
         page: (H, W) uint8, 0 is black.
@@ -87,11 +87,11 @@ def _without_lines(page: Page, first: Ruling, likely: Tuple[float, ...] = ()) ->
 
 
 def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
-    """The ruling whose lines run down a page, or None where there is none for sure.
+    """Find the vertical ruling of a page, or return None unless it is certain.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        likely: distances between lines that are tried too.
+        likely: further distances between lines to try.
     """
     if page.shape[0] < STRIP or page.shape[1] < FEWEST * CLOSEST:
         return None
@@ -116,12 +116,12 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
 def _ruling(
     ridges: Floats, stepping: Floats, middles: NDArray[np.float64], distance: float
 ) -> Optional[Ruling]:
-    """The lines at a distance from each other, or None where they are no ruling.
+    """Return the ruling with the given distance between lines, or None.
 
     Args:
-        ridges: as _ridges gives them.
-        stepping: as _stepping_ridges gives them.
-        middles: heights of the strips.
+        ridges: result of _ridges.
+        stepping: result of _stepping_ridges.
+        middles: vertical centers of the strips.
         distance: pixels from line to line.
     """
     width = ridges.shape[1]
@@ -143,11 +143,11 @@ def _ruling(
 
 
 def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
-    """How much darker each column of a strip is than those beside it.
+    """Compute how much darker each column of a strip is than its neighbors.
 
     Args:
         page: (H, W) uint8.
-        step: take every so manyth strip.
+        step: use every `step`-th strip.
     Returns:
         (S, W) gray levels, and the heights of the strips' middles.
     """
@@ -159,9 +159,9 @@ def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
 
 
 def _stepping_ridges(page: Page) -> Floats:
-    """(S, W) the same, of lines too that step from one column to the next within a strip.
+    """Compute (S, W) `_ridges` that also respond to lines that change column within a strip.
 
-    A thin line that slopes fills two columns half where it steps: neither shows it alone.
+    A thin sloping line fills two columns half where it steps, so neither of them shows it alone.
     """
     strips = _strips(page)
     around = median_filter(_usual_grays(strips), 2 * THICKEST + 1)
@@ -172,7 +172,7 @@ def _stepping_ridges(page: Page) -> Floats:
 
 
 def _strips(page: Page, step: int = 1) -> NDArray[np.uint8]:
-    """(S, STRIP / ROWS, W) some rows of every so manyth strip of a page."""
+    """Return (S, STRIP / ROWS, W) some rows of every `step`-th strip of a page."""
     count = page.shape[0] // STRIP
     return page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
 
@@ -186,7 +186,7 @@ def _usual_grays(strips: NDArray[np.uint8]) -> Floats:
 
 
 def _distances(ridges: Floats) -> List[float]:
-    """What may be the distance between lines: enough strips repeat themselves after it."""
+    """Return candidate distances between lines: those at which enough strips repeat."""
     width = ridges.shape[1]
     capped = mean_filter(ridges, 3).astype(np.float32)
     capped = np.minimum(capped, np.percentile(capped, 98, axis=1, keepdims=True))
@@ -207,7 +207,7 @@ def _distances(ridges: Floats) -> List[float]:
 
 
 def _refined(together: NDArray[np.float64], lag: int) -> float:
-    """The distance to a fraction of a pixel, by its multiples."""
+    """Refine the distance to a fraction of a pixel, by its multiples."""
     distance = float(lag)
     for times in range(2, (len(together) - 2) // lag + 1):
         near = round(times * distance)
@@ -221,7 +221,7 @@ def _refined(together: NDArray[np.float64], lag: int) -> float:
 
 
 def _places(ridges: Floats, distance: float) -> NDArray[np.float64]:
-    """(S, N) where the lines are: a comb over each strip, its teeth moved to the ridges."""
+    """Locate the lines (S, N): a comb over each strip, whose teeth are moved to the ridges."""
     strips, width = ridges.shape
     beside = np.pad(ridges, ((0, 0), (1, 1)), mode="edge")
     smooth = 0.25 * beside[:, :-2] + 0.5 * ridges + 0.25 * beside[:, 2:]
@@ -243,11 +243,11 @@ def _places(ridges: Floats, distance: float) -> NDArray[np.float64]:
 
 
 def _continued(places: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
-    """The places of lines strip by strip, with those that come in from the sides further down."""
+    """Continue the lines from strip to strip, adding those that enter from the sides."""
     for strip in range(1, len(places)):
         step = float(np.median(places[strip] - places[strip - 1]))
         places[strip] -= round(step / distance) * distance
-    # lines run side by side, but for what a lens bends
+    # lines are parallel except for lens distortion
     drift = np.median(places - places.mean(axis=0), axis=1, keepdims=True)
     along = np.median(places - drift, axis=0) + drift
     places = along + median_filter((places - along).T, 5).T
@@ -258,7 +258,7 @@ def _continued(places: NDArray[np.float64], distance: float) -> NDArray[np.float
 def _drawn(
     ridges: Floats, columns: NDArray[np.int64], dark: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> float:
-    """The share of a ruling that is dark, in the strips with the least writing beside it."""
+    """Return the fraction of a ruling that is dark, in the strips with the least writing."""
     width = ridges.shape[1]
     beside = np.ones(ridges.shape, bool)
     for offset in (-2, -1, 0, 1, 2):
@@ -269,7 +269,7 @@ def _drawn(
 
 
 def _profile(ridges: Floats, columns: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:
-    """The darkness of a line from side to side, where it has any, with 1 in the middle."""
+    """Return the profile of a line across its width, normalized to 1 at the center."""
     half = THICKEST // 2
     offsets = np.arange(-half, half + 1)
     around = np.clip(columns[..., np.newaxis] + offsets, 0, ridges.shape[1] - 1)
@@ -282,7 +282,7 @@ def _profile(ridges: Floats, columns: NDArray[np.int64], inside: NDArray[np.bool
 
 
 def _erased(page: Page, ruling: Ruling) -> Page:
-    """The page with each line filled from its two sides, but for what is darker than the line."""
+    """Fill each line from both sides, except pixels that are darker than the line."""
     height, width = page.shape
     rows = np.arange(height)
     cleaned = page.copy()

@@ -143,7 +143,7 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
 
 
 def _turn_if_doubtful(reading: Reading, stages: Stages, turned: List[Reading]) -> None:
-    """Turn a page that was read so poorly that it may lie on its side, and note that it was."""
+    """Turn a page that was read so poorly that it may be on its side, and record it."""
     if not is_doubtful(reading.lines, reading.log_probs):
         return
     before = reading.transform
@@ -182,7 +182,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
 
 
 def _cut_one_line(reading: Reading, stages: Stages) -> None:
-    """Take the line of a picture that has only one in each way that it can be cut."""
+    """For a picture of one line, replace its lines by the ways to cut it."""
     single = reading.options.what == LINE
     cuts = cuts_of_picture(reading.page, reading.lines, single, reading.margin)
     compared = reading.options.stage == TEXT and stages.recognizes_with_bundle
@@ -215,7 +215,7 @@ def _without_grid(page: Page) -> Page:
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:
-    """Confidence in the longest lines of a page, from 0 to 1.
+    """Return the confidence in the longest lines of a page, from 0 to 1.
 
     Args:
         page: (H, W) uint8, 0 is black.
@@ -237,7 +237,7 @@ def _detected(stages: Stages, page: Page) -> Optional[Box]:
     """Check the output of the first stage, which may be user code."""
     found = stages.detect_paragraph(page)
     if found is not None and not isinstance(found, Box):
-        raise ConfigError(f"detect_paragraph gives a Box or None, found {found!r:.80}")
+        raise ConfigError(f"detect_paragraph must return a Box or None, found {found!r:.80}")
     return found
 
 
@@ -249,7 +249,7 @@ def _segmented(
     lines = tuple(segment(page, region))
     odd = [line for line in lines if not isinstance(line, TextLine)]
     if odd:
-        raise ConfigError(f"segment_lines gives TextLines, found {odd[0]!r:.80} among them")
+        raise ConfigError(f"segment_lines must return TextLines, found {odd[0]!r:.80} among them")
     return lines
 
 
@@ -258,7 +258,7 @@ def _wanted(line: TextLine, options: ReadingOptions) -> bool:
 
 
 def _recognize(readings: List[Reading], stages: Stages) -> None:
-    """Recognize each page's lines; a page that fails has none."""
+    """Recognize the lines of each page; a failed page gets none."""
     if not readings:
         return
     start = time.perf_counter()
@@ -301,7 +301,7 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
 
 
 def _named(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
-    """Lines with an id each; those that have one keep it."""
+    """Give each line an id, unless it has one."""
     return tuple(
         line if line.id else replace(line, id=f"line-{number}")
         for number, line in enumerate(lines, start=1)

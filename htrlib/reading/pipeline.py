@@ -155,12 +155,12 @@ class Pipeline:
 
     @property
     def finds_all_text(self) -> bool:
-        """Whether lines of print are found too, each with its kind."""
+        """True if lines of print are found too, with their kinds."""
         return self._segments_with_bundle and lines.knows_kinds(self.bundle)
 
     @property
     def recognizes_with_bundle(self) -> bool:
-        """Whether the recognizer is the bundle's, whose probabilities are calibrated."""
+        """True if the bundle's recognizer is used, whose probabilities are calibrated."""
         return self._recognize_pages is not None
 
     def recognize_pages(

@@ -1,6 +1,6 @@
-"""Pictures of a single line or word: cut in several ways, of which the surest reading counts.
+"""Read pictures of a single line or word: cut it in several ways, and keep the surest reading.
 
-On a page the neighbors tell how high a line is; a word alone leaves that open.
+On a page, neighboring lines show how high a line is; a single word does not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AROUND = 0.3
 
 
 def margin_of(page: Page, single: bool) -> int:
-    """Pixels of paper to put around a picture before lines are found on it; 0 for a page.
+    """Return the pixels of paper to add around a picture before finding lines; 0 for a page.
 
     Args:
         page: (H, W) uint8, 0 is black.
@@ -48,11 +48,11 @@ def margin_of(page: Page, single: bool) -> int:
 def cuts_of_picture(
     page: Page, lines: Sequence[TextLine], single: bool, margin: int = 0
 ) -> Tuple[TextLine, ...]:
-    """The ways to cut the one line or word of a picture; none where it is a picture of more.
+    """Return the ways to cut the only line or word of a picture; none if it shows more.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: found on it.
+        lines: lines found on it.
         single: whether it is known to be one line.
         margin: pixels of paper around the picture.
     """
@@ -77,7 +77,7 @@ def _strip_like(height: int, width: int) -> bool:
 
 
 def _main(page: Page, lines: Sequence[TextLine]) -> TextLine:
-    """The largest line, of which those beside the picture's middle are likely cut in two."""
+    """Return the largest line; lines off the picture's center are likely cut in two."""
     height = page.shape[0]
 
     def weight(line: TextLine) -> float:
@@ -87,11 +87,11 @@ def _main(page: Page, lines: Sequence[TextLine]) -> TextLine:
 
 
 def cuts_of_line(page: Page, lines: Sequence[TextLine], margin: int = 0) -> Tuple[TextLine, ...]:
-    """The ways to cut the one line of a picture: as it was found, and the whole picture.
+    """Return the ways to cut the only line of a picture: as found, and the whole picture.
 
     Args:
         page: (H, W) uint8, 0 is black: one line, whatever was found on it.
-        lines: found on it.
+        lines: lines found on it.
         margin: pixels of paper around the picture.
     """
     height, width = page.shape
@@ -103,11 +103,11 @@ def cuts_of_line(page: Page, lines: Sequence[TextLine], margin: int = 0) -> Tupl
 
 
 def cuts_of_word(page: Page, lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
-    """The ways to cut the one word of a picture; none where it is a picture of more.
+    """Return the ways to cut the only word of a picture; none if it shows more.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: found on it.
+        lines: lines found on it.
     """
     if len(lines) != 1 or max(page.shape) > LARGEST:
         return ()
@@ -126,7 +126,7 @@ def surest(
     """Return the cut whose characters are read with the highest confidence, and its result.
 
     Args:
-        cuts: of one line.
+        cuts: ways to cut one line.
         recognized: log-probabilities of each cut.
     """
     best = int(np.argmax([mean_sureness([log_probs]) for log_probs in recognized]))

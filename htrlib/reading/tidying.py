@@ -27,7 +27,7 @@ def tidied(result: PageResult) -> PageResult:
 
 
 def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> Tuple[Point, ...]:
-    """A closed outline with fewer points, none of the old ones further away than the tolerance.
+    """Simplify a closed outline; all removed points stay within the tolerance.
 
     Douglas and Peucker 1973, from the first point to the one farthest from it and back.
     """
@@ -48,7 +48,7 @@ def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> Tuple[P
 
 
 def _distances(points: _Floats, starts: _Floats, ends: _Floats) -> _Floats:
-    """(N,) from each of the (N, 2) points to its segment."""
+    """Return (N,) the distance of each of the (N, 2) points from its segment."""
     along, away = ends - starts, points - starts
     lengths = (along * along).sum(axis=1)
     shares = np.clip((away * along).sum(axis=1) / np.where(lengths > 0, lengths, 1), 0, 1)
@@ -75,7 +75,7 @@ def _word(word: Word, size: Size) -> Word:
 
 
 def _box(box: Box, size: Size) -> Box:
-    """The part on the page; the box as it is where no tenth of a pixel of it is there."""
+    """Clip a box to the page; return it unchanged if less than a tenth of a pixel is left."""
     left, top, right, bottom = box.as_tuple()
     (left, top), (right, bottom) = _points(((left, top), (right, bottom)), size)
     return Box(left, top, right, bottom) if left < right and top < bottom else box

@@ -1,7 +1,7 @@
 """Find the rotation in which a page is read with the highest confidence.
 
-Upright lines give many sure characters, lines upside down as many doubtful ones, and lines on their
-side hardly any.
+Upright lines give many confident characters, lines upside down as many doubtful ones, and lines on
+their side hardly any.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def longest(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
 
 
 def sureness(log_probs: Sequence[LogProbs]) -> float:
-    """Confidence in the characters of lines, from 0 to 1.
+    """Return the confidence in the characters of lines, from 0 to 1.
 
-    The mean over the characters of the best path, of which one that is as likely as not counts as
-    0. Fewer than `FULL_SAMPLE` give less.
+    It is the mean over the characters of the best path, where a probability of 0.5 counts as 0.
+    Fewer than `FULL_SAMPLE` characters give a lower value.
 
     Args:
-        log_probs: of each line, (T, C) natural-log probabilities, blank last.
+        log_probs: for each line, (T, C) natural-log probabilities, blank last.
     """
     peaks = _peaks(log_probs)
     return _sure(peaks) / max(len(peaks), FULL_SAMPLE)
 
 
 def mean_sureness(log_probs: Sequence[LogProbs]) -> float:
-    """`sureness`, to which few characters give as much as many."""
+    """Return `sureness` regardless of the number of characters."""
     peaks = _peaks(log_probs)
     return _sure(peaks) / max(len(peaks), 1)
 
@@ -55,8 +55,8 @@ def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> boo
     """Return whether a page is read so poorly that it may be rotated.
 
     Args:
-        lines: of the page.
-        log_probs: of each line.
+        lines: lines of the page.
+        log_probs: log-probabilities of each line.
     """
     if len(lines) != len(log_probs):
         return False
@@ -66,7 +66,7 @@ def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> boo
 
 
 def _sure(peaks: NDArray[np.float64]) -> float:
-    """Weighted number of confident characters; one with probability 0.5 counts as zero."""
+    """Return the weighted number of confident characters; probability 0.5 counts as zero."""
     return float(np.maximum(0.0, 2.0 * peaks - 1.0).sum())
 
 
@@ -75,7 +75,7 @@ def _peaks(log_probs: Sequence[LogProbs]) -> NDArray[np.float64]:
 
 
 def _character_peaks(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) the highest probability of each character of the best path."""
+    """Return (N,) the highest probability of each character of the best path."""
     best = values.argmax(axis=1)
     starts = np.flatnonzero(np.diff(best, prepend=-1))
     if not len(starts):

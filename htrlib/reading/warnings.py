@@ -40,9 +40,9 @@ TILTED = 5.0
 """Degrees; scans tilt by less."""
 
 _TILE = 16  # pixels of the shrunk page
-_SHRUNK = 300_000  # pixels that are looked at
-_INK = 40  # grey levels that ink is darker than the paper around it
-_WRITTEN = (0.02, 0.4)  # share of ink in a tile that holds writing, and no shadow or edge
+_SHRUNK = 300_000  # minimum pixels to examine
+_INK = 40  # gray levels by which ink is darker than the surrounding paper
+_WRITTEN = (0.02, 0.4)  # fraction of ink in a tile with writing, as opposed to shadows and edges
 _PAPER = 80  # percentile
 
 
@@ -51,7 +51,7 @@ def page_warnings(page: Page, result: PageResult, stage: str = TEXT) -> Tuple[st
 
     Args:
         page: (H, W) uint8, 0 is black.
-        result: of the page, in its coordinates.
+        result: result of the page, in its coordinates.
         stage: the last stage that ran.
     Returns:
         Sentences without a full stop; empty if all is well.
@@ -84,10 +84,10 @@ def turn_warnings(transform: PageTransform) -> Tuple[str, ...]:
 
 
 def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
-    """Share of the parts of a page that look written on which no line lies.
+    """Return the fraction of written-looking parts of a page without a line.
 
-    The page is shrunk and cut into squares, and each counts that has neither hardly any ink nor as
-    much as a shadow. A page with few of these gives 0.
+    The page is shrunk and divided into squares. A square counts if its amount of ink is neither
+    negligible nor that of a shadow. A page with few such squares gives 0.
     """
     factor = max(1, math.ceil(math.sqrt(page.size / _SHRUNK)))
     size = factor * _TILE

@@ -1,7 +1,7 @@
-"""Requests that are answered later, kept on disk until their answers are fetched.
+"""Store asynchronous requests on disk until their answers are fetched.
 
-Each job has a directory: `request.json` and `body`; `attempts` once it has been started; `answer`
-and `outcome.json` once it is done. A job and its outcome appear whole or not at all, so that a
+Each job has a directory with `request.json` and `body`, `attempts` once it has been started, and
+`answer` and `outcome.json` once it is done. Jobs and outcomes are written atomically, so that a
 server finds its jobs again after it was killed.
 """
 
@@ -31,12 +31,12 @@ _NEW = ".new-"
 
 @dataclass(frozen=True)
 class Job:
-    """A request that waits.
+    """A waiting request.
 
     Attributes:
-        id: of the job.
-        body: of the request.
-        headers: of the request, as a worker takes them.
+        id: id of the job.
+        body: body of the request.
+        headers: headers of the request, for a worker.
     """
 
     id: str
@@ -60,21 +60,21 @@ class JobFolder:
             shutil.rmtree(left, ignore_errors=True)
 
     def close(self) -> None:
-        """Leave the directory to another server."""
+        """Release the directory for another server."""
         self._lock.close()
 
     def ids(self) -> List[str]:
-        """All jobs, the oldest first."""
+        """Return the ids of all jobs, the oldest first."""
         found = [entry.name for entry in self.directory.iterdir() if _ID.fullmatch(entry.name)]
         made = {id: created for id in found if (created := self._created(id)) is not None}
         return sorted(made, key=lambda id: (made[id], id))
 
     def waiting(self) -> List[str]:
-        """The jobs that are not done, the oldest first."""
+        """Return the unfinished jobs, the oldest first."""
         return [id for id in self.ids() if not self._path(id, "outcome.json").exists()]
 
     def total_bytes(self) -> int:
-        """The size of all files."""
+        """Return the total size of all files."""
         total = 0
         for path in self.directory.rglob("*"):
             with contextlib.suppress(FileNotFoundError):
@@ -82,7 +82,7 @@ class JobFolder:
         return total
 
     def add(self, body: bytes, headers: Mapping[str, str]) -> str:
-        """Keep a request; return the id of its job.
+        """Store a request, and return the id of its job.
 
         Raises:
             OSError: it cannot be written.
@@ -101,7 +101,7 @@ class JobFolder:
         return id
 
     def begin(self, id: str) -> Optional[Job]:
-        """Take a job up, and count how often; None where it was deleted.
+        """Start a job and count the attempt; return None if it was deleted.
 
         Raises:
             RuntimeError: the server ended `MOST_ATTEMPTS` times while the job was read.
@@ -117,12 +117,12 @@ class JobFolder:
             return None
 
     def put_back(self, id: str) -> None:
-        """Let a job that was begun wait again, as if it had not been."""
+        """Undo the start of a job, which waits again."""
         with contextlib.suppress(FileNotFoundError):
             self._path(id, "attempts").write_text(str(self._attempts(id) - 1), encoding="ascii")
 
     def finish(self, id: str, reply: Reply) -> None:
-        """Keep the answer of a job, unless it was deleted meanwhile.
+        """Store the answer of a job, unless the job was deleted.
 
         Raises:
             OSError: it cannot be written.
@@ -140,7 +140,7 @@ class JobFolder:
             self._path(id, "body").unlink()
 
     def answer(self, id: str) -> Optional[Reply]:
-        """The answer of a job, or None where it is not done."""
+        """Return the answer of a job, or None if it is not done."""
         outcome = self._json(id, "outcome.json")
         if outcome is None:
             return None
@@ -151,7 +151,7 @@ class JobFolder:
         return Reply(int(outcome["status"]), body, str(outcome["content_type"]))
 
     def state(self, id: str) -> Optional[Dict[str, Any]]:
-        """When a job was made, when it was done and with what status; None where there is none."""
+        """Return when a job was created and done, and its status; None if it does not exist."""
         created = self._created(id) if _ID.fullmatch(id) else None
         if created is None:
             return None
@@ -165,7 +165,7 @@ class JobFolder:
         shutil.rmtree(self.directory / id, ignore_errors=True)
 
     def expire(self, seconds: float) -> int:
-        """Remove the jobs that have been done for so long; return how many."""
+        """Remove jobs that were done long ago, and return their number."""
         end, removed = time.time() - seconds, 0
         for id in self.ids():
             outcome = self._json(id, "outcome.json")
@@ -194,7 +194,7 @@ class JobFolder:
 
 
 def _locked(directory: Path) -> IO[bytes]:
-    """A file that one server alone can hold."""
+    """Open and lock a file that only one server can hold."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("wb")

@@ -1,4 +1,4 @@
-"""Requests that get 202 at once, and their answers later: POST /jobs, GET /jobs/ID."""
+"""Asynchronous requests: POST /jobs returns 202 at once, GET /jobs/ID the answer later."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _CLEANING_SECONDS = 60.0
 
 
 class Jobs:
-    """Takes requests in, has them read one after the other, and hands their answers out.
+    """Accepts requests, reads them one after the other, and returns their answers.
 
     Args:
-        config: of the server.
-        intake: reads bodies, and knows the workers.
-        folder: keeps the jobs.
-        name: of the model.
+        config: configuration of the server.
+        intake: receives bodies and passes requests to workers.
+        folder: stores the jobs.
+        name: name of the model.
     """
 
     def __init__(self, config: ServingConfig, intake: Intake, folder: JobFolder, name: str) -> None:
@@ -44,11 +44,11 @@ class Jobs:
 
     @property
     def counts(self) -> Dict[str, int]:
-        """How many jobs wait and are being read."""
+        """Numbers of waiting jobs and of jobs being read."""
         return {WAITING: self._waiting.qsize(), READING: len(self.under_way)}
 
     def start(self) -> None:
-        """Go on with the jobs that wait; one worker, if there are several, is left to others."""
+        """Start reading waiting jobs; one of several workers is reserved for other requests."""
         for id in self.folder.waiting():
             self._waiting.put_nowait(id)
         readers = max(1, self.config.workers * self.config.batch_size - 1)
@@ -56,19 +56,19 @@ class Jobs:
         self._tasks.append(asyncio.ensure_future(self._clean_up()))
 
     def stop_taking(self) -> None:
-        """Begin no further job: those that wait are read by the next server."""
+        """Start no further job; waiting jobs are read by the next server."""
         while not self._waiting.empty():
             self._waiting.get_nowait()
 
     async def close(self) -> None:
-        """Put back what is under way, and leave the folder to another server."""
+        """Put back unfinished jobs, and release the folder for another server."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.folder.close()
 
     async def add(self, request: web.BaseRequest) -> Reply:
-        """Take a request in: 202, and where to look.
+        """Accept a request: reply 202 with the location of the job.
 
         Raises:
             RefusedError: as for `Intake.take`; 503 where too many jobs are kept, 507 where the disk
@@ -88,7 +88,7 @@ class Jobs:
         return reply
 
     def state(self, id: str) -> Reply:
-        """What became of a job.
+        """Return the state of a job.
 
         Raises:
             RefusedError: 404.
@@ -96,7 +96,7 @@ class Jobs:
         return json_reply(self._described(id))
 
     async def answer(self, id: str) -> Reply:
-        """What /invocations would have answered.
+        """Return the answer, as /invocations would have sent it.
 
         Raises:
             RefusedError: 404: there is no such job, or it is not done.
@@ -108,7 +108,7 @@ class Jobs:
         return reply
 
     async def delete(self, id: str) -> Reply:
-        """Forget a job; one that is being read is read to its end for nothing."""
+        """Delete a job; if it is being read, its answer is discarded."""
         self._described(id)
         await asyncio.to_thread(self.folder.delete, id)
         return json_reply({"id": id, "status": "deleted"})
@@ -170,7 +170,7 @@ class Jobs:
         await asyncio.to_thread(self.folder.finish, id, reply)
 
     async def _answered(self, job: Job) -> Reply:
-        """The answer of a job. What the server's own troubles left unread is tried again."""
+        """Return the answer of a job; after failures of the server itself it is tried again."""
         while True:
             reply = await self.intake.read_later(
                 self.name, job.body, job.headers, self.config.job_seconds
