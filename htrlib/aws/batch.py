@@ -1,4 +1,4 @@
-"""Batch transform: a prefix of pages read by as many machines as wanted, which then go away."""
+"""Batch transform: read all pages below a prefix on temporary machines."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class BatchJobConfig:
     """The input, output and model of a batch job.
 
     Attributes:
-        name: of the job; none may have it yet.
+        name: name of the job, which must be new.
         model: name of a model of SageMaker, as `register_model` and `model_of` give it. Its role
             reads the pages and writes the results (`copy_model` gives it another).
         input: S3 prefix of PNG, JPEG and TIFF files.
         output: S3 prefix; INPUT/a/1.png is answered in OUTPUT/a/1.png.out.
-        instance_type: of each machine.
-        instances: how many; each takes its part of the files.
-        kms_key: ARN of the key for disks and results; None is that of AWS. Machines with disks of
-            their own (g4dn, m5d, ...) take none for them.
-        tags: for the bill.
+        instance_type: type of the machines.
+        instances: number of machines, which share the files.
+        kms_key: ARN of the key for disks and results; None means AWS's key. The local disks of
+            some machines (g4dn, m5d, ...) cannot use one.
+        tags: tags for billing.
     """
 
     name: str
@@ -60,11 +60,11 @@ def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
         "create_transform_job",
         TransformJobName=config.name,
         ModelName=config.model,
-        # how many pages at once, and how large: the container says it (/execution-parameters)
+        # the container sets concurrency and size limits (/execution-parameters)
         BatchStrategy="SingleRecord",
         TransformInput={
             "DataSource": {"S3DataSource": source},
-            "ContentType": "application/octet-stream",  # the container looks into the file
+            "ContentType": "application/octet-stream",  # the container detects the type
             "SplitType": "None",
         },
         TransformOutput={
@@ -87,8 +87,8 @@ def wait_for_batch(name: str, aws: Optional[Aws] = None, tell: Tell = silent) ->
     """Wait until a job has read all pages, and return the S3 prefix of the results.
 
     Raises:
-        AwsJobError: the job failed or was stopped; results until then are at its output.
-        AwsError: as `Aws.call`; the job goes on.
+        AwsJobError: the job failed or was stopped; earlier results are at its output.
+        AwsError: see `Aws.call`; the job continues.
     """
     aws = aws or Aws()
 
@@ -100,7 +100,7 @@ def wait_for_batch(name: str, aws: Optional[Aws] = None, tell: Tell = silent) ->
 
 
 def stop_batch(name: str, aws: Optional[Aws] = None) -> None:
-    """Stop a job; the results until then are kept. Raises as `Aws.call`."""
+    """Stop a job and keep its results so far. Raises like `Aws.call`."""
     (aws or Aws()).call("sagemaker", "stop_transform_job", TransformJobName=name)
 
 
@@ -110,12 +110,12 @@ def fetch_results(
     """Download the results of a job, and read them.
 
     Args:
-        output: S3 prefix that the job wrote to.
-        folder: gets the files, which are not downloaded again.
+        output: S3 prefix of the job's output.
+        folder: folder for the files; existing ones are not downloaded again.
     Returns:
-        path of the page below the job's input -> what it says.
+        The results by the pages' paths below the job's input.
     Raises:
-        AwsError: as `download`, or a file is no result.
+        AwsError: see `download`, or a file is not a result.
     """
     folder = Path(folder)
     download(output, folder, aws)

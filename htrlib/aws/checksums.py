@@ -1,7 +1,7 @@
-"""The checksums that S3 keeps of objects, computed of local files.
+"""Compute the checksums that S3 stores for objects, from local files.
 
-An object that was sent as one has a SHA-256, or else an MD5 as its ETag. One that was sent in parts
-has the checksum of its parts' checksums and, after a hyphen, their number.
+An object uploaded at once has a SHA-256, or else an MD5 as its ETag. One uploaded in parts has
+the checksum of its parts' checksums and, after a hyphen, their number.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a file; numbers begin with 1."""
+    """A part of a file; numbers start at 1."""
 
     number: int
     start: int
@@ -38,7 +38,7 @@ class Part:
 
 
 def parts_of(size: int, part_bytes: Optional[int] = None) -> Tuple[Part, ...]:
-    """The parts of a file of a size; one, if it is not large.
+    """Divide a file of the given size into parts; only one if it is small.
 
     >>> [part.size for part in parts_of(20 << 20)] == [8 << 20, 8 << 20, 4 << 20]
     True
@@ -54,7 +54,7 @@ def sha256(data: bytes) -> str:
 
 
 def sha256_of_parts(sums: Iterator[str]) -> str:
-    """The checksum of an object that was sent in parts, from theirs."""
+    """Compute the checksum of an object uploaded in parts, from theirs."""
     digests = [base64.b64decode(value) for value in sums]
     return f"{sha256(b''.join(digests))}-{len(digests)}"
 
@@ -68,7 +68,7 @@ def agrees(aws: Aws, path: Path, place: S3Uri, known: Response) -> Optional[bool
     """Return whether a file equals an object; None if S3 has no comparable checksum.
 
     Args:
-        known: what `look_up` says of the object.
+        known: metadata from `look_up`.
     """
     size = path.stat().st_size
     if size != known["ContentLength"]:
@@ -89,7 +89,7 @@ def agrees(aws: Aws, path: Path, place: S3Uri, known: Response) -> Optional[bool
 
 
 def _sum(path: Path, parts: Tuple[Part, ...], kind: Callable[[bytes], Any]) -> bytes:
-    """The checksum of a file; where it was sent in parts that of theirs."""
+    """Compute the checksum of a file, or of its parts if it was uploaded in parts."""
     with path.open("rb") as file:
         if not parts:
             return _digest(file, path.stat().st_size, kind)

@@ -1,4 +1,4 @@
-"""Tell requests instead of sending them.
+"""Report requests instead of sending them.
 
 boto3 asks its handlers before it sends a request, and takes their answer for AWS's. So every call
 is seen here, whoever makes it, after boto3 has checked its parameters and before it looks for
@@ -27,7 +27,7 @@ class Request:
 
 
 def intercept(events: Any, tell: Callable[[Request], None]) -> None:
-    """Give every request of a session's clients to `tell`, and an answer to who made it."""
+    """Pass every request of a session's clients to `tell`, and return placeholder answers."""
 
     lock = threading.Lock()
 
@@ -50,7 +50,7 @@ def intercept(events: Any, tell: Callable[[Request], None]) -> None:
 
 
 def to_json(request: Request) -> str:
-    """The request as JSON; of bytes their count."""
+    """Convert a request to JSON, with bytes replaced by their number."""
     return json.dumps(
         {
             "service": request.service,
@@ -67,7 +67,7 @@ def _plain(value: object) -> str:
 
 
 def _placeholder(shape: Any, name: str) -> Any:
-    """An answer of the form that a service describes, with names for what it would make."""
+    """Return an answer in the form that the service describes, with placeholder names."""
     if shape is None:
         return {}
     if shape.type_name == "structure":

@@ -1,4 +1,4 @@
-"""A client for SageMaker endpoints: the results of `htrlib.transcribe`, read by an endpoint."""
+"""A client for SageMaker endpoints, with the results of `htrlib.transcribe`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints of SageMaker: made, given another model without downtime, deleted."""
+"""Create, update (without downtime) and delete SageMaker endpoints."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class DataCapture:
     """Which requests and answers to record.
 
     Attributes:
-        s3_uri: prefix that they go to.
-        percent: of them.
+        s3_uri: prefix to store them under.
+        percent: percentage to record.
     """
 
     s3_uri: str
@@ -53,14 +53,14 @@ class DataCapture:
 
 @dataclass(frozen=True)
 class Serverless:
-    """An endpoint without machines of its own, which costs only while it reads.
+    """A serverless endpoint, which costs only while it reads.
 
-    A request and its answer have 4 MB at most, and the first answer after a while takes longer.
-    There is no GPU, network of your own, isolation, capture, scaling or second model.
+    Requests and answers are limited to 4 MB, and the first answer after a pause takes longer. GPUs,
+    VPCs, isolation, capture, scaling and multiple models are not available.
 
     Attributes:
         memory_mb: 1024 to 6144 in steps of 1024.
-        concurrency: pages that are read at once; more are refused with 429.
+        concurrency: pages read at once; further requests are refused with 429.
     """
 
     memory_mb: int = 3072
@@ -85,10 +85,10 @@ class Queue:
 
     Attributes:
         s3_uri: prefix; answers go to `answers/` below it, and reasons to `failures/`.
-        per_machine: requests that a machine has at once.
-        picture_mb: megabytes of a picture that the container takes. SageMaker takes 1 GB, but
-            Multi Model Server copies a body several times on its way, and each copy takes memory.
-        seconds: that the container has for an answer; SageMaker waits for an hour at most.
+        per_machine: concurrent requests per machine.
+        picture_mb: maximum size of a picture in megabytes. SageMaker accepts 1 GB, but Multi Model
+            Server copies a body several times, and each copy takes memory.
+        seconds: time limit for an answer; SageMaker waits at most an hour.
     """
 
     s3_uri: str
@@ -98,7 +98,7 @@ class Queue:
 
     @property
     def environment(self) -> Dict[str, str]:
-        """Variables that give the container its limits, which are otherwise those of requests."""
+        """Return the variables that set these limits in the container."""
         return {
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self.picture_mb),
             "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": str(self.seconds),
@@ -110,19 +110,20 @@ class EndpointConfig:
     """An endpoint.
 
     Attributes:
-        name: of the endpoint.
-        model: what it reads with.
-        instance_type: of each machine.
-        instances: how many; None is one at first, and leaves an endpoint that is there its number.
-        scaling: None leaves it as it is.
-        serverless: in place of machines.
-        queue: makes it an asynchronous endpoint.
-        capture: None keeps nothing.
-        rollout: how an endpoint that is there goes over.
-        kms_key: ARN of the key for disks, captures and queued answers; None is that of AWS.
-        tags: for the bill; of what is made.
+        name: name of the endpoint.
+        model: model to serve.
+        instance_type: type of the machines.
+        instances: number of machines; None means one, or the current number of an existing
+            endpoint.
+        scaling: autoscaling; None leaves it unchanged.
+        serverless: serverless settings, in place of machines.
+        queue: makes the endpoint asynchronous.
+        capture: what to record; None records nothing.
+        rollout: how an existing endpoint switches to the new model.
+        kms_key: ARN of the key for disks, captures and queued answers; None means AWS's key.
+        tags: tags for billing.
     Raises:
-        ConfigError: SageMaker takes no such endpoint.
+        ConfigError: SageMaker does not support such an endpoint.
     """
 
     name: str
@@ -138,7 +139,7 @@ class EndpointConfig:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checked(self.name, STAMP_LENGTH)  # for the names of its configurations and models
+        checked(self.name, STAMP_LENGTH)  # suffixes of the names of configurations and models
         if self.instances is not None and self.instances < 1:
             raise ConfigError(f"an endpoint has at least one machine, found {self.instances}")
         if self.scaling is not None and self.scaling.least < 1 and self.queue is None:
@@ -166,17 +167,17 @@ class EndpointConfig:
 
 
 def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silent) -> str:
-    """Put a model behind an endpoint, and return the name of the endpoint's new configuration.
+    """Deploy a model to an endpoint, and return the name of the new endpoint configuration.
 
-    An endpoint that is there serves the old model until the new one answers; if that fails, it
-    goes on with the old. What is used no more is deleted.
+    An existing endpoint serves the old model until the new one answers, or keeps it if that fails.
+    Unused resources are deleted.
 
     Args:
-        tell: is told each change of status.
+        tell: called with each change of status.
     Raises:
-        AwsJobError: the new model does not come up; with the reason.
-        AwsError: as `Aws.call`; or the endpoint is being changed already, or has failed.
-        ConfigError: the endpoint that is there cannot go over in that way.
+        AwsJobError: the new model does not start; with the reason.
+        AwsError: see `Aws.call`; or the endpoint is being updated, or has failed.
+        ConfigError: the existing endpoint cannot be updated in this way.
     """
     aws = aws or Aws()
     old = aws.find("sagemaker", "describe_endpoint", EndpointName=config.name)
@@ -197,7 +198,7 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
         raise
     try:
         _wait(config.name, new, aws, tell)
-    except AwsJobError:  # after another error it still comes up, from what would be deleted
+    except AwsJobError:  # after other errors it may still start, and needs its resources
         _take_back(new, config.name, aws)
         raise
     if config.scaling is not None:
@@ -208,13 +209,13 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
 
 
 def undeploy(name: str, aws: Optional[Aws] = None) -> None:
-    """Delete an endpoint, and its configuration, models and scaling with it.
+    """Delete an endpoint with its configuration, models and scaling.
 
-    What it captured, and the models' archives in S3, stay.
+    Captured data, and the models' archives in S3, are kept.
 
     Raises:
-        AwsNotFoundError: there is no such endpoint.
-        AwsError: as `Aws.call`.
+        AwsNotFoundError: the endpoint does not exist.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_endpoint", EndpointName=name)
@@ -293,7 +294,7 @@ def _bring_up(new: str, config: EndpointConfig, old: Optional[Response], aws: Aw
 def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
     """Keep the current number of machines in an update, unless one is given.
 
-    SageMaker would set the number back to that of the configuration, whatever scaling made of it.
+    SageMaker would reset the number to that of the configuration, ignoring scaling.
     """
     variants = old.get("ProductionVariants") or [{}]
     if any(variant.get("VariantName", VARIANT) != VARIANT for variant in variants):
@@ -310,7 +311,7 @@ def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
 
 
 def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
-    """Wait until an endpoint serves a configuration, or will not."""
+    """Wait until an endpoint serves a configuration, or fails to."""
 
     def state(answer: Response) -> State:
         status, reason = answer["EndpointStatus"], answer.get("FailureReason", "")
@@ -332,8 +333,8 @@ def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
 
 
 def _take_back(new: str, endpoint: str, aws: Aws) -> None:
-    """Delete what a deployment made that did not come up, as far as nothing needs it."""
-    with suppress(AwsError):  # why it did not come up is what the caller wants to know
+    """Delete the unused resources of a failed deployment."""
+    with suppress(AwsError):  # the caller needs the reason of the failure, not of the cleanup
         found = aws.find("sagemaker", "describe_endpoint", EndpointName=endpoint)
         if found is not None and found["EndpointConfigName"] == new:
             if found["EndpointStatus"] != "Failed":
@@ -346,7 +347,7 @@ def _take_back(new: str, endpoint: str, aws: Aws) -> None:
 
 
 def _delete_configuration(name: str, endpoint: str, aws: Aws) -> None:
-    """Delete a configuration and its models, where `deploy` made them."""
+    """Delete a configuration and its models, if `deploy` created them."""
     if not is_stamped(name, endpoint):
         return
     found = aws.find("sagemaker", "describe_endpoint_config", EndpointConfigName=name)

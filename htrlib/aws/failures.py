@@ -46,8 +46,8 @@ def translated(
     """Raise htrlib's errors for those of boto3, about one call.
 
     Args:
-        service, operation, parameters: of the call, as boto3 names them.
-        hide: takes what is secret out of a text.
+        service, operation, parameters: those of the call, as boto3 names them.
+        hide: removes secrets from a text.
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
@@ -63,7 +63,7 @@ def translated(
 
 
 def action_of(service: str, operation: str) -> str:
-    """The name that policies have for a call.
+    """Return the name of a call in policies.
 
     >>> action_of("s3", "head_object"), action_of("sagemaker", "create_model")
     ('s3:GetObject', 'sagemaker:CreateModel')
@@ -73,7 +73,7 @@ def action_of(service: str, operation: str) -> str:
 
 
 _ACTIONS = {
-    # calls whose rights have other names
+    # calls whose permissions have other names
     "head_bucket": "ListBucket",
     "head_object": "GetObject",
     "list_objects_v2": "ListBucket",
@@ -88,7 +88,7 @@ _ACTIONS = {
 def _refused(
     service: str, operation: str, parameters: Mapping[str, Any], code: str, message: str
 ) -> HtrError:
-    """The error of an answer that is one."""
+    """Return the error for an error response."""
     what = _named(service, parameters)
     if code in _BAD_CREDENTIALS:
         return AwsError(
@@ -100,7 +100,7 @@ def _refused(
         action = found["action"] if found else action_of(service, operation)
         return AwsAccessError(action, (found and found["resource"]) or what)
     if code in _NOT_THERE or (code in _REFUSED and _SAYS_NOT_THERE.search(message)):
-        if operation.startswith("create"):  # it is something else that is missing
+        if operation.startswith("create"):  # another resource is missing
             return AwsNotFoundError(f"{what} cannot be made: {message or code}")
         return AwsNotFoundError(f"{what} is not there ({operation}: {message or code})")
     said = f"{service} {operation} on {what}: {code}: {message}"
@@ -120,7 +120,7 @@ def _more_of(message: str) -> str:
 
 
 def _not_sent(service: str, operation: str, error: Exception, message: str) -> HtrError:
-    """The error of a call that got no answer."""
+    """Return the error for a call without a response."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ParamValidationError):

@@ -1,4 +1,4 @@
-"""Follow what takes AWS minutes or hours to its end."""
+"""Follow long-running jobs of AWS to their end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class State:
     """The status of a job.
 
     Attributes:
-        line: for a reader.
-        ended: whether it will change no more.
-        failure: why there is no result, where there is none.
+        line: description for people.
+        ended: True if the status is final.
+        failure: reason of a failure, or None.
     """
 
     line: str
@@ -38,16 +38,16 @@ def follow(
     state_of: Callable[[Response], State],
     tell: Tell,
 ) -> Response:
-    """Wait for the end of a job and give its last description; in a dry run an empty one.
+    """Wait for the end of a job and return its last description; in a dry run an empty one.
 
     Args:
-        job: kind and name, for messages.
-        describe: asks AWS.
-        state_of: reads what AWS answers.
-        tell: is told each change.
+        job: kind and name of the job, for messages.
+        describe: requests the description.
+        state_of: extracts the state from the description.
+        tell: called with each change.
     Raises:
         AwsJobError: the job ended without a result.
-        AwsError: as `Aws.call`; the job goes on.
+        AwsError: see `Aws.call`; the job continues.
     """
     last = ""
     for answer in aws.poll(describe):

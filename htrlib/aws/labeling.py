@@ -45,22 +45,22 @@ class LabelingJobConfig:
     """Settings of a labeling job.
 
     Attributes:
-        name: of the job; none may have it yet.
-        manifest: S3 URI of the pages' list, as `write_manifest` makes it.
+        name: name of the job, which must be new.
+        manifest: S3 URI of the list of pages, from `write_manifest`.
         output: S3 prefix; the labels go to OUTPUT/NAME/manifests/output/output.manifest.
-        role: ARN of the role that the job takes on.
-        work_team: ARN.
-        template: S3 URI of the page that workers see.
+        role: ARN of the job's role.
+        work_team: ARN of the work team.
+        template: S3 URI of the workers' page.
         pre_lambda: ARN of the function that prepares a task.
         post_lambda: ARN of the function that consolidates the workers' answers.
         attribute: key of the labels in the output manifest; for a job that corrects the labels of
             a manifest, one that is not in it (`next_attribute`).
-        title, description: what workers see of the job in their list.
-        workers: how many label each page; no more than the team has members.
-        task_seconds: that a worker has for a page.
-        available_seconds: that a page waits for a worker.
-        kms_key: ARN of the key that encrypts the labels; None is that of the bucket.
-        tags: for the bill.
+        title, description: shown to workers in their list of jobs.
+        workers: workers per page, at most the number of team members.
+        task_seconds: time limit for a worker per page.
+        available_seconds: time a page waits for a worker.
+        kms_key: ARN of the key that encrypts the labels; None means the bucket's key.
+        tags: tags for billing.
     """
 
     name: str
@@ -97,12 +97,12 @@ class LabelingJobConfig:
 
 @dataclass(frozen=True)
 class LabelingJob:
-    """A job whose pages are labeled.
+    """A finished labeling job.
 
     Attributes:
         manifest: S3 URI of the labels, which `htrlib.data` reads as "ground_truth".
-        labeled: pages that have labels.
-        failed: pages that have none, since nobody took them or a function failed.
+        labeled: number of labeled pages.
+        failed: number of pages without labels, because nobody took them or a function failed.
     """
 
     name: str
@@ -217,11 +217,11 @@ def work_team(
 
 
 def _size(team: Response, aws: Aws) -> Optional[int]:
-    """Count the people in the groups of a team."""
+    """Count the members of a team's groups."""
     people = set()
     for definition in team.get("MemberDefinitions", ()):
         group = definition.get("CognitoMemberDefinition")
-        if group is None:  # another identity provider knows them
+        if group is None:  # they are in another identity provider
             return None
         users = aws.items(
             "cognito-idp",
@@ -235,10 +235,10 @@ def _size(team: Response, aws: Aws) -> Optional[int]:
 
 
 def check_workers(workers: int, team: WorkTeam) -> None:
-    """Refuse a job that no page of could ever be finished.
+    """Check that a job's pages can be finished.
 
     Raises:
-        ConfigError: more workers are wanted for each page than the team has.
+        ConfigError: the job needs more workers per page than the team has.
     """
     if team.members is not None and workers > team.members:
         raise ConfigError(
@@ -248,7 +248,7 @@ def check_workers(workers: int, team: WorkTeam) -> None:
 
 
 def start_labeling(config: LabelingJobConfig, aws: Optional[Aws] = None) -> str:
-    """Start a job and return its name. Raises as `Aws.call`."""
+    """Start a job and return its name. Raises like `Aws.call`."""
     (aws or Aws()).call(
         "sagemaker",
         "create_labeling_job",
@@ -282,10 +282,10 @@ def wait_for_labels(name: str, aws: Optional[Aws] = None, tell: Tell = silent) -
     """Wait until all pages of a job are labeled.
 
     Args:
-        tell: is told how many are.
+        tell: called with the number of labeled pages.
     Raises:
-        AwsJobError: the job failed or was stopped; says where the labels until then are.
-        AwsError: as `Aws.call`; the job goes on.
+        AwsJobError: the job failed or was stopped; names the location of the labels so far.
+        AwsError: see `Aws.call`; the job continues.
     """
     aws = aws or Aws()
     answer = follow(aws, f"labeling job {name}", lambda: describe_labeling(name, aws), _state, tell)
@@ -299,7 +299,7 @@ def describe_labeling(name: str, aws: Optional[Aws] = None) -> Response:
 
 
 def stop_labeling(name: str, aws: Optional[Aws] = None) -> None:
-    """Stop a job; what is labeled is kept. Raises as `Aws.call`."""
+    """Stop a job and keep its labels. Raises like `Aws.call`."""
     (aws or Aws()).call("sagemaker", "stop_labeling_job", LabelingJobName=name)
 
 
@@ -316,7 +316,7 @@ def _state(answer: Response) -> State:
 
 
 def _counts(answer: Response) -> Tuple[int, int, int]:
-    """Pages that are labeled, all of them, and those that failed."""
+    """Return the numbers of labeled pages, of all pages, and of failed pages."""
     counters = answer.get("LabelCounters", {})
     labeled, failed = counters.get("TotalLabeled", 0), counters.get("FailedNonRetryableError", 0)
     return labeled, labeled + failed + counters.get("Unlabeled", 0), failed

@@ -1,4 +1,4 @@
-"""Places in S3."""
+"""Locations in S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 @dataclass(frozen=True)
 class S3Uri:
-    """A bucket, and a key or a prefix of keys in it; no "/" at either end of that.
+    """A bucket, and a key or prefix in it, without "/" at either end.
 
     >>> str(S3Uri.parse("s3://pages/letters/") / "1.png")
     's3://pages/letters/1.png'
@@ -24,10 +24,10 @@ class S3Uri:
 
     @classmethod
     def parse(cls, uri: Union[str, S3Uri]) -> S3Uri:
-        """The place that a URI names.
+        """Parse a URI.
 
         Raises:
-            ConfigError: it is not of the form s3://BUCKET/KEY.
+            ConfigError: the URI does not have the form s3://BUCKET/KEY.
         """
         if isinstance(uri, S3Uri):
             return uri
@@ -45,5 +45,5 @@ class S3Uri:
 
     @property
     def prefix(self) -> str:
-        """The common prefix of the keys below it."""
+        """Common prefix of the keys below it."""
         return f"{self.key}/" if self.key else ""

@@ -1,6 +1,6 @@
-"""The machines that jobs and endpoints run on where none are named.
+"""Default machines of jobs and endpoints.
 
-The stack of `examples/sagemaker` and the prices in docs/sagemaker.md go by the same.
+The stack of `examples/sagemaker` and the prices in docs/sagemaker.md use the same ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names of jobs, models and endpoints, as SageMaker takes them."""
+"""Valid names of jobs, models and endpoints in SageMaker."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
 def checked(name: str, room: int = 0) -> str:
-    """The name itself, if SageMaker takes it with `room` characters after it.
+    """Return the name if it is valid even with `room` more characters.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: the name is invalid.
     """
     if not _NAME.fullmatch(name) or len(name) + room > _LONGEST:
         raise ConfigError(
@@ -30,7 +30,7 @@ def checked(name: str, room: int = 0) -> str:
 
 
 def stamped(name: str) -> str:
-    """The name with the time, which makes it one that is not in use. Raises as `checked`."""
+    """Append the time to a name, which makes it unique. Raises like `checked`."""
     return checked(name, STAMP_LENGTH) + time.strftime(_STAMP, time.gmtime())
 
 

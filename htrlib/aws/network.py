@@ -10,10 +10,10 @@ from htrlib.errors import ConfigError
 
 @dataclass(frozen=True)
 class Vpc:
-    """Your own network; it needs a way to S3, ECR and CloudWatch Logs from there.
+    """Your own network, which must have access to S3, ECR and CloudWatch Logs.
 
     Raises:
-        ConfigError: there is no subnet, or no security group.
+        ConfigError: the subnets or the security groups are missing.
     """
 
     subnets: Tuple[str, ...]
@@ -25,7 +25,7 @@ class Vpc:
 
 
 def vpc_request(vpc: Optional[Vpc]) -> Dict[str, Any]:
-    """The network part of a request; empty for SageMaker's own network."""
+    """Return the network part of a request; empty for SageMaker's own network."""
     if vpc is None:
         return {}
     return {

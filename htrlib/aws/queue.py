@@ -1,8 +1,8 @@
-"""Ask an asynchronous endpoint: pictures wait in S3 for a machine, and answers come there.
+"""Use asynchronous endpoints: pictures wait in S3, and answers are written there.
 
-A picture may have 100 MB, and its reading may take a quarter of an hour, unless the endpoint's
-`Queue` sets other limits; SageMaker's own are 1 GB and an hour. The endpoint may have no machine
-while nothing waits; the first answer then takes some minutes.
+By default a picture may have 100 MB and take a quarter of an hour; the endpoint's `Queue` can
+change these limits, up to SageMaker's 1 GB and one hour. The endpoint may have no machine while
+nothing waits; then the first answer takes some minutes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Result = Union[PageResult, DocumentResult]
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture that an endpoint was asked to read.
+    """A picture sent to an endpoint.
 
     Attributes:
-        picture: S3 URI of it.
-        answer, failure: S3 URIs, at one of which an object appears.
+        picture: S3 URI of the picture.
+        answer, failure: S3 URIs; an object will appear at one of them.
     """
 
     picture: str
@@ -52,12 +52,12 @@ def ask(
     """Put a picture into the queue of an endpoint.
 
     Args:
-        picture: a file here, which is uploaded to `questions/` below `queue`; or an S3 URI.
+        picture: a local file, which is uploaded to `questions/` below `queue`, or an S3 URI.
         queue: S3 prefix of the endpoint's queue.
-        attributes: options, as `stage=lines; beam_width=50`.
+        attributes: options, such as `stage=lines; beam_width=50`.
     Raises:
-        AwsNotFoundError: there is no such endpoint.
-        AwsError: as `Aws.call`; the picture has more than 1 GB, or the endpoint has no queue.
+        AwsNotFoundError: the endpoint does not exist.
+        AwsError: see `Aws.call`; the picture exceeds 1 GB, or the endpoint has no queue.
     """
     aws = aws or Aws()
     place = _uploaded(picture, S3Uri.parse(queue), aws)
@@ -66,7 +66,7 @@ def ask(
         "invoke_endpoint_async",
         EndpointName=endpoint,
         InputLocation=str(place),
-        ContentType="application/octet-stream",  # the container looks into the file
+        ContentType="application/octet-stream",  # the container detects the type
         Accept="application/json",
         **({"CustomAttributes": attributes} if attributes else {}),
     )
@@ -79,8 +79,8 @@ def collect(
     """Wait for the answers, and return them by the S3 URI of their picture.
 
     Raises:
-        AwsJobError: the endpoint failed to read one; with what it said.
-        AwsError: as `Aws.call`; the questions stay in the queue.
+        AwsJobError: the endpoint could not read a picture; with its message.
+        AwsError: see `Aws.call`; the pictures stay in the queue.
     """
     aws = aws or Aws()
     return {question.picture: _answer(question, aws, tell) for question in asked}
@@ -124,7 +124,7 @@ def _uploaded(picture: Union[str, Path], queue: S3Uri, aws: Aws) -> S3Uri:
     size = path.stat().st_size if path.is_file() else 0
     if size > PICTURE_BYTES:
         raise AwsError(f"{path} has {size:,} bytes, and a queue takes {PICTURE_BYTES:,} at most")
-    # A folder of its own for each: two pictures may have one name.
+    # One folder per picture, because two pictures may have the same name.
     folder = queue / "questions" / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     upload(path, folder, aws)
     return folder / path.name

@@ -1,4 +1,4 @@
-"""The model registry of SageMaker: versions of a model, and which of them is approved."""
+"""SageMaker's model registry: versions of a model, and their approval."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def register(
     tags: Optional[Mapping[str, str]] = None,
     aws: Optional[Aws] = None,
 ) -> str:
-    """Add a version of a model, which waits for approval, and return its ARN.
+    """Add a version of a model, pending approval, and return its ARN.
 
     Args:
-        group: of the model's versions; made where there is none.
-        description: how it came about, as its scores.
-        tags: of a new group; AWS tags no versions.
+        group: group of the model's versions; created if missing.
+        description: origin of the version, such as its scores.
+        tags: tags of a new group; AWS does not tag versions.
     Raises:
         AwsError: as `Aws.call`.
     """

@@ -18,16 +18,16 @@ _LONGEST_WAIT = 3600
 
 @dataclass(frozen=True)
 class Rollout:
-    """How traffic shifts to a new model.
+    """Settings for switching to a new model.
 
     Attributes:
         kind: "all-at-once", "canary" (first a part, then the rest) and "linear" (part by part) set
             up new machines beside the old; "rolling" replaces them part by part.
-        percent: of machines, in a part.
-        wait_seconds: between parts, and before old machines go.
-        alarms: of CloudWatch; if one goes off, the old model comes back.
+        percent: percentage of machines in a part.
+        wait_seconds: seconds between parts, and before old machines are removed.
+        alarms: CloudWatch alarms; if one goes off, the old model is restored.
     Raises:
-        ConfigError: SageMaker takes no such rollout.
+        ConfigError: SageMaker does not support such a rollout.
     """
 
     kind: str = "all-at-once"
@@ -50,12 +50,12 @@ class Rollout:
             )
 
     def check_machines(self, count: Optional[int]) -> None:
-        """Refuse parts of an endpoint that has none.
+        """Check that the endpoint's machines can be divided into parts.
 
         Args:
-            count: of its machines; None is unknown.
+            count: number of its machines; None if unknown.
         Raises:
-            ConfigError: it has a single machine.
+            ConfigError: it has only one machine.
         """
         if self.kind != "all-at-once" and count is not None and count < 2:
             raise ConfigError(

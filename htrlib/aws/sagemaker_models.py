@@ -1,4 +1,4 @@
-"""Models of SageMaker: what an endpoint or a batch job reads with."""
+"""SageMaker models, which endpoints and batch jobs use."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class ModelConfig:
 
     Attributes:
         image: URI of the container image, in ECR.
-        role: ARN of the role that the container takes on.
-        model_data: S3 URI of a model.tar.gz; None is the bundle in the image. With `multi_model`
-            a prefix of such archives, which are loaded as they are asked for.
-        multi_model: whether the endpoint has many models.
-        environment: variables of the container.
-        vpc: the network to run in; None is SageMaker's own.
-        isolated: whether the container reaches no network at all; None isolates it unless
+        role: ARN of the container's role.
+        model_data: S3 URI of a model.tar.gz; None means the bundle in the image. With
+            `multi_model`, a prefix of such archives, which are loaded on demand.
+        multi_model: whether the endpoint serves many models.
+        environment: environment variables of the container.
+        vpc: network to run in; None means SageMaker's own.
+        isolated: whether to deny the container any network access; None denies it unless
             `environment` lets it run a model's code or fetch pictures from S3.
     """
 
@@ -52,7 +52,7 @@ class ModelConfig:
 
     @property
     def container(self) -> Dict[str, Any]:
-        """The container in the form that requests have it."""
+        """Return the container's part of a request."""
         container: Dict[str, Any] = {"Image": self.image, "Environment": dict(self.environment)}
         if self.multi_model:
             container["Mode"] = "MultiModel"
@@ -68,7 +68,7 @@ def register_model(
     tags: Optional[Mapping[str, str]] = None,
     aws: Optional[Aws] = None,
 ) -> str:
-    """Make a model of SageMaker, and return its name. Raises as `Aws.call`."""
+    """Create a SageMaker model, and return its name. Raises like `Aws.call`."""
     (aws or Aws()).call(
         "sagemaker",
         "create_model",
@@ -89,7 +89,7 @@ def copy_model(
     tags: Optional[Mapping[str, str]] = None,
     aws: Optional[Aws] = None,
 ) -> str:
-    """Make a model that reads as another does and takes on another role; return its name.
+    """Copy a model, with another role; return the name of the copy.
 
     A batch job reads pages and writes results with its model's role, which an endpoint's role may
     not do.
@@ -123,12 +123,12 @@ def copy_model(
 
 
 def delete_model(name: str, aws: Optional[Aws] = None) -> None:
-    """Delete a model; its archive stays. Raises as `Aws.call`."""
+    """Delete a model, but not its archive. Raises like `Aws.call`."""
     (aws or Aws()).call("sagemaker", "delete_model", ModelName=name)
 
 
 def model_of(endpoint: str, aws: Optional[Aws] = None) -> str:
-    """The name of the model behind an endpoint. Raises as `Aws.call`."""
+    """Return the name of an endpoint's model. Raises like `Aws.call`."""
     aws = aws or Aws()
     if aws.dry:
         return endpoint

@@ -11,7 +11,7 @@ from htrlib.errors import ConfigError
 VARIANT = "AllTraffic"
 
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-_BACKLOG = 5.0  # pages that wait for each machine before another is taken
+_BACKLOG = 5.0  # waiting pages per machine before another machine is added
 _IDLE_SECONDS, _COOL_SECONDS = 600, 300
 
 
@@ -20,9 +20,9 @@ class Scaling:
     """Autoscaling of endpoints.
 
     Attributes:
-        least, most: machines; an endpoint with a queue may have none while nothing waits.
-        pages_per_minute: of each machine; more machines are taken where it is more. With a queue
-            it is how many pages wait that counts.
+        least, most: limits on the number of machines; 0 is possible for endpoints with a queue.
+        pages_per_minute: pages per machine above which machines are added. Endpoints with a queue
+            scale by the number of waiting pages instead.
     """
 
     least: int = 1
@@ -37,7 +37,7 @@ class Scaling:
 
 
 def set_scaling(endpoint: str, scaling: Scaling, queue: bool, aws: Aws) -> None:
-    """Let an endpoint have as many machines as it needs.
+    """Set the autoscaling of an endpoint.
 
     Args:
         queue: whether it is an asynchronous endpoint, which also starts machines from none.
@@ -63,7 +63,7 @@ def set_scaling(endpoint: str, scaling: Scaling, queue: bool, aws: Aws) -> None:
 
 
 def remove_scaling(endpoint: str, aws: Aws) -> None:
-    """Forget the scaling of an endpoint, if it has any. Raises as `Aws.call`."""
+    """Remove the scaling of an endpoint, if any. Raises like `Aws.call`."""
     gone = aws.find("application-autoscaling", "deregister_scalable_target", **_target(endpoint))
     if gone is not None:
         aws.call("cloudwatch", "delete_alarms", AlarmNames=[_alarm(endpoint)])
@@ -92,7 +92,7 @@ def _by_backlog(endpoint: str) -> Dict[str, Any]:
 
 
 def _start_from_none(endpoint: str, aws: Aws) -> None:
-    """Take the first machine as soon as something waits, and not only when much does."""
+    """Start the first machine as soon as a page waits."""
     policy = _put_policy(
         endpoint,
         f"{endpoint}-first",

@@ -13,19 +13,19 @@ from htrlib.aws.location import S3Uri
 from htrlib.aws.session import Aws
 from htrlib.errors import AwsError
 
-_AT_ONCE = 4  # parts of a file
+_AT_ONCE = 4  # parts uploaded at the same time
 
 
 def send(aws: Aws, path: Path, place: S3Uri, advance: Callable[[int], object]) -> int:
-    """Upload a file; return how many of its bytes were sent.
+    """Upload a file, and return the number of bytes sent.
 
-    A large file goes in parts. An upload of it that was cut is looked for in the bucket, and the
-    parts that are there, with the right checksum, are not sent again.
+    Large files are uploaded in parts. If the bucket has an interrupted upload of the file, parts
+    with the right checksum are not sent again.
 
     Args:
-        advance: is told the bytes of each part that is there.
+        advance: called with the bytes of each part that has arrived.
     Raises:
-        AwsError: as `Aws.call`; what was sent stays, and the next call goes on from there.
+        AwsError: see `Aws.call`; the next call resumes the upload.
     """
     parts = parts_of(path.stat().st_size)
     if len(parts) == 1:
@@ -76,7 +76,7 @@ def _send_parts(
 
 
 def _object(place: S3Uri, path: Path) -> Dict[str, Any]:
-    """Parameters for creating an object."""
+    """Return the parameters for creating an object."""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return {
         "Bucket": place.bucket,
@@ -87,7 +87,7 @@ def _object(place: S3Uri, path: Path) -> Dict[str, Any]:
 
 
 def _unfinished(aws: Aws, place: S3Uri) -> Tuple[str, Dict[int, Any]]:
-    """The newest upload to a place that was cut, and its parts by number; or "", and none."""
+    """Return the latest interrupted upload and its parts by number; "" and no parts if none."""
     uploads = aws.items(
         "s3", "list_multipart_uploads", "Uploads", Bucket=place.bucket, Prefix=place.key
     )
@@ -106,7 +106,7 @@ def _unfinished(aws: Aws, place: S3Uri) -> Tuple[str, Dict[int, Any]]:
 
 
 def _tag_of(data: bytes, entry: Dict[str, Any], there: Any) -> str:
-    """The ETag of the part that is there, if it is this one."""
+    """Return the ETag of an uploaded part if it equals this one."""
     if there is None or there["Size"] != len(data):
         return ""
     tag = str(there["ETag"])

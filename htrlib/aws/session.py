@@ -1,4 +1,4 @@
-"""The way to AWS: region, credentials, time-outs, retries, errors and dry runs, set once."""
+"""Access to AWS: region, credentials, timeouts, retries, errors and dry runs, set once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from htrlib.client import READ_SECONDS
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
 CONNECT_SECONDS = 10
-ATTEMPTS = 6  # with growing, random pauses between them: about half a minute in all
+ATTEMPTS = 6  # with growing, random pauses: about half a minute in total
 POLL_SECONDS = 15
 
 _ASKED_ONCE = ("sagemaker-runtime",)
@@ -36,19 +36,19 @@ class Waits(NamedTuple):
 
 
 class Aws:
-    """One account in one region. Its calls may be made from several threads.
+    """One account in one region; thread-safe.
 
-    Nothing is sent when it is made. In a dry run nothing is ever sent: requests are checked against
-    AWS's own descriptions and told, reads find an empty account, and writes answer "<Name>" where
-    AWS would put a name.
+    Creating it sends nothing. A dry run never sends anything: requests are checked against AWS's
+    own descriptions and reported, reads find an empty account, and writes answer "<Name>" in place
+    of names.
 
     Args:
-        region: as "eu-west-1"; None is that of the environment or of the profile.
-        profile: of `~/.aws/config`; None is that of the environment.
-        dry_run: is told each request instead of AWS.
-        waits: other than usual.
+        region: region such as "eu-west-1"; None means that of the environment or the profile.
+        profile: profile in `~/.aws/config`; None means that of the environment.
+        dry_run: called with each request instead of sending it.
+        waits: timeouts and attempts that differ from the defaults.
     Raises:
-        AwsError: there is no region, or no such profile.
+        AwsError: the region is missing, or the profile does not exist.
         ConfigError: boto3 is not installed.
     """
 
@@ -91,7 +91,7 @@ class Aws:
             intercept(self._session.events, dry_run)
 
     def client(self, service: str) -> Any:
-        """The boto3 client of a service, made on first use; `call` is the way to use it."""
+        """Return the boto3 client of a service, created on first use; prefer `call`."""
         with self._lock:
             if service not in self._clients:
                 config = self._config
@@ -103,13 +103,13 @@ class Aws:
             return self._clients[service]
 
     def call(self, service: str, operation: str, **parameters: Any) -> Response:
-        """Make one call, as `call("s3", "head_bucket", Bucket="pages")`.
+        """Make a call, such as `call("s3", "head_bucket", Bucket="pages")`.
 
         Raises:
-            AwsAccessError: the credentials lack the right.
-            AwsNotFoundError: what the call is about is not there.
-            AwsError: there are no credentials, no connection, or AWS refuses.
-            ConfigError: the parameters are not of the form that AWS describes.
+            AwsAccessError: the credentials lack the permission.
+            AwsNotFoundError: the resource does not exist.
+            AwsError: there are no credentials or no connection, or AWS refuses.
+            ConfigError: the parameters do not have the form that AWS describes.
         """
         _log.debug("%s %s", service, operation)
         with self.explained(service, operation, parameters):
@@ -126,7 +126,7 @@ class Aws:
     def items(
         self, service: str, operation: str, key: str, **parameters: Any
     ) -> Tuple[Response, ...]:
-        """Collect the items under `key` from all pages of a call. Raises as `call`."""
+        """Collect the items under `key` from all pages of a call. Raises like `call`."""
         _log.debug("%s %s", service, operation)
         with self.explained(service, operation, parameters):
             pages = self.client(service).get_paginator(operation).paginate(**parameters)
@@ -146,7 +146,7 @@ class Aws:
     def explained(
         self, service: str, operation: str, parameters: Mapping[str, Any]
     ) -> Iterator[None]:
-        """Turn what boto3 raises into htrlib's errors; no credential is in their messages."""
+        """Turn boto3's exceptions into htrlib's errors, without credentials in messages."""
         with translated(service, operation, parameters, self._without_secrets):
             yield
 

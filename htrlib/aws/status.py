@@ -17,7 +17,7 @@ _LISTS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One thing; its kind is "endpoint", "training", "labeling" or "batch"."""
+    """One resource; its kind is "endpoint", "training", "labeling" or "batch"."""
 
     kind: str
     name: str
@@ -25,7 +25,7 @@ class Row:
 
 
 def overview(aws: Optional[Aws] = None, most: int = 10) -> Tuple[Row, ...]:
-    """The endpoints and jobs of SageMaker, of each kind the newest. Raises as `Aws.call`."""
+    """List the newest endpoints and jobs of each kind. Raises like `Aws.call`."""
     aws = aws or Aws()
     return tuple(
         Row(kind, entry[f"{noun}Name"], entry[f"{noun}Status"])

@@ -1,7 +1,7 @@
-"""Folders to and from S3.
+"""Transfer folders to and from S3.
 
-What is on the other side already, with the same size and checksum, is not sent again. So a transfer
-that was interrupted resumes when the call is repeated.
+Files that exist on the other side with the same size and checksum are not transferred again, so
+repeating a call resumes an interrupted transfer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from htrlib.aws.session import Aws
 from htrlib.errors import AwsError, AwsNotFoundError, AwsTooLargeError, DatasetError
 from htrlib.progress import Heartbeat
 
-_AT_ONCE = 8  # files
+_AT_ONCE = 8  # files transferred at the same time
 _MEGABYTE = 1_000_000
 
 Advance = Callable[[int], object]
@@ -34,9 +34,9 @@ class Transfer:
     """The outcome of a transfer.
 
     Attributes:
-        files: on the other side now.
-        skipped: of them, those that were there.
-        sent: bytes that went over the network.
+        files: number of files now on the other side.
+        skipped: number of files that existed there before.
+        sent: bytes transferred over the network.
     """
 
     files: int
@@ -47,17 +47,17 @@ class Transfer:
 def upload(
     folder: Union[str, Path], s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None
 ) -> Transfer:
-    """Bring the files of a folder, or one file, to below a prefix of S3.
+    """Upload the files of a folder, or one file, below a prefix of S3.
 
-    Large files go in parts; the parts of an upload that was cut are not sent again. They stay in
-    the bucket, and are paid for, until then, or until a lifecycle rule of the bucket
-    (`AbortIncompleteMultipartUpload`) takes them away.
+    Large files are uploaded in parts; parts of an interrupted upload are not sent again. They stay
+    in the bucket, and are billed, until then, or until a lifecycle rule of the bucket
+    (`AbortIncompleteMultipartUpload`) removes them.
 
     Args:
-        folder: a folder; or a file, which keeps its name.
+        folder: a folder, or a file, which keeps its name.
     Raises:
-        DatasetError: there is no such folder, or nothing in it.
-        AwsError: as `Aws.call`.
+        DatasetError: the folder does not exist, or is empty.
+        AwsError: see `Aws.call`.
     """
     aws, target, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
     files = _files(folder)
@@ -77,13 +77,13 @@ def upload(
 def download(
     s3_uri: Union[str, S3Uri], folder: Union[str, Path], aws: Optional[Aws] = None
 ) -> Transfer:
-    """Bring the objects below a prefix, or one object, to a folder.
+    """Download the objects below a prefix, or one object, to a folder.
 
-    A file appears when it is whole and its checksum, where S3 keeps one, is right.
+    A file appears once it is complete and its checksum, if S3 stores one, is right.
 
     Raises:
         AwsNotFoundError: there is no such object, and none below such a prefix.
-        AwsError: as `Aws.call`; or a key would lead out of the folder.
+        AwsError: see `Aws.call`; or a key would lead out of the folder.
     """
     aws, source, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
     sizes = {key: size for key, size in _sizes(aws, source).items() if not key.endswith("/")}
@@ -101,14 +101,14 @@ def download(
 
 
 def read_object(s3_uri: Union[str, S3Uri], limit: int, aws: Optional[Aws] = None) -> bytes:
-    """The bytes of an object.
+    """Read an object.
 
     Args:
-        limit: bytes that it may have.
+        limit: maximum size in bytes.
     Raises:
-        AwsNotFoundError: there is no such object.
-        AwsTooLargeError: it is larger; not more than `limit` bytes are held.
-        AwsError: as `Aws.call`.
+        AwsNotFoundError: the object does not exist.
+        AwsTooLargeError: the object is larger; at most `limit` bytes are kept in memory.
+        AwsError: see `Aws.call`.
     """
     aws, place = aws or Aws(), S3Uri.parse(s3_uri)
     parameters = {"Bucket": place.bucket, "Key": place.key}
@@ -125,7 +125,7 @@ def read_object(s3_uri: Union[str, S3Uri], limit: int, aws: Optional[Aws] = None
 def write_object(
     data: bytes, s3_uri: Union[str, S3Uri], content_type: str, aws: Optional[Aws] = None
 ) -> None:
-    """Make an object of bytes. Raises as `Aws.call`."""
+    """Write bytes to an object. Raises like `Aws.call`."""
     place = S3Uri.parse(s3_uri)
     (aws or Aws()).call(
         "s3",
@@ -141,12 +141,12 @@ def write_object(
 def download_archive(
     s3_uri: Union[str, S3Uri], folder: Union[str, Path], aws: Optional[Aws] = None
 ) -> Path:
-    """Unpack a model.tar.gz of S3 into a new folder, and return that.
+    """Unpack a model.tar.gz in S3 into a new folder, and return the folder.
 
     Raises:
-        AwsNotFoundError: there is no such object.
-        AwsError: as `Aws.call`.
-        BundleError, ConfigError: as `archives.unpack`.
+        AwsNotFoundError: the object does not exist.
+        AwsError: see `Aws.call`.
+        BundleError, ConfigError: see `archives.unpack`.
     """
     aws, place, folder = aws or Aws(), S3Uri.parse(s3_uri), Path(folder)
     with tempfile.TemporaryDirectory() as scratch:
@@ -165,9 +165,9 @@ def upload_archive(
     """Pack a bundle into an archive for SageMaker and upload it.
 
     Args:
-        s3_uri: of the archive, as "s3://models/hands/model.tar.gz".
+        s3_uri: URI of the archive, such as "s3://models/hands/model.tar.gz".
     Raises:
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     place = S3Uri.parse(s3_uri)
     parent, _, name = place.key.rpartition("/")
@@ -177,7 +177,7 @@ def upload_archive(
 
 
 def list_objects(s3_uri: Union[str, S3Uri], aws: Optional[Aws] = None) -> Tuple[S3Uri, ...]:
-    """The objects below a prefix, by key. Raises as `Aws.call`."""
+    """Return the objects below a prefix, by key. Raises like `Aws.call`."""
     place = S3Uri.parse(s3_uri)
     keys = sorted(_sizes(aws or Aws(), place))
     return tuple(S3Uri(place.bucket, key) for key in keys if not key.endswith("/"))
@@ -195,7 +195,7 @@ def _below(path: Path, folder: Path) -> str:
 
 
 def _sizes(aws: Aws, place: S3Uri) -> Dict[str, int]:
-    """The keys of an object and of those below it, and their sizes."""
+    """Return the sizes of an object and of those below it, by key."""
     listed = aws.items("s3", "list_objects_v2", "Contents", Bucket=place.bucket, Prefix=place.key)
     return {
         entry["Key"]: entry["Size"]
