@@ -43,6 +43,10 @@ HEADS_DOWN = -0.02  # balance of ascenders and descenders below which a page may
 PAPER = 80  # percentile of a page's gray levels
 READS = 0.6  # readability, of 1, of a page that is upright
 BETTER = 0.04  # increase in readability, of 1, required to turn a page
+SURE = (
+    0.8  # readability, of 1, of upright pages only: of 21 `dev` pages, each turned by 90, 180 and
+)
+# 270 degrees, none reached 0.7, and 16 have 0.87 or more as they are
 TIMES_BETTER = 1.5  # and its ratio, required for pages that hardly read: noise has an order too
 
 Page = NDArray[np.uint8]
@@ -211,8 +215,15 @@ def _turned(page: Page, ink: Page, given: PageTransform, turn: int) -> PageTrans
 def _most_readable(
     page: Page, candidates: Sequence[PageTransform], readability: Readability
 ) -> PageTransform:
-    """Return the transform with the best readability, or the first if none is clearly better."""
-    scores = [readability(candidate.apply(page)) for candidate in candidates]
+    """Return the transform with the best readability, or the first if none is clearly better.
+
+    The others are not read if the first is sure to be upright.
+    """
+    first, *others = candidates
+    scores = [readability(first.apply(page))]
+    if scores[0] >= SURE:
+        return first
+    scores += [readability(candidate.apply(page)) for candidate in others]
     best = int(np.argmax(scores))
     clearly = scores[best] > scores[0] + BETTER
     clearly &= scores[best] >= READS or scores[best] >= TIMES_BETTER * scores[0]

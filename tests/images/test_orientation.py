@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import List
 
 import numpy as np
 import pytest
@@ -95,6 +96,19 @@ def test_a_page_that_hardly_reads_is_turned_only_where_it_reads_far_better(
         return turned if readability(tried) == 1.0 else given
 
     assert upright(page, readability=reads)[1].quarter_turns == turns
+
+
+@pytest.mark.parametrize(("given", "readings"), [(0.9, 1), (0.7, 3)])
+def test_a_page_that_reads_well_as_it_is_is_not_read_turned(given: float, readings: int) -> None:
+    read: List[Page] = []
+
+    def reads(tried: Page) -> float:
+        read.append(tried)
+        return given
+
+    page = np.ascontiguousarray(np.rot90(letter()))
+    assert upright(page, readability=reads)[1].quarter_turns == 0
+    assert len(read) == 1 + readings  # the first one is for its tilt
 
 
 def test_an_upright_page_is_never_read_to_find_that_out() -> None:
