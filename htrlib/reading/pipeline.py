@@ -14,12 +14,15 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.geometry import Box
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
+from htrlib.engines.memory import return_free_memory
 from htrlib.engines.port import EngineLike
 from htrlib.errors import ConfigError, ImageError
 from htrlib.images.loading import Page, Source, iter_page_outcomes
 from htrlib.reading.options import ReadingOptions
 from htrlib.reading.pages import Reading, read_pages, recognize_pages
 from htrlib.stages import decoding, lines, paragraph, recognition
+
+_PAGES_PER_TRIM = 25  # of a document; a freed page leaves gaps, which took half a megabyte each
 
 Lines = Sequence[TextLine]
 Detector = Callable[[Page], Optional[Box]]
@@ -118,6 +121,8 @@ class Pipeline:
             else:
                 read = self.transcribe_page(outcome.page, name, options)
                 pages.append(replace(read, number=outcome.number))
+            if outcome.number % _PAGES_PER_TRIM == 0:
+                return_free_memory()
         if not pages:
             raise errors[0]
         if len(pages) == 1 and pages[0].number == 1 and not errors:

@@ -16,6 +16,7 @@ from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import BundleNotFoundError, ConfigError, ImageError
+from htrlib.reading import pipeline
 from htrlib.reading.pipeline import Pipeline, transcribe
 from htrlib.reading.warnings import NOTHING_FOUND
 from htrlib.stages import decoding, lines, paragraph, recognition
@@ -102,8 +103,8 @@ def test_a_paragraph_without_lines_is_a_page_without_lines() -> None:
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
-        ({"segment_lines": lambda page, box: ["a line"]}, "gives TextLines, found 'a line'"),
-        ({"detect_paragraph": lambda page: (0, 0, 9, 9)}, r"gives a Box or None, found \(0, 0"),
+        ({"segment_lines": lambda page, box: ["a line"]}, "must return TextLines, found 'a line'"),
+        ({"detect_paragraph": lambda page: (0, 0, 9, 9)}, r"must return a Box or None, found \(0"),
     ],
 )
 def test_what_a_stage_gives_is_checked_at_once(stages: Dict[str, Any], message: str) -> None:
@@ -170,6 +171,17 @@ def test_a_file_of_several_pages_is_a_document(tmp_path: Path) -> None:
     assert [page.size.height for page in result.pages] == [60, 50, 40]
     assert result.source == str(file)
     assert DocumentResult.from_dict(result.to_dict()) == result
+
+
+def test_a_long_document_gives_memory_back_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: List[int] = []
+    monkeypatch.setattr(pipeline, "return_free_memory", lambda: given.append(1))
+    sheets = [Image.fromarray(PAGE)] * 60
+    sheets[0].save(tmp_path / "a.tif", save_all=True, append_images=sheets[1:])
+    Pipeline(**STAGES).transcribe(tmp_path / "a.tif")
+    assert len(given) == 60 // pipeline._PAGES_PER_TRIM
 
 
 @pytest.mark.parametrize(
