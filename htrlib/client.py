@@ -69,7 +69,7 @@ class ReadingRequest:
         body: the picture's file.
         content_type: its media type.
         attributes: options, as `attributes_of` writes them.
-        target_model: which of several models reads, or None.
+        target_model: name of the model if the server has several, or None.
     """
 
     body: bytes
@@ -82,8 +82,8 @@ class RefusedRequestError(Exception):
     """The server answered with an error status.
 
     Args:
-        status: of HTTP.
-        body: of the answer.
+        status: HTTP status.
+        body: body of the answer.
     """
 
     def __init__(self, status: int, body: str) -> None:
@@ -104,7 +104,7 @@ class Transport(Protocol):
     """Carries requests to a server.
 
     Attributes:
-        name: of the server, for messages.
+        name: name of the server in messages.
     """
 
     name: str
@@ -275,7 +275,7 @@ def encode(picture: Picture, limit: int) -> Tuple[bytes, str]:
     """Encode a picture as the body of a request.
 
     Args:
-        picture: as for `EndpointClient.transcribe`.
+        picture: see `EndpointClient.transcribe`.
         limit: size of the body in bytes, at most.
     Returns:
         The body and its content type.

@@ -52,7 +52,7 @@ def onnx_graphs(bundle: Bundle, precision: str) -> Dict[str, bytes]:
     Args:
         precision: one of `PRECISIONS`.
     Raises:
-        DeviceError: as for `add_int8_graphs`, with int8.
+        DeviceError: see `add_int8_graphs`, with int8.
     """
     networks = bundle.config["networks"]
     if precision == INT8:

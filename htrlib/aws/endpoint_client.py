@@ -88,13 +88,13 @@ class EndpointClient(client.EndpointClient):
     EndpointError and EndpointNotFoundError.
 
     Args:
-        name: of the endpoint.
-        region: of the endpoint; None means the one of the environment.
+        name: name of the endpoint.
+        region: region of the endpoint; None means that of the environment.
         url: address of a server that stands in for the endpoint; needs no account.
         aws: the account; None means the one of the environment.
     Raises:
         ConfigError: neither or both of `name` and `url` are given.
-        AwsError: as for `Aws`.
+        AwsError: see `Aws`.
     """
 
     _failure = AwsError

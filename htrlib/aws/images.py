@@ -25,11 +25,11 @@ def push_image(image: str, repository: str, aws: Optional[Aws] = None) -> str:
     """Push an image of this machine to ECR, and return its URI there.
 
     Args:
-        image: as docker, podman or skopeo, whichever is here, knows it: "htrlib:serve".
-        repository: of ECR; made where there is none.
+        image: name of the image in docker, podman or skopeo, such as "htrlib:serve".
+        repository: repository in ECR; created if missing.
     Raises:
         ConfigError: none of the programs is here, or none has the image.
-        AwsError: as `Aws.call`, or the program fails, with what it said.
+        AwsError: see `Aws.call`, or the program fails, with what it said.
     """
     aws = aws or Aws()
     program = "" if aws.dry else _program_with(image)
@@ -77,7 +77,7 @@ def build_image(
         tell: is told each phase.
     Raises:
         AwsJobError: the build failed; with the phase and what it said.
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     variables = [{"name": name, "value": value} for name, value in (environment or {}).items()]

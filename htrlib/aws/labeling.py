@@ -118,7 +118,7 @@ def write_manifest(prefix: str, manifest: str, aws: Optional[Aws] = None) -> int
         manifest: S3 URI of the list: a JSON object a line, `{"source-ref": URI}`.
     Raises:
         DatasetError: there is no picture that a browser shows.
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     pictures = [
@@ -145,7 +145,7 @@ def next_attribute(manifest: str, aws: Optional[Aws] = None) -> str:
         manifest: S3 URI of the output manifest of an earlier job.
     Raises:
         DatasetError: the manifest has no labels.
-        AwsError: as `Aws.call`; or the manifest is larger than 64 MB.
+        AwsError: see `Aws.call`; or the manifest is larger than 64 MB.
     """
     aws = aws or Aws()
     if aws.dry:
@@ -171,7 +171,7 @@ class WorkTeam:
 
     Attributes:
         portal: the address where its members find their tasks; "" where AWS does not say it.
-        members: how many people are in it; None where they are not in Cognito.
+        members: number of members; None if they are not in Cognito.
     """
 
     arn: str
@@ -185,10 +185,10 @@ def work_team(
     """A work team, which is made where there is none.
 
     Args:
-        members: of a new team; one that is there is left as it is.
+        members: members of a new team; an existing team is left unchanged.
     Raises:
         AwsNotFoundError: there is no such team, and no members for a new one.
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_workteam", WorkteamName=checked(name))

@@ -28,7 +28,7 @@ def register(
         description: origin of the version, such as its scores.
         tags: tags of a new group; AWS does not tag versions.
     Raises:
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     found = aws.find(

@@ -96,7 +96,7 @@ def copy_model(
 
     Raises:
         AwsNotFoundError: there is no such model.
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_model", ModelName=model)

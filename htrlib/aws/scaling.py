@@ -42,7 +42,7 @@ def set_scaling(endpoint: str, scaling: Scaling, queue: bool, aws: Aws) -> None:
     Args:
         queue: whether it is an asynchronous endpoint, which also starts machines from none.
     Raises:
-        AwsError: as `Aws.call`.
+        AwsError: see `Aws.call`.
     """
     aws.call(
         "application-autoscaling",

@@ -42,7 +42,7 @@ class TrainingJobConfig:
     """Settings of a training job.
 
     Attributes:
-        name: of the job; none may have it yet.
+        name: name of the job, which must be new.
         image: URI of the container image, in ECR.
         role: ARN of the role that the job takes on.
         channels: name -> S3 prefix, or one object: "train", the data to learn from; and where
@@ -51,10 +51,10 @@ class TrainingJobConfig:
         output: S3 prefix; the model goes to OUTPUT/NAME/output/model.tar.gz.
         hyperparameters: `task`, `format`, `init`, ... as `htrlib.sagemaker` takes them,
             and the options of `TrainerConfig`. They become strings.
-        instance_type: of each machine.
-        instances: how many; with several, each takes its part of each batch.
+        instance_type: type of the machines.
+        instances: number of machines, which share each batch.
         volume_gb: disk of each.
-        seconds: of training, at most; the job is stopped then.
+        seconds: maximum training time, after which the job is stopped.
         spot: take spare machines, for a third of the price or so. They may be taken away at any
             time; the job goes on from its checkpoints when others are there.
         wait_seconds: for spot machines, in all.
@@ -62,7 +62,7 @@ class TrainingJobConfig:
         vpc: the network to run in; None is SageMaker's own.
         kms_key: ARN of the key for disks and the model; None is that of AWS. Machines with disks
             of their own (g4dn, m5d, ...) take none for them.
-        tags: for the bill.
+        tags: tags for billing.
     """
 
     name: str
@@ -97,7 +97,7 @@ class TrainingJob:
     Attributes:
         model_data: S3 URI of its model.tar.gz.
         metrics: their last values.
-        billed_seconds: of all instances, with the saving of spot machines taken off.
+        billed_seconds: billed seconds of all instances, less the savings of spot machines.
     """
 
     name: str
@@ -110,7 +110,7 @@ def start_training(config: TrainingJobConfig, aws: Optional[Aws] = None) -> str:
     """Start a job and return its name.
 
     Raises:
-        AwsError: as `Aws.call`; a job of that name is there, ...
+        AwsError: see `Aws.call`; a job of that name is there, ...
     """
     aws = aws or Aws()
     key = config.kms_key
@@ -154,7 +154,7 @@ def wait_for_training(name: str, aws: Optional[Aws] = None, tell: Tell = silent)
         tell: is told each change of status and of metrics.
     Raises:
         AwsJobError: the job failed, with the reason that the container wrote; or it was stopped.
-        AwsError: as `Aws.call`; the job goes on.
+        AwsError: see `Aws.call`; the job goes on.
     """
     aws = aws or Aws()
     answer = follow(

@@ -151,7 +151,7 @@ def inspect(config: InspectConfig) -> int:
 
     Raises:
         ConfigError: the number of samples is negative.
-        ConfigError, DatasetError: as for `htrlib.cli.datasets.load`.
+        ConfigError, DatasetError: see `htrlib.cli.datasets.load`.
     """
     if config.samples < 0:
         raise ConfigError(f"--samples is 0 or more, found {config.samples}")
@@ -168,7 +168,7 @@ def convert(config: ConvertConfig) -> int:
     """Write the data in the other format, and return the exit status.
 
     Raises:
-        ConfigError, DatasetError: as for `htrlib.cli.datasets.load`.
+        ConfigError, DatasetError: see `htrlib.cli.datasets.load`.
     """
     for problem in WRITERS[config.to](config.source.load(), config.output):
         print(f"htr: left out, {problem}", file=sys.stderr)

@@ -133,8 +133,8 @@ def run(config: EvaluateConfig) -> int:
 
     Raises:
         ConfigError: the folder for the worst lines does not exist.
-        ConfigError, DatasetError: as for `htrlib.cli.datasets.load` and `evaluate_pages`.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        ConfigError, DatasetError: see `htrlib.cli.datasets.load` and `evaluate_pages`.
+        BundleError, DeviceError: see `Bundle.engine`.
         OSError: the worst lines cannot be written.
     """
     from htrlib.reading.pipeline import Pipeline  # here, to keep `htr --help` fast

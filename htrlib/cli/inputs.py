@@ -24,7 +24,7 @@ class Input:
     """A file to read.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         stem: relative path of its results, without a suffix; unique among the inputs.
     """
 
@@ -37,7 +37,7 @@ class Shard:
     """One of several equal parts of the inputs, for parallel jobs.
 
     Attributes:
-        number: from 1.
+        number: number of the shard, from 1.
         count: number of parts.
     """
 

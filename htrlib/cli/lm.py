@@ -85,7 +85,7 @@ def build(config: BuildConfig) -> int:
     """Estimate a model, write it, and return the exit status.
 
     Raises:
-        ConfigError, LanguageModelError, OSError: as for `estimate` and `save_model`.
+        ConfigError, LanguageModelError, OSError: see `estimate` and `save_model`.
     """
     paragraphs: List[str] = []
     for path in config.texts:

@@ -16,12 +16,12 @@ class ResultFiles:
     """The files that results are written to.
 
     Attributes:
-        folder: that they lie in.
-        formats: their names.
-        dpi: at which pages of a PDF were drawn.
-        flow: join lines to paragraphs.
-        first_page: lowest number of the pages that are read of a file.
-        keep: write no file that is there.
+        folder: folder of the files.
+        formats: names of the formats.
+        dpi: resolution at which pages of a PDF were rendered.
+        flow: join lines into paragraphs.
+        first_page: lowest number of the pages to read from a file.
+        keep: keep existing files.
     """
 
     folder: Path

@@ -123,7 +123,7 @@ def run(job: TrainingJob, output: Path) -> int:
     """Train, write the bundle, and return the exit status.
 
     Raises:
-        ConfigError, DatasetError, BundleError, DeviceError: as for `training.request.prepare`.
+        ConfigError, DatasetError, BundleError, DeviceError: see `training.request.prepare`.
         TrainingError: the directory belongs to another training run, or the loss is not finite.
     """
     from htrlib.training import distributed

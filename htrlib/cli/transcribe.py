@@ -167,7 +167,7 @@ def run(config: TranscribeConfig) -> int:
 
     Raises:
         ConfigError: results exist already, or a format cannot be written to standard output.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
         OSError: a folder cannot be listed, or a result cannot be written.
     """
     parse_device(config.device)

@@ -74,7 +74,7 @@ def steps_of(values: NDArray[np.floating[Any]], pruning: Optional[float]) -> Ste
 
     Args:
         values: (T, C) natural-log probabilities, blank last.
-        pruning: as for `beam_search`.
+        pruning: see `beam_search`.
     """
     floor = _NEGLIGIBLE if pruning is None else pruning
     shown = values >= floor

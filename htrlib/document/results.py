@@ -29,7 +29,7 @@ class TextLine:
     """One line of text on a page.
 
     Attributes:
-        box: of the line, in page pixels.
+        box: box of the line, in page pixels.
         polygon: its outline, if known.
         baseline: points from left to right, if known.
         confidence: probability that this is a text line, between 0 and 1.
@@ -80,7 +80,7 @@ class Word:
         confidence: probability that the word is correct, between 0 and 1.
         start_frame: first frame of the word.
         end_frame: the frame after the last one of the word.
-        box: in page pixels, or None if the position on the page is unknown.
+        box: box in page pixels, or None if the position on the page is unknown.
     """
 
     text: str
@@ -143,11 +143,11 @@ class PageResult:
     Attributes:
         size: of the page as :func:`htrlib.load_image` returns it.
         paragraph: the box of the handwriting, or None if there is none.
-        lines: in reading order.
+        lines: lines in reading order.
         bundle: name and version of the bundle that read the page, if any.
         source: file name of the page, if it came from a file.
         warnings: reasons to doubt the result, one sentence each.
-        number: of the page in its file, from 1; None if the file has only this page.
+        number: number of the page in its file, from 1; None if the file has only this page.
     """
 
     size: Size

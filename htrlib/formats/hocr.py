@@ -40,7 +40,7 @@ def load(
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the file, or one folder up.
-        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
+        kinds: kinds of lines to keep, such as "handwritten,typewritten"; by default all.
     Raises:
         AnnotationError: the given file has no hOCR page; such files in a folder are reported.
         ConfigError: there is no such kind.

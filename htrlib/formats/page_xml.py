@@ -38,7 +38,7 @@ def load(
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the XML, or one folder up.
-        kinds: of the lines to keep, as "handwritten,typewritten"; by default all.
+        kinds: kinds of lines to keep, such as "handwritten,typewritten"; by default all.
     Raises:
         AnnotationError: a file is not well-formed, or not of this form.
         ConfigError: there is no such kind.

@@ -173,7 +173,7 @@ class _Pen:
 
         Args:
             run: the word.
-            size: of its text, in pixels.
+            size: font size in pixels.
             following: the next word of the line.
         """
         units = max(1, round(size / self._unit))

@@ -105,7 +105,7 @@ def write_pages(
     Args:
         dataset: its pages are written.
         folder: made where it is missing.
-        suffix: of the files.
+        suffix: suffix of the files.
         write: writes one page.
     Returns:
         What page formats cannot hold and was left out: single line pictures, lines without a place.

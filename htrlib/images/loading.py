@@ -44,7 +44,7 @@ class PageOutcome:
     """A page of a file, or the reason why it cannot be read.
 
     Attributes:
-        number: of the page in its file, from 1.
+        number: number of the page in its file, from 1.
         page: (H, W) uint8, 0 is black; None if it cannot be read.
         error: names the page; None if it can be read.
     """
@@ -80,11 +80,11 @@ def load_pages(source: Source) -> Tuple[Page, ...]:
     """Read all pages of a PDF or multi-page TIFF; for other files, what `load_image` reads.
 
     Args:
-        source: as for `load_image`.
+        source: see `load_image`.
     Returns:
         At least one page, each (H, W) uint8, 0 is black.
     Raises:
-        ImageError: as for `load_image`, or the pages have more than `MAX_DOCUMENT_PIXELS` pixels
+        ImageError: see `load_image`, or the pages have more than `MAX_DOCUMENT_PIXELS` pixels
             together; `iter_pages` has no such limit.
     """
     pages: List[Page] = []
@@ -106,11 +106,11 @@ def iter_pages(
     """Yield the pages of `load_pages` one by one, with only one in memory.
 
     Args:
-        source: as for `load_image`.
+        source: see `load_image`.
         pages: which pages of the file.
         dpi: resolution at which the pages of a PDF are rendered.
     Raises:
-        ImageError: as for `load_image`, at the first page that cannot be read.
+        ImageError: see `load_image`; raised at the first page that cannot be read.
     """
     for outcome in iter_page_outcomes(source, pages=pages, dpi=dpi):
         if outcome.page is None:
@@ -124,7 +124,7 @@ def iter_page_outcomes(
     """Yield the pages of a file one by one, continuing after damaged pages.
 
     Args:
-        source: as for `load_image`.
+        source: see `load_image`.
         pages: which pages of the file.
         dpi: resolution at which the pages of a PDF are rendered.
     Raises:
@@ -184,7 +184,7 @@ def image_size(path: Union[str, os.PathLike[str]]) -> Size:
     """Return the size of the page that `load_image` reads, from the file's header if possible.
 
     Raises:
-        ImageError: as for `load_image`; damaged pixels are not detected.
+        ImageError: see `load_image`; damaged pixels are not detected.
     """
     name = source_name(path)
     with opened(path) as file:

@@ -20,7 +20,7 @@ def count_pages(path: Path) -> int:
     """Count the pages of a PDF or TIFF; any other picture has 1.
 
     Raises:
-        ImageError: as for `htrlib.load_image`; damage after the header may go unnoticed.
+        ImageError: see `htrlib.load_image`; damage after the header may go unnoticed.
     """
     name = source_name(path)
     with opened(path) as file:
@@ -41,7 +41,7 @@ def load_page(path: Path, number: int = 1, dpi: float = DPI) -> Page:
     Returns:
         (H, W) uint8, 0 is black.
     Raises:
-        ImageError: as for `htrlib.load_image`, or the file has no such page.
+        ImageError: see `htrlib.load_image`, or the file has no such page.
     """
     selection = PageSelection(((number, number),))
     with closing(iter_pages(path, pages=selection, dpi=dpi)) as pages:
@@ -52,7 +52,7 @@ def page_size(path: Path, number: int = 1) -> Size:
     """Return the size of the page that `load_page` returns at the default `DPI`.
 
     Raises:
-        ImageError: as for `load_page`; damaged pixels are not detected.
+        ImageError: see `load_page`; damaged pixels are not detected.
     """
     if number == 1:
         return image_size(path)

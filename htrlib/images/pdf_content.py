@@ -53,7 +53,7 @@ class PageContents:
         """Return the reason not to draw a page, or None.
 
         Args:
-            number: of the page, from 1.
+            number: number of the page, from 1.
         """
         size = self.size(number)
         if size <= MOST_CONTENT:

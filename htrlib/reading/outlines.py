@@ -44,7 +44,7 @@ def outline_lines(
         The same number of lines in the same order, with their original confidence.
     Raises:
         ImageError: the page is not an (H, W) uint8 array, or is empty.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     height, width = check_page(page).shape
     bare = [index for index, line in enumerate(lines) if line.polygon is None]

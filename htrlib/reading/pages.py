@@ -65,7 +65,7 @@ class Reading:
         options: its reading options.
         source: name of the page in its result.
         paragraph: box of the handwriting, once known.
-        lines: in reading order, once known.
+        lines: lines in reading order, once known.
         one_line: whether the lines are ways to cut one line, until the best of them is known.
         log_probs: output of the recognizer for each line, once known.
         transform: how the page was rotated; the result is in pixels of the page as given.
@@ -73,7 +73,7 @@ class Reading:
         margin: pixels of paper put around a picture of a line.
         result: set when the page is done.
         error: the failure that stopped the page.
-        milliseconds: by stage; for recognition, the total of all pages.
+        milliseconds: time of each stage; for recognition, the total of all pages.
     """
 
     page: Page
@@ -115,7 +115,7 @@ def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str]
     """Read pages, and set the `result` or `error` of each `Reading`.
 
     Args:
-        label: of the bundle, for the results.
+        label: label of the bundle, for the results.
     """
     recognize_pages(readings, stages)
     for reading in readings:

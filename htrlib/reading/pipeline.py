@@ -47,7 +47,7 @@ class Pipeline:
     Raises:
         ConfigError: both `recognize_line` and `recognize_lines` are given, or a stage is not
             callable.
-        BundleError: as for `load_bundle`.
+        BundleError: see `load_bundle`.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Pipeline:
             pages are listed in its `errors`.
         Raises:
             ImageError: the picture cannot be read.
-            BundleMismatchError, DeviceError: as for `Bundle.engine`.
+            BundleMismatchError, DeviceError: see `Bundle.engine`.
         """
         if isinstance(source, np.ndarray):
             return self.transcribe_page(source, options=options)

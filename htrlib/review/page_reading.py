@@ -28,7 +28,7 @@ def read_page(bundle: str, path: Path, number: int) -> PageResult:
         number: number of the page in it, from 1.
     Raises:
         ImageError: the page cannot be read.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     return _pipeline(bundle).transcribe_page(load_page(path, number))
 

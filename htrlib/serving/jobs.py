@@ -71,7 +71,7 @@ class Jobs:
         """Accept a request: reply 202 with the location of the job.
 
         Raises:
-            RefusedError: as for `Intake.take`; 503 where too many jobs are kept, 507 where the disk
+            RefusedError: see `Intake.take`; 503 where too many jobs are kept, 507 where the disk
                 is full.
         """
         async with self.intake.taken(request) as (body, headers), self._adding:

@@ -126,8 +126,8 @@ def decode_lines(
     """Read the lines of a page or passage, which is in one language.
 
     Args:
-        language_model: as for `decode`; of the bundle's, the one that fits all lines together.
-        options: of `decode`.
+        language_model: see `decode`; of the bundle's models, the one that fits all lines together.
+        options: options of `decode`.
     """
     if language_model == BUNDLED and options.get("method") != "greedy":
         language_model = fitting_model(bundled_models(bundle), lines)

@@ -59,7 +59,7 @@ def segment_lines(
     Raises:
         ConfigError: the method or a kind is unknown.
         ImageError: the page is not an (H, W) uint8 array, or is empty.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     check_page(page)
     if method not in METHODS:

@@ -41,7 +41,7 @@ def detect_paragraph(
         The box of all handwriting, in page pixels, or None if there is none.
     Raises:
         ImageError: the page is not an (H, W) uint8 array, or is empty.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     height, width = check_page(page).shape
     whole = Box(0, 0, width, height)

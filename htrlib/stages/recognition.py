@@ -54,7 +54,7 @@ def recognize_lines(
         For each line, (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
     Raises:
         ImageError: the page is not an (H, W) uint8 array, or is empty.
-        BundleError, DeviceError: as for `Bundle.engine`.
+        BundleError, DeviceError: see `Bundle.engine`.
     """
     return recognize_pages((page,), (lines,), bundle=bundle, engine=engine, device=device)[0]
 
@@ -99,7 +99,7 @@ def log_probs_of(
     Args:
         read_lines: gives the logits of lines, as `Engine.read_lines` does.
         inks: (H, W) uint8 each, as `cut_line` gives them.
-        max_width: of a piece.
+        max_width: maximum width of a piece in pixels.
     Returns:
         For each line, (T, C) float32 natural-log probabilities.
     """
