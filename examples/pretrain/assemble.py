@@ -1,4 +1,4 @@
-"""Put the trained networks and the language model together as a bundle.
+"""Assemble a bundle from trained networks and language models.
 
     python assemble.py OUTPUT --networks runs/recognizer \
         --language-models runs/english.lm runs/french.lm
@@ -22,7 +22,7 @@ from htrlib.document.charset import Charset
 
 
 def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArray[np.float16]]:
-    """The mean of a network's weights in bundles that come of each other, in half their size.
+    """Average a network's weights over bundles trained from each other, as float16.
 
     It often reads better than any of them; after M. Wortsman et al., 2022, "Model soups: averaging
     weights of multiple fine-tuned models improves accuracy without increasing inference time". The

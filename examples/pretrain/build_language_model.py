@@ -1,4 +1,4 @@
-"""Build a character language model from books, transcripts, quotations and lists of words.
+"""Build a character language model from books, transcripts, quotations and word lists.
 
     python build_language_model.py english.lm --books TEXT_FOLDER \
         --transcripts inkbench/pages.json --quotes quotes/gcide.txt
@@ -47,7 +47,7 @@ _MARKS = re.compile(r"[_*|{}\\<>=~\ufffd]|\{pg \d+\}")
 
 
 def book_paragraphs(path: Path) -> Iterator[str]:
-    """The paragraphs of a book without what its transcribers added."""
+    """Return the paragraphs of a book without the transcribers' additions."""
     for paragraph in read_paragraphs(path):
         if _AFTER_BOOK.match(paragraph):
             return
@@ -82,7 +82,7 @@ def _clean_lines(page: PageSample) -> List[str]:
 
 
 def word_paragraphs(language: str) -> Iterator[str]:
-    """Frequent words of a language (`wordfreq`) in random order: how its words are spelled."""
+    """Return frequent words of a language (`wordfreq`) in random order, for their spelling."""
     from print_texts import salad
 
     rng = np.random.default_rng(0)
@@ -91,13 +91,13 @@ def word_paragraphs(language: str) -> Iterator[str]:
 
 
 def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
-    """Mean bits that the model needs for a character of the texts."""
+    """Return the model's mean bits per character of the texts."""
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
     return -float(scores.mean()) / math.log(2)
 
 
 def quoted_paragraphs(path: Path) -> Iterator[str]:
-    """The quotations of a file, of which each is a paragraph."""
+    """Return the quotations in a file, one per paragraph."""
     return map(folded, path.read_text(encoding="utf-8").split("\n\n"))
 
 
@@ -109,7 +109,7 @@ def run(
     languages: Sequence[str] = (),
     quotes: Sequence[Path] = (),
 ) -> float:
-    """Build the model; returns its bits per character on the held-out books, NaN without any."""
+    """Build the model; return its bits per character on the held-out books, or NaN without any."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest += [p for path in transcripts for p in transcribed_paragraphs(path)]

@@ -1,4 +1,4 @@
-"""What the trainings share: a bundle to start from, minutes, and a bundle that comes out."""
+"""Common parts of the trainings: initial bundle, time limit, and resulting bundle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def parser_of(description: str) -> argparse.ArgumentParser:
-    """The arguments that each training has."""
+    """Create the parser of the common arguments."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--init", type=Path, required=True, help="bundle to start from")
@@ -24,7 +24,7 @@ def parser_of(description: str) -> argparse.ArgumentParser:
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments, by default the command's, if the output can be written."""
+    """Parse the arguments, and check that the output can be written."""
     args = parser.parse_args(arguments or None)
     check_replaceable(args.output)
     return args
@@ -37,17 +37,17 @@ def train(
     chosen: Optional[data.Dataset],
     **options: Any,
 ) -> int:
-    """Train, or go on where an earlier call was stopped, and write the bundle.
+    """Train or resume a training, and write the bundle.
 
     Args:
-        learned: what the network learns from.
-        chosen: what its best parameters are chosen by.
-        options: of `TrainerConfig`.
+        learned: training data.
+        chosen: validation data.
+        options: options of `TrainerConfig`.
     Returns:
         The exit status.
     """
     config = TrainerConfig(
-        epochs=10**6,  # the clock ends it
+        epochs=10**6,  # ended by the time limit
         minutes=args.minutes,
         patience=None,
         seed=args.seed,
@@ -57,5 +57,5 @@ def train(
     trainer = Trainer(task, config=config, init=args.init, directory=directory)
     if trainer.fit(learned, chosen).reason == "interrupted":
         return INTERRUPTED
-    trainer.save(args.output, refit=False)  # decoding is tuned when all is put together
+    trainer.save(args.output, refit=False)  # decoding is tuned after assembly
     return 0

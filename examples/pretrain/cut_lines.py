@@ -1,4 +1,4 @@
-"""Cut the lines of labeled pages once, so that training need not open pages again.
+"""Cut the lines of labeled pages once, so that training does not open pages again.
 
     python cut_lines.py --data ../../../shared/data --out runs/lines
     python cut_lines.py --data ../../../shared/data --out runs/lines --bundle BUNDLE
@@ -29,11 +29,11 @@ from htrlib.images.line_strips import cut_line, line_strip
 
 
 def marked_ink(page: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:
-    """The ink of a line with its margin; the lowest bit is set inside the polygon.
+    """Cut the ink of a line with its margin; the lowest bit is set inside the polygon.
 
     Args:
         page: (H, W) uint8, 0 is black.
-        line: its place in page pixels.
+        line: position of the line in page pixels.
     Returns:
         (HEIGHT, W') uint8, 0 is paper.
     """
@@ -48,7 +48,7 @@ def marked_ink(page: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:
 def cut_page(
     sample: PageSample, bundle: Optional[Bundle] = None, whole: bool = False
 ) -> Iterator[CutLine]:
-    """The usable lines of a page, where its labels or, with a bundle, its segmenter has them.
+    """Cut the usable lines of a page, as labeled or, with a bundle, as its segmenter finds them.
 
     A line with a character that the recognizer does not write is left out.
     """

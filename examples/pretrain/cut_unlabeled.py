@@ -1,4 +1,4 @@
-"""Cut the lines of `train` pages that a bundle finds and no label has, for `realign.py`.
+"""Cut the unlabeled lines that a bundle finds on `train` pages, for `realign.py`.
 
 python cut_unlabeled.py --pages inkbench/pages.json --bundle BUNDLE --out runs/unlabeled
 """
@@ -18,11 +18,11 @@ from htrlib import data
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.data.samples import PageSample
 
-SAME = 0.5  # IoU from which on a line that is found is one that a label has
+SAME = 0.5  # minimum IoU for a found line to be a labeled one
 
 
 def unlabeled_lines(sample: PageSample, bundle: Bundle) -> Iterator[CutLine]:
-    """The lines of a page that no label has, without a text."""
+    """Return the unlabeled lines of a page, without texts."""
     page = sample.load_image()
     paragraph = htrlib.detect_paragraph(page, bundle=bundle)
     if paragraph is None:

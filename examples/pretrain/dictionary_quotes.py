@@ -1,4 +1,4 @@
-"""Take the quotations out of two old dictionaries: sentences of French and English writers.
+"""Extract quotations of French and English writers from two old dictionaries.
 
     apt-get download stardict-xmlittre dict-gcide
     dpkg-deb -x stardict-xmlittre_*.deb packages; dpkg-deb -x dict-gcide_*.deb packages
@@ -33,7 +33,7 @@ _NOT_TEXT = re.compile(r"[{}|_\[\]]|\.\.\.")
 
 
 def littre_quotes(text: str) -> Iterator[str]:
-    """The quotations of Littré's entries, those of their histories left out."""
+    """Return the quotations in Littré's entries, except those in their histories."""
     wanted = True
     for part in _SECTION.split(text):
         if part.startswith("<b><big>"):
@@ -45,7 +45,7 @@ def littre_quotes(text: str) -> Iterator[str]:
 
 
 def gcide_quotes(text: str) -> Iterator[str]:
-    """The quotations of Webster's entries that name their author, without the name."""
+    """Return the quotations in Webster's entries that name an author, without the name."""
     for paragraph in _INDENTED.findall(text):
         quoted = _WITH_AUTHOR.match(" ".join(paragraph.split()))
         if quoted:
@@ -53,7 +53,7 @@ def gcide_quotes(text: str) -> Iterator[str]:
 
 
 def distinct(quotes: Iterator[str]) -> List[str]:
-    """Quotations of some length in random order, each once, up to `MOST` characters."""
+    """Return unique quotations of suitable length in random order, up to `MOST` characters."""
     folded = (" ".join(quote.split()) for quote in quotes)
     kept = list(dict.fromkeys(q for q in folded if len(q) >= SHORTEST and not _NOT_TEXT.search(q)))
     shuffled = [kept[index] for index in np.random.default_rng(0).permutation(len(kept))]

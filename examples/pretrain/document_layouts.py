@@ -1,4 +1,4 @@
-"""Layouts of forms, tables and cards, and how often each layout comes."""
+"""Layouts of forms, tables and cards, and the frequency of each layout."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _table(
 
 
 def card(s: Sheet) -> None:
-    """An index card or a small note of a few lines of any kind."""
+    """Lay out an index card or a small note with a few lines of any kind."""
     rng = s.rng
     left, right = margins(s, 0.03, 0.12)
     size = max(11, int(math.exp(rng.uniform(math.log(14), math.log(52)))))
@@ -202,7 +202,7 @@ def card(s: Sheet) -> None:
 
 
 def ledger(s: Sheet) -> None:
-    """A table over the whole page."""
+    """Lay out a table over the whole page."""
     rng = s.rng
     left, right = margins(s, 0.02, 0.08)
     size = max(10, int(math.exp(rng.uniform(math.log(10), math.log(24)))))
@@ -225,7 +225,7 @@ def ledger(s: Sheet) -> None:
 
 
 def two_hands(s: Sheet) -> None:
-    """Handwriting in two columns or blocks beside and below each other."""
+    """Lay out handwriting in two columns, or in blocks next to and below each other."""
     rng = s.rng
     left, right = margins(s, 0.02, 0.1)
     height = min(math.exp(rng.uniform(math.log(16), math.log(50))), 0.06 * s.width)
@@ -242,7 +242,7 @@ def two_hands(s: Sheet) -> None:
 
 
 def empty(s: Sheet) -> None:
-    """No text: ruled paper, drawings, blots."""
+    """Lay out a page without text: ruled paper, drawings, blots."""
     if s.rng.random() < 0.6:
         pitch = s.rng.uniform(18, 60)
         rule_paper(s, str(s.rng.choice(PAPERS)), pitch, pitch)

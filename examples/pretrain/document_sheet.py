@@ -1,4 +1,4 @@
-"""An upright page that is filled with print, typescript and handwriting, its lines remembered."""
+"""An upright page filled with print, typescript and handwriting, with a record of its lines."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TALL, _SMALL, _DEEP = "bdhklT", "xzvna", "gpqy"
 
 @dataclass(frozen=True)
 class DocumentLine:
-    """A line of text and what made it.
+    """A line of text and its kind.
 
     Attributes:
-        kind: one of `KINDS`, or "stamp" for what no network is judged by.
+        kind: one of `KINDS`, or "stamp", which is ignored in training and evaluation.
     """
 
     kind: str
@@ -214,7 +214,7 @@ class Sheet:
         bottom: float = math.inf,
         last: Optional[float] = None,
     ) -> float:
-        """Running text between left, top and right; returns the next baseline's row."""
+        """Set running text below `top` between left and right; return the next baseline's row."""
         left, base, right = area
         font = face.sized(size)
         words = self.words(lines * 30 + 5)
@@ -264,7 +264,7 @@ class Sheet:
         touching: float = 0.4,
         most: Optional[int] = None,
     ) -> Tuple[float, float]:
-        """Fill an area with handwriting; returns the first baseline and the pitch."""
+        """Fill an area with handwriting; return the first baseline and the pitch."""
         hand = Hand.random(font or self.hand_font(), height, touching, self.rng)
         center = area.center
         lines, first, pitch = write(
@@ -293,7 +293,7 @@ class Sheet:
         font: Optional[HandwritingFont] = None,
         angle: float = 0.0,
     ) -> None:
-        """A few words by hand on a baseline."""
+        """Write a few words by hand on a baseline."""
         font = font or self.hand_font()
         hand = Hand.random(font, height, 0.0, self.rng)
         up = height * font.ascent / (font.ascent + font.descent)
@@ -381,7 +381,7 @@ class Sheet:
         self.lines.insert(0, DocumentLine("stamp", TextLine(polygon.box, polygon)))
 
     def drawing(self, area: Box) -> None:
-        """A picture without text: hatched ellipses, curves, blots."""
+        """Draw a picture without text: hatched ellipses, curves, blots."""
         rng = self.rng
         draw = self.draw_rules
         for _ in range(int(rng.integers(2, 9))):
@@ -414,7 +414,7 @@ class Sheet:
                 )
 
     def filler(self, left: float, right: float, row: float, size: float) -> None:
-        """A wavy or straight stroke that fills the end of a line."""
+        """Draw a wavy or straight stroke that fills the end of a line."""
         xs = np.arange(left, right, 1.0)
         if len(xs) < 4:
             return

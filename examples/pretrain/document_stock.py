@@ -1,4 +1,4 @@
-"""What documents are rendered from: texts, and fonts of hands, of print and of typewriters."""
+"""The texts and fonts (handwriting, print, typewriter) from which documents are rendered."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NOT_OF_A_TYPEWRITER = ("kreon", "nanum-gothic")  # of the folder of type: letter
 
 
 def load_stock(fonts: Path, texts: Path, *, validation: bool = False) -> Stock:
-    """The fonts and texts of training, or those of validation.
+    """Load the fonts and texts for training, or those for validation.
 
     Args:
-        fonts: with the folders "hand", "print" and "type", as `gather_fonts.py` fills them.
+        fonts: folder with "hand", "print" and "type", filled by `gather_fonts.py`.
         texts: folder of text files.
     """
     files = sorted(texts.glob("*.txt"))
@@ -43,6 +43,6 @@ def _faces(folder: Path, kind: str, validation: bool) -> Sequence[Face]:
 
 
 def _is_held_out(path: Path) -> bool:
-    """One family of type in eight is for validation."""
+    """Return whether a font is for validation, as one in eight families is."""
     family = path.stem.split("-")[0].lower()
     return hashlib.sha256(family.encode()).digest()[0] < 32

@@ -1,4 +1,4 @@
-"""Everything that draws lines for the recognizer besides the real ones, by name."""
+"""The sources of rendered lines for the recognizer, by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ("hand", "print", "type")
 
 
 def french_words(real: Mapping[str, Sequence[CutLine]]) -> List[str]:
-    """The words of French `train` lines in their order, without the consent that many copied."""
+    """Return the words of French `train` lines in order, without the consent that many copied."""
     return [
         word
         for name, lines in real.items()
@@ -34,7 +34,7 @@ def french_words(real: Mapping[str, Sequence[CutLine]]) -> List[str]:
 
 
 def transcript_words(path: Path) -> List[str]:
-    """The words of whole transcripts of a pages.json's `train` pages; none if it is absent."""
+    """Return the words of the transcripts of `train` pages; none if the file is missing."""
     if not path.exists():
         return []
     pages = json.loads(path.read_text(encoding="utf-8")).values()
@@ -45,14 +45,14 @@ def transcript_words(path: Path) -> List[str]:
 def drawings(
     fonts: Path, texts: Path, french: Sequence[str], letters: Sequence[str], held: bool
 ) -> Dict[str, Drawing]:
-    """What draws a line: handwriting, print and typescript.
+    """Return the functions that draw a line of handwriting, print and typescript.
 
     Args:
-        fonts: folder of `hand`, `print` and `type`.
+        fonts: folder with `hand`, `print` and `type`.
         texts: folder of English books.
         french: words of running text.
         letters: English words of old letters.
-        held: draw with the fonts and from the books that nothing trains on.
+        held: use the held-out fonts and books.
     """
     books = sorted(texts.glob("*.txt"))
     english = read_words([book for book in books if (book.stem in HELD_OUT_TEXTS) == held])
@@ -66,7 +66,7 @@ def drawings(
 
 
 def drawn(drawing: Drawing, count: int, seed: int) -> List[CutLine]:
-    """Lines that stay the same from one run to the next."""
+    """Draw lines that are the same in every run."""
     rng = np.random.default_rng(seed)
     return [CutLine(ink | 1, text, "") for ink, text in (drawing(rng) for _ in range(count))]
 

@@ -1,4 +1,4 @@
-"""Find the lines of labeled pages with a bundle's own segmenter, and give them the labels' texts.
+"""Find the lines of labeled pages with a bundle's segmenter, and assign the labels' texts.
 
     python find_lines.py --data ../../../shared/data --bundle runs/finder --out runs/found
 
@@ -22,14 +22,14 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.data.samples import LabeledLine, PageSample
 from htrlib.document.results import TextLine
 
-LEAST_OVERLAP = 0.6  # IoU of a labeled line's box and that of the same line found
+LEAST_OVERLAP = 0.6  # minimum IoU of the boxes of a labeled line and the same line found
 
 
 def found_lines(sample: PageSample, bundle: Bundle, whole: bool) -> List[LabeledLine]:
-    """The labeled lines that the bundle's segmenter finds, where it finds them.
+    """Return the labeled lines that the segmenter finds, at the positions where it finds them.
 
     Args:
-        whole: the page bears no writing but the labeled lines.
+        whole: whether all writing on the page is labeled.
     """
     page = sample.load_image()
     paragraph = htrlib.detect_paragraph(page, bundle=bundle) if whole else sample.paragraph
@@ -45,7 +45,7 @@ def found_lines(sample: PageSample, bundle: Bundle, whole: bool) -> List[Labeled
 
 
 def _same_line(labeled: LabeledLine, found: Sequence[TextLine]) -> Optional[TextLine]:
-    """The line that was found where the labels have one, from the same start to the same end."""
+    """Return the found line with the same start and end as a labeled one, or None."""
     if labeled.line is None or not found:
         return None
     box = labeled.line.box

@@ -1,4 +1,4 @@
-"""Lay out the fonts of `fonts.tsv` in folders `hand`, `print` and `type`.
+"""Collect the fonts of `fonts.tsv` in folders `hand`, `print` and `type`.
 
     cut -f3 fonts.tsv | grep '^fonts-' | sort -u | xargs apt-get install -y
     (cd tarballs && cut -f3 ../fonts.tsv | grep '^@' | sort -u | xargs npm pack)
@@ -21,7 +21,7 @@ INSTALLED = tuple(Path("/usr/share", name) for name in ("fonts", "texmf", "texli
 
 
 def wanted(table: Path = TABLE) -> Iterator[Tuple[str, str]]:
-    """Kind and file name of each font."""
+    """Return the kind and file name of each font."""
     with table.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             for name in row["files"].split():
@@ -29,7 +29,7 @@ def wanted(table: Path = TABLE) -> Iterator[Tuple[str, str]]:
 
 
 def available(tarballs: Path, installed: Sequence[Path] = INSTALLED) -> Dict[str, bytes]:
-    """File name -> content of the fonts that are packed or installed."""
+    """Return the content of packed and installed fonts by file name."""
     names = {name for _, name in wanted()}
     roots = [root for root in installed if root.is_dir()]
     found = {

@@ -1,4 +1,4 @@
-"""Endless batches of lines for the recognizer: real ones, changed, and rendered ones."""
+"""Endless batches of lines for the recognizer: augmented real lines, and rendered lines."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from htrlib.training.batches.augmentation import LineAugmentation
 Ink = NDArray[np.uint8]
 Batch = Tuple[Tensor, Tensor, Tensor, Tensor]
 Drawing = Callable[[np.random.Generator], Tuple[Ink, str]]
-WIDTH_STEP = 128  # few widths: each new shape costs a second to plan
-FRAME = 4  # input columns a frame
+WIDTH_STEP = 128  # few widths, because each new shape takes a second to plan
+FRAME = 4  # input columns per frame
 LARGEST_WIDTH = 2400
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """What the lines are drawn from.
+    """The composition of batches.
 
     Attributes:
-        height: of the network's input.
-        shares: of the lines: `real`, and names of what draws others.
-        columns: input columns a batch.
+        height: height of the network's input.
+        shares: fraction of the lines from `real` and from each source of rendered lines.
+        columns: input columns per batch.
     """
 
     height: int
@@ -78,7 +78,7 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
                 yield collate(waiting.pop(width), width)
 
     def sample(self, rng: np.random.Generator) -> Tuple[Ink, Tuple[int, ...]]:
-        """One changed line and its labels."""
+        """Draw an augmented line and its labels."""
         while True:
             name = self._names[int(rng.choice(len(self._names), p=self._odds))]
             ink, text = self._draw[name](rng)
@@ -109,7 +109,7 @@ def collate(batch: Sequence[Tuple[Ink, Sequence[int]]], width: int) -> Batch:
 
 
 def as_recognized(line: CutLine, height: int) -> Ink:
-    """A cut line as recognition sees it: masked, with the margin that it keeps."""
+    """Return a cut line as recognition sees it: masked, with the margin of recognition."""
     line_height = HEIGHT / (1 + 2 * SOURCE_MARGIN)
     trim = round((SOURCE_MARGIN - MARGIN) * line_height)
     ink = line.masked()[trim : HEIGHT - trim]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEIGHT = 96
-SOURCE_MARGIN = 0.30  # of a line's height above and below: room for augmentation to move in
+SOURCE_MARGIN = 0.30  # margin above and below in line heights, for augmentation
 
 
 class CutLine(NamedTuple):
@@ -18,9 +18,9 @@ class CutLine(NamedTuple):
 
     Attributes:
         ink: (HEIGHT, W) uint8, 0 is paper; the lowest bit is set inside the line's polygon.
-        text: its transcript, folded.
+        text: transcript, folded.
         page: file name of its page.
-        consent: it is part of the consent that many volunteers copied.
+        consent: True for lines of the consent that many volunteers copied.
     """
 
     ink: NDArray[np.uint8]
@@ -29,12 +29,12 @@ class CutLine(NamedTuple):
     consent: bool = False
 
     def masked(self) -> NDArray[np.uint8]:
-        """The ink inside the polygon alone."""
+        """Return the ink inside the polygon."""
         return np.where(self.ink & 1, self.ink, 0).astype(np.uint8)
 
 
 def save(path: Path, lines: Iterable[CutLine]) -> int:
-    """Write `path`.bin and `path`.json, in this order; returns the number of lines."""
+    """Write `path`.bin, then `path`.json; return the number of lines."""
     index: List[Dict[str, Any]] = []
     end = 0
     with path.with_suffix(".bin").open("wb") as file:
@@ -47,7 +47,7 @@ def save(path: Path, lines: Iterable[CutLine]) -> int:
 
 
 def load(path: Path) -> List[CutLine]:
-    """The lines that `save` wrote; their ink is read from disk when it is used."""
+    """Load the lines written by `save`; their ink is read from disk on use."""
     index = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     if not index:
         return []

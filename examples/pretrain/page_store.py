@@ -1,4 +1,4 @@
-"""Pages prepared for the training of the finder: ink and label bytes in one file, and an index."""
+"""Pages prepared for training the line finder: ink and label bytes in one file, and an index."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from htrlib.training.batches.label_maps import draw_labels
 
 CORE, AREA = 1, 2  # bits of a label byte
 KIND_SHIFT = 2  # two bits: 0 is unknown, then 1 + the index in `KINDS`
-IGNORED = 16  # a stamp: whether it is text is left open
-UNSURE = 32  # text may be here that nobody labeled
+IGNORED = 16  # ignored area, such as a stamp
+UNSURE = 32  # may contain unlabeled text
 
 Bytes = NDArray[np.uint8]
 
 
 def label_bytes(lines: Sequence[DocumentLine], size: Tuple[int, int]) -> Bytes:
-    """(H, W) uint8 label of each pixel.
+    """Return (H, W) uint8, the label of each pixel.
 
     Args:
-        lines: of a picture; of kind "stamp" are ignored areas, other kinds than `KINDS` unknown.
+        lines: lines of a picture; "stamp" marks ignored areas, kinds not in `KINDS` are unknown.
         size: width and height of the picture.
     """
     text = [line for line in lines if line.kind != "stamp"]
@@ -70,14 +70,14 @@ class PageWriter:
 
 
 class PageReader:
-    """The pages of a folder, squares of which are drawn at random."""
+    """The pages of a folder, from which random squares are cut."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in the pages that were added since."""
+        """Add the pages written since the last call."""
         rows = (self._folder / "index.jsonl").read_text(encoding="utf-8").splitlines()
         self._raw = np.memmap(self._folder / "raw.bin", np.uint8, "r")
         entries = [json.loads(row) for row in rows if row.endswith("}")]
@@ -88,7 +88,7 @@ class PageReader:
         self._shares = np.cumsum(weights / weights.sum())
 
     def page(self, number: int) -> Tuple[Bytes, Bytes]:
-        """(H, W) ink and (H / 2, W / 2) label bytes of a page."""
+        """Return (H, W) ink and (H / 2, W / 2) label bytes of a page."""
         height, width = self.entries[number]["size"]
         at, pixels = self.entries[number]["at"], height * width
         ink = self._raw[at : at + pixels].reshape(height, width)
@@ -96,7 +96,7 @@ class PageReader:
         return ink, labels.reshape(height // 2, width // 2)
 
     def crop(self, side: int, rng: np.random.Generator) -> Tuple[Bytes, Bytes]:
-        """A square of a page, of three the first with text."""
+        """Cut a random square, preferring one with text out of three."""
         number = int(np.searchsorted(self._shares, rng.random()))
         ink, labels = self.page(min(number, len(self.entries) - 1))
         for _ in range(3):
@@ -112,13 +112,13 @@ def _bytes_of(entry: Dict[str, Any]) -> int:
 
 
 def _start(length: int, side: int, rng: np.random.Generator) -> int:
-    """Half the first row or column of a square; it holds all of a page that is smaller."""
+    """Choose half the first row or column of a square; it covers a smaller page completely."""
     free = (length - side) // 2
     return int(rng.integers(min(0, free), max(0, free) + 1))
 
 
 def _window(picture: Bytes, top: int, left: int, side: int) -> Bytes:
-    """A square of a picture, with zeros beyond its edges."""
+    """Cut a square out of a picture, with zeros beyond its edges."""
     window = np.zeros((side, side), np.uint8)
     part = picture[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
     y, x = max(0, -top), max(0, -left)

@@ -1,4 +1,4 @@
-"""Prepare pages for `train_labeler.py`: render documents, or take views of labeled pages.
+"""Prepare pages for `train_labeler.py`: render documents, or cut views out of labeled pages.
 
     python prepare_pages.py rendered --fonts runs/fonts --data ../../../shared/data \
         --count 2000 --output runs/pages-rendered
@@ -40,7 +40,7 @@ PAIRS, PRINTED = 0.12, 0.3  # shares of the views
 
 
 def sources(root: Path, split: str, bundle: str, left_out: List[str]) -> List[Source]:
-    """The labeled pages of a split."""
+    """Return the labeled pages of a split."""
     found = []
     for name in COLLECTIONS:
         collection = name.split("/")[-2]

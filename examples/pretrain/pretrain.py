@@ -2,8 +2,9 @@
 
     python examples/pretrain/pretrain.py --data ../shared/data --runs runs --bundle my-bundle
 
-A step whose output is there is skipped, one that was cut goes on from its last checkpoint.
-`--time 0.1` takes a tenth of the time and gives a bundle that shows the way and reads little.
+Steps whose output exists are skipped, and interrupted ones resume from their last checkpoint.
+`--time 0.1` takes a tenth of the time and gives a bundle for trying out the steps, which reads
+poorly.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ FINDERS = ("line-segmentation", "paragraph", "line-segmentation-ssd")
 
 
 def run(script: str, *arguments: object) -> None:
-    """Run a script of this folder, and stop where it fails."""
+    """Run a script of this folder, and stop if it fails."""
     subprocess.run([sys.executable, str(HERE / script), *map(str, arguments)], check=True)
 
 
 def step(marker: Path, script: str, *arguments: object) -> None:
-    """Run a script unless it has run to its end before."""
+    """Run a script unless it was completed before."""
     done = marker.with_suffix(marker.suffix + ".done")
     if not done.exists():
         run(script, *arguments)

@@ -1,7 +1,7 @@
-"""Printed and typewritten lines drawn from fonts, worn as old paper shows them.
+"""Draw printed and typewritten lines from fonts, and degrade them as on old paper.
 
-A line is drawn at the resolution of a scan (letters `x` of 7 to 30 pixels), worn there, and then
-enlarged or reduced as `cut_lines` cuts real lines.
+A line is drawn and degraded at the resolution of a scan (x-height of 7 to 30 pixels), and then
+scaled as `cut_lines` cuts real lines.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Texts(Protocol):
     """Draws the text of a line, as `PrintTexts` does."""
 
     def line(self, rng: np.random.Generator, longest: int) -> str:
-        """A line of 1 to `longest` words."""
+        """Return a line of 1 to `longest` words."""
 
 
 @dataclass(frozen=True)
 class Press:
-    """How a press or a typewriter sets letters; lengths are fractions of the font's size.
+    """Variation of a press or a typewriter; lengths are fractions of the font's size.
 
     Attributes:
-        by_letter: letters are struck one by one.
+        by_letter: True if letters are struck one by one.
         lift: standard deviation of a letter's height.
-        sway: standard deviation of a letter's place along the line.
-        uneven: how much the letters' darkness varies.
+        sway: standard deviation of a letter's position along the line.
+        uneven: variation of the letters' darkness.
         space: width of the gap between words, as a multiple of the font's.
         track: extra gap between letters.
     """
@@ -99,7 +99,7 @@ class PrintSource:
     def _page(
         self, text: str, font: HandwritingFont, size: int, press: Press, rng: np.random.Generator
     ) -> Tuple[Floats, int]:
-        """The line with what stands around it, ink 0 to 1, and the row of its baseline."""
+        """Draw the line with its surroundings, ink from 0 to 1; return it and its baseline."""
         face = _face(font.path, size)
         shown = _with_curly_quotes(text, font) if not self._typed and rng.random() < 0.6 else text
         width = int(_length(shown, face, size, press)) + 2 * size
@@ -132,7 +132,7 @@ class PrintSource:
         size: int,
         rng: np.random.Generator,
     ) -> None:
-        """Underlines, ruled lines and the sides of tables."""
+        """Draw underlines, ruled lines and the sides of tables."""
         thick = max(1, round(size * rng.uniform(0.02, 0.07)))
         chance = rng.random()
         if chance < 0.06:

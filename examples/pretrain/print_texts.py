@@ -1,4 +1,4 @@
-"""Texts of printed and typewritten lines, in several languages: books, letters, tables."""
+"""Generate texts of printed and typewritten lines in several languages."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ROMAN = (
 
 @cache
 def word_list(language: str) -> Tuple[List[str], NDArray[np.float64]]:
-    """Frequent words of a language (`wordfreq`), and the cumulative odds of drawing them."""
+    """Return frequent words of a language (`wordfreq`), and their cumulative probabilities."""
     words = [word for word in top_n_list(language, COMMON) if word.isalpha()]
     odds = np.array([word_frequency(word, language) for word in words]) ** 0.7
     return words, np.cumsum(odds / odds.sum())
 
 
 def salad(language: str, rng: np.random.Generator, count: int) -> List[str]:
-    """Words of a language by their frequency, with the punctuation of running text."""
+    """Draw words of a language by frequency, with the punctuation of running text."""
     words, odds = word_list(language)
     drawn = np.searchsorted(odds, rng.random(count)).clip(0, len(words) - 1)
     picked = [words[index] for index in drawn]
@@ -60,7 +60,7 @@ class PrintTexts:
         self._running = ((english, 0.5), (french, 0.22), (letters, 0.12))
 
     def line(self, rng: np.random.Generator, longest: int) -> str:
-        """A line of 1 to `longest` words."""
+        """Return a line of 1 to `longest` words."""
         count = 1 + int(longest * rng.random() ** 0.7)
         chance = rng.random()
         if chance < 0.12:
@@ -89,7 +89,7 @@ class PrintTexts:
         return salad(LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng, count)
 
     def _oddity(self, rng: np.random.Generator) -> str:
-        """A number, date, amount, address, heading, table cell, abbreviation or name."""
+        """Return a number, date, amount, address, heading, table cell, abbreviation or name."""
         name = self._words(rng, 1)[0].strip(".,;:!?").capitalize()
         number, small = int(10 ** rng.uniform(0, 5)), int(rng.integers(1, 400))
         made = (

@@ -1,4 +1,4 @@
-"""Wear clean print as presses, ribbons, copies, age and scanners do."""
+"""Degrade clean print like presses, ribbons, copies, age and scanners."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Floats = NDArray[np.float32]
 
 
 def wear(ink: Floats, pixels: float, rng: np.random.Generator) -> Floats:
-    """Make clean letters look as pressed, copied, aged and scanned.
+    """Make clean letters look pressed, copied, aged and scanned.
 
     Args:
         ink: (H, W) 0 is paper, 1 is ink.
-        pixels: height of the letter x.
+        pixels: x-height in pixels.
     """
     height, width = ink.shape
     if rng.random() < 0.65:  # the ink spreads or does not take: filled and broken letters
@@ -53,7 +53,7 @@ def _blurred(ink: Floats, radius: float) -> Floats:
 
 
 def _noise(shape: Tuple[int, int], scale: float, rng: np.random.Generator) -> Floats:
-    """Smooth noise of unit variance, changing over about `scale` pixels."""
+    """Return smooth noise of unit variance that changes over about `scale` pixels."""
     small = (int(shape[0] / scale) + 3, int(shape[1] / scale) + 3)
     coarse = Image.fromarray(rng.standard_normal(small, dtype=np.float32))
     return np.asarray(coarse.resize((shape[1], shape[0]), Image.Resampling.BICUBIC))

@@ -1,4 +1,4 @@
-"""Texts for synthetic lines: running text, and what forms and letters hold besides."""
+"""Texts for synthetic lines: running text, and other content of forms and letters."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FOLDED = str.maketrans(
 
 
 def folded(text: str) -> str:
-    """NFC, straight quotation marks, single spaces: hands do not tell the others apart."""
+    """Use NFC, straight quotation marks and single spaces, as in handwriting."""
     text = unicodedata.normalize("NFC", text).translate(_FOLDED)
     return re.sub(r"\s+", " ", text).strip()
 
 
 def read_words(paths: Sequence[Path]) -> List[str]:
-    """The words of text files in order, in characters that a line may hold."""
+    """Return the words of text files in order, with supported characters only."""
     words: List[str] = []
     for path in paths:
         text = folded(path.read_text(encoding="utf-8", errors="replace").replace("_", ""))
@@ -38,7 +38,7 @@ def read_words(paths: Sequence[Path]) -> List[str]:
 
 
 def mixed_words(english: Sequence[str], french: Sequence[str], count: int, seed: int) -> List[str]:
-    """About so many words: phrases of two languages, and what letters and forms hold besides.
+    """Return about `count` words: phrases of two languages, and other content of letters and forms.
 
     Args:
         english: words in the order of running text.
@@ -52,7 +52,7 @@ def mixed_words(english: Sequence[str], french: Sequence[str], count: int, seed:
 
 
 def phrase(english: Sequence[str], french: Sequence[str], rng: np.random.Generator) -> str:
-    """1 to `LONGEST` words, and what letters and forms hold besides."""
+    """Return 1 to `LONGEST` words, or other content of letters and forms."""
     count = int(rng.integers(1, LONGEST + 1))
     chance = rng.random()
     if chance < 0.12:
@@ -74,7 +74,7 @@ def phrase(english: Sequence[str], french: Sequence[str], rng: np.random.Generat
 
 
 def _oddity(english: Sequence[str], rng: np.random.Generator) -> str:
-    """A number, date, amount, abbreviation, code or name."""
+    """Return a number, date, amount, abbreviation, code or name."""
     kind = int(rng.integers(0, 9))
     word = english[int(rng.integers(0, len(english)))]
     number = int(10 ** rng.uniform(0, 5))

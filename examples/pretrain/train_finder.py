@@ -1,4 +1,4 @@
-"""Train a network that finds writing: a page labeler or the word detector.
+"""Train a page labeler or the word detector.
 
     python train_finder.py line-segmentation --data ../../../shared/data --synthetic runs/pages \
         --init runs/charset --minutes 25 --output runs/line-segmentation
@@ -26,7 +26,7 @@ COLLECTIONS = ("copiste", "copiste", "testaments")  # the latter leaves much wri
 
 
 def pages(task: str, labeled: Path, synthetic: Path) -> Tuple[data.Dataset, Optional[data.Dataset]]:
-    """What a network learns from, and what the best parameters are chosen by."""
+    """Return the training and the validation pages."""
     rendered = data.load("page_xml", synthetic)
     if task == "line-segmentation-ssd":
         return rendered, None
