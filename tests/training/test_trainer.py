@@ -283,7 +283,7 @@ def test_wrong_use_is_told(trainer, tmp_path, tiny, trained):
         trainer().save(tmp_path / "bundle")
     with pytest.raises(ConfigError, match="train from scratch"):
         trainer(init=trained[0]).fit(Dataset())
-    with pytest.raises(ConfigError, match="one device"):
+    with pytest.raises(ConfigError, match="at least one"):
         trainer(device=[])
 
 
