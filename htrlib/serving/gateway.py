@@ -142,7 +142,7 @@ class Gateway:
             _allow(request, "POST")
             return await self.intake.answer(request, SINGLE, start)
         parts = path.split("/")[1:]
-        if parts[0] == "jobs" and self.jobs is not None:
+        if parts[:1] == ["jobs"] and self.jobs is not None:
             return await _job_reply(self.jobs, request, parts[1:])
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
