@@ -16,10 +16,7 @@ from htrlib.images.filters import maximum_filter
 Page = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
-SIDE, LEAST_SIDE = (
-    1 / 6,
-    200,
-)  # of the width, and pixels: a square that tells if there may be a grid
+SIDE, LEAST_SIDE = 1 / 6, 200  # of the width, and pixels: a square that tells of a grid
 DOT = 1 / 150  # of the page's width: a dot is no larger
 DARKER = 20  # gray levels than the paper, at least
 FEWEST = 12  # dots of a grid in such a square
