@@ -41,7 +41,7 @@ LAYERS = (
     ("synthesis",),
     ("language", "metrics", "images"),
     ("document", "archives"),
-    ("compiled", "registry"),
+    ("compiled", "registry", "atomic_files"),
     ("errors", "progress", "_version"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

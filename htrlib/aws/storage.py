@@ -16,6 +16,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from tqdm import tqdm
 
 from htrlib.archives import pack, unpack
+from htrlib.atomic_files import replacing
 from htrlib.aws.checksums import agrees, look_up
 from htrlib.aws.location import S3Uri
 from htrlib.aws.sending import send
@@ -219,17 +220,13 @@ def _fetch(aws: Aws, place: S3Uri, path: Path, advance: Advance) -> Optional[int
         advance(size)
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
     parameters = {"Bucket": place.bucket, "Key": place.key}
-    try:
+    with replacing(path) as partial:
         with aws.explained("s3", "get_object", parameters):
             client = aws.client("s3")
             client.download_file(**parameters, Filename=str(partial), Callback=advance)
         if agrees(aws, partial, place, known) is False:
             raise AwsError(f"{place} came with another checksum than S3 keeps; download it again")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return size
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, List, Sequence, Tuple
 
+from htrlib.atomic_files import write_whole
 from htrlib.cli.inputs import Input
 from htrlib.errors import ConfigError
-from htrlib.formats.saving import FORMATS, Format, Result, WriteOptions, write_whole
+from htrlib.formats.saving import FORMATS, Format, Result, WriteOptions
 
 
 @dataclass(frozen=True)

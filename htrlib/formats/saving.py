@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Optional, Tuple, Union
 
+from htrlib.atomic_files import write_whole
 from htrlib.errors import ConfigError
 from htrlib.registry import Registry
 
@@ -142,17 +143,6 @@ def save(
             )
         result = result.pages[0]
     write_whole(path, lambda file: chosen.write(result, file, options))
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file atomically."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def to_bytes(result: Result, format: Format, options: WriteOptions) -> bytes:

@@ -1,4 +1,4 @@
-"""Write files atomically: readers see either the old or the new content."""
+"""Keep files of a review whole: replace them on disk, one writer at a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Iterator
 
+from htrlib.atomic_files import write_whole
 from htrlib.review.folder import SCRATCH_PREFIX, SCRATCH_SUFFIX
 
 _FILE_MODE = 0o644  # of new files
@@ -22,19 +23,18 @@ def replace_file(path: Path, content: bytes) -> None:
         OSError: the disk is full, or the file cannot be written; the old file is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else _FILE_MODE
     handle, scratch = tempfile.mkstemp(
         dir=path.parent, prefix=SCRATCH_PREFIX, suffix=SCRATCH_SUFFIX
     )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(path.stat().st_mode & 0o777 if path.exists() else _FILE_MODE)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    os.close(handle)
+    write_whole(
+        path,
+        lambda file: file.write(content),
+        scratch=Path(scratch),
+        mode=mode,
+        durable=True,
+    )
     with contextlib.suppress(PermissionError):  # Windows cannot open folders, and does not need to
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Dict, List, Mapping, Optional
 
+from htrlib.atomic_files import write_whole
 from htrlib.errors import ConfigError
 from htrlib.serving.replies import Reply
 
@@ -134,9 +135,8 @@ class JobFolder:
         }
         with contextlib.suppress(FileNotFoundError):
             self._path(id, "answer").write_bytes(reply.body)
-            part = self._path(id, "outcome.part")
-            part.write_text(json.dumps(outcome), encoding="utf-8")
-            part.replace(self._path(id, "outcome.json"))
+            content = json.dumps(outcome).encode()
+            write_whole(self._path(id, "outcome.json"), lambda file: file.write(content))
             self._path(id, "body").unlink()
 
     def answer(self, id: str) -> Optional[Reply]:

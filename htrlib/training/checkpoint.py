@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.atomic_files import write_whole
 from htrlib.errors import TrainingError
 
 _NUMBERS = "__numbers__"
@@ -52,12 +52,8 @@ def write_checkpoint(
     path: Path, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]
 ) -> None:
     """Write arrays and JSON values, replacing the file only once the new one is complete."""
-    scratch = path.with_name(f".{path.name}")
-    with scratch.open("wb") as file:
-        np.savez(file, **dict(arrays), **{_NUMBERS: np.array(json.dumps(dict(numbers)))})
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    content = {**arrays, _NUMBERS: np.array(json.dumps(dict(numbers)))}
+    write_whole(path, lambda file: np.savez(file, **content), durable=True)
 
 
 def read_checkpoint(path: Path) -> Optional[Tuple[Dict[str, NDArray[Any]], Dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Files are replaced as a whole, by one at a time."""
+"""Files of a review are replaced as a whole, by one writer at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from htrlib.review import whole_files
+from htrlib import atomic_files
 from htrlib.review.whole_files import FolderLock, read_json, replace_file, write_json
 
 
@@ -31,7 +31,7 @@ def test_a_disk_that_fails_leaves_the_old_file_and_nothing_else(
     def fail(descriptor: int) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(whole_files.os, "fsync", fail)
+    monkeypatch.setattr(atomic_files.os, "fsync", fail)
     with pytest.raises(OSError, match="full"):
         replace_file(path, b"new")
     assert path.read_bytes() == b"old"

@@ -1,0 +1,58 @@
+"""Write files atomically: readers see either the old or the new content.
+
+New content goes to a temporary file in the same folder, which then replaces the file. A link is
+replaced itself, and what it leads to stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import BinaryIO, Callable, Iterator, Optional
+
+
+@contextlib.contextmanager
+def replacing(path: Path, scratch: Optional[Path] = None) -> Iterator[Path]:
+    """Give the path of a temporary file, which replaces the file unless the block fails.
+
+    Args:
+        path: path of the file.
+        scratch: path of the temporary file, in the same folder; by default `.NAME.part`, which two
+            writers must not use at once.
+    """
+    scratch = path.with_name(f".{path.name}.part") if scratch is None else scratch
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_whole(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    scratch: Optional[Path] = None,
+    mode: Optional[int] = None,
+    durable: bool = False,
+) -> None:
+    """Write a file atomically.
+
+    Args:
+        path: path of the file.
+        write: writes the content into a binary file.
+        scratch: path of the temporary file; see `replacing`.
+        mode: permissions of the file; by default those of a new file.
+        durable: wait until the content is on disk before it replaces the file.
+    Raises:
+        OSError: the file cannot be written; the old one is kept.
+    """
+    with replacing(path, scratch) as partial:
+        with partial.open("wb") as file:
+            write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if mode is not None:
+            partial.chmod(mode)
