@@ -81,7 +81,7 @@ def _without_lines(page: Page, first: Ruling, likely: Tuple[float, ...] = ()) ->
     for _ in range(MOST_RULINGS):
         if ruling is None:
             break
-        page = _erased(page, ruling)
+        page = erased(page, ruling)
         ruling = find_ruling(page, likely)
     return page
 
@@ -96,9 +96,9 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
     if page.shape[0] < STRIP or page.shape[1] < FEWEST * CLOSEST:
         return None
     some = max(1, page.shape[0] // STRIP // LOOKED_AT)
-    if some > 1 and not likely and not _distances(_ridges(page, some)[0]):
+    if some > 1 and not likely and not _distances(ridges_of(page, some)[0]):
         return None
-    ridges, middles = _ridges(page)
+    ridges, middles = ridges_of(page)
     likely = tuple(one for one in likely if one >= CLOSEST)
     # squares are as wide as they are high: what is measured across settles what is nearly so down
     measured = [
@@ -108,24 +108,31 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
     tried = dict.fromkeys((*measured, *likely))
     if not tried:
         return None
-    stepping = _stepping_ridges(page)
-    found = (_ruling(ridges, stepping, middles, distance) for distance in tried)
+    stepping = stepping_ridges(page)
+    found = (
+        ruling_at(_places(ridges, distance), distance, ridges, stepping, middles)
+        for distance in tried
+    )
     return next((ruling for ruling in found if ruling is not None), None)
 
 
-def _ruling(
-    ridges: Floats, stepping: Floats, middles: NDArray[np.float64], distance: float
+def ruling_at(
+    places: NDArray[np.float64],
+    distance: float,
+    ridges: Floats,
+    stepping: Floats,
+    middles: NDArray[np.float64],
 ) -> Optional[Ruling]:
-    """Return the ruling with the given distance between lines, or None.
+    """Return the ruling whose lines are at the given places, or None if they are not drawn there.
 
     Args:
-        ridges: result of _ridges.
-        stepping: result of _stepping_ridges.
-        middles: vertical centers of the strips.
+        places: (S, N) where each line is in each strip.
         distance: pixels from line to line.
+        ridges: (S, W) result of `ridges_of`.
+        stepping: (S, W) result of `stepping_ridges`.
+        middles: (S,) vertical centers of the strips.
     """
     width = ridges.shape[1]
-    places = _places(ridges, distance)
     columns = np.clip(np.rint(places).astype(int), 0, width - 1)
     darkness = np.take_along_axis(ridges, columns, axis=1)
     inside = (places >= 0) & (places < width)
@@ -142,7 +149,7 @@ def _ruling(
     return Ruling(distance, middles, places, darkness, profile)
 
 
-def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
+def ridges_of(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
     """Compute how much darker each column of a strip is than its neighbors.
 
     Args:
@@ -158,8 +165,8 @@ def _ridges(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
     return np.maximum(around - grays, 0), middles
 
 
-def _stepping_ridges(page: Page) -> Floats:
-    """Compute (S, W) `_ridges` that also respond to lines that change column within a strip.
+def stepping_ridges(page: Page) -> Floats:
+    """Compute (S, W) `ridges_of` that also respond to lines that change column within a strip.
 
     A thin sloping line fills two columns half where it steps, so neither of them shows it alone.
     """
@@ -281,7 +288,7 @@ def _profile(ridges: Floats, columns: NDArray[np.int64], inside: NDArray[np.bool
     return np.asarray(profile[dark[0] : dark[-1] + 1], np.float32)
 
 
-def _erased(page: Page, ruling: Ruling) -> Page:
+def erased(page: Page, ruling: Ruling) -> Page:
     """Fill each line from both sides, except pixels that are darker than the line."""
     height, width = page.shape
     rows = np.arange(height)

@@ -16,9 +16,11 @@ from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import ConfigError
 from htrlib.images.dot_grids import without_dots
+from htrlib.images.folds import without_folds
 from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
+from htrlib.images.staves import without_staves
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
@@ -194,24 +196,24 @@ def _cut_one_line(reading: Reading, stages: Stages) -> None:
 
 
 def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
-    """Turn a page the right way, and note how; take squares and dots of paper out.
+    """Turn a page the right way, and note how; take the marks of paper out.
 
     Args:
         turns: quarter turns to try; None are those that the page looks like.
     """
     if reading.as_given is None:
-        reading.as_given = _without_grid(reading.page)
+        reading.as_given = _without_paper_marks(reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
     readable = partial(readability, stages=stages, single=single, margin=margin)
     page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
     changed = transform.inverted or transform.tilt
-    reading.page = _without_grid(page) if changed else page
+    reading.page = _without_paper_marks(page) if changed else page
     reading.transform = None if transform.is_identity else transform
 
 
-def _without_grid(page: Page) -> Page:
-    return without_dots(without_squares(page))
+def _without_paper_marks(page: Page) -> Page:
+    return without_dots(without_staves(without_squares(without_folds(page))))
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:

@@ -1,0 +1,192 @@
+"""Remove the printed staves of music paper, and keep the strokes that cross them.
+
+Staves are taken out only where they are sure: several groups of five thin lines at one distance,
+across most of the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrlib.images.filters import maximum_filter, median_filter
+from htrlib.images.rulings import (
+    LEAST_DARKNESS,
+    STRIP,
+    Floats,
+    Page,
+    Ruling,
+    erased,
+    ridges_of,
+    ruling_at,
+    stepping_ridges,
+)
+
+LINES = 5  # of a staff
+FEWEST_STAVES = 3  # on a page: a form may have five lines at equal distances, too
+CLOSEST, WIDEST = 5, 1 / 40  # pixels and of the page's longer side: distances between lines
+LOOKED_AT = 5  # strips that decide whether there may be staves
+MANY = 1.0  # staves in a strip, on average, whose lines have the same distance
+SAME = 0.08  # of the distance between lines: it differs by less
+LEAST_SAME = 1.5  # pixels
+FAINTEST = 0.4  # of the usual darkness of a line
+STEEPEST = 0.1  # slope of staves
+LONGEST_PAIR = 16  # strips: the slope is measured between strips so far apart, at last
+
+
+def without_staves(page: Page) -> Page:
+    """Remove the staves of a page; a page without staves is returned unchanged.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+    """
+    down = find_staves(page.T)
+    return page if down is None else np.ascontiguousarray(erased(page.T, down).T)
+
+
+def find_staves(page: Page) -> Optional[Ruling]:
+    """Find the lines of staves that run down a page, or return None unless they are certain.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+    """
+    height, width = page.shape
+    widest = WIDEST * max(page.shape)
+    if height < 2 * STRIP or width < 2 * LINES * FEWEST_STAVES * CLOSEST:
+        return None
+    some = max(1, height // STRIP // LOOKED_AT)
+    if some > 1 and _distance(ridges_of(page, some)[0], widest) is None:
+        return None
+    ridges, middles = ridges_of(page)
+    distance = _distance(ridges, widest)
+    if distance is None:
+        return None
+    shifts = _shifts(_only_staves(ridges, distance), distance)
+    lines = _staff_lines(_profile(ridges, shifts), distance)
+    if not len(lines):
+        return None
+    places = lines + shifts[:, np.newaxis]
+    stepping = stepping_ridges(page)
+    drawn = _drawn(np.maximum(ridges, stepping), places)
+    found = ruling_at(places[drawn], distance, ridges[drawn], stepping[drawn], middles[drawn])
+    if found is None:
+        return None
+    darkness = np.zeros(places.shape, np.float32)
+    darkness[drawn] = found.darkness
+    return replace(found, middles=middles, places=places, darkness=darkness)
+
+
+def _drawn(ridges: Floats, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (S,) which strips have the staves: these end before the paper does."""
+    at = np.clip(np.rint(places).astype(int), 0, ridges.shape[1] - 1)
+    usual = np.median(np.take_along_axis(ridges, at, axis=1), axis=1)
+    return np.asarray(usual >= FAINTEST * usual.max())
+
+
+def _distance(ridges: Floats, widest: float) -> Optional[float]:
+    """Return the distance between lines of which most strips have staves, or None."""
+    found = np.concatenate([_staves(ridge, widest)[1] for ridge in ridges])
+    if not len(found):
+        return None
+    alike = (np.abs(found - found[:, np.newaxis]) <= 1).sum(axis=0)
+    if alike.max() < MANY * len(ridges):
+        return None
+    return float(np.median(found[np.abs(found - found[alike.argmax()]) <= 1]))
+
+
+def _staves(ridge: Floats, widest: float) -> Tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return first lines, and distances between lines, of what looks like staves in a strip."""
+    lines = _peaks(ridge, CLOSEST // 2)
+    there = np.zeros(len(ridge), bool)
+    for offset in (-1, 0, 1):
+        there[np.clip(lines + offset, 0, len(ridge) - 1)] = True
+    lengths = lines - lines[:, np.newaxis]
+    steps = LINES - 1
+    first, last = np.nonzero((lengths >= steps * CLOSEST) & (lengths <= steps * widest))
+    start, distance = lines[first], lengths[first, last] / steps
+    staff = np.ones(len(start), bool)
+    for step in range(-1, LINES + 1):
+        at = np.rint(start + step * distance).astype(int)
+        inside = (at >= 0) & (at < len(ridge))
+        line = inside & there[np.where(inside, at, 0)]
+        staff &= line if 0 <= step < LINES else ~line
+    return start[staff], distance[staff]
+
+
+def _only_staves(ridges: Floats, distance: float) -> Floats:
+    """Return (S, W) the strips without all that is no staff with the given distance of lines."""
+    found = np.zeros_like(ridges)
+    for strip, ridge in zip(found, ridges):
+        starts, distances = _staves(ridge, distance + 1)
+        starts = starts[np.abs(distances - distance) <= 1]
+        lines = np.rint(starts[:, np.newaxis] + distance * np.arange(LINES)).astype(int)
+        for offset in (-1, 0, 1):
+            at = np.clip(lines + offset, 0, len(ridge) - 1)
+            strip[at] = ridge[at]
+    return found
+
+
+def _shifts(ridges: Floats, distance: float) -> NDArray[np.float64]:
+    """Return (S,) how far the lines lie to the right in each strip, 0 on average.
+
+    Strips far apart tell their slope precisely, and near ones which of its multiples it is.
+    """
+    strips, width = ridges.shape
+    spectrum = np.fft.rfft(ridges, 2 * width, axis=1)
+    slope, apart, reach = 0.0, 1, STEEPEST * STRIP
+    while apart < min(strips, LONGEST_PAIR + 1):
+        together = (spectrum[:-apart].conj() * spectrum[apart:]).sum(axis=0)
+        alike = np.fft.irfft(together, 2 * width)
+        near = np.arange(round(slope * apart - reach), round(slope * apart + reach) + 1)
+        slope = float(near[alike[near].argmax()]) / apart
+        apart, reach = 2 * apart, min(distance / 2, 2.0)
+    shifts = slope * (np.arange(strips) - (strips - 1) / 2)
+    usual = _profile(ridges, shifts)
+    reach = max(1.0, distance / 3)
+    offsets = np.arange(-int(reach), int(reach) + 1)
+    fits = np.array([(ridges * _shifted(usual, shifts + one)).sum(axis=1) for one in offsets])
+    bent = offsets[fits.argmax(axis=0)].astype(np.float64)
+    return np.asarray(shifts + median_filter(bent, 5))
+
+
+def _shifted(profile: Floats, shifts: NDArray[np.float64]) -> Floats:
+    """Return (S, W) a profile moved to the right by each of (S,) shifts."""
+    at = np.arange(len(profile)) - np.rint(shifts).astype(int)[:, np.newaxis]
+    return np.asarray(profile[np.clip(at, 0, len(profile) - 1)])
+
+
+def _profile(ridges: Floats, shifts: NDArray[np.float64]) -> Floats:
+    """Return (W,) the usual darkness of each place, in strips moved back by their shifts."""
+    width = ridges.shape[1]
+    at = np.arange(width) + np.rint(shifts).astype(int)[:, np.newaxis]
+    moved = np.take_along_axis(ridges, np.clip(at, 0, width - 1), axis=1)
+    return np.asarray(np.median(moved, axis=0))
+
+
+def _staff_lines(profile: Floats, distance: float) -> NDArray[np.int64]:
+    """Return (N,) the places of the lines of all staves; none unless there are enough."""
+    slack = max(LEAST_SAME, SAME * distance)
+    lines = _peaks(profile, int(distance / 2))
+    steps = lines - lines[:, np.newaxis]
+    following = np.abs(steps - distance) <= slack
+    first = np.flatnonzero(~following.any(axis=0))
+    staves = 0
+    for start in first:
+        length, line = 1, start
+        while following[line].any():
+            length, line = length + 1, int(following[line].argmax())
+        staves += length == LINES
+    joined = following.any(axis=0) | following.any(axis=1)
+    return lines[joined] if staves >= FEWEST_STAVES else lines[:0]
+
+
+def _peaks(profile: Floats, reach: int) -> NDArray[np.int64]:
+    """Return the places of lines: darker than all within `reach`, and not much less than most."""
+    highest = maximum_filter(profile, 2 * reach + 1)
+    peaks = np.flatnonzero((profile == highest) & (profile >= LEAST_DARKNESS))
+    if len(peaks):
+        peaks = peaks[profile[peaks] >= FAINTEST * np.median(profile[peaks])]
+    return peaks
