@@ -18,7 +18,7 @@ SIDE = 600  # samples along a page's shorter side
 PARTS = 8  # of a column, whose brightest pixels are compared with those of the columns around
 AROUND = 41  # samples: broader shades, and those nearer to an edge, are shadows and do no harm
 SHADED = 0.96  # of the brightness around: what is darker belongs to a fold
-DEEPEST, FAINTEST = 0.4, 0.92  # brightness of a fold in its middle: darker is ink, brighter harmless
+DEEPEST, FAINTEST = 0.4, 0.92  # brightness of a fold's middle: darker is ink, brighter harmless
 ACROSS = 0.75  # share of the parts that a fold goes through
 NARROWEST = 5  # samples: a narrower line is a rule
 SOFT = 0.3  # share of a fold that is no darker than half as much as its middle: bars have edges
@@ -66,7 +66,7 @@ def _shade(page: Page) -> Floats:
     steps = np.diff(through.astype(np.int8), prepend=0, append=0)
     found = np.ones(len(shade), np.float32)
     for start, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)):
-        inside = AROUND <= start and end <= len(shade) - AROUND
+        inside = start >= AROUND and end <= len(shade) - AROUND
         if inside and _is_soft(shade[start:end]) and _darkens_paper(page, shade, start, end):
             start, end = start - 2, end + 2  # it fades out
             found[start:end] = np.minimum(shade[start:end], 1)
