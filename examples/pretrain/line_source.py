@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -34,11 +34,13 @@ class Mixture:
         height: height of the network's input.
         shares: fraction of the lines from `real` and from each source of rendered lines.
         columns: input columns per batch.
+        collage: fraction of the real lines that are made of words of one page.
     """
 
     height: int
     shares: Mapping[str, float]
     columns: int
+    collage: float = 0.0
 
 
 class LineSource(IterableDataset):  # type: ignore[type-arg]
@@ -55,8 +57,10 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
         charset: Charset,
         mixture: Mixture,
         seed: int,
+        collages: Optional[Mapping[str, Drawing]] = None,
     ) -> None:
         self._real = list(real.values())
+        self._collages = [(collages or {}).get(name) for name in real]
         self._charset, self._mixture, self._seed = charset, mixture, seed
         shares = np.array([weights[name] * len(lines) for name, lines in real.items()])
         self._shares = shares / shares.sum() if len(shares) else shares
@@ -92,8 +96,12 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
                 return picture, labels
 
     def _real_line(self, rng: np.random.Generator) -> Tuple[Ink, str]:
-        lines = self._real[int(rng.choice(len(self._shares), p=self._shares))]
-        line = lines[int(rng.integers(len(lines)))]
+        chosen = int(rng.choice(len(self._shares), p=self._shares))
+        lines, collage = self._real[chosen], self._collages[chosen]
+        if collage is not None and rng.random() < self._mixture.collage:
+            line = CutLine(*collage(rng), page="")
+        else:
+            line = lines[int(rng.integers(len(lines)))]
         return (line.masked() if rng.random() < 0.6 else np.ascontiguousarray(line.ink)), line.text
 
 

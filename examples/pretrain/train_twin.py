@@ -29,6 +29,7 @@ from rapidfuzz.distance import Levenshtein
 from texts import CHARACTERS, read_words
 from torch.utils.data import DataLoader
 from twin_training import HEIGHT, Schedule, Training, read
+from word_collage import collages
 
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.charset import Charset
@@ -38,6 +39,7 @@ from htrlib.engines.port import RECOGNIZER
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about
 COLUMNS = 6500  # of a process's batch
+COLLAGE = 0.4  # of the real lines, where the words have been found
 SHARES = {"real": 0.62, "hand": 0.10, "print": 0.14, "type": 0.14}
 WEIGHTS = {  # how often a line is drawn; labeled by clerks' lists least, by letters most
     **dict.fromkeys(COLLECTIONS, 1.0),
@@ -55,6 +57,7 @@ class Plan:
     shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
     columns: int = COLUMNS
+    collage: float = COLLAGE
 
 
 def scores(training: Training, validation: Mapping[str, List[CutLine]]) -> Dict[str, float]:
@@ -143,10 +146,11 @@ def main(arguments: Sequence[str] = ()) -> None:
     unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
-    mixture = Mixture(HEIGHT, plan.shares, plan.columns)
+    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage)
+    collage = collages(args.lines, list(real))
 
     def source(seed: int) -> LineSource:
-        return LineSource(real, plan.weights, drawing, charset, mixture, seed)
+        return LineSource(real, plan.weights, drawing, charset, mixture, seed, collage)
 
     schedule = Schedule(seconds_of(args.until), args.peak_rate, args.flat)
     start = load_bundle(args.init) if args.init else None
