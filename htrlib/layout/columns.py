@@ -15,9 +15,15 @@ NARROWEST = ENOUGH_LINES[-1][0]
 SAME_LINE = 0.8  # in core thicknesses: pieces whose heights differ by less belong to one line
 TEXT_WIDTH = 23.0  # in core thicknesses: wider columns are text, not table cells
 CELL_WIDTH = 9.0  # in core thicknesses: narrower columns are table cells
+TWO_CELLS = 14.0  # in core thicknesses: cells are rarely so wide where lines are close
+CLOSE = 4.0  # in core thicknesses: lines at a smaller distance are those of print
+SPARSE = 5.5  # in core thicknesses: distance of lines of which each may be a row of a table
 FILLED = 0.75  # in column widths: typical length of lines of running text
+REACH = 0.35  # of a column's width: what enters it less far is no part of it
+STRAYS = 0.1  # of the lines beside a gutter: most that may cross it
 BESIDE = 2.5  # in core thicknesses: lines across a gutter further off are not compared
-ALIGNED = 0.75  # fraction of the compared lines that must be at the same height
+ALIGNED = 0.75  # fraction of the compared lines of a table that are at the same height
+ALWAYS_ALIGNED = 0.9  # that fraction where wide cells may be running text as well
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +80,7 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
     distance = spans.row - height
     lefts, rights = spans.left.tolist(), spans.right.tolist()
     before, after = [first], [second]
+    strays: List[int] = []
     others = np.ones(len(spans.row), bool)
     others[[first, second]] = False
     for downward in (True, False):
@@ -82,7 +89,12 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
             room_right = high - max(low, rights[index])
             room_left = min(high, lefts[index]) - low
             if max(room_left, room_right) < narrowest:
-                break
+                if len(strays) >= STRAYS * (len(before) + len(after)) or not _reaches_in(
+                    spans, index, before, after
+                ):
+                    break
+                strays.append(index)
+                continue
             if room_right >= room_left:
                 before.append(index)
                 low = max(low, rights[index])
@@ -92,27 +104,67 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
     enough = next((n for width, n in ENOUGH_LINES if high - low >= width * spans.thickness), None)
     if enough is None or _lines_beside(spans, before, after) < enough:
         return None
+    for index in strays:
+        on_left = low - spans.left[index] > spans.right[index] - high
+        (before if on_left else after).append(index)
     return Gutter(low, high, tuple(before), tuple(after))
+
+
+def _reaches_in(spans: Spans, index: int, before: List[int], after: List[int]) -> bool:
+    """Return whether a piece that crosses a gutter belongs to one column and enters the other.
+
+    A heading lies across both alike.
+    """
+    sides = []
+    for column in (before, after):
+        left, right = np.median(spans.left[column]), np.percentile(spans.right[column], 90)
+        inside = min(spans.right[index], right) - max(spans.left[index], left)
+        sides.append(max(0.0, float(inside / max(1.0, right - left))))
+    return min(sides) < REACH and min(sides) < max(sides) / 2
 
 
 def is_table(spans: Spans, gutter: Gutter) -> bool:
     """Return whether a gutter separates table cells, which are read row by row."""
-    before, after = list(gutter.before), list(gutter.after)
-    if all(_is_running_text(spans, side) for side in (before, after)):
-        return False
-    one, other = _lines(spans, before), _lines(spans, after)
+    sides = [list(side) for side in (gutter.before, gutter.after)]
+    one, other = (_lines(spans, side) for side in sides)
     nearest = np.abs(one[:, np.newaxis] - other).min(axis=1) / spans.thickness
     beside = nearest <= BESIDE  # cells may be empty
-    return bool(beside.any() and (nearest[beside] <= SAME_LINE).mean() >= ALIGNED)
-
-
-def _is_running_text(spans: Spans, indices: List[int]) -> bool:
-    """Return whether a column's lines have the length and regularity of running text."""
-    widths = (spans.right - spans.left)[indices]
-    usual, widest = np.percentile(widths, (50, 90))
-    if usual > TEXT_WIDTH * spans.thickness:
+    if not beside.any():
+        return False
+    aligned = float((nearest[beside] <= SAME_LINE).mean())
+    pitch = float(np.median([*np.diff(one), *np.diff(other), 0.0])) / spans.thickness
+    columns = [_Column.of(spans, side) for side in sides]
+    if pitch >= SPARSE and aligned >= ALWAYS_ALIGNED and min(c.filled for c in columns) < FILLED:
         return True
-    return bool(usual > CELL_WIDTH * spans.thickness and usual >= FILLED * widest)
+    if all(column.is_running_text for column in columns):
+        return False
+    if pitch < CLOSE and all(column.widest >= TWO_CELLS for column in columns):
+        return False
+    return aligned >= ALIGNED
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Widths of the lines of a column, in core thicknesses: the usual one and the widest."""
+
+    usual: float
+    widest: float
+
+    @classmethod
+    def of(cls, spans: Spans, indices: List[int]) -> _Column:
+        widths = (spans.right - spans.left)[indices] / spans.thickness
+        usual, widest = np.percentile(widths, (50, 90))
+        return cls(float(usual), float(widest))
+
+    @property
+    def filled(self) -> float:
+        """How much of the column's width its usual line takes."""
+        return self.usual / self.widest
+
+    @property
+    def is_running_text(self) -> bool:
+        """Whether the lines have the length and regularity of running text."""
+        return self.usual > TEXT_WIDTH or (self.usual > CELL_WIDTH and self.filled >= FILLED)
 
 
 def _lines(spans: Spans, indices: Sequence[int]) -> Floats:

@@ -17,6 +17,7 @@ from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
 from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
+from htrlib.layout.white_strips import pieces_between, white_strips
 
 TAUGHT_CORE = 0.45  # in ascents, from the baseline up: the core that labelers are trained to mark
 CORE = 0.47  # in ascents: the core that they mark with probability above 0.5, slightly more
@@ -36,6 +37,7 @@ LONGEST_GAP = 7.0  # in core thicknesses: maximum gap between parts of a line
 LARGEST_STEP = 1.4  # in core thicknesses: maximum vertical offset between parts of a line
 TAIL_LENGTH = 6.0  # in core thicknesses: shorter pieces may be a loop below a line
 TAIL_DISTANCE = 0.65  # in typical line distances: such a piece closer to a line is a loop
+DARK = 80.0  # percentile: ink on the middle of cores that is as dark as letters
 OUTLINE_STEP = 2.0  # in core thicknesses: distance between points of an outline
 
 Floats = NDArray[np.float64]
@@ -73,6 +75,15 @@ class Core:
     def thickness(self) -> float:
         return median(self.lower - self.upper)
 
+    def picked(self, indices: NDArray[np.int64]) -> Core:
+        """Return the part of this core at some of its columns."""
+        return replace(
+            self,
+            columns=self.columns[indices],
+            upper=self.upper[indices],
+            lower=self.lower[indices],
+        )
+
     def joined(self, other: Core) -> Core:
         """Join this core with another one on its right."""
         sizes = len(self.columns), len(other.columns)
@@ -106,10 +117,28 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     if not parts:
         return ()
     slope = common_slope(parts)
+    parts = _within_columns(parts, labels.ink, slope, usual)
     rows = link(parts, usual, slope)
     rows = [row for row in rows if _is_text(row, usual)]
     rows = _without_tails(rows, usual, slope)
     return outlined_lines(rows, slope, labels.ink, labels.to_page)
+
+
+def _within_columns(
+    parts: Sequence[Core], ink: NDArray[np.uint8], slope: float, usual: float
+) -> List[Core]:
+    """Cut the parts that run across the white strip between two columns."""
+    middles = [((part.upper + part.lower) / 2).astype(int) for part in parts]
+    under = np.concatenate([ink[rows, part.columns] for rows, part in zip(middles, parts)])
+    strips = white_strips(ink, percentiles(under, (DARK,)).item(), slope, usual)
+    if not strips.any():
+        return list(parts)
+    return [
+        part if len(indices) == len(part.columns) else part.picked(indices)
+        for part, rows in zip(parts, middles)
+        for indices in pieces_between(part.columns, rows, strips)
+        if len(indices) >= SHORTEST * usual
+    ]
 
 
 def _is_text(row: Core, usual: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
@@ -27,6 +28,7 @@ def reading_order(spans: Spans) -> List[int]:
     parted = np.zeros((len(spans.row), len(spans.row)), bool)
     for gutter in gutters:
         parted[np.ix_(gutter.before, gutter.after)] = True
+    spans = _within(spans, gutters)
     rows = _rows(spans, parted)
     left = np.array([spans.left[row].min() for row in rows])
     right = np.array([spans.right[row].max() for row in rows])
@@ -39,6 +41,16 @@ def reading_order(spans: Spans) -> List[int]:
     firsts, seconds = np.nonzero(parted)
     before[row_of[firsts], row_of[seconds]] = True
     return [index for row in _sorted(before, np.lexsort((left, height))) for index in rows[row]]
+
+
+def _within(spans: Spans, gutters: Sequence[Gutter]) -> Spans:
+    """Cut off what reaches across a gutter."""
+    left, right = spans.left.copy(), spans.right.copy()
+    for gutter in gutters:
+        before, after = list(gutter.before), list(gutter.after)
+        right[before] = np.minimum(right[before], gutter.left)
+        left[after] = np.maximum(left[after], gutter.right)
+    return replace(spans, left=left, right=right)
 
 
 def _neighbor(spans: Spans, first: int, reach: float) -> Optional[int]:

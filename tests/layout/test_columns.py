@@ -81,3 +81,41 @@ def test_running_text_in_narrow_columns_is_no_table(shift: float) -> None:
     gutter = gutter_between(page, 0, 8)
     assert gutter is not None
     assert not is_table(page, gutter)
+
+
+def test_a_stray_mark_across_the_gutter_does_not_end_it() -> None:
+    page = spans([*column(0, 200, 9), *column(230, 430, 9), (150, 240, 70)])
+    gutter = gutter_between(page, 0, 9)
+    assert gutter is not None
+    assert (gutter.left, gutter.right) == (200, 230)
+    assert 18 in gutter.before
+
+
+def test_close_lines_of_a_newspaper_are_no_table_though_many_are_short() -> None:
+    pitch = 3.2 * THICKNESS
+    page = spans(
+        [
+            (left + 10 * (row % 3 > 0), left + width, pitch * row)
+            for left in (0.0, 150.0)
+            for row in range(18)
+            for width in ([130.0, 70.0, 90.0, 50.0][row % 4],)
+        ]
+    )
+    gutter = gutter_between(page, 0, 18)
+    assert gutter is not None
+    assert not is_table(page, gutter)
+
+
+def test_wide_cells_of_distant_rows_are_cells_of_a_table() -> None:
+    pitch = 7.0 * THICKNESS
+    page = spans(
+        [
+            (left, left + width, pitch * row)
+            for left, widths in ((0.0, (90, 180, 120)), (220.0, (60, 130, 125)))
+            for row in range(12)
+            for width in (widths[row % 3],)
+        ]
+    )
+    gutter = gutter_between(page, 0, 12)
+    assert gutter is not None
+    assert is_table(page, gutter)

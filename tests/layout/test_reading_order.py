@@ -83,3 +83,10 @@ def test_nothing_has_no_order() -> None:
 def test_every_piece_is_read_once(pieces: List[Piece]) -> None:
     found = order([(left, left + width, row) for left, width, row in pieces])
     assert sorted(found) == list(range(len(pieces)))
+
+
+def test_a_mark_that_enters_the_next_column_is_read_with_its_own() -> None:
+    page = [*column(0, 200, 9), *column(230, 430, 9), (120.0, 240.0, 85.0)]
+    read = order(page)
+    assert read.index(18) < 9
+    assert [index for index in read if index != 18] == list(range(18))

@@ -28,7 +28,7 @@ def collage(script, tmp_path):
 
 
 def test_a_collage_holds_the_ink_of_its_words_in_their_order(collage):
-    darkness = dict(zip("one two three four".split(), (20, 40, 60, 80)))
+    darkness = dict(zip(["one", "two", "three", "four"], (20, 40, 60, 80)))
     texts = set()
     for seed in range(50):
         ink, text = collage(np.random.default_rng(seed))
