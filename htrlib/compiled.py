@@ -1,4 +1,4 @@
-"""The inner loops of decoding in C, where they were built: setuptools leaves them out without a
+"""The inner loops of reading in C, where they were built: setuptools leaves them out without a
 compiler, and Python does the same, slower.
 """
 

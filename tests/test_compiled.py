@@ -17,10 +17,14 @@ from htrlib.decoding.alignment import align
 from htrlib.decoding.beam_search import SearchResult, beam_search
 from htrlib.decoding.decoding_options import bundled_models
 from htrlib.document.charset import Charset
+from htrlib.document.geometry import LineStrip, Polygon
 from htrlib.errors import ConfigError
+from htrlib.images.line_strips import cut_line
 from htrlib.language.estimation import estimate
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
+from htrlib.layout.seams import Seams
+from htrlib.reading.tidying import simplified
 
 Value = TypeVar("Value")
 
@@ -135,6 +139,57 @@ def test_models_of_more_levels_than_c_takes_are_read_by_python() -> None:
     assert len(model.character_scores("aab")) == 3
 
 
+@given(st.integers(0, 1 << 30), st.integers(2, 40), st.integers(1, 60), st.integers(1, 4))
+def test_seams_are_the_same(seed: int, width: int, height: int, lines: int) -> None:
+    rng = np.random.default_rng(seed)
+    ink = (255 * (rng.random((height, width)) > 0.7)).astype(np.uint8)  # with many ties
+    ends = np.sort(rng.uniform(-5, height + 5, (lines, 2)), axis=1)
+    cores = [(top + rng.normal(size=width), base + rng.normal(size=width)) for top, base in ends]
+    extents = [(0, width)] * lines
+
+    def limits() -> List[NDArray[np.float64]]:
+        seams = Seams(ink, cores, extents)
+        return [limit for index in range(lines) for limit in seams.limits(index)]
+
+    for one, other in zip(*in_both(limits)):
+        assert np.array_equal(one, other)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=40),
+    st.sampled_from((0.0, 0.3, 1.0, 5.0)),
+    st.booleans(),
+)
+def test_an_outline_keeps_the_same_points(
+    points: List[Tuple[int, int]], tolerance: float, rounded: bool
+) -> None:
+    outline = [(x if rounded else x / 7, y / 3) for x, y in points]
+    one, other = in_both(lambda: simplified(outline, tolerance))
+    assert one == other
+
+
+@given(
+    st.integers(0, 1 << 30),
+    st.integers(1, 90),
+    st.integers(1, 60),
+    st.sampled_from((8, 40, 120)),
+    st.booleans(),
+)
+def test_a_straightened_strip_is_that_of_pillow(
+    seed: int, width: int, height: int, to_height: int, masked: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    page = rng.integers(0, 256, (height, width), dtype=np.uint8)
+    left, top = rng.uniform(-9, width), rng.uniform(-9, height)
+    tops = top + np.cumsum(rng.normal(size=rng.integers(2, 9)))
+    bottoms = tops + rng.uniform(1, 40)
+    strip = LineStrip(left, left + rng.uniform(1, 120), tuple(tops), tuple(bottoms))
+    corners = rng.uniform(-5, 95, (5, 2))
+    polygon = Polygon(tuple(map(tuple, corners))) if masked else None
+    one, other = in_both(lambda: cut_line(page, strip, to_height, polygon))
+    assert np.array_equal(one, other)
+
+
 arrays = st.builds(
     lambda values, dtype: np.array(values).astype(dtype),
     st.lists(st.integers(-3, 40), max_size=12),
@@ -155,6 +210,10 @@ def test_arrays_that_do_not_fit_are_refused(
     for call in (
         lambda: library.text_scores(levels, given[0], classes),
         lambda: library.best_states(given[2], given[3]),
+        lambda: library.cheapest_seams(*given, given[0], classes, 0.01),
+        lambda: library.simplified(given[0], 1.0),
+        lambda: library.straightened(*given[:2], classes, *given[2:], width, width),
+        lambda: library.straightened(given[0], None, classes, *given[2:], width, width),
     ):
         with contextlib.suppress(ValueError):
             call()
@@ -187,6 +246,20 @@ def test_numbers_that_are_none_do_no_harm(
     assert (parents[1:] < np.arange(1, len(parents))).all()
     assert (np.diff(ends, prepend=0) <= width).all()
     assert len(found[5]) == 4 * (ends[-1] if len(ends) else 0)
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.lists(numbers, min_size=20, max_size=20), numbers)
+def test_pictures_at_places_that_are_none_do_no_harm(
+    width: int, height: int, some: List[float], step: float
+) -> None:
+    picture = np.full((height, width), 9, np.uint8)
+    columns, corners = np.array([[0, width]]), np.array(some[:8])
+    gray, _ = library.straightened(picture, None, width, columns, corners, width, 3)
+    assert set(gray) <= {0, 9}
+    edges, shares = np.array(some[:width]), np.array(some[5:8])
+    seams = library.cheapest_seams(picture, edges, edges, shares, shares, width, step)
+    assert len(seams) == 8 * width
+    assert len(library.simplified(np.array(some), step)) == 10
 
 
 @given(st.integers(1, 6), st.lists(numbers, min_size=6, max_size=30))

@@ -1,4 +1,4 @@
-/* `htrlib._compiled`: the inner loops of decoding, for which Python takes ten times as long.
+/* `htrlib._compiled`: the inner loops of reading, for which Python takes up to ten times as long.
 
    Each function does what a module of Python names, and gives the very same numbers. Arguments are
    arrays of the types that each function lists. Sizes and indices are checked, so that none leads
@@ -7,11 +7,17 @@
 #include "ngrams.h"
 
 PyObject *best_states(PyObject *self, PyObject *args);
+PyObject *cheapest_seams(PyObject *self, PyObject *args);
 PyObject *search(PyObject *self, PyObject *args);
+PyObject *simplified(PyObject *self, PyObject *args);
+PyObject *straightened(PyObject *self, PyObject *args);
 
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS, "Search a line for its likeliest readings."},
     {"best_states", best_states, METH_VARARGS, "Align labels with frames."},
+    {"cheapest_seams", cheapest_seams, METH_VARARGS, "Separate lines where there is least ink."},
+    {"simplified", simplified, METH_VARARGS, "Choose the points of a simpler outline."},
+    {"straightened", straightened, METH_VARARGS, "Straighten a strip of a page."},
     {"text_scores", text_scores, METH_VARARGS, "Score the symbols of a text."},
     {NULL, NULL, 0, NULL},
 };

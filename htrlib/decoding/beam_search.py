@@ -87,11 +87,11 @@ def beam_search(
 def _hypotheses(history: SearchHistory, scorer: Scorer) -> Tuple[Hypothesis, ...]:
     last = len(history.ends) - 1
     found: List[Hypothesis] = []
-    for total, prefix in history.beam(last) if last >= 0 else [(1.0, 0)]:
-        if total > 0.0:
-            labels = history.read(prefix)
-            fused = math.log(total) + history.log_scale
-            score = fused + scorer.ending(labels)
-            log_prob = min(0.0, fused - history.scores[prefix])
-            found.append(Hypothesis(labels, log_prob, score))
+    beam = history.beam(last) if last >= 0 else [(1.0, 0)]
+    beam = [(total, prefix) for total, prefix in beam if total > 0.0]
+    for (total, prefix), labels in zip(beam, history.read([prefix for _, prefix in beam])):
+        fused = math.log(total) + history.log_scale
+        score = fused + scorer.ending(labels)
+        log_prob = min(0.0, fused - history.scores[prefix])
+        found.append(Hypothesis(labels, log_prob, score))
     return tuple(sorted(found, key=attrgetter("score"), reverse=True))

@@ -60,13 +60,23 @@ class SearchHistory:
         part = slice(self.ends[number - 1] if number else 0, self.ends[number])
         return list(zip(self.beam_probabilities[part].tolist(), self.beam_prefixes[part].tolist()))
 
-    def read(self, prefix: int) -> Tuple[int, ...]:
-        """Return the labels of a prefix."""
-        labels: List[int] = []
-        while prefix > 0:
-            labels.append(self.labels[prefix])
-            prefix = self.parents[prefix]
-        return tuple(labels[::-1])
+    def read(self, prefixes: Sequence[int]) -> List[Tuple[int, ...]]:
+        """Return the labels of each prefix; the candidates of a beam differ in few of them."""
+        first: Tuple[int, ...] = ()
+        lengths = {0: 0}  # of the first prefix and of those that it continues
+        found: List[Tuple[int, ...]] = []
+        for prefix in prefixes:
+            path: List[int] = []
+            while prefix not in lengths:
+                path.append(prefix)
+                prefix = self.parents[prefix]
+            path.reverse()
+            known = first[: lengths[prefix]]
+            found.append(known + tuple([self.labels[one] for one in path]))
+            if len(found) == 1:
+                first = found[0]
+                lengths.update(zip(path, range(1, len(path) + 1)))
+        return found
 
 
 def steps_of(values: NDArray[np.floating[Any]], pruning: Optional[float]) -> Steps:

@@ -6,7 +6,7 @@ them at one distance from the next. Where the grid goes on under the writing, it
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def _specks(page: Page, reach: int) -> Points:
     """(N, 2) y and x of the middles of what is dark and stands alone."""
     around = np.percentile(page, 80)
     dark = page < around - DARKER
-    inner, outer = (_sums(dark, reach + extra) for extra in (0, 2))
+    inner, outer = _sums(dark, (reach, reach + 2))
     alone = (inner > 0) & (inner == outer)
     ys, xs = np.nonzero(alone & dark)
     if not 0 < len(ys) <= MOST * (reach + 1) ** 2:
@@ -132,14 +132,19 @@ def _specks(page: Page, reach: int) -> Points:
     return np.array([np.mean(pixels, axis=0) for pixels in specks.values()])
 
 
-def _sums(dark: NDArray[np.bool_], reach: int) -> NDArray[np.int32]:
-    """(H, W) dark pixels in the square of so many pixels around each."""
-    padded = np.pad(dark.astype(np.int32), ((reach + 1, reach), (reach + 1, reach)))
-    total = padded.cumsum(axis=0).cumsum(axis=1)
-    size = 2 * reach + 1
-    return np.asarray(
-        total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
-    )
+def _sums(dark: NDArray[np.bool_], reaches: Sequence[int]) -> List[NDArray[np.int32]]:
+    """(H, W) dark pixels in the square of so many pixels around each, for each reach."""
+    most = max(reaches)
+    padded = np.pad(dark, ((most + 1, most), (most + 1, most)))
+    total = padded.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
+    found = []
+    for reach in reaches:
+        inner = slice(most - reach, len(total) - most + reach)
+        part = total[inner, most - reach : total.shape[1] - most + reach]
+        size = 2 * reach + 1
+        rows = part[size:] - part[:-size]
+        found.append(np.asarray(rows[:, size:] - rows[:, :-size]))
+    return found
 
 
 def _distance(centers: Points) -> Optional[float]:

@@ -7,12 +7,13 @@ trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from htrlib import compiled
 from htrlib.document.geometry import LineStrip, Point, Polygon
 from htrlib.document.results import TextLine
 from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
@@ -25,7 +26,8 @@ WIDEST = 1 << 17  # columns: a longer strip is too thin to contain writing
 POLYGON_TOLERANCE = 0.06  # in line heights: ink this close to the polygon is kept
 
 
-_Mesh = List[Tuple[Tuple[int, int, int, int], Tuple[float, ...]]]
+_Mesh = Tuple[NDArray[np.int64], NDArray[np.float64]]
+_Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +100,39 @@ def cut_line(
     width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
     region, offset, reduction = _region(page, strip, scale)
     mesh = _mesh(strip, width, height, offset, reduction)
-    picture = Image.fromarray(region)
     if polygon is None:
-        return paper_to_zero(_straightened(picture, width, height, mesh))
+        return paper_to_zero(_straightened(region, None, (height, width), mesh)[0])
     mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
-    # Warp both at once, as two channels of one picture.
-    both = _straightened(Image.merge("La", (picture, mask)), width, height, mesh)
-    return np.where(both[:, :, 1] > 127, paper_to_zero(both[:, :, 0]), 0).astype(np.uint8)
+    gray, inside = _straightened(region, mask, (height, width), mesh)
+    return np.where(inside > 127, paper_to_zero(gray), 0).astype(np.uint8)
 
 
-def _straightened(picture: Image.Image, width: int, height: int, mesh: _Mesh) -> NDArray[np.uint8]:
-    """Warp by a mesh to (height, width) or (height, width, channels) uint8."""
-    size, method = (width, height), Image.Transform.MESH
-    return np.asarray(picture.transform(size, method, mesh, Image.Resampling.BILINEAR))
+def _straightened(
+    picture: _Picture, mask: Optional[Image.Image], shape: Tuple[int, int], mesh: _Mesh
+) -> Tuple[_Picture, _Picture]:
+    """Warp a picture and a mask of the same size by a mesh to the given shape.
+
+    Without a mask, the second result has no meaning.
+    """
+    height, width = shape
+    if compiled.library is not None:
+        picture = np.ascontiguousarray(picture)
+        masking = None if mask is None else np.asarray(mask)
+        warped = compiled.library.straightened(
+            picture, masking, picture.shape[1], *mesh, width, height
+        )
+        gray, inside = (
+            np.frombuffer(one, np.uint8).reshape(shape)
+            for one in (warped[0], warped[1] or warped[0])
+        )
+        return gray, inside
+    rectangles = [(left, 0, right, height) for left, right in mesh[0].tolist()]
+    data = list(zip(rectangles, map(tuple, mesh[1].tolist())))
+    one = Image.fromarray(picture)
+    both = Image.merge("La", (one, one if mask is None else mask))  # warp both at once
+    method = Image.Transform.MESH
+    channels = np.asarray(both.transform((width, height), method, data, Image.Resampling.BILINEAR))
+    return channels[:, :, 0], channels[:, :, 1]
 
 
 def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -146,10 +168,12 @@ def _outline(
     mask = Image.new("L", size)
     points = [(x - box.left, y - box.top) for x, y in polygon.points]
     ImageDraw.Draw(mask).polygon(points, fill=1, outline=1)
-    inside = np.asarray(mask).astype(bool)
-    filled = inside.any(axis=0)
-    tops = np.where(filled, inside.argmax(axis=0), np.nan)
-    bottoms = np.where(filled, inside.shape[0] - inside[::-1].argmax(axis=0), np.nan)
+    inside = np.asarray(mask)
+    # The highest number of a row is ten times as fast as a search down the columns.
+    numbers = np.arange(1, size[1] + 1, dtype=np.uint16 if size[1] < 1 << 16 else np.uint32)
+    bottoms = (inside * numbers[:, np.newaxis]).max(axis=0)
+    tops = size[1] - (inside * numbers[::-1, np.newaxis]).max(axis=0).astype(np.int64)
+    filled = bottoms > 0
     columns = np.arange(len(filled))
     return (
         box.top + np.interp(columns, columns[filled], tops[filled]),
@@ -185,22 +209,23 @@ def _region(
 
 
 def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: int) -> _Mesh:
-    """Return Pillow's mesh: target rectangles and the source quadrilaterals that fill them."""
+    """Return the mesh of a strip.
+
+    Returns:
+        (N, 2) columns of the target, and (N, 8) corners of the quadrilaterals of the source that
+        fill them, in the order of Pillow: x and y on the upper left, and on counterclockwise.
+    """
     count = len(strip.tops) - 1
-    targets = np.rint(width * np.arange(count + 1) / count).astype(int)
+    targets = np.rint(width * np.arange(count + 1) / count).astype(np.int64)
     xs = strip.left + (strip.right - strip.left) * targets / width
-    xs = ((xs - offset[0]) / reduction).tolist()
-    tops = ((np.array(strip.tops) - offset[1]) / reduction).tolist()
-    bottoms = ((np.array(strip.bottoms) - offset[1]) / reduction).tolist()
-    columns = targets.tolist()
-    return [
-        (
-            (columns[i], 0, columns[j], height),
-            (xs[i], tops[i], xs[i], bottoms[i], xs[j], bottoms[j], xs[j], tops[j]),
-        )
-        for i, j in zip(range(count), range(1, count + 1))
-        if columns[i] < columns[j]
-    ]
+    xs = (xs - offset[0]) / reduction
+    tops = (np.array(strip.tops) - offset[1]) / reduction
+    bottoms = (np.array(strip.bottoms) - offset[1]) / reduction
+    left = np.stack((xs, tops, xs, bottoms), axis=1)[:-1]
+    right = np.stack((xs, bottoms, xs, tops), axis=1)[1:]
+    filled = targets[:-1] < targets[1:]
+    columns = np.stack((targets[:-1], targets[1:]), axis=1)[filled]
+    return columns, np.concatenate((left, right), axis=1)[filled]
 
 
 def _mask(

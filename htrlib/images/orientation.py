@@ -343,11 +343,16 @@ def _strips(ink: Page) -> Tuple[NDArray[np.float32], Floats]:
 def _leveled(sums: NDArray[np.float32], middles: Floats, tilt: float) -> NDArray[np.float32]:
     """Return (G, H) the strips shifted to level a tilt, in groups: few lines span a whole page."""
     height = sums.shape[1]
-    shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(int)
-    at = np.arange(height) + shifts[:, np.newaxis]
-    inside = (at >= 0) & (at < height)
-    shifted = np.where(inside, np.take_along_axis(sums, np.clip(at, 0, height - 1), 1), 0)
-    return np.add.reduceat(shifted, np.arange(0, len(sums), max(1, len(sums) // GROUPS)), axis=0)
+    shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(int).tolist()
+    size = max(1, len(sums) // GROUPS)
+    leveled = np.zeros((-(-len(sums) // size), height), np.float32)
+    for number, (strip, shift) in enumerate(zip(sums, shifts)):
+        group = leveled[number // size]
+        if abs(shift) < height:  # sums of whole numbers, so their order does not matter
+            group[max(0, -shift) : height - max(0, shift)] += strip[
+                max(0, shift) : height + min(0, shift)
+            ]
+    return leveled
 
 
 def _sharpness(ink: Page, angles: Floats) -> Floats:

@@ -178,7 +178,8 @@ class NGramModel:
             begin: True if a piece of text, such as a paragraph, begins with `before`.
             end: also append the score of the end of the piece.
         """
-        symbols = [self.symbol_id(character) for character in text]
+        known = self.symbol_ids
+        symbols = [known.get(character, 0) for character in text]
         if end:
             symbols.append(self.symbol_ids[END])
         if compiled.library is not None and self.compiled_levels is not None:

@@ -7,8 +7,11 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib import compiled
+
 SAMPLES = 25  # sampled rows between two lines on which a seam may run
 OFF_CENTER = 0.08  # cost of a seam at the edge of the gap; full ink costs 1
+STEP = 0.01  # cost of a change to the next sampled row
 Floats = NDArray[np.float64]
 
 
@@ -38,8 +41,8 @@ class Seams:
         pairs = _neighbors(cores, extents)
         if not pairs:
             return
-        upper = np.stack([cores[i][1] for i, _ in pairs])
-        lower = np.stack([cores[j][0] for _, j in pairs])
+        upper = np.stack([cores[i][1] for i, _ in pairs]).astype(np.float64)
+        lower = np.stack([cores[j][0] for _, j in pairs]).astype(np.float64)
         for (i, j), seam in zip(pairs, _cheapest(ink, upper, lower)):
             reach = max(extents[i][1], extents[j][1]), min(extents[i][0], extents[j][0])
             span = slice(max(0, reach[1]), reach[0])
@@ -55,16 +58,20 @@ def _neighbors(
     cores: Sequence[Tuple[Floats, Floats]], extents: Sequence[Tuple[int, int]]
 ) -> List[Tuple[int, int]]:
     """Return pairs (upper, lower) of lines that overlap with no third line between them."""
-    pairs = []
+    below_each: List[List[Tuple[float, int]]] = [[] for _ in extents]
     for i, (left, right) in enumerate(extents):
-        below = []
-        for j, (other_left, other_right) in enumerate(extents):
+        for j, (other_left, other_right) in enumerate(extents[:i]):
             start, end = max(left, other_left), min(right, other_right)
-            if i == j or end - start < 2:
+            if end - start < 2:
                 continue
-            distance = float(np.mean(cores[j][1][start:end] - cores[i][1][start:end]))
+            distance = float((cores[j][1][start:end] - cores[i][1][start:end]).sum())
+            distance /= end - start
             if distance > 0:
-                below.append((distance, j))
+                below_each[i].append((distance, j))
+            elif distance < 0:
+                below_each[j].append((-distance, i))
+    pairs = []
+    for i, below in enumerate(below_each):
         below.sort()
         if below:
             # Two short lines side by side below a long one are both its neighbors.
@@ -77,16 +84,21 @@ def _cheapest(ink: NDArray[np.uint8], upper: Floats, lower: Floats) -> Floats:
     """Return (P, W) vertical positions of the seams between P pairs of edges."""
     pairs, width = upper.shape
     share = np.linspace(0.0, 1.0, SAMPLES)
+    penalty = OFF_CENTER * (2 * share - 1) ** 2
+    if compiled.library is not None:
+        arrays = np.ascontiguousarray(ink), upper, lower, share, penalty
+        seams = compiled.library.cheapest_seams(*arrays, width, STEP)
+        return np.frombuffer(seams, np.float64).reshape(upper.shape)
     gap = np.maximum(lower - upper, 1.0)
     heights = upper[:, np.newaxis] + share[:, np.newaxis] * gap[:, np.newaxis]  # (P, S, W)
     rows = np.clip(np.rint(heights), 0, ink.shape[0] - 1).astype(np.int64)
-    cost = ink[rows, np.arange(width)] / 255.0 + OFF_CENTER * (2 * share[:, np.newaxis] - 1) ** 2
+    cost = ink[rows, np.arange(width)] / 255.0 + penalty[:, np.newaxis]
     total = np.empty_like(cost)
     total[:, :, 0] = cost[:, :, 0]
     padded = np.full((pairs, SAMPLES + 2), np.inf)
     for column in range(1, width):
         padded[:, 1:-1] = total[:, :, column - 1]
-        best = np.minimum(padded[:, 1:-1], np.minimum(padded[:, :-2], padded[:, 2:]) + 0.01)
+        best = np.minimum(padded[:, 1:-1], np.minimum(padded[:, :-2], padded[:, 2:]) + STEP)
         total[:, :, column] = cost[:, :, column] + best
     seams = np.empty((pairs, width))
     every = np.arange(pairs)
@@ -94,7 +106,7 @@ def _cheapest(ink: NDArray[np.uint8], upper: Floats, lower: Floats) -> Floats:
     for column in range(width - 1, -1, -1):
         if column < width - 1:
             near = np.clip(at[:, np.newaxis] + np.array([0, -1, 1]), 0, SAMPLES - 1)
-            step = np.array([0.0, 0.01, 0.01])
+            step = np.array([0.0, STEP, STEP])
             choice = (total[every[:, np.newaxis], near, column] + step).argmin(axis=1)
             at = near[every, choice]
         seams[:, column] = heights[every, at, column]

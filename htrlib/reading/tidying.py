@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib import compiled
 from htrlib.document.geometry import Box, Point, Polygon, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Word
 
@@ -31,6 +33,10 @@ def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> Tuple[P
 
     Douglas and Peucker 1973, from the first point to the one farthest from it and back.
     """
+    if compiled.library is not None:
+        numbers = np.fromiter(chain.from_iterable(points), np.float64, 2 * len(points))
+        chosen = np.frombuffer(compiled.library.simplified(numbers, tolerance), np.uint8)
+        return tuple(points[index] for index in np.flatnonzero(chosen))
     array = np.array([*points, points[0]], dtype=np.float64)
     last = len(array) - 1
     far = int(np.hypot(*(array - array[0]).T).argmax())
@@ -91,10 +97,13 @@ def _polygon(line: TextLine, size: Size) -> Optional[Polygon]:
 
 
 def _points(points: Sequence[Point], size: Size) -> Tuple[Point, ...]:
+    right, bottom = float(size.width), float(size.height)
     return tuple(
-        (
-            round(min(max(x, 0.0), float(size.width)), 1),
-            round(min(max(y, 0.0), float(size.height)), 1),
-        )
-        for x, y in points
+        [
+            (
+                round(0.0 if x < 0.0 else right if x > right else x, 1),
+                round(0.0 if y < 0.0 else bottom if y > bottom else y, 1),
+            )
+            for x, y in points
+        ]
     )
