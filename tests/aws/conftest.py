@@ -14,7 +14,8 @@ from typing import Iterator
 import pytest
 
 from htrlib import client
-from htrlib.aws import session
+from htrlib.aws import endpoints, session
+from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy
 from htrlib.aws.session import Aws
 from tests.aws.front import Front
 
@@ -23,6 +24,9 @@ REGION = "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/htrlib-test"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/htrlib:serve"
 BUCKET = "pages-of-hands"
+MODEL = ModelConfig(IMAGE, ROLE, "s3://pages/models/1/model.tar.gz", environment={"A": "1"})
+BETTER = ModelConfig(IMAGE, ROLE, "s3://pages/models/2/model.tar.gz")
+OLD, NEW = "hands-20260101-000000", "hands-20260102-000000"  # their names in SageMaker
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +120,16 @@ def bucket(aws: Aws) -> str:
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     return f"s3://{BUCKET}"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time at which the old model of the endpoint is made."""
+    monkeypatch.setattr(endpoints, "stamped", lambda _: OLD)
+
+
+@pytest.fixture
+def deployed(aws: Aws, clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that serves the old model."""
+    deploy(EndpointConfig("hands", MODEL), aws)
+    monkeypatch.setattr(endpoints, "stamped", lambda _: NEW)

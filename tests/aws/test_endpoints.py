@@ -1,10 +1,11 @@
+"""Endpoints are made of a model and a configuration, and leave nothing behind."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
 
-from htrlib.aws import endpoints
 from htrlib.aws.endpoints import (
     DataCapture,
     EndpointConfig,
@@ -19,52 +20,9 @@ from htrlib.aws.endpoints import (
 )
 from htrlib.aws.training import Vpc
 from htrlib.errors import AwsError, AwsJobError, AwsNotFoundError, ConfigError
-from tests.aws.conftest import IMAGE, ROLE
-from tests.aws.front import answer, refusal
-
-MODEL = ModelConfig(IMAGE, ROLE, "s3://pages/models/1/model.tar.gz", environment={"A": "1"})
-BETTER = ModelConfig(IMAGE, ROLE, "s3://pages/models/2/model.tar.gz")
-OLD, NEW = "hands-20260101-000000", "hands-20260102-000000"
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """It is the moment of the old model."""
-    monkeypatch.setattr(endpoints, "stamped", lambda _: OLD)
-
-
-@pytest.fixture
-def deployed(aws, monkeypatch):
-    """An endpoint that serves."""
-    monkeypatch.setattr(endpoints, "stamped", lambda _: OLD)
-    deploy(EndpointConfig("hands", MODEL), aws)
-    monkeypatch.setattr(endpoints, "stamped", lambda _: NEW)
-
-
-def described(status, configuration, reason=None, **variant):
-    more = {} if reason is None else {"FailureReason": reason}
-    return answer(
-        {
-            "EndpointName": "hands",
-            "EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/hands",
-            "EndpointConfigName": configuration,
-            "EndpointStatus": status,
-            "CreationTime": 1,
-            "LastModifiedTime": 1,
-            **(
-                {"ProductionVariants": [{"VariantName": "AllTraffic", **variant}]}
-                if variant
-                else {}
-            ),
-            **more,
-        }
-    )
-
-
-def names(aws, what):
-    listed = aws.call("sagemaker", f"list_{what}")
-    (entries,) = (value for key, value in listed.items() if isinstance(value, list))
-    return [entry[key] for entry in entries for key in entry if key.endswith("Name")]
+from tests.aws.conftest import IMAGE, MODEL, OLD, ROLE
+from tests.aws.front import refusal
+from tests.aws.listings import described, names
 
 
 def test_a_new_endpoint_is_made_of_a_model_and_a_configuration(front, aws, clock):
@@ -111,70 +69,6 @@ def test_a_multi_model_endpoint_has_a_prefix(front, aws):
     assert made["PrimaryContainer"]["ModelDataUrl"] == "s3://pages/models/"
 
 
-def test_an_update_serves_the_old_model_until_the_new_answers(front, aws, deployed):
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    front.answers(
-        "DescribeEndpoint",
-        described("InService", OLD),
-        described("Updating", OLD),
-        described("InService", NEW),
-    )
-    lines = []
-    assert deploy(EndpointConfig("hands", BETTER), aws, lines.append) == NEW
-    assert lines == ["endpoint hands: Updating", "endpoint hands: InService"]
-    (update,) = front.asked("UpdateEndpoint")
-    assert update["EndpointConfigName"] == NEW
-    routing = update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
-    assert routing["Type"] == "ALL_AT_ONCE"
-    assert update["RetainAllVariantProperties"] is True, "scaling has the number of machines"
-    # what is used no more is gone, and only after the new model answers
-    assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([NEW], [NEW])
-    order = [request.operation for request in front.requests]
-    assert order.index("DeleteEndpointConfig") > len(order) - order[::-1].index("DescribeEndpoint")
-
-
-def test_an_update_that_fails_leaves_the_old_model_and_says_why(front, aws, deployed):
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    reason = "The primary container did not pass the ping health check"
-    front.answers(
-        "DescribeEndpoint",
-        described("InService", OLD),
-        described("RollingBack", OLD),
-        described("InService", OLD, reason),
-    )
-    with pytest.raises(AwsJobError, match=f"{reason}.; the old one serves as before"):
-        deploy(EndpointConfig("hands", BETTER), aws)
-    assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([OLD], [OLD])
-    assert not front.asked("DeleteEndpoint")
-
-
-def test_an_update_that_is_refused_leaves_nothing_behind(front, aws, deployed):
-    front.answers("UpdateEndpoint", refusal("ResourceLimitExceeded", "0 ml.m5.xlarge are yours"))
-    with pytest.raises(AwsError, match=r"ResourceLimitExceeded: 0 ml\.m5\.xlarge are yours"):
-        deploy(EndpointConfig("hands", BETTER), aws)
-    assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([OLD], [OLD])
-
-
-def test_an_update_that_cannot_be_followed_goes_on(front, aws, deployed):
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    front.answers(
-        "DescribeEndpoint",
-        described("InService", OLD),
-        described("Updating", OLD),
-        refusal("ExpiredTokenException", "The security token is expired"),
-    )
-    with pytest.raises(AwsError, match="does not take the credentials"):
-        deploy(EndpointConfig("hands", BETTER), aws)
-    assert set(names(aws, "models")) == set(names(aws, "endpoint_configs")) == {OLD, NEW}
-
-
-def test_why_it_failed_is_told_even_if_nothing_can_be_taken_back(front, aws, deployed):
-    front.answers("UpdateEndpoint", refusal("ResourceLimitExceeded", "no machines"))
-    front.answers("DeleteModel", refusal("AccessDeniedException", "no"))
-    with pytest.raises(AwsError, match="ResourceLimitExceeded: no machines"):
-        deploy(EndpointConfig("hands", BETTER), aws)
-
-
 def test_an_endpoint_that_never_came_up_is_taken_back(front, aws, clock):
     reason = "The image does not exist"
     front.answers(
@@ -196,105 +90,6 @@ def test_an_endpoint_that_is_being_changed_is_left_alone(front, aws):
     assert not front.asked("CreateModel")
 
 
-def test_configurations_that_others_made_are_left_alone(front, aws, deployed):
-    theirs = "hands-of-anna"
-    aws.call(
-        "sagemaker",
-        "create_model",
-        ModelName=theirs,
-        ExecutionRoleArn=ROLE,
-        PrimaryContainer={"Image": IMAGE},
-    )
-    variant = {
-        "VariantName": "v",
-        "ModelName": theirs,
-        "InitialInstanceCount": 1,
-        "InstanceType": "ml.m5.large",
-    }
-    aws.call(
-        "sagemaker",
-        "create_endpoint_config",
-        EndpointConfigName=theirs,
-        ProductionVariants=[variant],
-    )
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    front.answers("DescribeEndpoint", described("InService", theirs), described("InService", NEW))
-    deploy(EndpointConfig("hands", BETTER), aws)
-    assert theirs in names(aws, "models")
-    assert theirs in names(aws, "endpoint_configs")
-
-
-@pytest.mark.parametrize(
-    ("rollout", "expected"),
-    [
-        (
-            Rollout("canary", 10, 60, alarms=("errors",)),
-            {
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "CANARY",
-                        "WaitIntervalInSeconds": 60,
-                        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
-                    }
-                },
-                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
-            },
-        ),
-        (
-            Rollout("linear", 25, 120),
-            {
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "LINEAR",
-                        "WaitIntervalInSeconds": 120,
-                        "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
-                    }
-                }
-            },
-        ),
-        (
-            Rollout("rolling", 30, 10),
-            {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 30},
-                    "WaitIntervalInSeconds": 10,
-                }
-            },
-        ),
-    ],
-    ids=lambda value: getattr(value, "kind", ""),
-)
-def test_requests_go_over_as_asked(front, aws, deployed, rollout, expected):
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    front.answers("DescribeEndpoint", described("InService", OLD), described("InService", NEW))
-    deploy(EndpointConfig("hands", BETTER, rollout=rollout), aws)
-    assert front.asked("UpdateEndpoint")[0]["DeploymentConfig"] == expected
-
-
-UPDATED = {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"}
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [({}, True), ({"instances": 3}, False), ({"instances": 3, "scaling": Scaling(3, 5)}, True)],
-)
-def test_an_update_keeps_the_number_of_machines_unless_one_is_given(
-    front, aws, deployed, given, kept
-):
-    front.answers("UpdateEndpoint", UPDATED)
-    front.answers("DescribeEndpoint", described("InService", OLD), described("InService", NEW))
-    deploy(EndpointConfig("hands", BETTER, **given), aws)
-    (update,) = front.asked("UpdateEndpoint")
-    assert ("RetainAllVariantProperties" in update) is kept
-
-
-def test_parts_of_an_endpoint_need_two_machines(front, aws, deployed):
-    front.answers("DescribeEndpoint", described("InService", OLD, DesiredInstanceCount=1))
-    with pytest.raises(ConfigError, match="goes machine by machine, and the endpoint has 1"):
-        deploy(EndpointConfig("hands", BETTER, rollout=Rollout("canary")), aws)
-    assert len(front.asked("CreateModel")) == 1, "nothing is made for it"
-
-
 def test_a_serverless_endpoint_has_memory_in_place_of_machines(front, aws, clock):
     config = EndpointConfig("hands", MODEL, serverless=Serverless(2048, 7), kms_key="arn:key")
     deploy(config, aws)
@@ -308,21 +103,6 @@ def test_a_serverless_endpoint_has_memory_in_place_of_machines(front, aws, clock
     ]
     assert "KmsKeyId" not in made
     assert front.asked("CreateModel")[0]["EnableNetworkIsolation"] is False
-
-
-def test_machines_do_not_become_serverless(front, aws, deployed):
-    front.answers("DescribeEndpoint", described("InService", OLD, CurrentInstanceCount=1))
-    with pytest.raises(ConfigError, match="SageMaker cannot make it serverless"):
-        deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
-
-
-def test_a_serverless_endpoint_goes_over_all_at_once(front, aws, deployed):
-    front.answers("UpdateEndpoint", UPDATED)
-    old = described("InService", OLD, CurrentServerlessConfig={"MemorySizeInMB": 3072})
-    front.answers("DescribeEndpoint", old, described("InService", NEW))
-    deploy(EndpointConfig("hands", BETTER, serverless=Serverless()), aws)
-    (update,) = front.asked("UpdateEndpoint")
-    assert set(update) == {"EndpointName", "EndpointConfigName"}
 
 
 def test_a_container_behind_a_queue_takes_larger_pictures_and_more_time(front, aws):
@@ -392,32 +172,6 @@ def test_a_key_encrypts_disks_and_captures(front, aws, clock):
     deploy(EndpointConfig("hands", MODEL, capture=capture, kms_key="arn:key"), aws)
     (made,) = front.asked("CreateEndpointConfig")
     assert made["KmsKeyId"] == made["DataCaptureConfig"]["KmsKeyId"] == "arn:key"
-
-
-def test_scaling_is_set_and_keeps_the_number_of_machines(front, aws, deployed):
-    front.answers("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:eu-west-1:1:endpoint/hands"})
-    scaled = EndpointConfig("hands", BETTER, scaling=Scaling(2, 5, 30.0))
-    front.answers("DescribeEndpoint", described("InService", OLD), described("InService", NEW))
-    deploy(scaled, aws)
-    (update,) = front.asked("UpdateEndpoint")
-    assert update["RetainAllVariantProperties"] is True
-    kept = {entry["VariantPropertyType"] for entry in update["ExcludeRetainedVariantProperties"]}
-    assert kept == {"DesiredWeight", "DataCaptureConfig"}
-    (target,) = aws.items(
-        "application-autoscaling",
-        "describe_scalable_targets",
-        "ScalableTargets",
-        ServiceNamespace="sagemaker",
-    )
-    assert target["ResourceId"] == "endpoint/hands/variant/AllTraffic"
-    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 5)
-    (policy,) = aws.items(
-        "application-autoscaling",
-        "describe_scaling_policies",
-        "ScalingPolicies",
-        ServiceNamespace="sagemaker",
-    )
-    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 30.0
 
 
 def test_all_that_belongs_to_an_endpoint_goes_with_it(aws, clock):

@@ -1,0 +1,31 @@
+"""What SageMaker says of an endpoint, and what an account holds."""
+
+from __future__ import annotations
+
+from tests.aws.front import answer
+
+
+def described(status, configuration, reason=None, **variant):
+    more = {} if reason is None else {"FailureReason": reason}
+    return answer(
+        {
+            "EndpointName": "hands",
+            "EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/hands",
+            "EndpointConfigName": configuration,
+            "EndpointStatus": status,
+            "CreationTime": 1,
+            "LastModifiedTime": 1,
+            **(
+                {"ProductionVariants": [{"VariantName": "AllTraffic", **variant}]}
+                if variant
+                else {}
+            ),
+            **more,
+        }
+    )
+
+
+def names(aws, what):
+    listed = aws.call("sagemaker", f"list_{what}")
+    (entries,) = (value for key, value in listed.items() if isinstance(value, list))
+    return [entry[key] for entry in entries for key in entry if key.endswith("Name")]
