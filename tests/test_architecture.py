@@ -62,6 +62,7 @@ COMPOSERS = ("reading",)
 USERS_OF_SEVERAL_STAGES = {"training.tasks.pixel_labeling"}
 
 LONGEST_MODULE = 450  # lines
+LONGEST_FUNCTION = 40  # lines without the docstring
 
 # library -> the parts of htrlib that may import it
 CONFINED = {
@@ -236,6 +237,25 @@ def test_modules_are_short_enough_to_read() -> None:
         path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")
     }
     assert not {path: lines for path, lines in lengths.items() if lines > LONGEST_MODULE}
+
+
+def long_functions(tree: ast.AST) -> Iterator[str]:
+    """The functions with more lines than `LONGEST_FUNCTION`, not counting their docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0]
+            docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+            lines = node.end_lineno - node.lineno + 1 - docstring
+            if lines > LONGEST_FUNCTION:
+                yield f"{node.name}: {lines} lines"
+
+
+def test_functions_are_short_enough_to_read() -> None:
+    found = {name: list(long_functions(tree)) for name, tree in MODULES.items()}
+    assert not {name: functions for name, functions in found.items() if functions}
+    lines = ['    """Return."""', *["    pass"] * LONGEST_FUNCTION]
+    assert list(long_functions(ast.parse("\n".join(["def long():", *lines]))))
+    assert not list(long_functions(ast.parse("\n".join(["def short():", *lines[:-1]]))))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -42,6 +42,24 @@ def add_network_options(verb: argparse.ArgumentParser) -> None:
 
 def add_endpoint_options(verb: argparse.ArgumentParser, prefix: str) -> None:
     """Add the options of an endpoint; `prefix` sets those of machines apart from a job's."""
+    _add_machine_options(verb, prefix)
+    verb.add_argument(
+        "--queue",
+        metavar="S3_URI",
+        help="asynchronous endpoint: prefix for results; allows --scale 0 MAX",
+    )
+    verb.add_argument("--capture", metavar="S3_URI", help="record requests and answers below it")
+    verb.add_argument(
+        "--environment",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="environment variable of the container; can be repeated",
+    )
+    _add_rollout_options(verb)
+
+
+def _add_machine_options(verb: argparse.ArgumentParser, prefix: str) -> None:
     kind = verb.add_mutually_exclusive_group()
     kind.add_argument(
         f"--{prefix}instance-type",
@@ -71,20 +89,6 @@ def add_endpoint_options(verb: argparse.ArgumentParser, prefix: str) -> None:
         metavar=("MIN", "MAX"),
         help="scale the number of machines with the number of requests",
     )
-    verb.add_argument(
-        "--queue",
-        metavar="S3_URI",
-        help="asynchronous endpoint: prefix for results; allows --scale 0 MAX",
-    )
-    verb.add_argument("--capture", metavar="S3_URI", help="record requests and answers below it")
-    verb.add_argument(
-        "--environment",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="environment variable of the container; can be repeated",
-    )
-    _add_rollout_options(verb)
 
 
 def _add_rollout_options(verb: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from htrlib.errors import ConfigError
 
 if TYPE_CHECKING:
     from htrlib.aws.session import Aws
+    from htrlib.aws.training import TrainingJobConfig
 
 
 def add_verbs(add: Add) -> None:
@@ -78,36 +79,11 @@ def _add_train(add: Add) -> None:
 
 def _train(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.endpoints import deploy
-    from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
+    from htrlib.aws.training import start_training, wait_for_training
 
     if parsed.deploy and parsed.detach:
         raise ConfigError("--deploy waits for the model; remove --detach")
-    init = parsed.init or ""
-    channels = {
-        "train": parsed.train,
-        "validation": parsed.validation,
-        "images": parsed.images,
-        "init": init if init.startswith("s3://") else None,
-    }
-    settings = {"task": parsed.task, "format": parsed.format, **datasets.pairs(parsed.set, "--set")}
-    if not channels["init"]:
-        settings["init"] = init
-    config = TrainingJobConfig(
-        name=parsed.name,
-        image=parsed.image,
-        role=parsed.role,
-        channels={name: uri for name, uri in channels.items() if uri},
-        output=parsed.output,
-        hyperparameters={name: value for name, value in settings.items() if value},
-        instance_type=parsed.instance_type,
-        instances=parsed.instances,
-        seconds=int(3600 * parsed.hours),
-        spot=parsed.spot,
-        vpc=vpc_of(parsed),
-        kms_key=parsed.kms_key,
-        tags=datasets.pairs(parsed.tag, "--tag"),
-    )
-    start_training(config, aws)
+    start_training(_job_config(parsed), aws)
     if parsed.detach:
         tell(f"training job {parsed.name} started: htr aws watch training {parsed.name}")
         return 0
@@ -122,6 +98,36 @@ def _train(parsed: argparse.Namespace, aws: Aws) -> int:
         role = parsed.serving_role or parsed.role
         deploy(endpoint_config(parsed.deploy, trained.model_data, role, parsed), aws, tell)
     return 0
+
+
+def _job_config(parsed: argparse.Namespace) -> TrainingJobConfig:
+    from htrlib.aws.training import TrainingJobConfig
+
+    init = parsed.init or ""
+    channels = {
+        "train": parsed.train,
+        "validation": parsed.validation,
+        "images": parsed.images,
+        "init": init if init.startswith("s3://") else None,
+    }
+    settings = {"task": parsed.task, "format": parsed.format, **datasets.pairs(parsed.set, "--set")}
+    if not channels["init"]:
+        settings["init"] = init
+    return TrainingJobConfig(
+        name=parsed.name,
+        image=parsed.image,
+        role=parsed.role,
+        channels={name: uri for name, uri in channels.items() if uri},
+        output=parsed.output,
+        hyperparameters={name: value for name, value in settings.items() if value},
+        instance_type=parsed.instance_type,
+        instances=parsed.instances,
+        seconds=int(3600 * parsed.hours),
+        spot=parsed.spot,
+        vpc=vpc_of(parsed),
+        kms_key=parsed.kms_key,
+        tags=datasets.pairs(parsed.tag, "--tag"),
+    )
 
 
 def _register(parsed: argparse.Namespace, aws: Aws) -> int:

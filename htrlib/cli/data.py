@@ -82,7 +82,11 @@ class ConvertConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    _add_inspector(actions)
+    _add_converter(actions)
 
+
+def _add_inspector(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inspector = actions.add_parser(
         "inspect",
         help="report what the data holds and what was skipped, and draw samples",
@@ -112,6 +116,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inspector.set_defaults(run=_inspect_parsed)
 
+
+def _add_converter(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     converter = actions.add_parser(
         "convert",
         help="convert data to another format",

@@ -77,6 +77,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="format (page_xml, alto, csv, ...), and annotation file or folder",
     )
     datasets.add_options(parser)
+    _add_unit(parser)
+    add_model_options(parser)
+    parser.add_argument(
+        "--format", choices=sorted(_FORMATS), default="text", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--worst",
+        type=Path,
+        metavar="FILE.html",
+        help="also write the worst lines with their images",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="random seed of the intervals (default: %(default)s)"
+    )
+    parser.set_defaults(run=_run_parsed)
+
+
+def _add_unit(parser: argparse.ArgumentParser) -> None:
     unit = parser.add_mutually_exclusive_group()
     unit.add_argument(
         "--pages",
@@ -93,20 +111,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=LINES,
         help="read the lines at their labeled positions",
     )
-    add_model_options(parser)
-    parser.add_argument(
-        "--format", choices=sorted(_FORMATS), default="text", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--worst",
-        type=Path,
-        metavar="FILE.html",
-        help="also write the worst lines with their images",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="random seed of the intervals (default: %(default)s)"
-    )
-    parser.set_defaults(run=_run_parsed)
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:

@@ -27,6 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name or directory of the model (default: the one trained and chosen in the browser, "
         "or english)",
     )
+    _add_server_options(parser)
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="number of pages read at once (default: cores minus one)",
+    )
+    parser.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="print the address without opening a browser",
+    )
+    parser.set_defaults(run=run_parsed)
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
@@ -46,19 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="path prefix behind a proxy (default: %(default)s)",
     )
     parser.add_argument("--token", help="access token (default: a new one, if required)")
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="number of pages read at once (default: cores minus one)",
-    )
-    parser.add_argument(
-        "--no-browser",
-        dest="browser",
-        action="store_false",
-        help="print the address without opening a browser",
-    )
-    parser.set_defaults(run=run_parsed)
 
 
 def run_parsed(parsed: argparse.Namespace) -> int:

@@ -74,22 +74,9 @@ def load(
         reference = row.get("source-ref")
         if not isinstance(reference, str):
             raise AnnotationError('expected the key "source-ref" with a string', path, number)
-        try:
-            if not reader.usable(reference, row):
-                continue
-            answers = _answers(row, attribute)
-        except _MALFORMED as error:
-            raise AnnotationError(
-                f"{attribute!r} has none of the forms in docs/training-data.md: "
-                f"{error if isinstance(error, ValueError) else repr(error)}",
-                path,
-                number,
-            ) from error
+        answers = reader.answers(reference, row, number)
         if answers:
             pages.setdefault(reference, []).extend(answers)
-        else:
-            detail = f"{attribute!r} is a list without an answer"
-            reader.collector.note("not labeled", reference, detail, skipped="page")
     pictures = {reference: locate(path, reference, images) for reference in pages}
     shared = {} if callable(images) else Counter(pictures.values())
     for reference, answers in pages.items():
@@ -125,7 +112,29 @@ class _Reader:
         self.rejected = rejected
         self.collector = Collector()
 
-    def usable(self, reference: str, row: Dict[str, Any]) -> bool:
+    def answers(self, reference: str, row: Dict[str, Any], number: int) -> List[_Answer]:
+        """Return the answers of a row; report why there is none.
+
+        Raises:
+            AnnotationError: the row does not have this form.
+        """
+        try:
+            if not self._usable(reference, row):
+                return []
+            answers = _answers(row, self.attribute)
+        except _MALFORMED as error:
+            raise AnnotationError(
+                f"{self.attribute!r} has none of the forms in docs/training-data.md: "
+                f"{error if isinstance(error, ValueError) else repr(error)}",
+                self.path,
+                number,
+            ) from error
+        if not answers:
+            detail = f"{self.attribute!r} is a list without an answer"
+            self.collector.note("not labeled", reference, detail, skipped="page")
+        return answers
+
+    def _usable(self, reference: str, row: Dict[str, Any]) -> bool:
         """Return whether a row has a label that was not rejected; report why not.
 
         Raises:

@@ -106,15 +106,7 @@ def prefix_search(
             continue
         scale = best if best < _SMALL else 1.0
         log_scale += math.log(scale)
-        beam = [
-            (
-                total / scale,
-                by_blank / scale,
-                by_character / scale,
-                prefix if prefix >= 0 else prefixes.entered(~prefix),
-            )
-            for total, by_blank, by_character, prefix in candidates
-        ]
+        beam = [_entered(candidate, scale, prefixes) for candidate in candidates]
         recorded.append(step)
         beams.append(beam)
     return SearchHistory(
@@ -135,6 +127,13 @@ def _shown(steps: Steps) -> Iterator[Tuple[float, Dict[int, float]]]:
     starts = steps.starts.tolist()
     for blank, start, end in zip(steps.blanks.tolist(), starts, starts[1:]):
         yield blank, dict(zip(labels[start:end], probabilities[start:end]))
+
+
+def _entered(candidate: Candidate, scale: float, prefixes: Prefixes) -> Candidate:
+    """Return a candidate with its probabilities divided by the scale, its prefix numbered."""
+    total, by_blank, by_character, prefix = candidate
+    number = prefix if prefix >= 0 else prefixes.entered(~prefix)
+    return total / scale, by_blank / scale, by_character / scale, number
 
 
 def _stay(

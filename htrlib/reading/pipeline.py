@@ -63,20 +63,14 @@ class Pipeline:
         device: Optional[str] = None,
         options: Optional[ReadingOptions] = None,
     ) -> None:
-        given = {
-            "detect_paragraph": detect_paragraph,
-            "segment_lines": segment_lines,
-            "recognize_line": recognize_line,
-            "recognize_lines": recognize_lines,
-            "decode": decode,
-        }
-        for name, stage in given.items():
-            if stage is not None and not callable(stage):
-                raise ConfigError(f"{name} is a function, found {stage!r}")
-        if recognize_line and recognize_lines:
-            raise ConfigError("recognize_line and recognize_lines do the same; give one of them")
-        if recognize_line:
-            recognize_lines = partial(_one_by_one, recognize_line)
+        _check_callable(
+            detect_paragraph=detect_paragraph,
+            segment_lines=segment_lines,
+            recognize_line=recognize_line,
+            recognize_lines=recognize_lines,
+            decode=decode,
+        )
+        recognize_lines = _given_recognizer(recognize_line, recognize_lines)
         replaced = detect_paragraph, segment_lines, recognize_lines, decode
         self.bundle = None if all(replaced) else load_bundle(bundle)
         self.options = options or ReadingOptions()
@@ -221,6 +215,21 @@ def transcribe(
         options = replace(options or ReadingOptions(), kinds=kinds)
     pipeline = Pipeline(bundle=bundle, engine=engine, device=device, options=options)
     return pipeline.transcribe(source)
+
+
+def _check_callable(**stages: object) -> None:
+    for name, stage in stages.items():
+        if stage is not None and not callable(stage):
+            raise ConfigError(f"{name} must be a function or None, found {stage!r}")
+
+
+def _given_recognizer(
+    recognize_line: Optional[Callable[[Page, TextLine], LogProbs]],
+    recognize_lines: Optional[Recognizer],
+) -> Optional[Recognizer]:
+    if recognize_line and recognize_lines:
+        raise ConfigError("recognize_line and recognize_lines do the same; give one of them")
+    return partial(_one_by_one, recognize_line) if recognize_line else recognize_lines
 
 
 def _one_by_one(

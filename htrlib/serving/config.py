@@ -131,6 +131,24 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     Raises:
         ConfigError: a value is invalid.
     """
+    fields = _environment_fields(environment)
+    fields.update({name: value for name, value in given.items() if value is not None})
+    if fields.get("models") is not None and fields.get("bundle") is not None:
+        raise ConfigError(
+            "several models are served, each loaded by its name; leave out the bundle "
+            f"{str(fields['bundle'])!r}, or SAGEMAKER_MULTI_MODEL and --models"
+        )
+    fields = {name: value for name, value in fields.items() if value is not None}
+    fields.setdefault("bundle", default_bundle(environment))
+    cpus = available_cpus()
+    # In multi-model mode each model has its own workers.
+    fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))
+    fields.setdefault("threads", max(1, cpus // max(1, fields["workers"])))
+    return ServingConfig(**fields)
+
+
+def _environment_fields(environment: Mapping[str, str]) -> Dict[str, Any]:
+    """Return the fields of `ServingConfig` that the environment sets; None where it does not."""
     fields: Dict[str, Any] = {
         "port": _number(environment, "SAGEMAKER_BIND_TO_PORT"),
         "workers": _number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS"),
@@ -160,19 +178,7 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
             "HTRLIB_RECOGNIZER names code that would run in the server; allow that with "
             "HTRLIB_ALLOW_CODE=1, or name it with `htr serve --recognizer`"
         )
-    fields.update({name: value for name, value in given.items() if value is not None})
-    if fields.get("models") is not None and fields.get("bundle") is not None:
-        raise ConfigError(
-            "several models are served, each loaded by its name; leave out the bundle "
-            f"{str(fields['bundle'])!r}, or SAGEMAKER_MULTI_MODEL and --models"
-        )
-    fields = {name: value for name, value in fields.items() if value is not None}
-    fields.setdefault("bundle", default_bundle(environment))
-    cpus = available_cpus()
-    # In multi-model mode each model has its own workers.
-    fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))
-    fields.setdefault("threads", max(1, cpus // max(1, fields["workers"])))
-    return ServingConfig(**fields)
+    return fields
 
 
 def default_bundle(environment: Mapping[str, str], model: Path = MODEL) -> str:

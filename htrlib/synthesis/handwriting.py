@@ -158,11 +158,7 @@ def draw_line(
     Raises:
         DatasetError: the font lacks a character of the text, or there is no word.
     """
-    text = " ".join(text.split())
-    if not text or not font.covers(text):
-        raise DatasetError(
-            f"the font {font.path.name} cannot draw {text!r}; check with HandwritingFont.covers"
-        )
+    text = _drawable(text, font)
     style = style or HandwritingStyle.random(rng)
     size = height / (font.ascent + font.descent)
     margin = int(height)
@@ -193,6 +189,16 @@ def draw_line(
     ink, words = np.asarray(canvas.crop(extent)), np.asarray(numbers.crop(extent))
     shifted = tuple(box.shifted(-left, -top) for box in boxes)
     return DrawnLine(ink, words, baseline - top, shifted, text)
+
+
+def _drawable(text: str, font: HandwritingFont) -> str:
+    """Return the words of a text, separated by single spaces, or raise DatasetError."""
+    text = " ".join(text.split())
+    if not text or not font.covers(text):
+        raise DatasetError(
+            f"the font {font.path.name} cannot draw {text!r}; check with HandwritingFont.covers"
+        )
+    return text
 
 
 def _draw_word(

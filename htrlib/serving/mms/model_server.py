@@ -135,28 +135,15 @@ class ModelServer:
             BundleError: the model cannot be loaded.
             ModelServerError: the model server failed.
         """
-        config = self.config
         stub = self.stub(name)
-        stub.write(
-            WorkerSettings(
-                bundle=bundle,
-                max_pixels=config.max_pixels,
-                max_request_bytes=config.max_request_bytes,
-                max_answer_bytes=config.max_answer_bytes,
-                default_accept=config.default_accept,
-                allow_code=config.allow_code,
-                allow_s3=config.allow_s3,
-                recognizer=config.recognizer,
-                engine=config.engine,
-            )
-        )
+        stub.write(self._worker_settings(bundle))
         wanted = {
             "model_name": name,
             "url": name,
             "handler": HANDLER,
             "initial_workers": workers,
             "synchronous": True,
-            "batch_size": config.batch_size,
+            "batch_size": self.config.batch_size,
             "max_batch_delay": BATCH_DELAY_MS,
             "response_timeout": response_seconds(self.config),
             "preload_model": "false" if _has_gpu() else "true",  # CUDA does not survive a fork
@@ -177,6 +164,20 @@ class ModelServer:
             for task in (registering, watching):
                 task.cancel()
             await asyncio.gather(registering, watching, return_exceptions=True)
+
+    def _worker_settings(self, bundle: str) -> WorkerSettings:
+        config = self.config
+        return WorkerSettings(
+            bundle=bundle,
+            max_pixels=config.max_pixels,
+            max_request_bytes=config.max_request_bytes,
+            max_answer_bytes=config.max_answer_bytes,
+            default_accept=config.default_accept,
+            allow_code=config.allow_code,
+            allow_s3=config.allow_s3,
+            recognizer=config.recognizer,
+            engine=config.engine,
+        )
 
     async def unload(self, name: str) -> None:
         """Unload a model and end its workers.
