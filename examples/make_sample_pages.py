@@ -11,7 +11,7 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from htrlib.synthesis.handwriting import BUNDLED_FONTS, HandwritingStyle, draw_line, load_fonts
 from htrlib.synthesis.placement import Placement, Turn, place
@@ -21,6 +21,9 @@ FOLDER = Path(__file__).parent / "data"
 WIDTH, HEIGHT = 1240, 1600
 MIDDLE = (WIDTH / 2, HEIGHT / 2)
 STYLE = HandwritingStyle(space=0.28, space_jitter=0.03, word_lift=0.012, word_size=0.02)
+HASTY = HandwritingStyle(
+    space=0.16, space_jitter=0.06, word_lift=0.04, word_size=0.08, letter_lift=0.03
+)
 
 LETTER = """
 14 May
@@ -44,6 +47,20 @@ PRINTED = (
     "he said, may choose the hour that suits him; only the cat, who dines at five, insists on "
     "one of them being right."
 )
+HARD = """
+Harbour Street, 3 November 1887
+My dear Margaret, your letter of the 19th reached
+me only on Tuesday, the mail coach having lost a
+wheel near Kilbride. Uncle Jos. is no better, he
+coughs the whole night & will not see Dr Quigley,
+whom he calls a horse thief. I have sold the bay
+mare for £14 10s. & paid the schoolmaster what we
+owed him since Michaelmas. Agnes hopes to wed in
+spring, if young Farquhar gets his place with the
+railway, but I doubt it. Send me, if you can, two
+yards of the grey worsted and a pkt. of needles.
+Ever yr. affectionate sister, H. Wyndham
+""".strip().splitlines()
 FORM = """
 Every clock in the workshop told a
 different time, and the old man liked
@@ -68,6 +85,26 @@ def main() -> None:
     header(form)
     rows = [(text, 110.0, 510.0 + 104 * number) for number, text in enumerate(FORM)]
     save("form", form, rows, font="caveat", height=72, turn=Turn(1.4, MIDDLE), seed=2)
+    hard()
+
+
+def hard() -> None:
+    """Write a slanted page in haste, fade it, let the back shine through, and scan it badly."""
+    rng = np.random.default_rng(3)
+    rows = [(text, 90.0, 230.0 + 92 * number) for number, text in enumerate(HARD)]
+    ink = written("hard", rows, "caveat", 54, Turn(-1.2, MIDDLE), 0.45, HASTY, rng)
+    back = written("hard", rows[::-1], "caveat", 54, Turn(0.9, MIDDLE), 0.45, HASTY, rng)
+    clouds = Image.fromarray(rng.uniform(0.25, 1.0, (7, 6)).astype(np.float32))
+    fading = np.asarray(clouds.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    shine = np.asarray(Image.fromarray(back[:, ::-1]).filter(ImageFilter.GaussianBlur(2)))
+    grain = np.asarray(Image.fromarray(rng.normal(0, 14, (HEIGHT // 2, WIDTH // 2)).astype("f4")))
+    paper = np.linspace(205, 165, HEIGHT, dtype=np.float32)[:, np.newaxis] + np.zeros(WIDTH)
+    page = paper * (1 - 0.6 * fading * (ink / 255)) * (1 - 0.22 * (shine / 255))
+    small = Image.fromarray(page.astype(np.float32)).reduce(2)
+    page = np.clip(np.asarray(small) + grain, 0, 255)
+    picture = Image.fromarray(np.asarray(np.round(page / 17) * 17, np.uint8))
+    picture.save(FOLDER / "hard.png", optimize=True)
+    (FOLDER / "hard.txt").write_text("\n".join(HARD) + "\n", encoding="utf-8")
 
 
 def header(layer: PrintedLayer) -> None:
@@ -93,22 +130,37 @@ def save(
 ) -> None:
     """Write a page by hand and store it as a picture, its lines as text."""
     rng = np.random.default_rng(seed)
+    ink = written(name, rows, font, height, turn, 0.05, STYLE, rng)
+    picture = Image.fromarray(scan(ink, printed.darkness, rng))
+    picture.save(FOLDER / f"{name}.png", optimize=True)
+    lines: List[str] = [text for text, _, _ in rows]
+    (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def written(
+    name: str,
+    rows: Sequence[Row],
+    font: str,
+    height: int,
+    turn: Turn,
+    slant: float,
+    style: HandwritingStyle,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Return (HEIGHT, WIDTH) uint8 the ink of lines in a bundled font; 0 is none."""
     characters = sorted(set("".join(text for text, _, _ in rows)))
     (face,) = (f for f in load_fonts(BUNDLED_FONTS, characters) if f.path.name.startswith(font))
     ink = np.zeros((HEIGHT, WIDTH), np.uint8)
     bend_x = tuple(np.linspace(0, WIDTH, 9))
     for text, left, base in rows:
-        drawn = draw_line(text, face, height, rng, STYLE)
+        drawn = draw_line(text, face, height, rng, style)
         bend = tuple(rng.normal(0, 0.02 * height, len(bend_x)))
-        at = Placement(left + rng.normal(0, 6), base, turn, 0.05, bend_x, bend)
+        at = Placement(left + rng.normal(0, 6), base, turn, slant, bend_x, bend)
         piece = place(drawn.ink, drawn.baseline, at)
         if piece is None or not piece.fits(WIDTH, HEIGHT):
             raise SystemExit(f"{name}: the line {text!r} does not fit the page")
         piece.draw_on(ink)
-    picture = Image.fromarray(scan(ink, printed.darkness, rng))
-    picture.save(FOLDER / f"{name}.png", optimize=True)
-    lines: List[str] = [text for text, _, _ in rows]
-    (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ink
 
 
 def scan(

@@ -26,7 +26,7 @@ def rendered(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_script_renders_the_sample_pages_and_their_texts(rendered):
-    for name in ("letter", "form"):
+    for name in ("letter", "form", "hard"):
         stored = EXAMPLES / "data" / f"{name}.png"
         assert stored.stat().st_size < 300_000
         made, kept = load_image(rendered / f"{name}.png"), load_image(stored)

@@ -26,9 +26,17 @@ LEAST_INK = 0.33
 STRIP, LONG_STRIP = 4.0, 12.0
 """Times its height: a picture that is so wide may be one line, and surely is one."""
 
-MIDDLE, LARGE = 0.2, 0.4
-"""Of a strip's height: its one line lies so near its middle, and is so high; what else is found are
-the feet and heads of its neighbors."""
+BEYOND = 0.15
+"""Of a strip's height: a line that would reach further beyond its edges is a neighbor, cut off."""
+
+BASELINES = 0.2, 0.88
+"""In heights of a strip: the baselines of its lines lie between, those of neighbors also beyond."""
+
+LARGE = 0.4
+"""Of the height of a strip's highest line: lower pieces are feet and heads of neighbors."""
+
+USUAL_BASELINE, BELOW_MIDDLE = 0.57, 0.07
+"""In heights of a strip: where the baseline of its only line is, and how far below its middle."""
 
 AROUND = 0.3
 """Of its height: paper put around a picture of a line, on whose edges lines are found less well."""
@@ -65,25 +73,50 @@ def _is_strip(page: Page, lines: Sequence[TextLine], margin: int) -> bool:
     height, width = (length - 2 * margin for length in page.shape)
     if not _strip_like(height, width) or not lines:
         return False
-    if width >= LONG_STRIP * height:
-        return True
-    box = _main(page, lines).box
-    middle = abs((box.top + box.bottom - page.shape[0]) / 2)
-    return middle <= MIDDLE * height and box.height >= LARGE * height
+    return width >= LONG_STRIP * height or len(_complete(page, lines, margin)) <= 1
+
+
+def _complete(page: Page, lines: Sequence[TextLine], margin: int) -> Tuple[TextLine, ...]:
+    """Return the lines that a strip shows in full, as opposed to neighbors that its edges cut."""
+    height = page.shape[0] - 2 * margin
+    highest = max((_visible(line, height, margin) for line in lines), default=0.0)
+    first, last = (share * height for share in BASELINES)
+    return tuple(
+        line
+        for line in lines
+        if margin - line.box.top <= BEYOND * height
+        and line.box.bottom - margin - height <= BEYOND * height
+        and first <= _baseline(line, height, margin) <= last
+        and _visible(line, height, margin) >= LARGE * highest
+    )
+
+
+def _visible(line: TextLine, height: int, margin: int) -> float:
+    """Return how much of a line's height a strip shows, in pixels."""
+    top, bottom = max(line.box.top - margin, 0.0), min(line.box.bottom - margin, height)
+    return max(bottom - top, 0.0)
+
+
+def _baseline(line: TextLine, height: int, margin: int) -> float:
+    """Return how far below a strip's upper edge a line's baseline is, in pixels."""
+    if line.baseline is None:
+        return (line.box.top + line.box.bottom) / 2 - margin + BELOW_MIDDLE * height
+    return float(np.median([y for _, y in line.baseline])) - margin
 
 
 def _strip_like(height: int, width: int) -> bool:
     return height <= TALLEST and width >= STRIP * height
 
 
-def _main(page: Page, lines: Sequence[TextLine]) -> TextLine:
-    """Return the largest line; lines off the picture's center are likely cut in two."""
-    height = page.shape[0]
+def _main(page: Page, lines: Sequence[TextLine], margin: int) -> TextLine:
+    """Return the line that a strip was cut for: large, complete, and with the usual baseline."""
+    height = page.shape[0] - 2 * margin
 
     def weight(line: TextLine) -> float:
-        return line.box.area * (1 - abs(line.box.top + line.box.bottom - height) / height)
+        away = abs(_baseline(line, height, margin) / height - USUAL_BASELINE)
+        return line.box.width * _visible(line, height, margin) * (1 - 2 * away)
 
-    return max(lines, key=weight)
+    return max(_complete(page, lines, margin) or lines, key=weight)
 
 
 def cuts_of_line(page: Page, lines: Sequence[TextLine], margin: int = 0) -> Tuple[TextLine, ...]:
@@ -98,7 +131,7 @@ def cuts_of_line(page: Page, lines: Sequence[TextLine], margin: int = 0) -> Tupl
     whole = TextLine(Box(margin, margin, width - margin, height - margin))
     if not lines:
         return (whole,)
-    largest = _main(page, lines)
+    largest = _main(page, lines, margin)
     return largest, replace(largest, box=whole.box, polygon=None, baseline=None)
 
 
