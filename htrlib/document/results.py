@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass, field
-from typing import Any, Dict, Optional, Tuple, Union
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,12 +236,13 @@ class DocumentResult:
     """The pages of a multi-page file.
 
     Attributes:
-        pages: those that could be read, in order; each has its `number`.
+        pages: those that could be read, in order; each has its `number`. Pages that a pipeline
+            read are kept compressed and unpacked on access.
         source: name of the file, if the pages came from one.
         errors: why each of the other pages could not be read; each message names its page.
     """
 
-    pages: Tuple[PageResult, ...] = field(default=())
+    pages: Sequence[PageResult] = ()
     source: Optional[str] = None
     errors: Tuple[str, ...] = ()
 

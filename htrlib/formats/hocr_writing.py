@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path, PurePath
-from typing import BinaryIO, Iterator, List, Sequence, Set, Tuple, Union
+from typing import BinaryIO, Iterable, Iterator, List, Set, Tuple, Union
 
 from htrlib._version import __version__
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, Problem
@@ -31,8 +31,8 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
     """Write all pages; confidences become whole percentages."""
-    sheets = [Sheet.of_result(page, number) for number, page in enumerate(result.pages, start=1)]
-    write_sheets(sheets, PurePath(result.source or "page").name, file)
+    sheets = (Sheet.of_result(page, number) for number, page in enumerate(result.pages, start=1))
+    _write_sheets(sheets, len(result.pages), PurePath(result.source or "page").name, file)
 
 
 def write_hocr(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
@@ -49,16 +49,18 @@ def write_hocr(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...
         a position, and words that are not in the text.
     """
     problems = write_pages(
-        dataset, folder, ".hocr", lambda sheet, file: write_sheets([sheet], sheet.picture, file)
+        dataset, folder, ".hocr", lambda sheet, file: _write_sheets([sheet], 1, sheet.picture, file)
     )
     return problems + loose_words(dataset)
 
 
-def write_sheets(sheets: Sequence[Sheet], title: str, file: BinaryIO) -> None:
-    """Write pages into one file."""
-    head = _HEAD.format(title=_escaped(title), version=__version__, pages=len(sheets))
-    rows = [row for index, sheet in enumerate(sheets) for row in _page(sheet, index)]
-    file.write((head + "\n".join(rows) + "\n</body>\n</html>\n").encode("utf-8"))
+def _write_sheets(sheets: Iterable[Sheet], count: int, title: str, file: BinaryIO) -> None:
+    """Write pages into one file, one after the other."""
+    head = _HEAD.format(title=_escaped(title), version=__version__, pages=count)
+    file.write(head.encode("utf-8"))
+    for index, sheet in enumerate(sheets):
+        file.write("".join(f"{row}\n" for row in _page(sheet, index)).encode("utf-8"))
+    file.write(b"</body>\n</html>\n")
 
 
 def _page(sheet: Sheet, index: int) -> List[str]:

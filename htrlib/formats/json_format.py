@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import BinaryIO, Union
+from dataclasses import replace
+from typing import Any, BinaryIO, Iterator, Union
 
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.formats.saving import Result, WriteOptions
@@ -11,7 +12,27 @@ from htrlib.formats.saving import Result, WriteOptions
 
 def to_json(result: Union[PageResult, DocumentResult]) -> str:
     """Return a result as a JSON object and a line feed, so that several make JSON Lines."""
-    return json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"
+    return "".join(_parts(result))
+
+
+def _parts(result: Union[PageResult, DocumentResult]) -> Iterator[str]:
+    """Yield a result's JSON, a document's page by page: that of all pages takes much memory."""
+    if isinstance(result, PageResult):
+        yield _dumped(result.to_dict()) + "\n"
+        return
+    for index, (key, value) in enumerate(replace(result, pages=()).to_dict().items()):
+        yield f"{', ' if index else '{'}{_dumped(key)}: "
+        if key == "pages":
+            for number, page in enumerate(result.pages):
+                yield f"{', ' if number else '['}{_dumped(page.to_dict())}"
+            yield "]" if result.pages else "[]"
+        else:
+            yield _dumped(value)
+    yield "}\n"
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(text: str) -> Union[PageResult, DocumentResult]:
@@ -28,4 +49,5 @@ def from_json(text: str) -> Union[PageResult, DocumentResult]:
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
     """Write one object."""
-    file.write(to_json(result).encode("utf-8", "backslashreplace"))
+    for part in _parts(result):
+        file.write(part.encode("utf-8", "backslashreplace"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from decimal import Decimal
-from typing import Any, BinaryIO, Dict
+from typing import Any, BinaryIO, Optional
 
 import pikepdf
 from pikepdf import Dictionary, Name, Stream
@@ -34,7 +34,7 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
         ImageError: the source cannot be read.
     """
     name = source_name(options.source)
-    read = {page.number or 1: page for page in result.pages}
+    read = _ReadPages(result)
     with opened(options.source) as source:
         start = source.read(MAGIC_BYTES)
         source.seek(0)
@@ -44,9 +44,20 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
             _write_pictures(source, name, read, file)
 
 
-def _write_over_pdf(
-    source: BinaryIO, name: str, read: Dict[int, PageResult], file: BinaryIO
-) -> None:
+class _ReadPages:
+    """The pages of a result by their numbers, with one in memory at a time."""
+
+    def __init__(self, result: Result) -> None:
+        self._pages = result.pages
+        self._places = {page.number or 1: index for index, page in enumerate(result.pages)}
+
+    def page(self, number: int) -> Optional[PageResult]:
+        """Return the result of a page, or None if it was not read."""
+        place = self._places.get(number)
+        return None if place is None else self._pages[place]
+
+
+def _write_over_pdf(source: BinaryIO, name: str, read: _ReadPages, file: BinaryIO) -> None:
     try:
         document = pikepdf.open(source)
     except (pikepdf.PdfError, pikepdf.PasswordError) as error:
@@ -54,29 +65,29 @@ def _write_over_pdf(
     with document:
         font = GlyphlessFont(document)
         for number, page in enumerate(document.pages, start=1):
-            if number in read and read[number].lines:
-                placement = _pdf_placement(page, read[number])
-                layer = text_layer(read[number], placement, font, _add_font(page, font))
+            found = read.page(number)
+            if found is not None and found.lines:
+                placement = _pdf_placement(page, found)
+                layer = text_layer(found, placement, font, _add_font(page, font))
                 # Before the page's own content, so that its graphics state has no effect.
                 page.contents_add(_packed(document, layer), prepend=True)
         font.finish()
         _save(document, file)
 
 
-def _write_pictures(
-    source: BinaryIO, name: str, read: Dict[int, PageResult], file: BinaryIO
-) -> None:
+def _write_pictures(source: BinaryIO, name: str, read: _ReadPages, file: BinaryIO) -> None:
     picture = identified(source, name)
     with pikepdf.new() as document:
         font = GlyphlessFont(document)
         for number, error in at_each_page(picture, name):
-            if error is None and number in read:
+            found = read.page(number)
+            if error is None and found is not None:
                 picture.load()
                 page, drawing = add_picture_page(document, picture, source)
-                placement = upright_placement(read[number].size, page)
+                placement = upright_placement(found.size, page)
                 layer = b""
-                if read[number].lines:
-                    layer = text_layer(read[number], placement, font, _add_font(page, font))
+                if found.lines:
+                    layer = text_layer(found, placement, font, _add_font(page, font))
                 page.obj.Contents = _packed(document, layer + drawing)
         font.finish()
         describe(document)

@@ -17,11 +17,10 @@ COLUMNS = (
 
 def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
     """Write all pages; `conf` is in percent, -1 in rows that are no word."""
-    rows = ["\t".join(COLUMNS)]
+    file.write(("\t".join(COLUMNS) + "\n").encode("ascii"))
     for index, page in enumerate(result.pages, start=1):
-        rows += _page(page, page.number or index)
-    text = "".join(f"{row}\n" for row in rows)
-    file.write(text.encode("utf-8", "backslashreplace"))
+        text = "".join(f"{row}\n" for row in _page(page, page.number or index))
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _page(page: PageResult, number: int) -> Iterator[str]:

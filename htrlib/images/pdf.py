@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
@@ -23,6 +24,8 @@ _ROUNDING = 1.0 - 1e-7  # rounding errors of single precision must not add a pix
 MOST_DAMAGED = 50
 """Number of damaged pages in a row after which to give up: a file can claim any number."""
 
+_MOST_AT_ONCE = 100  # pages, and
+_MOST_KEPT = 16_000_000  # bytes of the file: PDFium keeps them while a document is open
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 
 
@@ -42,27 +45,39 @@ def iter_pdf_pages(
     Raises:
         ImageError: the file is encrypted, or not a readable PDF.
     """
-    with _opened(file, name) as document:
-        count, damaged = len(document.pages), 0
-        if count == 0:
-            raise ImageError(f"{name}: the PDF has no pages; export it again")
-        for number in range(
-            1, 1 + (count if selection.last is None else min(count, selection.last))
-        ):
-            if number not in selection:
-                continue
-            try:
-                page: Union[NDArray[np.uint8], ImageError] = _draw(
-                    document, number, dpi, max_pixels
-                )
-                damaged = 0
-            except ImageError as error:
-                page = error
-                damaged += 1
-            yield number, page
-            if damaged == MOST_DAMAGED:
-                reason = f"{damaged} pages in a row are damaged, the rest is skipped"
-                raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
+    count, damaged = pdf_page_count(file, name), 0
+    if count == 0:
+        raise ImageError(f"{name}: the PDF has no pages; export it again")
+    last = count if selection.last is None else min(count, selection.last)
+    wanted = [number for number in range(1, last + 1) if number in selection]
+    at_once = _pages_at_once(file, count)
+    for start in range(0, len(wanted), at_once):
+        with _opened(file, name) as document:
+            for number in wanted[start : start + at_once]:
+                page = _drawn(document, number, dpi, max_pixels)
+                damaged = damaged + 1 if isinstance(page, ImageError) else 0
+                yield number, page
+                if damaged == MOST_DAMAGED:
+                    reason = f"{damaged} pages in a row are damaged, the rest is skipped"
+                    raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
+
+
+def _pages_at_once(file: BinaryIO, count: int) -> int:
+    """Return the number of pages to draw before opening a document again.
+
+    PDFium keeps the data of all pages that it has drawn until the document is closed.
+    """
+    size = file.seek(0, os.SEEK_END)
+    return max(1, min(_MOST_AT_ONCE, _MOST_KEPT * count // max(1, size)))
+
+
+def _drawn(
+    document: _Document, number: int, dpi: float, max_pixels: int
+) -> Union[NDArray[np.uint8], ImageError]:
+    try:
+        return _draw(document, number, dpi, max_pixels)
+    except ImageError as error:
+        return error
 
 
 def pdf_page_count(file: BinaryIO, name: str) -> int:

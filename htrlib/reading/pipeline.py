@@ -6,18 +6,19 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.geometry import Box
 from htrlib.document.kinds import HANDWRITTEN
+from htrlib.document.packed_pages import PackedPages
 from htrlib.document.results import DocumentResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.memory import return_free_memory
 from htrlib.engines.port import EngineLike
 from htrlib.errors import ConfigError, ImageError
-from htrlib.images.loading import Page, Source, iter_page_outcomes
+from htrlib.images.loading import Page, PageOutcome, Source, iter_page_outcomes
 from htrlib.reading.options import ReadingOptions
 from htrlib.reading.pages import Reading, read_pages, recognize_pages
 from htrlib.stages import decoding, lines, paragraph, recognition
@@ -107,21 +108,31 @@ class Pipeline:
             return self.transcribe_page(source, options=options)
         name = os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else None
         chosen = options or self.options
-        pages: List[PageResult] = []
         errors: List[ImageError] = []
-        for outcome in iter_page_outcomes(source, pages=chosen.selection, dpi=chosen.dpi):
-            if outcome.page is None:
-                errors.append(outcome.error or ImageError(f"page {outcome.number} is missing"))
-            else:
-                read = self.transcribe_page(outcome.page, name, options)
-                pages.append(replace(read, number=outcome.number))
-            if outcome.number % _PAGES_PER_TRIM == 0:
-                return_free_memory()
+        outcomes = iter_page_outcomes(source, pages=chosen.selection, dpi=chosen.dpi)
+        pages = PackedPages(self._read_outcomes(outcomes, name, chosen, errors))
         if not pages:
             raise errors[0]
         if len(pages) == 1 and pages[0].number == 1 and not errors:
             return replace(pages[0], number=None)
-        return DocumentResult(tuple(pages), name, tuple(map(str, errors)))
+        return DocumentResult(pages, name, tuple(map(str, errors)))
+
+    def _read_outcomes(
+        self,
+        outcomes: Iterable[PageOutcome],
+        source: Optional[str],
+        options: ReadingOptions,
+        errors: List[ImageError],
+    ) -> Iterator[PageResult]:
+        """Read the pages of a file one by one, and collect the errors of those without a page."""
+        for outcome in outcomes:
+            if outcome.page is None:
+                errors.append(outcome.error or ImageError(f"page {outcome.number} is missing"))
+            else:
+                read = self.transcribe_page(outcome.page, source, options)
+                yield replace(read, number=outcome.number)
+            if outcome.number % _PAGES_PER_TRIM == 0:
+                return_free_memory()
 
     def transcribe_page(
         self, page: Page, source: Optional[str] = None, options: Optional[ReadingOptions] = None

@@ -17,6 +17,13 @@ def test_what_was_written_is_read(result: object) -> None:
     assert from_json(to_json(result)) == result  # type: ignore[arg-type]
 
 
+def test_a_document_is_written_like_its_dictionary() -> None:
+    for pages in ((), (page(["a"]),), (page(["a"]), page(["[]"]))):
+        document = DocumentResult(pages, 'a "[]".pdf', ("page 3 is damaged",))
+        assert json.loads(to_json(document)) == document.to_dict()
+        assert to_json(document) == json.dumps(document.to_dict(), ensure_ascii=False) + "\n"
+
+
 def test_a_result_is_one_row_of_readable_text() -> None:
     written = to_json(page(["l'été"]))
     assert written.count("\n") == 1

@@ -11,6 +11,7 @@ from PIL import Image
 from htrlib.document.geometry import Size
 from htrlib.errors import ImageError
 from htrlib.images import loading
+from htrlib.images import pdf as pdf_pages
 from htrlib.images.loading import (
     PageOutcome,
     image_size,
@@ -191,3 +192,20 @@ def test_the_first_page_of_several_is_named_too(monkeypatch: pytest.MonkeyPatch)
     first, second = outcomes(file.getvalue())
     assert "page 1" in str(first.error)
     assert second.page is not None
+
+
+def test_a_document_opened_in_parts_has_all_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, open_again = [], pdf_pages._opened
+    monkeypatch.setattr(pdf_pages, "_MOST_AT_ONCE", 2)
+    monkeypatch.setattr(pdf_pages, "_opened", lambda *a: opened.append(a) or open_again(*a))
+    found = outcomes(saved(pdf([(72, 72), (36, 72), (18, 72), (72, 36), (72, 18)])), dpi=72)
+    shapes = [(outcome.number, outcome.page.shape) for outcome in found]  # type: ignore[union-attr]
+    assert shapes == [(1, (72, 72)), (2, (72, 36)), (3, (72, 18)), (4, (36, 72)), (5, (18, 72))]
+    assert len(opened) == 1 + 3  # to count the pages, and to draw two, two and one
+
+
+def test_fewer_pages_of_a_large_file_are_drawn_before_it_is_opened_again() -> None:
+    small, large = io.BytesIO(bytes(1_000)), io.BytesIO(bytes(32_000_000))
+    assert pdf_pages._pages_at_once(small, 1_000) == 100
+    assert pdf_pages._pages_at_once(large, 20) == 10
+    assert pdf_pages._pages_at_once(large, 1) == 1
