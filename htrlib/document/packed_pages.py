@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 import zlib
-from typing import TYPE_CHECKING, Iterable, Sequence, Tuple, Union, overload
+from typing import Iterable, Sequence, Tuple, Union, overload
 
-if TYPE_CHECKING:
-    from htrlib.document.results import PageResult
+from htrlib.document.results import PageResult
 
 _QUICK = 1  # level of compression; the others save a tenth and take much longer
 
 
-class PackedPages(Sequence["PageResult"]):
+class PackedPages(Sequence[PageResult]):
     """The results of pages, each of which is unpacked whenever it is asked for.
 
     Equal to a tuple of the same pages.
@@ -22,9 +21,7 @@ class PackedPages(Sequence["PageResult"]):
     """
 
     def __init__(self, pages: Iterable[PageResult]) -> None:
-        self._packed = tuple(
-            zlib.compress(pickle.dumps(page, pickle.HIGHEST_PROTOCOL), _QUICK) for page in pages
-        )
+        self._packed = tuple(map(_packed, pages))
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -52,6 +49,10 @@ class PackedPages(Sequence["PageResult"]):
         return f"PackedPages({len(self)} pages)"
 
 
+def _packed(page: PageResult) -> bytes:
+    # float: stages of users may return numbers of NumPy
+    return zlib.compress(json.dumps(page.to_dict(), default=float).encode("ascii"), _QUICK)
+
+
 def _unpacked(packed: bytes) -> PageResult:
-    page: PageResult = pickle.loads(zlib.decompress(packed))  # noqa: S301 - our own bytes
-    return page
+    return PageResult.from_dict(json.loads(zlib.decompress(packed)))
