@@ -16,7 +16,7 @@ from htrlib.layout.columns import ENOUGH_LINES
 
 NARROWEST, LINES = ENOUGH_LINES[-1]  # width in core thicknesses, and height in lines
 PITCH = 4.0  # in core thicknesses: distance of lines, at least
-FAINT = 0.3  # of the text's ink: fainter pixels are paper
+FAINT = 0.4  # of the text's ink: fainter pixels are paper
 
 Mask = NDArray[np.bool_]
 
