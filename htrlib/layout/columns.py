@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 # (width in core thicknesses, lines on each side that must respect a gutter of that width): words
 # that happen to end below each other leave strips that are narrow and short.
-ENOUGH_LINES = ((7.0, 2), (4.0, 4), (2.5, 5), (1.4, 6), (0.8, 8))
+ENOUGH_LINES = ((7.0, 2), (4.0, 4), (2.5, 5), (1.4, 6), (0.6, 8))
 NARROWEST = ENOUGH_LINES[-1][0]
 SAME_LINE = 0.8  # in core thicknesses: pieces whose heights differ by less belong to one line
 TEXT_WIDTH = 23.0  # in core thicknesses: wider columns are text, not table cells

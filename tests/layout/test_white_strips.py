@@ -51,6 +51,6 @@ def test_a_gap_that_is_short_or_narrow_is_a_gap_between_words(lines: int, gap: i
 
 def test_faint_ink_closes_a_strip_where_all_ink_is_faint() -> None:
     page = two_columns(12, 8) // 4
-    page[:, 200:208] = 20
+    page[:, 200:208] = 30
     strips = white_strips(page, 55.0, 0.0, THICKNESS)
     assert not strips[:, 200:208].any()
