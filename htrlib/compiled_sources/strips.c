@@ -37,8 +37,8 @@ typedef struct {
 } Around;
 
 /* -1 outside the picture; those beyond its edges are those of the edge. */
-static int around(const Place *place, double x, double y, int64_t width, int64_t height,
-                  Around *found)
+static inline int around(const Place *place, double x, double y, int32_t width, int32_t height,
+                         Around *found)
 {
     const double *a = place->across, *b = place->down;
     double at_x = a[0] + a[1] * x + a[2] * y + a[3] * x * y;
@@ -47,31 +47,34 @@ static int around(const Place *place, double x, double y, int64_t width, int64_t
         return -1;
     at_x -= 0.5;
     at_y -= 0.5;
-    int64_t left = at_x < 0.0 ? -1 : (int64_t)at_x, top = at_y < 0.0 ? -1 : (int64_t)at_y;
+    int32_t left = at_x < 0.0 ? -1 : (int32_t)at_x, top = at_y < 0.0 ? -1 : (int32_t)at_y;
     found->right = at_x - (double)left;
     found->below = at_y - (double)top;
-    int64_t right = left + 1 < width ? left + 1 : width - 1;
-    int64_t bottom = top + 1 < height ? top + 1 : height - 1;
+    int32_t right = left + 1 < width ? left + 1 : width - 1;
+    int32_t bottom = top + 1 < height ? top + 1 : height - 1;
     left = left < 0 ? 0 : left;
-    top = top < 0 ? 0 : top;
-    found->pixels[0] = top * width + left;
-    found->pixels[1] = top * width + right;
-    found->pixels[2] = bottom * width + left;
-    found->pixels[3] = bottom * width + right;
+    int64_t upper = (int64_t)(top < 0 ? 0 : top) * width, lower = (int64_t)bottom * width;
+    found->pixels[0] = upper + left;
+    found->pixels[1] = upper + right;
+    found->pixels[2] = lower + left;
+    found->pixels[3] = lower + right;
     return 0;
 }
 
-static uint8_t between(const uint8_t *picture, const Around *point)
+static inline uint8_t between(const uint8_t *picture, const Around *point)
 {
     int upper = picture[point->pixels[0]], lower = picture[point->pixels[2]];
-    double above = upper + (picture[point->pixels[1]] - upper) * point->right;
-    double below = lower + (picture[point->pixels[3]] - lower) * point->right;
+    int upper_right = picture[point->pixels[1]], lower_right = picture[point->pixels[3]];
+    if (upper == lower && upper == upper_right && lower == lower_right)
+        return (uint8_t)upper; /* most of a mask */
+    double above = upper + (upper_right - upper) * point->right;
+    double below = lower + (lower_right - lower) * point->right;
     return (uint8_t)(above + (below - above) * point->below);
 }
 
 typedef struct {
     const uint8_t *pictures[2]; /* the second NULL where there is one only */
-    int64_t width, height;      /* of the pictures */
+    int32_t width, height;      /* of the pictures */
     int64_t to_width, to_height;
     uint8_t *straight[2];
 } Warp;
@@ -80,14 +83,17 @@ static void fill(const Warp *warp, int64_t start, int64_t end, const double *cor
 {
     Place place = place_of(corners, end - start, warp->to_height);
     Around point;
-    for (int64_t y = 0; y < warp->to_height; y++)
-        for (int64_t x = start; x < end; x++) {
-            double column = (double)(x - start) + 0.5, row = (double)y + 0.5;
-            if (around(&place, column, row, warp->width, warp->height, &point))
+    for (int32_t y = 0; y < (int32_t)warp->to_height; y++) {
+        uint8_t *gray = warp->straight[0] + y * warp->to_width + start;
+        uint8_t *mask = warp->pictures[1] ? warp->straight[1] + y * warp->to_width + start : NULL;
+        for (int32_t x = 0; x < (int32_t)(end - start); x++) {
+            if (around(&place, x + 0.5, y + 0.5, warp->width, warp->height, &point))
                 continue;
-            for (int i = 0; i < 2 && warp->pictures[i]; i++)
-                warp->straight[i][y * warp->to_width + x] = between(warp->pictures[i], &point);
+            gray[x] = between(warp->pictures[0], &point);
+            if (mask)
+                mask[x] = between(warp->pictures[1], &point);
         }
+    }
 }
 
 static PyObject *blank(int64_t size)
@@ -119,7 +125,8 @@ PyObject *straightened(PyObject *self, PyObject *args)
         !(columns = items(&views, arrays[2], 8, &ends)) ||
         !(corners = items(&views, arrays[3], 8, &numbers)))
         goto end;
-    int good = from > 0 && pixels && pixels % from == 0 && (!of_mask || of_mask == pixels) &&
+    int good = from > 0 && pixels && pixels % from == 0 && from < INT32_MAX &&
+               pixels / from < INT32_MAX && (!of_mask || of_mask == pixels) &&
                width > 0 && width < INT32_MAX && height > 0 && height < INT16_MAX &&
                numbers == 4 * ends && ends % 2 == 0;
     for (int64_t i = 0; i < ends && good; i += 2)
@@ -135,8 +142,8 @@ PyObject *straightened(PyObject *self, PyObject *args)
         mask = blank(width * height);
     if (!gray || !mask)
         goto end;
-    warp.width = from;
-    warp.height = pixels / from;
+    warp.width = (int32_t)from;
+    warp.height = (int32_t)(pixels / from);
     warp.to_width = width;
     warp.to_height = height;
     warp.straight[0] = (uint8_t *)PyBytes_AsString(gray);

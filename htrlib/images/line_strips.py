@@ -104,7 +104,7 @@ def cut_line(
         return paper_to_zero(_straightened(region, None, (height, width), mesh)[0])
     mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
     gray, inside = _straightened(region, mask, (height, width), mesh)
-    return np.where(inside > 127, paper_to_zero(gray), 0).astype(np.uint8)
+    return paper_to_zero(gray) * (inside > 127)
 
 
 def _straightened(
@@ -154,9 +154,11 @@ def paper_to_zero(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     paper = mean_filter(percentile_filter(bright, 70, window), window)
     centers = (np.arange(len(paper)) + 0.5) * step
     local = np.interp(np.arange(width) + 0.5, centers, paper).astype(np.float32)
-    darkness = np.maximum(local[np.newaxis] - gray, 0.0)
+    darkness = local[np.newaxis] - gray
+    np.maximum(darkness, 0.0, out=darkness)
     strongest = upper_percentile(darkness, 98.5, 24.0)  # 24: a strip of paper only stays paper
-    return np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
+    darkness *= 255.0 / strongest
+    return np.minimum(darkness, 255.0, out=darkness).astype(np.uint8)
 
 
 def _outline(

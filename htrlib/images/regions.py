@@ -72,7 +72,8 @@ def page_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
             (columns * PAPER_CELL, rows * PAPER_CELL), Image.Resampling.BILINEAR
         )
     )[:height, :width]
-    darkness = np.maximum(local - gray, 0.0)
+    darkness = local - gray
+    np.maximum(darkness, 0.0, out=darkness)
     strongest = upper_percentile(darkness, 99, 32.0)  # 32: a region of paper only stays paper
-    ink: NDArray[np.uint8] = np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
-    return ink
+    darkness *= 255.0 / strongest
+    return np.minimum(darkness, 255.0, out=darkness).astype(np.uint8)
