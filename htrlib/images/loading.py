@@ -57,10 +57,10 @@ class PageOutcome:
 def load_image(source: Source) -> Page:
     """Read one page; of a PDF or multi-page TIFF the first, of an animation the first frame.
 
-    The EXIF orientation is applied. Transparent parts become white. Pixels of more than 8 bits are
-    scaled by the full range of the format, not by the brightest pixel. 32-bit integers and floats
-    have no fixed range; theirs is the first of 1 (floats only), 255, 65535 and 2**31 - 1 that no
-    pixel exceeds.
+    The EXIF orientation is applied. Transparent parts become white, or black around light ink that
+    has no paper of its own. Pixels of more than 8 bits are scaled by the full range of the format,
+    not by the brightest pixel. 32-bit integers and floats have no fixed range; theirs is the first
+    of 1 (floats only), 255, 65535 and 2**31 - 1 that no pixel exceeds.
 
     Args:
         source: a path, the bytes of a file, a binary file open for reading (read from its start,

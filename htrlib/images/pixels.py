@@ -15,6 +15,12 @@ _BAND_ROWS = 256
 _STORED_DEPTHS = (10, 12, 14)
 """Bits that are used of the 16 that a picture has, where it uses fewer."""
 
+_MOSTLY_OPAQUE = 127
+"""Mean opacity, of 255, of a picture that has paper of its own."""
+
+_LIGHT_INK = 170
+"""Gray level: lighter ink can hardly be seen on white."""
+
 # TIFF tags and values
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
@@ -49,7 +55,10 @@ def orientation(picture: Image.Image) -> object:
 
 
 def gray(picture: Image.Image) -> Pixels:
-    """Convert to (H, W) uint8, 0 is black; transparent parts become white."""
+    """Convert to (H, W) uint8, 0 is black; transparent parts become white.
+
+    They become black around light ink on a transparent ground, which would vanish on white.
+    """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return _eight_bits(picture)
     if picture.mode == "LAB":  # Pillow does not convert LAB; its lightness is the gray value
@@ -57,10 +66,17 @@ def gray(picture: Image.Image) -> Pixels:
     if picture.has_transparency_data:
         if picture.mode not in ("LA", "RGBA"):
             picture = picture.convert("RGBA")
-        paper = Image.new("L", picture.size, 255)
-        paper.paste(picture.convert("L"), mask=picture.getchannel("A"))
-        return np.array(paper)
+        page = _laid_on(255, picture)
+        opacity = float(np.asarray(picture.getchannel("A")).mean())
+        only_ink = 0.0 < opacity < _MOSTLY_OPAQUE
+        return _laid_on(0, picture) if only_ink and page.min() >= _LIGHT_INK else page
     return np.array(picture.convert("L"))
+
+
+def _laid_on(paper: int, picture: Image.Image) -> Pixels:
+    page = Image.new("L", picture.size, paper)
+    page.paste(picture.convert("L"), mask=picture.getchannel("A"))
+    return np.array(page)
 
 
 def _eight_bits(picture: Image.Image) -> Pixels:

@@ -89,6 +89,22 @@ class TestFormats:
         picture.putalpha(Image.fromarray(np.array([[0, 255, 128, 255]], dtype=np.uint8)))
         np.testing.assert_array_equal(load_image(encoded(picture)), [[255, 0, 127, 100]])
 
+    @pytest.mark.parametrize("mode", ["LA", "RGBA"])
+    def test_light_ink_alone_is_laid_on_black(self, mode: str) -> None:
+        picture = Image.new("L", (4, 1), 255).convert(mode)
+        picture.putalpha(Image.fromarray(np.array([[0, 255, 128, 0]], dtype=np.uint8)))
+        np.testing.assert_array_equal(load_image(encoded(picture)), [[0, 255, 128, 0]])
+
+    def test_a_picture_without_an_opaque_pixel_is_white(self) -> None:
+        picture = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+        assert (load_image(encoded(picture)) == 255).all()
+
+    def test_light_paper_with_a_transparent_border_is_laid_on_white(self) -> None:
+        picture = Image.new("RGBA", (4, 4), (240, 240, 240, 255))
+        picture.putpixel((0, 0), (0, 0, 0, 0))
+        page = load_image(encoded(picture))
+        assert (page[0, 0], page[1, 1]) == (255, 240)
+
     @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
     def test_cmyk(self, image_format: str) -> None:
         """Full ink is dark, though JPEG files hold it inverted by Adobe's custom."""
