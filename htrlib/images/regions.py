@@ -72,7 +72,7 @@ def page_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
             (columns * PAPER_CELL, rows * PAPER_CELL), Image.Resampling.BILINEAR
         )
     )[:height, :width]
-    darkness: NDArray[np.float32] = local - gray
+    darkness = np.subtract(local, gray, dtype=np.float32)
     np.maximum(darkness, 0.0, out=darkness)
     strongest = upper_percentile(darkness, 99, 32.0)  # 32: a region of paper only stays paper
     darkness *= 255.0 / strongest
