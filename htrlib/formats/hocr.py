@@ -190,6 +190,7 @@ class _PageReader:
     def _line(self, size: Size, line: _Node) -> Optional[LabeledLine]:
         source = f"{self.source}#{line.id}"
         box = self._numbers(line, "bbox")
+        full = self._numbers(line, "x_full") or box  # before it was trimmed by htrlib
         outline = self.collector.points(
             source, lambda: list(points_of(self._numbers(line, "poly")))
         )
@@ -197,7 +198,7 @@ class _PageReader:
         place = self.collector.text_line(
             size,
             source,
-            box=box if len(box) == 4 else None,
+            box=full if len(full) == 4 else None,
             polygon=() if is_rectangle(outline) else outline,
             baseline=self._baseline(line, box),
             kind=kind if kind in KINDS else None,
@@ -214,7 +215,8 @@ class _PageReader:
         )
 
     def _word(self, size: Size, source: str, word: _Node) -> Optional[LabeledWord]:
-        text, edges = clean_text("".join(word.text)), self._numbers(word, "bbox")
+        text = clean_text("".join(word.text))
+        edges = self._numbers(word, "x_full") or self._numbers(word, "bbox")
         if not text or " " in text or len(edges) != 4:
             return None
         box = self.collector.box(size, source, edges)

@@ -10,6 +10,7 @@ from htrlib._version import __version__
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, Problem
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine
+from htrlib.formats.hocr_boxes import trimmed_boxes, within
 from htrlib.formats.placed_words import whole_pixels, xml_name, xml_names, xml_text
 from htrlib.formats.saving import Result, WriteOptions
 from htrlib.formats.sheets import Sheet, loose_words, tokens, write_pages
@@ -67,11 +68,11 @@ def _page(sheet: Sheet, index: int) -> List[str]:
     size = sheet.page.size
     name = f"page_{index + 1}"
     image = _escaped(sheet.picture.replace('"', "_"))
-    whole = _box(Box(0, 0, size.width, size.height), size)
+    whole = _edges("bbox", Box(0, 0, size.width, size.height))
     title = f"image &quot;{image}&quot;; {whole}; ppageno {sheet.number - 1}"
     rows = [f"<div class='ocr_page' id='{name}' title='{title}'>"]
     if sheet.lines:
-        area = _box(sheet.area, size)
+        area = _edges("bbox", sheet.area)
         rows.append(f"<div class='ocr_carea' id='{name}.block' title='{area}'>")
         names = [line.id for line in sheet.lines]
         if index:  # ids must be unique in the file, but pages may repeat the ids of lines
@@ -79,33 +80,36 @@ def _page(sheet: Sheet, index: int) -> List[str]:
         taken = {name, f"{name}.block"}
         chosen = xml_names(names, taken)
         taken.update(chosen)
-        for line, line_name in zip(sheet.lines, chosen):
-            rows += _line(line, line_name, size, taken)
+        boxes = trimmed_boxes(sheet.lines, size)
+        for line, line_name, box in zip(sheet.lines, chosen, boxes):
+            rows += _line(line, line_name, box, size, taken)
         rows.append("</div>")
     return [*rows, "</div>"]
 
 
-def _line(line: LabeledLine, name: str, size: Size, taken: Set[str]) -> Iterator[str]:
+def _line(line: LabeledLine, name: str, box: Box, size: Size, taken: Set[str]) -> Iterator[str]:
     if line.line is None:
         return
     words = " ".join(
-        _escaped(text) if word is None else _word(word, xml_name(f"{name}.w{index}", taken), size)
+        _escaped(text)
+        if word is None
+        else _word(word, xml_name(f"{name}.w{index}", taken), box, size)
         for index, (text, word) in enumerate(tokens(line), start=1)
     )
-    title = "; ".join(_properties(line.line, size))
+    title = "; ".join(_properties(line.line, box, size))
     yield f"<span class='ocr_line' id='{name}' title='{title}'>{words}</span>"
 
 
-def _word(word: LabeledWord, name: str, size: Size) -> str:
-    title = _box(word.box, size)
+def _word(word: LabeledWord, name: str, line: Box, size: Size) -> str:
+    whole = whole_pixels(word.box, size)
+    title = _boxes(within(whole, line), whole)
     if word.confidence is not None:
         title += f"; x_wconf {round(100 * min(1.0, max(0.0, word.confidence)))}"
     return f"<span class='ocrx_word' id='{name}' title='{title}'>{_escaped(word.text)}</span>"
 
 
-def _properties(place: TextLine, size: Size) -> Iterator[str]:
-    box = whole_pixels(place.box, size)
-    yield _box(box, size)
+def _properties(place: TextLine, box: Box, size: Size) -> Iterator[str]:
+    yield _boxes(box, whole_pixels(place.box, size))
     if place.baseline is not None and place.baseline[0][0] != place.baseline[-1][0]:
         (x0, y0), (x1, y1) = place.baseline[0], place.baseline[-1]
         slope = (y1 - y0) / (x1 - x0)
@@ -117,8 +121,13 @@ def _properties(place: TextLine, size: Size) -> Iterator[str]:
         yield f"x_kind {place.kind}"
 
 
-def _box(box: Box, size: Size) -> str:
-    return "bbox " + " ".join(f"{edge:.0f}" for edge in whole_pixels(box, size).as_tuple())
+def _boxes(box: Box, whole: Box) -> str:
+    """Format a box, and the whole one that it was cut from."""
+    return _edges("bbox", box) + ("" if box == whole else f"; {_edges('x_full', whole)}")
+
+
+def _edges(name: str, box: Box) -> str:
+    return f"{name} " + " ".join(f"{edge:.0f}" for edge in box.as_tuple())
 
 
 def _escaped(text: str) -> str:
