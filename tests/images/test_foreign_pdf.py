@@ -100,25 +100,27 @@ def test_pages_look_as_they_did_and_their_text_is_found(
     assert "word" in pypdfium2.PdfDocument(written)[0].get_textpage().get_text_range()
 
 
-def shared_picture(pages: int, path: Path) -> None:
-    """A PDF of many pages that show one picture."""
+def write_pages(pages: int, path: Path, *, shared: bool) -> None:
+    """Write a PDF of many pages that show one picture, or each its own copy of it."""
     file = io.BytesIO()
     noise: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 255, (800, 600), dtype=np.uint8)
     Image.fromarray(noise).save(file, "JPEG")
     with pikepdf.new() as document:
-        picture = pikepdf.Stream(document, file.getvalue())
-        picture.stream_dict = pikepdf.Dictionary(
-            Type=pikepdf.Name.XObject,
-            Subtype=pikepdf.Name.Image,
-            Width=600,
-            Height=800,
-            ColorSpace=pikepdf.Name.DeviceGray,
-            BitsPerComponent=8,
-            Filter=pikepdf.Name.DCTDecode,
-        )
-        shown = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=document.make_indirect(picture)))
         content = document.make_indirect(pikepdf.Stream(document, b"600 0 0 800 0 0 cm /P Do"))
-        for _ in range(pages):
+        shown = pikepdf.Dictionary()
+        for number in range(pages):
+            if number == 0 or not shared:
+                picture = document.make_indirect(pikepdf.Stream(document, file.getvalue()))
+                picture.stream_dict = pikepdf.Dictionary(
+                    Type=pikepdf.Name.XObject,
+                    Subtype=pikepdf.Name.Image,
+                    Width=600,
+                    Height=800,
+                    ColorSpace=pikepdf.Name.DeviceGray,
+                    BitsPerComponent=8,
+                    Filter=pikepdf.Name.DCTDecode,
+                )
+                shown = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=picture))
             document.add_blank_page(page_size=(600, 800))
             document.pages[-1].obj.Resources = shown
             document.pages[-1].obj.Contents = content
@@ -142,8 +144,9 @@ print(number, found[19], max(found[20:]))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux' /proc")
-def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
-    shared_picture(200, tmp_path / "a.pdf")
+@pytest.mark.parametrize("shared", [True, False])
+def test_memory_does_not_grow_with_the_pages(tmp_path: Path, shared: bool) -> None:
+    write_pages(200, tmp_path / "a.pdf", shared=shared)
     told = subprocess.run(
         [sys.executable, "-c", READ_ALL, str(tmp_path / "a.pdf"), "72"],
         capture_output=True,
@@ -157,7 +160,7 @@ def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_pages_get_their_text(tmp_path: Path) -> None:
-    shared_picture(1000, tmp_path / "a.pdf")
+    write_pages(1000, tmp_path / "a.pdf", shared=True)
     place = TextLine(Box(60, 100, 500, 150))
     pages = tuple(
         PageResult(
