@@ -132,19 +132,20 @@ def _specks(page: Page, reach: int) -> Points:
     return np.array([np.mean(pixels, axis=0) for pixels in specks.values()])
 
 
-def _sums(dark: NDArray[np.bool_], reaches: Sequence[int]) -> List[NDArray[np.int32]]:
-    """(H, W) dark pixels in the square of so many pixels around each, for each reach."""
+def _sums(dark: NDArray[np.bool_], reaches: Sequence[int]) -> Tuple[NDArray[np.int32], ...]:
+    """Count, for each reach, the dark pixels (H, W) in the square of so many pixels around each."""
+    height, width = dark.shape
     most = max(reaches)
-    padded = np.pad(dark, ((most + 1, most), (most + 1, most)))
-    total = padded.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
-    found = []
-    for reach in reaches:
-        inner = slice(most - reach, len(total) - most + reach)
-        part = total[inner, most - reach : total.shape[1] - most + reach]
-        size = 2 * reach + 1
-        rows = part[size:] - part[:-size]
-        found.append(np.asarray(rows[:, size:] - rows[:, :-size]))
-    return found
+    padded = np.pad(dark.astype(np.int32), ((most + 1, most), (most + 1, most)))
+    total = padded.cumsum(axis=0).cumsum(axis=1)
+
+    def sums(reach: int) -> NDArray[np.int32]:
+        first, last = most - reach, most + reach + 1
+        upper, lower = total[first : first + height], total[last : last + height]
+        left, right = slice(first, first + width), slice(last, last + width)
+        return np.asarray(lower[:, right] - upper[:, right] - lower[:, left] + upper[:, left])
+
+    return tuple(map(sums, reaches))
 
 
 def _distance(centers: Points) -> Optional[float]:

@@ -14,7 +14,7 @@ from htrlib.images.filters import maximum_filter
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SIDE = 600  # samples along a page's shorter side
+SIDE = 500  # samples along a page's shorter side
 PARTS = 8  # of a column, whose brightest pixels are compared with those of the columns around
 AROUND = 41  # samples: broader shades, and those nearer to an edge, are shadows and do no harm
 SHADED = 0.96  # of the brightness around: what is darker belongs to a fold

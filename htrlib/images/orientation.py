@@ -342,14 +342,17 @@ def _strips(ink: Page) -> Tuple[NDArray[np.float32], Floats]:
 
 def _leveled(sums: NDArray[np.float32], middles: Floats, tilt: float) -> NDArray[np.float32]:
     """Return (G, H) the strips shifted to level a tilt, in groups: few lines span a whole page."""
-    strips, height = sums.shape
-    shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(np.int64)
-    most = int(np.abs(shifts).max())
-    padded = np.zeros((strips, height + 2 * most), np.float32)
-    padded[:, most : most + height] = sums
-    starts = np.arange(strips) * padded.shape[1] + most + shifts
-    shifted = padded.ravel().take(starts[:, np.newaxis] + np.arange(height))
-    return np.add.reduceat(shifted, np.arange(0, strips, max(1, strips // GROUPS)), axis=0)
+    height = sums.shape[1]
+    shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(int).tolist()
+    size = max(1, len(sums) // GROUPS)
+    leveled = np.zeros((-(-len(sums) // size), height), sums.dtype)
+    for number, (strip, shift) in enumerate(zip(sums, shifts)):
+        group = leveled[number // size]
+        if shift >= 0:
+            group[: max(0, height - shift)] += strip[shift:]
+        else:
+            group[-shift:] += strip[:shift]
+    return leveled
 
 
 def _sharpness(ink: Page, angles: Floats) -> Floats:

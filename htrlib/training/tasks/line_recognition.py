@@ -234,8 +234,9 @@ class LineRecognitionTask(Task):
         if len(usable) < self.devices:
             first = f"; the first problem: {problems[0]}" if problems else ""
             raise DatasetError(
-                f"only {len(usable)} of {len(self._sources)} lines can be trained on, fewer than "
-                f"the {self.devices} devices{first}"
+                f"{len(usable)} of {len(self._sources)} lines can be trained on, and at least "
+                f"{self.devices} are needed (a batch has {self.devices} parts); label more "
+                f"lines{first}"
             )
         return usable, problems
 
