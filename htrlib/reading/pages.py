@@ -207,7 +207,7 @@ def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ..
     single = reading.options.what == LINE
     readable = partial(readability, stages=stages, single=single, margin=margin)
     page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
-    changed = transform.inverted or transform.tilt
+    changed = transform.inverted or transform.tilt or transform.quarter_turns
     reading.page = _without_paper_marks(page) if changed else page
     reading.transform = None if transform.is_identity else transform
 

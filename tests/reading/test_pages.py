@@ -165,6 +165,17 @@ def test_a_page_that_is_hardly_read_is_turned_where_it_reads_better(turns: int) 
     assert result.lines[0].line.box.clipped(result.size) == result.lines[0].line.box
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_staves_are_removed_whichever_way_up_a_page_is_given(turns: int) -> None:
+    page = np.full((420, 400), 255, np.uint8)
+    for top in range(30, 400, 90):
+        page[top : top + 41 : 10] = 150
+    page[0, 0] = 0
+    stages = ReadingUpright([HEADING])
+    given = np.ascontiguousarray(np.rot90(page, -turns))
+    assert (read(given, stages, ReadingOptions()).page[1:] > 240).all()
+
+
 def test_pages_as_given_and_pages_that_read_well_are_read_once() -> None:
     stages = ReadingUpright([HEADING])
     read(PAGE, stages, AS_GIVEN)
