@@ -58,7 +58,7 @@ def cut_lines(
         marked,
         [(_identity(s.image), s.source, s.text, repr(s.line)) for s in lines],
     )
-    return _collect(path, facts, groups, cut, "cutting lines")
+    return _collect(path, facts, groups, cut, "cutting the lines of pages")
 
 
 def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:

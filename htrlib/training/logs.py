@@ -1,4 +1,4 @@
-"""Training logs: progress bar, text lines, JSON Lines and TensorBoard events."""
+"""Training logs: progress, text lines, JSON Lines and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Iterable, Mapping, Optional
 
 from tqdm import tqdm
 
+from htrlib.progress import Heartbeat
 from htrlib.training.events import EventFile
 
 STEPS = 50  # steps between two entries
@@ -17,7 +18,7 @@ ENTRIES = "log.jsonl"
 
 
 class Log:
-    """Logs to a run's directory and standard output; the progress bar goes to standard error.
+    """Logs to a run's directory and standard output; the progress goes to standard error.
 
     Args:
         directory: directory for `log.jsonl` and `events/`; None turns all logging off.
@@ -26,17 +27,24 @@ class Log:
     def __init__(self, directory: Optional[Path]) -> None:
         self._directory = directory
         self._bar: Any = None
+        self._heartbeat: Optional[Heartbeat] = None
+        self._done = 0
         self._events: Optional[EventFile] = None
 
     def start_epoch(self, epoch: int, batches: int, done: int) -> None:
-        """Open the progress bar of an epoch."""
+        """Open the progress bar of an epoch, or begin the lines that replace it in a log file."""
+        self._done = done
         if self._directory is not None:
+            self._heartbeat = Heartbeat(f"epoch {epoch}", batches, "batches")
             self._bar = tqdm(
                 total=batches, initial=done, desc=f"epoch {epoch}", unit="batch", disable=None
             )
 
     def advance(self, loss: float) -> None:
-        """Advance the progress bar by a batch."""
+        """Show that another batch is done."""
+        self._done += 1
+        if self._heartbeat is not None:
+            self._heartbeat.beat(self._done)
         if self._bar is not None:
             self._bar.update()
             self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
