@@ -10,15 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Tuple, Union
 
-from htrlib.data.samples import (
-    Dataset,
-    LabeledLine,
-    LabeledWord,
-    LineSample,
-    PageSample,
-    Problem,
-    Report,
-)
+from htrlib.data.problems import Problem, Report
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, LineSample, PageSample
 from htrlib.errors import ConfigError
 from htrlib.registry import Registry
 

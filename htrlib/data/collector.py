@@ -9,6 +9,7 @@ from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
 from htrlib.data.flat_outlines import band, from_baselines, unflattened
 from htrlib.data.label_text import clean_text, invisible_characters
+from htrlib.data.problems import Problem
 from htrlib.data.samples import (
     Dataset,
     LabeledLine,
@@ -16,7 +17,6 @@ from htrlib.data.samples import (
     LineSample,
     PageSample,
     Picture,
-    Problem,
     Sample,
 )
 from htrlib.document.geometry import Box, Point, Polygon, Size, union_of

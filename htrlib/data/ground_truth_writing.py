@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from htrlib.data.pictures import file_stems, place_picture
-from htrlib.data.samples import (
-    Dataset,
-    LabeledLine,
-    PageSample,
-    Problem,
-)
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine, PageSample
 from htrlib.document.geometry import Box, Point
 from htrlib.document.results import TextLine
 

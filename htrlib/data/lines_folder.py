@@ -17,7 +17,8 @@ from htrlib.data.pictures import (
     place_picture,
     safe_name,
 )
-from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LineSample, PageSample
 from htrlib.document.results import TextLine
 from htrlib.images.suffixes import PICTURE_SUFFIXES
 

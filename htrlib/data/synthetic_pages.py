@@ -10,14 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.data.label_text import clean_text
-from htrlib.data.samples import (
-    Dataset,
-    LabeledLine,
-    LabeledWord,
-    PageSample,
-    Picture,
-    Problem,
-)
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Picture
 from htrlib.document.geometry import Size
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
 from htrlib.synthesis.handwriting import HandwritingFont, load_fonts

@@ -23,7 +23,8 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.data.samples import Dataset, LineSample, PageSample, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LineSample, PageSample
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine

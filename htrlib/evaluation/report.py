@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from htrlib.data.samples import Problem
+from htrlib.data.problems import Problem
 from htrlib.evaluation.measuring import Evaluation, Layout
 from htrlib.evaluation.scores import RATES, Rate
 

@@ -8,7 +8,8 @@ from typing import BinaryIO, Dict, Optional, Set, Tuple, Union
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 from htrlib._version import __version__
-from htrlib.data.samples import Dataset, LabeledLine, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import KINDS, PageResult, TextLine
 from htrlib.formats.clock import written_at

@@ -7,7 +7,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Iterable, Iterator, List, Set, Tuple, Union
 
 from htrlib._version import __version__
-from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine
 from htrlib.formats.hocr_boxes import trimmed_boxes, within

@@ -7,7 +7,8 @@ from typing import BinaryIO, Set, Tuple, Union
 from xml.etree.ElementTree import Element, ElementTree
 
 from htrlib._version import __version__
-from htrlib.data.samples import Dataset, LabeledLine, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine
 from htrlib.document.geometry import Size
 from htrlib.document.results import PageResult
 from htrlib.formats.clock import written_at

@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Callable, List, Optional, Tuple, Union
 
 from htrlib.data.pictures import file_stems, place_picture
-from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, PageResult
 from htrlib.formats.placed_words import placed_words, whole_pixels

@@ -14,7 +14,8 @@ from htrlib.document.results import TextLine
 from htrlib.engines.port import Engine
 from htrlib.engines.word_anchors import SsdConfig, anchor_boxes, decode_boxes, word_probabilities
 from htrlib.images.regions import Region, cut_region, page_ink
-from htrlib.layout.line_cores import CORE, Core, chains, outlined_lines
+from htrlib.layout.line_cores import chains
+from htrlib.layout.line_outlines import CORE, Core, outlined_lines
 from htrlib.layout.pixel_labels import network_input, scale_for
 
 REGION_AREA = 600_000.0  # pixels of the region in the network's first input

@@ -13,7 +13,8 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.data.samples import LineSample, PageSample, Picture, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import LineSample, PageSample, Picture
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, HtrError

@@ -11,7 +11,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
-from htrlib.data.samples import Dataset, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset
 from htrlib.decoding.decoding_options import (
     DecodingOptions,
     bundled_models,

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from htrlib import data
-from htrlib.data import Dataset
 from htrlib.document.geometry import Box
 from htrlib.errors import AnnotationError, DatasetError
-from tests.data.labeled_pages import pages
 
 
 def text(content, left, top, width=40, line=1, kind="handwritten", **more):
@@ -367,44 +361,6 @@ def test_errors_name_the_line(tmp_path, make_picture, line, message):
 def test_an_empty_manifest_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="it is empty"):
         data.load("ground_truth", write(tmp_path))
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(
-        pages(with_baseline=False), min_size=1, max_size=2, unique_by=lambda p: p.source.lower()
-    )
-)
-def test_what_is_written_is_read(samples):
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "output.manifest"
-        assert not data.write_ground_truth(Dataset(tuple(samples)), path)
-        dataset = data.load("ground_truth", path)
-        assert len(dataset) == len(samples)
-    assert not dataset.problems
-    for sample, page in zip(samples, dataset.pages):
-        assert page.source == f"images/{sample.source}.png"
-        assert [(line.text, line.line) for line in page.lines] == [
-            (line.text, line.line) for line in sample.lines
-        ]
-        assert [line.words for line in page.lines if len(line.words) > 1] == [
-            line.words for line in sample.lines if len(line.words) > 1
-        ]
-        assert (page.paragraph, page.writer, page.split) == (
-            sample.paragraph,
-            sample.writer,
-            sample.split,
-        )
-
-
-def test_a_prefix_makes_remote_references(tmp_path, make_picture):
-    make_picture("a.png")
-    dataset = data.load("ground_truth", write(tmp_path, custom(text("a", 0, 0))))
-    path = tmp_path / "out" / "output.manifest"
-    data.write_ground_truth(dataset, path, prefix="s3://bucket/scans/")
-    assert json.loads(path.read_text())["source-ref"] == "s3://bucket/scans/a.png"
-    again = data.load("ground_truth", path, images=path.parent / "images")
-    assert again[0].text == "a"
 
 
 @pytest.mark.parametrize(

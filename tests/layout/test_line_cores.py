@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from htrlib.document.results import KINDS, TextLine
 from htrlib.images.regions import Region
-from htrlib.layout.line_cores import Core, core_thickness, lines_from_labels, link
+from htrlib.layout.line_cores import core_thickness, lines_from_labels, link
+from htrlib.layout.line_outlines import Core
 from htrlib.layout.pixel_labels import Labels
 
 THICK = 6

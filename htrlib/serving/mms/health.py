@@ -7,9 +7,14 @@ prove neither, so a tiny probe page decides.
 
 from __future__ import annotations
 
+import io
 import time
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Callable, Optional
+
+import numpy as np
+from PIL import Image
 
 FAILING_SECONDS = 8.0  # seconds of failing requests before ping fails
 QUIET_SECONDS = 4.0  # seconds after the last failure until a probe clears it
@@ -115,3 +120,30 @@ class Progress:
             if self._work != before:
                 self._since = now
         return now - self._since
+
+
+@dataclass
+class Watched:
+    """The state of a model that the supervisor watches.
+
+    Attributes:
+        health: health, judged by its answers.
+        progress: progress of its requests.
+        load_seconds: time it took to load.
+    """
+
+    health: Health = field(default_factory=Health)
+    progress: Progress = field(default_factory=Progress)
+    load_seconds: float = 0.0
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Return whether to send a probe page."""
+        return self.health.probe_is_due(busy=bool(self.progress.under_way))
+
+
+def tiny_page() -> bytes:
+    """Return a white page as PNG, which takes a model no time to read."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((32, 48), 255, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()

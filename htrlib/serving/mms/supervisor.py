@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Coroutine, Dict, List, Mapping, Optional
 
 import aiohttp
-import numpy as np
-from PIL import Image
 
 from htrlib.errors import BundleError, HtrError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import log, log_exception
-from htrlib.serving.mms.health import Health, Progress
+from htrlib.serving.mms.health import Watched, tiny_page
 from htrlib.serving.mms.model_server import ModelServer, ModelServerError, Response
 from htrlib.serving.protocol import DEADLINE, THOROUGH, RefusedError
 from htrlib.serving.replies import unavailable
@@ -55,26 +52,6 @@ class Model:
     bundle: str
 
 
-@dataclass
-class _Watched:
-    """The current state of a model.
-
-    Attributes:
-        health: health, judged by its answers.
-        progress: progress of its requests.
-        load_seconds: time it took to load.
-    """
-
-    health: Health = field(default_factory=Health)
-    progress: Progress = field(default_factory=Progress)
-    load_seconds: float = 0.0
-
-    @property
-    def probe_is_due(self) -> bool:
-        """Return whether to send a probe page."""
-        return self.health.probe_is_due(busy=bool(self.progress.under_way))
-
-
 class Supervisor:
     """Runs one model server at a time, and passes requests to it.
 
@@ -93,12 +70,12 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()  # held while the models or the model server change
         self._trouble: Optional[str] = None
-        self._watched: Dict[str, _Watched] = {}
+        self._watched: Dict[str, Watched] = {}
         self._probe: Optional[asyncio.Task[Optional[str]]] = None
         self._change: Optional[asyncio.Future[None]] = None  # loads and unloads in progress
         self._restarts: List[float] = []
         self._start_seconds = 0.0
-        self._tiny_page = _tiny_page()
+        self._tiny_page = tiny_page()
 
     @property
     def healthy(self) -> bool:
@@ -193,8 +170,8 @@ class Supervisor:
             self._change = None
         return True
 
-    def _watch(self, name: str) -> _Watched:
-        return self._watched.setdefault(name, _Watched())
+    def _watch(self, name: str) -> Watched:
+        return self._watched.setdefault(name, Watched())
 
     async def invoke(
         self, name: str, body: bytes, headers: Mapping[str, str], deadline: float
@@ -421,10 +398,3 @@ class Supervisor:
 
 def _too_late(name: str, seconds: float) -> str:
     return f"{name} did not read a tiny page in {seconds:.0f} s"
-
-
-def _tiny_page() -> bytes:
-    """Return a white page as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(np.full((32, 48), 255, dtype=np.uint8)).save(file, "PNG")
-    return file.getvalue()

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Type
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.data.samples import Problem
+from htrlib.data.problems import Problem
 
 
 class Pictures:

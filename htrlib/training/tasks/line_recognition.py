@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from htrlib.data.samples import Dataset, LineSample, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, LineSample
 from htrlib.decoding.best_path import best_path
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs

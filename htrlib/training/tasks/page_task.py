@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from htrlib.data.samples import Dataset, PageSample, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset, PageSample
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.training.batches.pages import Counts, CropBatches, CropPlan
 from htrlib.training.batches.picture_file import Pictures

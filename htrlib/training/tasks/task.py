@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
-from htrlib.data.samples import Dataset, Problem
+from htrlib.data.problems import Problem
+from htrlib.data.samples import Dataset
 from htrlib.document.charset import Charset
 from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.framework import mx

@@ -1,0 +1,93 @@
+"""The picture of a PDF looks as it did in its file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pikepdf
+import pytest
+from PIL import Image, ImageCms
+
+from htrlib.document.geometry import Size
+from htrlib.document.results import PageResult
+from htrlib.images.loading import load_image
+from tests.formats.test_searchable_pdf import SIZE, picture, result, saved
+
+
+def test_a_scan_with_few_colors_is_packed_better_than_it_was(tmp_path):
+    ink = (
+        np.random.default_rng(1).integers(0, 4, (60, 80), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
+    )
+    scan = Image.fromarray(ink, "P")
+    scan.putpalette([20, 30, 40, 90, 90, 90, 160, 160, 140, 255, 255, 250])
+    scan.save(tmp_path / "a.png", compress_level=1)
+    page = saved(tmp_path / "a.pdf", PageResult(SIZE), tmp_path / "a.png")[0]
+    drawn = page.render(scale=400 / page.get_width()).to_numpy()[:300, :400, ::-1]
+    assert (drawn == np.asarray(scan.convert("RGB"))).all()
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        packed = document.pages[0].Resources.XObject.Picture.read_raw_bytes()
+    assert len(packed) < 0.9 * (tmp_path / "a.png").stat().st_size
+
+
+def test_a_profile_of_other_colors_is_left_out(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    saved(tmp_path / "a.pdf", result(), picture(tmp_path / "a.jpg", "JPEG", icc_profile=profile))
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        assert document.pages[0].Resources.XObject.Picture.ColorSpace == "/DeviceGray"
+
+
+def test_a_jpeg_is_kept_bit_by_bit(tmp_path):
+    source = picture(tmp_path / "a.jpg", "JPEG")
+    saved(tmp_path / "a.pdf", result(), source)
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        stream = document.pages[0].Resources.XObject.Picture
+        assert stream.read_raw_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("side", [400, 1700])
+def test_each_pixel_of_a_jpeg_is_drawn_as_one(tmp_path, side):
+    pixels = np.random.default_rng(1).integers(0, 255, (300, side), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", dpi=(300, 300))
+    page = saved(tmp_path / "a.pdf", result(), tmp_path / "a.jpg")[0]
+    drawn = page.render(scale=300 / 72, grayscale=True).to_numpy()
+    assert (drawn.reshape(drawn.shape[:2]) == load_image(tmp_path / "a.jpg")).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "L", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "1", {}),
+        ("PNG", "LA", {}),
+        ("TIFF", "1", {"compression": "group4"}),
+        ("TIFF", "L", {}),
+        ("GIF", "L", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG2000", "L", {"irreversible": False}),
+    ],
+)
+def test_the_page_looks_as_its_picture(tmp_path, kind, mode, options):
+    source = picture(tmp_path / "a.bin", kind, mode, **options)
+    document = saved(tmp_path / "a.pdf", result(), source)
+    page = document[0]
+    drawn = page.render(scale=400 / page.get_width(), grayscale=True).to_numpy()
+    drawn = drawn.reshape(drawn.shape[:2]).astype(int)
+    difference = np.abs(drawn[:300, :400] - load_image(source).astype(int))
+    assert difference.mean() <= (3 if mode == "CMYK" else 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_shown_upright(tmp_path, orientation):
+    pixels = np.array([[0, 80], [160, 255]], dtype=np.uint8).repeat(40, 0).repeat(60, 1)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = tmp_path / "a.jpg"
+    Image.fromarray(pixels).save(source, quality=95, exif=exif, dpi=(72, 72))
+    upright = load_image(source)
+    height, width = upright.shape
+    empty = PageResult(Size(width, height))
+    page = saved(tmp_path / "a.pdf", empty, source)[0]
+    drawn = page.render(scale=1, grayscale=True).to_numpy().reshape(height, width)
+    assert np.abs(drawn.astype(int) - upright.astype(int)).mean() < 2
