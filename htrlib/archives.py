@@ -79,7 +79,9 @@ def _unpack(raw: BinaryIO, folder: Path, max_bytes: int, max_files: int, name: s
     with tarfile.open(fileobj=bounded, mode="r:") as tar:
         for count, member in enumerate(tar, start=1):
             if count > max_files:
-                raise BundleError(f"{name} has more than {max_files} files")
+                raise BundleError(
+                    f"{name} has more than {max_files} files; a model needs fewer: pack it alone"
+                )
             path = folder / _checked(member, name)
             source = tar.extractfile(member)
             try:
@@ -97,9 +99,9 @@ def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
     """Return the path of a member inside the folder, or raise BundleError."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\0" in member.name:
-        raise BundleError(f"{archive}: {member.name!r} leads out of the folder")
+        raise BundleError(f"{archive}: {member.name!r} leads out of the folder; pack it again")
     if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
-        raise BundleError(f"{archive}: {member.name[:80]!r}... is too long a name")
+        raise BundleError(f"{archive}: {member.name[:80]!r}... is too long a name; shorten it")
     if member.size < 0:
         raise BundleError(f"{archive}: {member.name!r} has {member.size} bytes")
     if not (member.isdir() or member.isreg()) or member.issparse():

@@ -128,7 +128,7 @@ class HttpTransport:
 
     def __init__(self, url: str, failure: Type[HtrError] = EndpointError) -> None:
         if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"a URL begins with http:// or https://, found {url!r}")
+            raise ConfigError(f"a URL must begin with http:// or https://, found {url!r}")
         self.name = url.rstrip("/")
         self._failure = failure
 

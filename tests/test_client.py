@@ -26,7 +26,7 @@ GOOD = Answer(to_json(PAGE).encode())
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
-    """A server that answers as a test tells it to."""
+    """A server whose answers the test sets."""
     monkeypatch.setattr(client_module, "PAUSES", (0.0, 0.0))
     front = Front("127.0.0.1:9")  # nothing is passed on
     yield front
@@ -34,7 +34,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
 
 
 def replies(server: Front, *answers: object) -> List[Request]:
-    """Answer with each of these in turn, the last one from then on; the requests that came."""
+    """Answer with each of these in turn, then repeat the last one; return the requests."""
     left = list(answers)
     server.rules[:] = [lambda _: left.pop(0) if len(left) > 1 else left[0]]
     return server.requests
@@ -93,5 +93,5 @@ def test_a_busy_server_is_asked_again(server: Front) -> None:
 
 
 def test_only_http_is_spoken() -> None:
-    with pytest.raises(ConfigError, match="begins with http"):
+    with pytest.raises(ConfigError, match="must begin with http"):
         EndpointClient("file:///etc/passwd")

@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md, run as they stand."""
+"""The examples of docs/extending.md, run verbatim."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_server_s_worker_reads_with_it(strokes: ModuleType, default_bundle: 
         ("strokes", "module:function, found 'strokes'"),
         ("no_such_module:f", "cannot be imported: ModuleNotFoundError"),
         ("math:nothing", "cannot be imported: AttributeError"),
-        ("math:pi", "is not a function, found 3.14"),
+        ("math:pi", "must be a function, found 3.14"),
     ],
 )
 def test_a_recognizer_that_is_not_there_is_named(place: str, message: str) -> None:

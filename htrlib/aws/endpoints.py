@@ -152,18 +152,20 @@ class EndpointConfig:
 
     def _check_serverless(self) -> None:
         excluded = {
-            "a queue": self.queue,
+            "queue": self.queue,
             "scaling": self.scaling,
-            "a capture": self.capture,
+            "capture": self.capture,
             "several models": self.model.multi_model or None,
-            "a network of your own": self.model.vpc,
+            "network of your own": self.model.vpc,
             "network isolation": self.model.isolated or None,
-            "a number of instances": self.instances,
-            f"a {self.rollout.kind} rollout": self.rollout.kind != "all-at-once" or None,
+            "number of instances": self.instances,
+            f"{self.rollout.kind} rollout": self.rollout.kind != "all-at-once" or None,
         }
         wrong = [name for name, value in excluded.items() if value is not None]
         if wrong:
-            raise ConfigError(f"a serverless endpoint has no {', no '.join(wrong)}")
+            raise ConfigError(
+                f"a serverless endpoint cannot have: {', '.join(wrong)}; leave it out"
+            )
 
 
 def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silent) -> str:

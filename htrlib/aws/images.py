@@ -92,7 +92,7 @@ def build_image(
     def describe() -> Response:
         found: List[Response] = aws.call("codebuild", "batch_get_builds", ids=[build])["builds"]
         if not found:
-            raise AwsNotFoundError(f"CodeBuild knows no build {build}")
+            raise AwsNotFoundError(f"CodeBuild has no build {build}; check its id")
         return found[0]
 
     follow(aws, f"build {build}", describe, _build_state, tell)

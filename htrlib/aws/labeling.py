@@ -91,7 +91,7 @@ class LabelingJobConfig:
             raise ConfigError(f"each page needs at least one worker, found {self.workers}")
         if self.attribute.endswith(("-metadata", "-ref")):
             raise ConfigError(
-                f"attribute does not end in -metadata or -ref, found {self.attribute!r}"
+                f"an attribute must not end in -metadata or -ref, found {self.attribute!r}"
             )
 
 

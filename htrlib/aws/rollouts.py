@@ -37,16 +37,16 @@ class Rollout:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"kind is one of {', '.join(KINDS)}; found {self.kind!r}")
+            raise ConfigError(f"kind must be one of {', '.join(KINDS)}; found {self.kind!r}")
         least, most = _PERCENT.get(self.kind, (1, 100))
         if not least <= self.percent <= most:
             raise ConfigError(
-                f"a {self.kind} rollout takes parts of {least} to {most} percent, found "
+                f"a {self.kind} rollout needs parts of {least} to {most} percent, found "
                 f"{self.percent}"
             )
         if not 0 <= self.wait_seconds <= _LONGEST_WAIT:
             raise ConfigError(
-                f"a rollout waits 0 to {_LONGEST_WAIT} seconds, found {self.wait_seconds}"
+                f"a rollout can wait 0 to {_LONGEST_WAIT} seconds, found {self.wait_seconds}"
             )
 
     def check_machines(self, count: Optional[int]) -> None:

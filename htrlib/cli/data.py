@@ -160,7 +160,7 @@ def inspect(config: InspectConfig) -> int:
         ConfigError, DatasetError: see `htrlib.cli.datasets.load`.
     """
     if config.samples < 0:
-        raise ConfigError(f"--samples is 0 or more, found {config.samples}")
+        raise ConfigError(f"--samples must be at least 0, found {config.samples}")
     dataset = config.source.load()
     report = dataset.report()
     print(report)

@@ -74,7 +74,7 @@ def run_parsed(parsed: argparse.Namespace) -> int:
             raise
         raise ConfigError("htr review needs aiohttp: pip install 'htrlib[review]'") from error
     if parsed.jobs is not None and parsed.jobs < 1:
-        raise ConfigError(f"--jobs {parsed.jobs}: at least one page is read at a time")
+        raise ConfigError(f"--jobs must be at least 1, found {parsed.jobs}")
     serve(
         ReviewConfig(
             folder=parsed.folder,

@@ -88,7 +88,7 @@ def _eight_bits(picture: Image.Image) -> Pixels:
         band = picture.crop((0, top, picture.width, top + len(rows)))
         values = np.asarray(band).astype(np.float32)
         if not np.isfinite(values).all():
-            raise ValueError("there are pixels that are not finite numbers")
+            raise ValueError("some pixels are not finite numbers")
         np.rint(np.clip(values / white, 0.0, 1.0) * 255.0, out=rows, casting="unsafe")
     tags = getattr(picture, "tag_v2", {})
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow applies it only up to 8 bits

@@ -68,14 +68,14 @@ class ReadingOptions:
             *(("kind", kind, KINDS) for kind in self.kinds or ()),
         ):
             if value not in known:
-                raise ConfigError(f"{name} is one of {', '.join(known)}, found {value!r}")
+                raise ConfigError(f"{name} must be one of {', '.join(known)}, found {value!r}")
         for name, number, least in (
             ("beam_width", self.beam_width, 1),
             ("alternatives", self.alternatives, 0),
             ("dpi", self.dpi, 1),
         ):
             if number < least:
-                raise ConfigError(f"{name} is at least {least}, found {number}")
+                raise ConfigError(f"{name} must be at least {least}, found {number}")
         _ = self.selection
 
     @property

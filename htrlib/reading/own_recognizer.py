@@ -25,7 +25,7 @@ def load_recognizer(place: Optional[str]) -> Optional[Recognizer]:
         return None
     module, colon, name = place.partition(":")
     if not (module and colon and name):
-        raise ConfigError(f"a recognizer is given as module:function, found {place!r}")
+        raise ConfigError(f"a recognizer must be given as module:function, found {place!r}")
     try:
         found: Recognizer = getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever the user's module raises
@@ -34,5 +34,5 @@ def load_recognizer(place: Optional[str]) -> Optional[Recognizer]:
             "module, or add its folder to PYTHONPATH"
         ) from error
     if not callable(found):
-        raise ConfigError(f"recognizer {place} is not a function, found {found!r}")
+        raise ConfigError(f"recognizer {place} must be a function, found {found!r}")
     return found

@@ -40,7 +40,7 @@ def jobs_at_once(wanted: Optional[int], files: int) -> int:
         ConfigError: the number is less than one.
     """
     if wanted is not None and wanted < 1:
-        raise ConfigError(f"--jobs {wanted}: at least one file is read at a time")
+        raise ConfigError(f"--jobs must be at least 1, found {wanted}")
     jobs = max(1, min(wanted or min(_cores(), MOST), files))
     if jobs > 1:
         # Each process has its own core. MXNet reads this when it is imported.

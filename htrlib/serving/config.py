@@ -88,19 +88,21 @@ class ServingConfig:
     def __post_init__(self) -> None:
         for name in _COUNTS:
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is at least 1, found {getattr(self, name)}")
+                raise ConfigError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in _TIMES:
             if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} is above 0, found {getattr(self, name)}")
+                raise ConfigError(f"{name} must be above 0, found {getattr(self, name)}")
         if not 0 <= self.port <= 65535:
-            raise ConfigError(f"port is 0 to 65535, found {self.port}")
+            raise ConfigError(f"port must be from 0 to 65535, found {self.port}")
         if self.jobs is not None and self.models is not None:
             raise ConfigError(
                 f"jobs, kept in {self.jobs}, are read by a single model, and several are served; "
                 "leave one of them out"
             )
         if self.default_accept not in (JSON, TEXT):
-            raise ConfigError(f"answers are {JSON} or {TEXT}, found {self.default_accept!r}")
+            raise ConfigError(
+                f"the default answer must be {JSON} or {TEXT}, found {self.default_accept!r}"
+            )
 
     @property
     def transform_limits(self) -> Tuple[int, int]:
@@ -196,12 +198,12 @@ def _number(environment: Mapping[str, str], name: str, unit: int = 1) -> Optiona
     if not text:
         return None
     if not (text.isascii() and text.isdecimal()):
-        raise ConfigError(f"{name} is a whole number, found {text!r}")
+        raise ConfigError(f"{name} must be a whole number, found {text!r}")
     return int(text) * unit
 
 
 def _switch(environment: Mapping[str, str], name: str) -> Optional[bool]:
     text = environment.get(name)
     if text not in (None, "", "0", "1"):
-        raise ConfigError(f"{name} is 0 or 1, found {text!r}")
+        raise ConfigError(f"{name} must be 0 or 1, found {text!r}")
     return None if not text else text == "1"

@@ -63,10 +63,10 @@ def segment_lines(
     """
     check_page(page)
     if method not in METHODS:
-        raise ConfigError(f"method is one of {', '.join(METHODS)}; found {method!r}")
+        raise ConfigError(f"method must be one of {', '.join(METHODS)}; found {method!r}")
     unknown = set(kinds or ()) - set(KINDS)
     if unknown or isinstance(kinds, str):
-        raise ConfigError(f"kinds are some of {', '.join(KINDS)}; found {kinds!r}")
+        raise ConfigError(f"kinds must be among {', '.join(KINDS)}; found {kinds!r}")
     if paragraph is None:
         return ()
     loaded = load_bundle(bundle)

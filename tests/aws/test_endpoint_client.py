@@ -28,7 +28,7 @@ RESULT = to_json(PAGE).encode()
 
 @pytest.fixture(params=["endpoint", "url"])
 def client(request, front):
-    """An endpoint of SageMaker, and a server here: both are asked the same."""
+    """A SageMaker endpoint and a local server, called in the same way."""
     if request.param == "endpoint":
         return EndpointClient("hands")
     return EndpointClient(url=front.url)
@@ -36,7 +36,7 @@ def client(request, front):
 
 @pytest.fixture
 def served(front):
-    """Answers every request to a model; gives the list of those that came."""
+    """Answers every request to a model; returns the list of received requests."""
     came = []
 
     def serve(status=200, body=RESULT):
@@ -55,7 +55,7 @@ def served(front):
 
 
 def model_error(status, body):
-    """What SageMaker makes of an answer of the container that is none."""
+    """How SageMaker reports an invalid answer of the container."""
     error = {"OriginalStatusCode": status, "OriginalMessage": body.decode(), "Message": "..."}
     headers = {"x-amzn-ErrorType": "ModelError", "Content-Type": "application/json"}
     return Answer(json.dumps(error).encode(), 424, headers)
@@ -234,7 +234,7 @@ def test_what_is_no_picture_is_refused_here(client, served, tmp_path):
 
 
 def busy(front, *replies):
-    """Answer with each of these in turn, and then with the result."""
+    """Answer with each of these in turn, then with the result."""
     left = list(replies)
 
     def rule(request):
@@ -320,5 +320,5 @@ def test_an_endpoint_or_a_url_is_named_and_not_both(front):
         EndpointClient()
     with pytest.raises(ConfigError, match="either the name"):
         EndpointClient("hands", url=front.url)
-    with pytest.raises(ConfigError, match="begins with http"):
+    with pytest.raises(ConfigError, match="must begin with http"):
         EndpointClient(url="file:///etc/passwd")

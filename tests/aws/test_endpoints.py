@@ -1,4 +1,4 @@
-"""Endpoints are made of a model and a configuration, and leave nothing behind."""
+"""Creating and deleting endpoints, with their models and configurations."""
 
 from __future__ import annotations
 
@@ -205,20 +205,20 @@ def test_an_endpoint_without_scaling_goes_too(aws, clock):
         (lambda: Scaling(-1, 2), "from 0 or more machines up, found -1 to 2"),
         (lambda: Scaling(3, 2), "found 3 to 2"),
         (lambda: EndpointConfig("hands", MODEL, scaling=Scaling(0, 2)), "without a queue scales"),
-        (lambda: Rollout("sudden"), "kind is one of"),
+        (lambda: Rollout("sudden"), "kind must be one of"),
         (lambda: Rollout("canary", 51), "parts of 1 to 50 percent, found 51"),
         (lambda: Rollout("linear", 9), "parts of 10 to 50 percent, found 9"),
         (lambda: Rollout("rolling", 4), "parts of 5 to 50 percent, found 4"),
-        (lambda: Rollout("canary", 10, 3601), "waits 0 to 3600 seconds"),
+        (lambda: Rollout("canary", 10, 3601), "can wait 0 to 3600 seconds"),
         (lambda: Serverless(3000), "in steps of 1024; found 3000"),
         (lambda: Serverless(3072, 201), "1 to 200 pages at once"),
         (
             lambda: EndpointConfig("hands", MODEL, serverless=Serverless(), scaling=Scaling()),
-            "a serverless endpoint has no scaling",
+            "a serverless endpoint cannot have: scaling",
         ),
         (
             lambda: EndpointConfig("hands", MODEL, serverless=Serverless(), instances=2),
-            "no a number of instances",
+            "cannot have: number of instances; leave it out",
         ),
         (lambda: Vpc(("s",), ()), "one security group"),
     ],

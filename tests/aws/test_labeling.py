@@ -1,4 +1,4 @@
-"""moto has no labeling jobs: Stubber checks parameters and answers against AWS's descriptions."""
+"""Labeling jobs, which moto lacks; Stubber checks calls against AWS's service descriptions."""
 
 from __future__ import annotations
 
@@ -275,5 +275,5 @@ def test_a_job_with_a_key_encrypts_its_labels(aws, stub):
 
 
 def test_an_attribute_that_ground_truth_keeps_for_itself_is_refused():
-    with pytest.raises(ConfigError, match="does not end in -metadata or -ref"):
+    with pytest.raises(ConfigError, match="must not end in -metadata or -ref"):
         LabelingJobConfig(**{**vars(CONFIG), "attribute": "text-ref"})

@@ -1,4 +1,4 @@
-"""`htr review` listens where it is told to, and says what to open."""
+"""`htr review` listens at the given address, and prints the URL to open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture()
 def started(monkeypatch: pytest.MonkeyPatch) -> Dict[str, Any]:
-    """What a server that starts and ends at once says and opens."""
+    """Start and end a server; return its output and the URL that it opens."""
     found: Dict[str, Any] = {"told": [], "opened": []}
 
     def run_app(app: Any, sock: socket.socket, **_: Any) -> None:
@@ -87,7 +87,7 @@ def test_a_port_that_is_taken_is_told(make_picture: Make) -> None:
         (["nowhere"], "nowhere is not a folder"),
         ([".", "--port", "99999999"], "--port must be from 0 to 65535"),
         ([".", "--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
-        ([".", "--jobs", "0"], "at least one page"),
+        ([".", "--jobs", "0"], "--jobs must be at least 1, found 0"),
         ([".", "--bundle", "nothing"], "no bundle 'nothing'"),
         ([".", "--output", "a.png/xml"], "--output"),
     ],
