@@ -1,4 +1,4 @@
-"""A headless Chromium, and somebody who types in it."""
+"""A headless Chromium, and a user at its keyboard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 
 def start_browser(*arguments: str) -> webdriver.Chrome:
-    """A headless Chromium; skips the test where there is none."""
+    """A headless Chromium; skips the test if it is not installed."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("no chromium and chromedriver: apt-get install chromium chromium-driver")
@@ -26,16 +26,16 @@ def start_browser(*arguments: str) -> webdriver.Chrome:
 
 
 class Typist:
-    """Somebody at a browser's keyboard."""
+    """A user at a browser's keyboard."""
 
     browser: webdriver.Chrome
 
     def keys(self, *keys: str) -> None:
-        """Press keys one after another, where the focus is."""
+        """Press keys one after another in the focused element."""
         ActionChains(self.browser).send_keys(*keys).perform()
 
     def chord(self, *keys: str) -> None:
-        """Press the last key while the others are held."""
+        """Press the last key while holding the others."""
         actions = ActionChains(self.browser)
         for key in keys[:-1]:
             actions.key_down(key)

@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def take_more_examples(item: pytest.Item) -> None:
-    """Let a property be tried with many examples, whatever number the test asks for."""
+    """Run properties with many examples, regardless of the number in the test."""
     function = getattr(getattr(item, "obj", None), "__func__", getattr(item, "obj", None))
     own = getattr(function, "_hypothesis_internal_use_settings", None)  # there is no public way
     if own is not None:
@@ -84,7 +84,7 @@ def tiny_bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def default_bundle() -> str:
-    """The name of the bundle that ships; tests that need it wait for it."""
+    """The name of the default bundle; skips the test if it is missing."""
     if not (BUNDLED / DEFAULT / CONFIG).is_file():
         pytest.skip(f"the bundle {DEFAULT!r} is not in the tree yet")
     return DEFAULT
@@ -92,7 +92,7 @@ def default_bundle() -> str:
 
 @pytest.fixture(params=("in C", "in Python"), scope="module")
 def inner_loops(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Runs a module's tests with the inner loops of decoding in C, where built, and in Python."""
+    """Runs a module's tests with the C part, if built, and with Python's loops."""
     if request.param == "in C":
         if compiled.library is None:
             pytest.skip("the C part was not built; it takes a compiler")
@@ -105,7 +105,7 @@ def inner_loops(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture()
 def make_picture(tmp_path: Path) -> Callable[..., Path]:
-    """Makes blank pictures in the test's folder."""
+    """Creates blank pictures in the test's folder."""
 
     def make(name: str, width: int = 200, height: int = 100) -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""What a server answered, as the tests' clients give it."""
+"""The answer of a server, as the tests' clients return it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example of a cluster reads a folder on two workers of this machine."""
+"""The cluster example reads a folder with two local workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The C part gives what Python gives, and takes all arguments without harm."""
+"""The C part gives the same results as Python, and rejects invalid arguments safely."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
 def in_both(work: Callable[[], Value]) -> Tuple[Value, Value]:
-    """What the work gives with C and in Python."""
+    """Return the results of C and of Python."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "library", None)
         in_python = work()

@@ -1,4 +1,4 @@
-"""The public names are whole: what `__all__` says is there, and nothing of the kind is left out."""
+"""`__all__` is complete: every name in it exists, and no public name is missing."""
 
 from __future__ import annotations
 

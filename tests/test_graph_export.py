@@ -17,7 +17,7 @@ pytest.importorskip("onnx", reason="the package onnx is not installed")
 
 @pytest.fixture
 def readable_bundle(tiny_bundle: Path) -> Path:
-    """A bundle whose recognizer says how high its lines are."""
+    """A bundle whose configuration gives the height of lines."""
     bundle = load_bundle(tiny_bundle)
     numbers = {**bundle.network_config("line-recognition"), "height": 16, "max_width": 256}
     config = {"name": "tiny", "version": "8", "networks": {"line-recognition": numbers}}

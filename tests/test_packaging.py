@@ -1,4 +1,4 @@
-"""What is installed of others' comes with its license and is named in NOTICE."""
+"""Bundled third-party files come with their license and are named in NOTICE."""
 
 from __future__ import annotations
 

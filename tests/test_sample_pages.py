@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 @pytest.fixture()
 def rendered(tmp_path, monkeypatch):
-    """The folder of sample pages, made anew."""
+    """The folder of sample pages, generated again."""
     spec = importlib.util.spec_from_file_location("samples", EXAMPLES / "make_sample_pages.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

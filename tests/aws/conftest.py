@@ -1,4 +1,4 @@
-"""moto in server mode, a front before it, and an account that leads there."""
+"""A moto server, a proxy in front of it, and an account whose calls go there."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def loader(moto_address: str) -> Iterator[None]:
 def front(
     moto_address: str, loader: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Front]:
-    """What every call of AWS leads to while a test runs."""
+    """The proxy that receives every AWS call of a test."""
     reset(moto_address)
     front = Front(moto_address)
     for name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -17,7 +17,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came in; `operation` is that of JSON services, as "UpdateEndpoint"."""
+    """A received request; `operation` is set for JSON services, such as "UpdateEndpoint"."""
 
     method: str
     path: str
@@ -102,7 +102,7 @@ class Front:
         self._thread.join()
 
     def answers(self, operation: str, *replies: Union[Answer, Dict[str, Any]]) -> None:
-        """Answer an operation of a JSON service; the last reply goes on and on."""
+        """Answer an operation of a JSON service; the last reply repeats."""
         left = [reply if isinstance(reply, Answer) else answer(reply) for reply in replies]
 
         def rule(request: Request) -> Optional[Answer]:

@@ -1,4 +1,4 @@
-"""What SageMaker says of an endpoint, and what an account holds."""
+"""SageMaker's description of an endpoint, and the names of what an account holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running endpoint gets another model, and serves the old one until that answers."""
+"""Updating a running endpoint: the old model serves until the new one answers."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ TOKEN = "123456789012-auth-token"  # moto's
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch):
-    """Puts programs on PATH that write down their arguments and what they are told."""
+    """Puts programs on PATH that record their arguments and input."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -41,7 +41,7 @@ def programs(tmp_path: Path, monkeypatch):
     ("program", "push"), [("docker", "push"), ("podman", "push --format v2s2")]
 )
 def test_an_image_is_pushed_with_what_is_here(aws, programs, program, push):
-    """In Docker's format, since SageMaker takes no manifest in OCI's."""
+    """Docker's format, because SageMaker does not accept OCI manifests."""
     log = programs(program)
     target = f"{REGISTRY}/hands:serve"
     assert push_image("htrlib:serve", "hands", aws) == target

@@ -1,4 +1,4 @@
-"""There is one way to AWS."""
+"""All AWS calls go through `Aws`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import htrlib.aws
 
 
 def test_no_call_goes_around_the_session():
-    """Else it would have no time-outs, no errors that say what to do, and no dry run."""
+    """Other clients would lack time-outs, helpful errors and dry runs."""
     for path in Path(htrlib.aws.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

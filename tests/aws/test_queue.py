@@ -16,7 +16,7 @@ PAGE = page(["slowly read"])
 
 @pytest.fixture
 def endpoint(front, bucket):
-    """An asynchronous endpoint that says where its answers will be; gives the requests."""
+    """An asynchronous endpoint that returns the places of its answers; yields the requests."""
     came = []
 
     def rule(request):

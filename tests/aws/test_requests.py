@@ -1,4 +1,4 @@
-"""Every request that library and examples build, against AWS's descriptions of its services.
+"""Check every request of the library and examples against AWS's service descriptions.
 
 boto3 checks names, types and what is required. Here patterns, enumerations and bounds are checked
 too, by the models of the botocore that is installed: the newest tells the most.
@@ -84,7 +84,7 @@ NOT_CHECKED = {"Body"}
 
 
 def faults(shape: Any, value: Any, where: str) -> Iterator[str]:
-    """What a model says against a value: pattern, enumeration, length, range."""
+    """How a value violates its model: pattern, enumeration, length, range."""
     kind = shape.type_name
     if kind == "structure":
         for name, member in value.items():
@@ -111,7 +111,7 @@ def faults(shape: Any, value: Any, where: str) -> Iterator[str]:
 
 
 def _python(pattern: str) -> str:
-    """An expression of Java's; what Python lacks of it, classes of Unicode, matches everything."""
+    """Compile a Java expression; Unicode classes, which Python lacks, match everything."""
     pattern = pattern.replace(r"\p{ASCII}", r"[\x00-\x7f]")
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     return r"(?s:.*)" if r"\p{" in pattern else pattern
@@ -131,7 +131,7 @@ def models() -> Any:
 
 
 def sent(command: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> List[Request]:
-    """The requests of a command of `htr aws`, which are not sent."""
+    """The requests that an `htr aws` command would send."""
     requests: List[Request] = []
     monkeypatch.setattr("htrlib.aws.dry_run.to_json", lambda request: requests.append(request))
     words = command.replace("FOLDER", str(folder / "down")).split()

@@ -69,7 +69,7 @@ INSTALLED = {
 
 
 def python_of(script: str) -> str:
-    """The Python that has the library of a script."""
+    """The interpreter whose environment has the library of a script."""
     python, code = INSTALLED[script]
     if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode:
         variable = "HTRLIB_SAGEMAKER_V3_PYTHON" if "v3" in script else "HTRLIB_SAGEMAKER_PYTHON"
@@ -152,7 +152,7 @@ def test_the_example_trains_deploys_reads_and_deletes(script, front, aws, bucket
 
 
 def stand_in(place: str, made: List[Any]) -> type:
-    """A class that takes the names that one of the library takes, and remembers them."""
+    """A class that accepts the arguments of a library class and records them."""
     taken = set(V3[place])
 
     def keep(self: Any, **given: Any) -> None:

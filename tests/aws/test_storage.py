@@ -17,13 +17,13 @@ from tests.aws.front import CUT, Answer
 
 @pytest.fixture(autouse=True)
 def parts_of_five_megabytes(monkeypatch):
-    """The least that S3 takes, so that few megabytes make many parts."""
+    """S3's minimum part size, so a few megabytes make many parts."""
     monkeypatch.setattr(checksums, "PART_BYTES", 5 << 20)
 
 
 @pytest.fixture
 def uploads_with_checksums():
-    """What S3 says of an upload under way, and moto only of late."""
+    """S3's description of a multipart upload, which only recent versions of moto give."""
     moto = pytest.importorskip("moto")
     if tuple(map(int, moto.__version__.split(".")[:2])) < (5, 1):
         pytest.skip("moto before 5.1 does not say which checksums an upload has")

@@ -15,7 +15,7 @@ from htrlib.training.config import TrainerConfig
 
 @pytest.fixture
 def folder(tmp_path):
-    """Lines that say "ab" and "c"."""
+    """Lines with the texts "ab" and "c"."""
     for number in range(6):
         Image.new("L", (90, 30), 200 + number).save(tmp_path / f"{number}.png")
         (tmp_path / f"{number}.txt").write_text("ab" if number % 2 else "c")

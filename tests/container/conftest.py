@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """For mounts: one that another user may enter."""
+    """A folder to mount, which other users may enter."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)

@@ -69,7 +69,7 @@ class Run:
         return container, address
 
     def review(self, folder: Path, token: str, *options: str) -> Tuple[Container, str]:
-        """A review of a folder of this machine, and its address."""
+        """Review a local folder; yields the address."""
         port = free_port()
         own = ("--network", "host", *mount(folder, "/scans"))
         arguments = ("review", "/scans", "--port", str(port), "--token", token)
@@ -98,7 +98,7 @@ def mount(source: Path, target: str) -> Tuple[str, str]:
 
 
 def ask(url: str, body: bytes = b"", **headers: str) -> Tuple[int, str]:
-    """The status, 0 where nobody listens, and the answer."""
+    """Return the status, 0 if nothing listens, and the answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, data=body or None, headers=named)
     try:

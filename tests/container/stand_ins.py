@@ -1,4 +1,4 @@
-"""Runs the jobs and endpoints that moto only records, in the image or without it.
+"""Run the jobs and endpoints that moto only records, in the image or without it.
 
 The examples' `simulated_jobs` does the steps around the machines.
 """
@@ -29,7 +29,7 @@ Import = Callable[[str], ModuleType]
 
 
 class Machine(Protocol):
-    """Runs what the image runs."""
+    """Runs the commands of the image."""
 
     def train(self, root: Path, variables: Variables) -> Tuple[int, str]:
         """Train with `root` as /opt/ml; give the exit status and the log."""
@@ -85,7 +85,7 @@ def _set(variables: Variables) -> List[str]:
 
 
 class SageMaker:
-    """Does the work of the jobs and endpoints that a test has asked moto for.
+    """Runs the jobs and endpoints that a test has requested from moto.
 
     Args:
         jobs: the module `simulated_jobs` of the examples.

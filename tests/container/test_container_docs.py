@@ -12,7 +12,7 @@ README = (ROOT / "container" / "README.md").read_text(encoding="utf-8")
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers as an endpoint does; what stands in for AWS elsewhere takes no pictures."""
+    """Answers like an endpoint; the AWS stand-in of other tests does not accept pictures."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

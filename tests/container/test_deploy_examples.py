@@ -1,4 +1,4 @@
-"""The examples of running the image elsewhere parse, and name what there is."""
+"""The deployment examples parse, and name existing images, ports and paths."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)
 
 
 def largest_page() -> bytes:
-    """The letter as a scan of as many bytes as a request may have: larger, and with noise."""
+    """The letter as a scan of the largest size that a request may have, enlarged and with noise."""
     page = Image.fromarray(htrlib.load_image(PAGE))
     side = 1.0
     body = b""
@@ -54,7 +54,7 @@ def largest_page() -> bytes:
 
 
 def memory_of(name: str) -> str:
-    """The most memory that a container has taken, where its control group tells it."""
+    """Return the peak memory of a container, if its control group reports it."""
     for place in ("memory.peak", "memory/memory.max_usage_in_bytes"):
         found = subprocess.run(
             [*ENGINE, "exec", name, "cat", f"/sys/fs/cgroup/{place}"],
@@ -75,7 +75,7 @@ def large() -> bytes:
 
 
 def ask_for_json(address: str, body: bytes, kind: str = "image/png") -> Tuple[str, float]:
-    """The answer to a picture, and in how many seconds it came."""
+    """Return the answer to a picture, and the seconds it took."""
     begun = time.monotonic()
     status, answer = ask(
         f"{address}/invocations", body, Content_Type=kind, Accept="application/json"
@@ -106,7 +106,7 @@ def test_it_starts_and_reads_the_largest_request_in_three_gigabytes(run: Run, la
 
 
 def test_behind_a_queue_it_reads_a_picture_that_no_request_may_have(run: Run) -> None:
-    """As SageMaker passes it on: an uncompressed scan of almost the size that the queue allows."""
+    """An uncompressed scan of almost the maximum size of the queue, as SageMaker forwards it."""
     page = Image.fromarray(htrlib.load_image(PAGE)).convert("RGB")
     side = (33_000_000 / (page.width * page.height)) ** 0.5  # pixels, below the server's limit
     file = io.BytesIO()

@@ -35,7 +35,7 @@ def read_page(address: str, accept: str) -> str:
 
 
 def write_job(root: Path, hyperparameters: Mapping[str, str]) -> None:
-    """What SageMaker puts into /opt/ml: a few lines to learn from, and hyperparameters."""
+    """The /opt/ml that SageMaker prepares: a few training lines and hyperparameters."""
     texts = ("a red cat", "an oak door", "on and on", "no road")
     data.write_lines_folder(make_lines(16, texts=4 * texts), root / "input" / "data" / "train")
     files: Dict[str, object] = {

@@ -1,4 +1,4 @@
-"""The whole walk: pages are labeled, learned from and put behind an endpoint, which reads more."""
+"""The whole path: label pages, train, deploy an endpoint, and read pages with it."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def machine(request: pytest.FixtureRequest, run: Run) -> Iterator[Machine]:
 
 
 def write_page(texts: Sequence[str], path: Path, seed: int) -> Lines:
-    """Draw a page in a bundled hand, and give its texts and where they are."""
+    """Draw a page in a bundled font, and return its texts and their positions."""
     page, lines = written_page(texts, seed)
     Image.fromarray(page).save(path)
     return lines
 
 
 def work(lines: Sequence[Tuple[int, str, Box]]) -> str:
-    """What the page that people label on submits."""
+    """Return what the labeling page submits."""
     texts = []
     for number, text, box in lines:
         left, top, right, bottom = box.as_tuple()
@@ -109,7 +109,7 @@ def work(lines: Sequence[Tuple[int, str, Box]]) -> str:
 
 
 def workers(truth: Dict[str, Lines]) -> List[Worker]:
-    """One draws other boxes and mistypes line 2, one is right, one leaves out the last line."""
+    """Three workers: one with other boxes and a typo, one correct, one without the last line."""
 
     def seen(picture: str) -> List[Tuple[int, str, Box]]:
         lines = truth[picture.rpartition("/")[2]]
@@ -135,7 +135,7 @@ def workers(truth: Dict[str, Lines]) -> List[Worker]:
 def label(
     pictures: Path, truth: Dict[str, Lines], bucket: str, aws: Aws, sagemaker: SageMaker
 ) -> str:
-    """Upload pages, have them labeled, and give the S3 URI of the labels."""
+    """Upload pages, have them labeled, and return the S3 URI of the labels."""
     upload(pictures, f"{bucket}/pages", aws)
     assert write_manifest(f"{bucket}/pages", f"{bucket}/input.manifest", aws) == len(truth)
     config = LabelingJobConfig(
@@ -157,7 +157,7 @@ def label(
 
 
 def check_labels(labels: Path, pictures: Path) -> None:
-    """Every character is there, and how far the workers agree."""
+    """Check that every character is present, and how far the workers agree."""
     dataset = data.load("ground_truth", labels, images=pictures)
     assert {page.image.name: page.text for page in dataset.pages} == {
         name: "\n".join(texts) for name, texts in PAGES.items()
@@ -170,7 +170,7 @@ def check_labels(labels: Path, pictures: Path) -> None:
 
 
 def train(labels: str, bucket: str, aws: Aws, sagemaker: SageMaker) -> str:
-    """Learn from labels, and give the S3 URI of the model."""
+    """Train on labels, and return the S3 URI of the model."""
     job = TrainingJobConfig(
         name="letters-1",
         image=IMAGE_URI,

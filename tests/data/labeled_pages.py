@@ -1,4 +1,4 @@
-"""Random labeled pages, for tests of writers and readers against each other."""
+"""Random labeled pages, for round trips through writers and readers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def boxes(draw: st.DrawFn) -> Box:
 
 @st.composite
 def polygons(draw: st.DrawFn) -> Polygon:
-    """Five different points, which are no rectangle, around an area."""
+    """Five different points around an area, not a rectangle."""
     outline = draw(
         st.lists(points, min_size=5, max_size=5, unique=True).filter(
             lambda found: all(len({point[axis] for point in found}) > 1 for axis in (0, 1))
@@ -56,7 +56,7 @@ def places(draw: st.DrawFn, with_baseline: bool = True) -> TextLine:
 
 @st.composite
 def rows_of_words(draw: st.DrawFn) -> Tuple[LabeledWord, ...]:
-    """Words beside each other."""
+    """Words next to each other."""
     row = draw(st.lists(words, min_size=1, max_size=4))
     step = WIDTH // len(row)
     return tuple(
@@ -67,7 +67,7 @@ def rows_of_words(draw: st.DrawFn) -> Tuple[LabeledWord, ...]:
 
 @st.composite
 def lines(draw: st.DrawFn, with_baseline: bool = True) -> LabeledLine:
-    """Either words whose boxes make the line's, or a text and a place."""
+    """A line with words whose boxes make up its own, or with a text and a position."""
     if draw(st.booleans()):
         row = draw(rows_of_words())
         box = union_of(word.box for word in row)

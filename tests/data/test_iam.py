@@ -41,7 +41,7 @@ def picture(path: Path, width: int = 40, height: int = 20) -> None:
 
 
 def escaped(text: str) -> str:
-    """The value of an attribute; what is escaped already stays, so that it is so twice."""
+    """Quote the value of an attribute; existing escapes are escaped again."""
     return text if "&amp;" in text else quoteattr(text)[1:-1]
 
 
@@ -70,7 +70,7 @@ def form_xml(name: str) -> str:
 
 @pytest.fixture()
 def iam(tmp_path):
-    """The database's tree, in small."""
+    """A small copy of the folder tree of IAM."""
     folders = {"a": "formsA-D", "f": "formsE-H", "r": "forms"}
     (tmp_path / "xml").mkdir()
     for name, (_, lines) in FORMS.items():

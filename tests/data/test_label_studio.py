@@ -20,7 +20,7 @@ UPLOAD = "/data/upload/3/1f2e3d4c-a.png"
 
 
 def region(name, text, value=BOX, labels=("Handwriting",), type="rectangle"):
-    """The results of a region, as the template for OCR gives them."""
+    """The results of a region, as Label Studio's OCR template exports them."""
     return [
         {"id": name, "type": type, "value": dict(value), **SIZE},
         {"id": name, "type": "labels", "value": {**value, "labels": list(labels)}, **SIZE},

@@ -1,4 +1,4 @@
-"""The pages in a folder's files, and where the XML of each one is."""
+"""Finding the pages of a folder and the XML file of each."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def lines(draw: st.DrawFn) -> Floats:
 
 
 def brute_force(values: Floats) -> Dict[Tuple[int, ...], float]:
-    """The probability of every reading, path by path."""
+    """The probability of every text, summed over all paths."""
     blank = values.shape[1] - 1
     readings: Dict[Tuple[int, ...], float] = {}
     for path in itertools.product(range(values.shape[1]), repeat=len(values)):
@@ -43,7 +43,7 @@ def brute_force(values: Floats) -> Dict[Tuple[int, ...], float]:
 
 
 class Pairs(Scorer):
-    """Scores a label by the one before it, up to 1 and down to impossible."""
+    """Scores a label by its predecessor, from impossible to 1."""
 
     @property
     def highest(self) -> float:

@@ -1,4 +1,4 @@
-"""Of several language models, a page is read with the one that fits it."""
+"""A page is read with the best-fitting of several language models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def models():
 
 
 def spelled(text: str, sureness: float = 0.98) -> LogProbs:
-    """A line whose best path is the text: each character once, with a blank before it."""
+    """A line whose best path is the text, with a blank before each character."""
     classes = len(CHARSET) + 1
     frames = np.full((2 * len(text), classes), (1 - sureness) / (classes - 1))
     for index, label in enumerate(CHARSET.encode(text)):

@@ -86,7 +86,7 @@ def test_malformed_charsets_are_refused(symbols: tuple[str, ...], message: str) 
 
 @pytest.mark.parametrize("label", [-1, 2, 3])
 def test_labels_out_of_range_are_refused(label: int) -> None:
-    """The blank, 2 here, and the padding, -1, are no symbols."""
+    """The blank (2 here) and the padding (-1) are not symbols."""
     with pytest.raises(CharsetError, match=f"from 0 to 1, found {label}"):
         Charset(("a", "b")).decode([0, label])
 

@@ -12,7 +12,7 @@ from htrlib.errors import ConfigError, DeviceError
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
-    """Let no other packages of engines be installed."""
+    """Hide other installed engine packages."""
     find = importlib.util.find_spec
 
     def found(name: str, *rest: Any) -> Any:

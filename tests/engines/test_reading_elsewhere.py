@@ -1,4 +1,4 @@
-"""Reading where there is ONNX Runtime alone, and nothing that only Linux has."""
+"""Reading with ONNX Runtime only, and without anything specific to Linux."""
 
 from __future__ import annotations
 

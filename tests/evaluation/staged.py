@@ -1,4 +1,4 @@
-"""Pages of made-up lines, and a pipeline that reads from them what a test wants it to."""
+"""Pages of artificial lines, and a pipeline that returns the texts a test gives it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def page(
     placed: bool = True,
     image: Optional[Callable[[], NDArray[np.uint8]]] = None,
 ) -> PageSample:
-    """A page with these lines, every one with a word box."""
+    """A page with these lines, each with a word box."""
     lines = tuple(
         LabeledLine(
             text,

@@ -62,7 +62,7 @@ def test_the_json_example_has_the_keys(text: str) -> None:
 
 
 def keys(value: Dict[str, Any]) -> Set[str]:
-    """Names, those of dictionaries inside with them."""
+    """Return all keys, including those of nested dictionaries."""
     inner = {
         f"{name}.{key}" for name, part in value.items() if isinstance(part, dict) for key in part
     }

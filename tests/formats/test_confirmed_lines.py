@@ -1,4 +1,4 @@
-"""Training takes the lines that people confirmed, and no others."""
+"""Training uses only lines that people confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PAGE and ALTO files as damaged exports are: no line is lost without a word."""
+"""Damaged PAGE and ALTO files: every lost line is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a PDF looks as it did in its file."""
+"""The picture in a PDF looks like the original file."""
 
 from __future__ import annotations
 

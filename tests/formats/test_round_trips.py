@@ -1,4 +1,4 @@
-"""What a format is written with is read back, and written again it is the same file."""
+"""Written files read back unchanged, and rewriting them gives the same file."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def expected(line, steps=None):
 
 
 def there_and_back(result, format, suffix):
-    """The labels of a written result, and the result and the labels as files' contents."""
+    """The labels read from a written result, and both files' contents."""
     adapter = {"page": "page_xml"}.get(format, format)
     with tempfile.TemporaryDirectory() as name, mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="0"):
         first, second = Path(name, "1"), Path(name, "2")
@@ -90,7 +90,7 @@ def there_and_back(result, format, suffix):
 
 
 def without_origin(text):
-    """A file's content without the program and bundle that read it."""
+    """A file's content without the names of program and bundle."""
     text = re.sub(r"<Processing .*?</Processing>", "", text)
     return re.sub(r"<Creator>.*?</Creator>", "", text)
 

@@ -62,7 +62,7 @@ def saved(path, found, source):
 
 
 def text_of(path, *options):
-    """What another program finds in a file."""
+    """Return the text that pdftotext extracts from a file."""
     found = shutil.which("pdftotext")
     if found is None:
         pytest.skip("needs pdftotext (poppler-utils)")
@@ -71,12 +71,12 @@ def text_of(path, *options):
 
 
 def words_of(path, page=1):
-    """The words that another program finds on a page."""
+    """Return the words that pdftotext extracts from a page."""
     return text_of(path, "-raw", "-f", str(page), "-l", str(page)).split()
 
 
 def letter(slope, rows=8, pitch=50):
-    """Lines as handwriting has them: as high as they are apart, words of different sizes."""
+    """A page like handwriting: lines as high as their distance, words of different sizes."""
     lines = []
     for row in range(rows):
         words, left, top = [], 60.0, 200.0 + pitch * row

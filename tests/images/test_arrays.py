@@ -42,7 +42,7 @@ class TestCheckPage:
             check_page(image)
 
     def test_the_advice_works(self) -> None:
-        """Each conversion of a message gives the page."""
+        """The conversion that each message recommends gives the page."""
         page = np.array([[0, 255], [255, 0]], dtype=np.uint8)
         np.testing.assert_array_equal((page > 0) * np.uint8(255), page)
         np.testing.assert_array_equal((page / 255.0 * 255).round().astype(np.uint8), page)

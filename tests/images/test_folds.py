@@ -27,7 +27,7 @@ def letter(paper: int = PAPER, ink: int = INK, scale: int = 1) -> Page:
 
 
 def folded(page: Page, place: float, depth: float, width: float, axis: int) -> Page:
-    """The page with a fold at a share of its height, or of its width for axis 1."""
+    """Return the page with a fold at a fraction of its height, or of its width for axis 1."""
     length = page.shape[axis]
     shade = 1 - depth * np.exp(-np.abs(np.arange(length) - place * length) / width)
     return (page * (shade[:, np.newaxis] if axis == 0 else shade)).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""PDF files that other programs made are read, keep their pages, and get their text."""
+"""PDF files of other programs: reading them, and adding text while keeping their pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WIDTH, HEIGHT, DPI = 600, 900, 150
 
 @pytest.fixture()
 def scan(tmp_path: Path) -> Path:
-    """A page of gray tiles, smooth enough to be drawn alike by any program."""
+    """A page of gray tiles, smooth enough for all programs to draw it alike."""
     tiles = np.random.default_rng(3).integers(0, 255, (9, 6), dtype=np.uint8)
     path = tmp_path / "scan.jpg"
     pixels = tiles.repeat(HEIGHT // 9, 0).repeat(WIDTH // 6, 1)

@@ -31,7 +31,7 @@ from tests.images.pictures import NEARLY_LOSSLESS, encoded, marked_page
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG whose pixels are missing, so that only one who reads its size first says so."""
+    """A PNG without pixel data, which fails unless its size is checked first."""
     file = io.BytesIO(b"\x89PNG\r\n\x1a\n")
     file.seek(0, io.SEEK_END)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)

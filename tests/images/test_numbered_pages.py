@@ -17,7 +17,7 @@ SIZES = ((200, 100), (150, 120), (90, 60))
 
 @pytest.fixture(params=["many.tif", "many.pdf"])
 def many(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A file of three pages, each of a size and a shade of its own."""
+    """A file of three pages with different sizes and shades."""
     pages: List[Image.Image] = [
         Image.new("L", size, 50 * number) for number, size in enumerate(SIZES, start=1)
     ]

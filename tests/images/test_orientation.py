@@ -44,7 +44,7 @@ def tilted(page: Page, degrees: float) -> Page:
 
 
 def readability(page: Page) -> float:
-    """1 for the page itself; what is turned is not read."""
+    """Return 1 for the upright page and 0.2 for turned ones."""
     same = page.shape == letter().shape and np.abs(page.astype(int) - letter()).mean() < 2
     return 1.0 if same else 0.2
 

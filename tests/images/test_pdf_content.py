@@ -1,4 +1,4 @@
-"""Pages that ask for endless work are refused before PDFium draws them."""
+"""Pages that would take PDFium endless work are refused before it draws them."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
     def test_cmyk(self, image_format: str) -> None:
-        """Full ink is dark, though JPEG files hold it inverted by Adobe's custom."""
+        """Full ink is dark, although Adobe's JPEG files store CMYK inverted."""
         inks = Image.new("CMYK", (32, 16))
         inks.paste((0, 0, 0, 255), (16, 0, 32, 16))
         page = load_image(encoded(inks, image_format))

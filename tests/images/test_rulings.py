@@ -29,7 +29,7 @@ def letter(paper: int = PAPER) -> Page:
 
 
 def ruled(page: Page, across: float, down: float, thick: int = 1, degrees: float = 0.0) -> Page:
-    """The page on lines at these distances; 0 draws none. They fall to the right."""
+    """The page with sloping rulings at these distances; 0 draws none."""
     height, width = page.shape
     paper = Image.new("L", (width, height), 255)
     draw = ImageDraw.Draw(paper)
@@ -102,7 +102,7 @@ def test_a_table_of_a_few_lines_is_no_squared_paper() -> None:
 def test_a_distance_measured_over_many_lines_stays_near_the_first(
     together: NDArray[np.float64], lag: int
 ) -> None:
-    """Also where it drifts until no place is left to measure at."""
+    """Even if it drifts until no column is left to measure."""
     assert abs(_refined(together, lag) - lag) < 1
 
 

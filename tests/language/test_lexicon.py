@@ -10,7 +10,7 @@ from htrlib.language.lexicon import Lexicon
 
 
 def penalties(lexicon: Lexicon, text: str) -> float:
-    """How many words of the text escape, for a penalty of 1."""
+    """Return the number of words outside the lexicon: the score with a penalty of 1."""
     total, state = 0.0, 0
     for character in text:
         penalty, state = lexicon.step(state, character)

@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 320, 220
 
 
 class Drawing:
-    """What a labeler says of a region: bands of high probability where cores of lines are."""
+    """Simulated output of a labeler: bands of high probability at the cores of lines."""
 
     def __init__(self) -> None:
         self._picture = Image.new("L", (WIDTH, HEIGHT))
@@ -32,7 +32,7 @@ class Drawing:
         self.kinds: Optional[NDArray[np.float32]] = None
 
     def kind(self, left: int, right: int, kind: str) -> None:
-        """Between two columns, the labeler takes text for that kind."""
+        """Between two columns, the labeler assigns that kind to text."""
         if self.kinds is None:
             self.kinds = np.full((len(KINDS), HEIGHT, WIDTH), 1 / len(KINDS), np.float32)
         self.kinds[:, :, left:right] = 0.1

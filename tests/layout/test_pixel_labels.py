@@ -14,7 +14,7 @@ PAGE[100:110, 200:240] = 10
 
 
 class InkEngine:
-    """Answers the ink itself, at half the resolution, and keeps what it saw."""
+    """Returns the ink itself at half the resolution, and records its input."""
 
     def __init__(self) -> None:
         self.seen: List[NDArray[np.uint8]] = []

@@ -224,7 +224,7 @@ def test_suppression_ignores_order_and_leaves_no_two_of_one_word(
 
 
 class FakeDetector:
-    """Stands for bundle and network: it finds the words of a page at whatever scale it sees it."""
+    """Stands in for bundle and network: finds the words of a page at any scale."""
 
     def __init__(self, boxes: Sequence[Box], largest: float = math.inf) -> None:
         self.boxes, self.largest = boxes, largest

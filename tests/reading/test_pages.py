@@ -21,7 +21,7 @@ NOTE = TextLine(Box(20, 50, 120, 70), kind=HANDWRITTEN)
 
 
 class FakeStages:
-    """Finds the lines it is given, and keeps what it was asked about."""
+    """Returns the given lines, and records its calls."""
 
     recognizes_with_bundle = False
 
@@ -137,7 +137,7 @@ def test_a_page_is_as_sure_as_its_words(confidences: Tuple[float, ...]) -> None:
 
 
 class ReadingUpright(FakeStages):
-    """Reads fifty characters of a page whose top left corner is black, and one of every other."""
+    """Reads fifty characters from a page with a black top left corner, and one from others."""
 
     recognizes_with_bundle = True
 

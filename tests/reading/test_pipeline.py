@@ -116,7 +116,7 @@ def test_what_a_stage_gives_is_checked_at_once(stages: Dict[str, Any], message: 
 def test_each_stage_can_be_replaced_beside_the_others(
     replaced: str, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The built-in stages are stood in for here; they get the bundle and the device by name."""
+    """Replaces the built-in stages, which receive bundle and device by name."""
     seen: List[Tuple[Any, Any]] = []
 
     def built_in(
@@ -199,7 +199,7 @@ def test_a_pipeline_travels_to_another_process() -> None:
 
 @pytest.fixture
 def written_page(default_bundle: str) -> Any:
-    """A page that the bundle which ships reads."""
+    """A page that the default bundle reads."""
     samples = sorted(Path(__file__).parents[2].joinpath("examples", "data").glob("*.png"))
     if not samples:
         pytest.skip("examples/data has no sample page yet")

@@ -14,7 +14,7 @@ CHARSET = Charset.from_text("abc")
 
 
 def said(characters: int, probability: float) -> LogProbs:
-    """What is said of a line of characters, each of this probability and after a blank."""
+    """Simulated output for a line of characters with this probability, each after a blank."""
     probabilities = np.full((2 * characters + 1, 4), (1 - probability) / 3)
     probabilities[::2] = (0.01, 0.01, 0.01, 0.97)
     probabilities[1::2, 0] = probability

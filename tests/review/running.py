@@ -1,4 +1,4 @@
-"""A review server on a free port, with stand-ins for what reads pages, and a client."""
+"""A review server on a free port with simulated readers, and a client."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def line_result(number: int, text: str, top: float) -> LineResult:
 
 
 class StandInReaders:
-    """Reads two lines on every page, at once or when it is told to."""
+    """Reads two lines on every page, at once or when released."""
 
     jobs = 1
 
@@ -85,7 +85,7 @@ class StandInReaders:
         return future
 
     def release(self) -> None:
-        """Give what was held back."""
+        """Release the pages that were held back."""
         kept, self._kept = self._kept, []
         for give in kept:
             give()
@@ -103,7 +103,7 @@ class StandInReaders:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks a server as the page in the browser does."""
+    """Sends requests like the page in the browser."""
 
     port: int
     headers: Mapping[str, str] = field(default_factory=lambda: dict(CHANGE))
@@ -141,14 +141,14 @@ class Client:
 
 @dataclass
 class Running:
-    """A server, and what stands behind it."""
+    """A server and its parts."""
 
     client: Client
     service: ReviewService
     readers: StandInReaders
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for something that happens by itself."""
+        """Wait until a condition holds."""
         end = time.monotonic() + WAIT_SECONDS
         while not condition():
             assert time.monotonic() < end, f"it never happened: {what}"

@@ -1,4 +1,4 @@
-"""Who may ask the server for what; all else is refused, or harmless."""
+"""Access to the server: allowed requests work, all others are refused or harmless."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ SECRET = "a secret outside"
 
 @pytest.fixture()
 def guarded(tmp_path: Path) -> Path:
-    """A folder of pictures beside one that nobody may look into."""
+    """A folder of pictures next to a private one."""
     outside, folder = tmp_path / "outside", tmp_path / "scans"
     outside.mkdir()
     folder.mkdir()

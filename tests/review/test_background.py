@@ -1,4 +1,4 @@
-"""New pages are read in the background, and what people write meanwhile stays."""
+"""New pages are read in the background without overwriting edits."""
 
 from __future__ import annotations
 

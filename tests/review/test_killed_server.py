@@ -26,7 +26,7 @@ NAMES = ("a.png", "b.png", "c.png")
 
 
 class Killable:
-    """`htr review` in a process of its own."""
+    """`htr review` in a separate process."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -92,7 +92,7 @@ def acknowledged(page: Any) -> List[Any]:
 
 
 def version_before(picture: Path) -> str:
-    """The version of a page that was kept last."""
+    """The last stored version of a page."""
     folder = picture.parent / ".htr-review" / "history" / picture.name
     return hashlib.sha256(gzip.decompress(max(folder.iterdir()).read_bytes())).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The list of pages in a real browser, and what accessibility checkers find on the page."""
+"""The list of pages in a real browser, and an accessibility check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGES = 400
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server over many pages, of which the first two were read."""
+    """A server with many pages, the first two of them read."""
     folder = tmp_path_factory.mktemp("scans")
     draw_page(folder / "a.png", LINES)
     draw_page(folder / "b.png", [("gulls over the boats", [])])
@@ -104,7 +104,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def serious_findings(visitor: Visitor, axe: str) -> List[str]:
-    """What the checker calls serious or critical, with the elements."""
+    """Return the serious and critical findings of the checker, with their elements."""
     visitor.browser.execute_script(axe + "; window.axe = axe;")
     result = visitor.browser.execute_async_script(
         "const done = arguments[arguments.length - 1];"

@@ -1,4 +1,4 @@
-"""Pages and lines are read by the library's own road, in a process of its own."""
+"""Pages and lines are read by the pipeline, in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in the browser lists pages, shows one, and changes it."""
+"""The API of the page in the browser: list pages, show one, and change it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Make = Callable[..., Path]
 
 
 def on_disk(picture: Path) -> Any:
-    """What a picture's XML file says."""
+    """Read a picture's XML file."""
     path = picture.with_suffix(".xml")
     return read_page_file(path.read_bytes(), path, page_size(picture))
 

@@ -47,7 +47,7 @@ def visitor(browser: Any, server: Running) -> Visitor:
 
 
 def refusals(browser: Any) -> list:
-    """What the browser's console complains about."""
+    """Return the messages of the browser's console."""
     return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 

@@ -1,4 +1,4 @@
-"""What the review page does when others edit, the server is away, or texts are hostile."""
+"""The review page with concurrent editors, an unreachable server, and hostile texts."""
 
 from __future__ import annotations
 

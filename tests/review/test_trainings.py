@@ -1,4 +1,4 @@
-"""A training is started in the browser, measured on pages kept aside, and its bundle used."""
+"""Trainings started in the browser: held-out pages measure them, and the bundle is used."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ else:
 
 @pytest.fixture()
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which the stand-in for `htr` writes what it was asked for."""
+    """The folder in which the stand-in for `htr` records its arguments."""
     folder = tmp_path / "program"
     folder.mkdir()
     script = PROGRAM

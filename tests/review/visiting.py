@@ -1,4 +1,4 @@
-"""Somebody who uses the review page in a real browser, and pages to use it on."""
+"""A user of the review page in a real browser, and pages for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Read = Tuple[str, Sequence[str]]
 
 
 def draw_page(path: Path, lines: Sequence[Read] = (), *, by: str = "") -> Path:
-    """A picture with lines of text, and a PAGE XML file of what was read of them."""
+    """A picture with lines of text, and a PAGE XML file of their results."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.new("L", (SIZE.width, SIZE.height), 245)
     pen = ImageDraw.Draw(picture)
@@ -60,7 +60,7 @@ def draw_page(path: Path, lines: Sequence[Read] = (), *, by: str = "") -> Path:
 
 
 def on_disk(picture: Path) -> PageFile:
-    """What the PAGE XML file beside a picture says."""
+    """Read the PAGE XML file next to a picture."""
     file = picture.with_suffix(".xml")
     return read_page_file(file.read_bytes(), file, SIZE)
 
@@ -100,7 +100,7 @@ class Visitor(Typist):
         wait.until(lambda _: condition(), what)
 
     def drag(self, start: Tuple[float, float], end: Tuple[float, float]) -> None:
-        """Drag over the picture, from and to places in pixels of the page."""
+        """Drag over the picture between two positions in page pixels."""
         actions = ActionChains(self.browser, duration=50)
         pointer = actions.w3c_actions.pointer_action
         pointer.move_to_location(*self._on_screen(start))
@@ -112,7 +112,7 @@ class Visitor(Typist):
         actions.perform()
 
     def click(self, place: Tuple[float, float]) -> None:
-        """Click on the picture, at a place in pixels of the page."""
+        """Click on the picture at a position in page pixels."""
         actions = ActionChains(self.browser, duration=20)
         pointer = actions.w3c_actions.pointer_action
         pointer.move_to_location(*self._on_screen(place))
@@ -126,14 +126,14 @@ class Visitor(Typist):
         return list(self.browser.execute_script(script))
 
     def state(self) -> str:
-        """What the page says about its saving."""
+        """Return the message about saving."""
         return str(self.one(".saving").text)
 
     def until_saved(self) -> None:
         self.until(lambda: self.state().endswith("Saved"), "all is saved")
 
     def block(self, *patterns: str) -> None:
-        """Cut the browser off from addresses; without a pattern, from none."""
+        """Block addresses for the browser; without a pattern, unblock all."""
         self.browser.execute_cdp_cmd("Network.enable", {})
         self.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(patterns)})
 

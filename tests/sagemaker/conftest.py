@@ -1,4 +1,4 @@
-"""The scripts of examples/sagemaker, and AWS as moto serves it on this machine."""
+"""The scripts of examples/sagemaker, and a local moto server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def script() -> Iterator[Callable[[str], ModuleType]]:
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    """A moto server of its own, on a free port of this machine."""
+    """A separate moto server on a free local port."""
     server_module = pytest.importorskip("moto.server", reason="moto[server] is not installed")
     server = server_module.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
@@ -39,7 +39,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Makes boto3 clients; all in this process speak with moto, whose account is empty."""
+    """Creates boto3 clients; all in this process call moto, with an empty account."""
     import boto3
     import urllib3
 

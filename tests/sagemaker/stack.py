@@ -65,7 +65,7 @@ def resources(template: Template, kind: str) -> Dict[str, Dict[str, Any]]:
 
 
 def statements(template: Template) -> Iterator[Tuple[str, Dict[str, Any]]]:
-    """Every statement of what roles and policies allow, with its resource's name."""
+    """Every statement of roles and policies, with its resource's name."""
     policies = [
         (name, policy["PolicyDocument"])
         for name, role in resources(template, "AWS::IAM::Role").items()
@@ -86,12 +86,12 @@ def actions(statement: Mapping[str, Any]) -> List[str]:
 
 
 def expanded(template: Template, given: Mapping[str, str]) -> Template:
-    """The template without what the parameters switch off, and with conditions decided."""
+    """The template with conditions evaluated, without resources that they switch off."""
     return Expansion(template, given).result()
 
 
 class Expansion:
-    """Conditions decided, and all that names a parameter alone put in."""
+    """Evaluate conditions, and insert the values of parameters."""
 
     def __init__(self, template: Template, given: Mapping[str, str]) -> None:
         self.template = template
@@ -132,7 +132,7 @@ class Expansion:
         return bool(left == right)
 
     def text(self, node: Any) -> Any:
-        """What an expression over parameters alone gives."""
+        """Evaluate an expression that contains only parameters."""
         if not isinstance(node, dict):
             return node
         ((function, value),) = node.items()

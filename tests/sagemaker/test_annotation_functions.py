@@ -1,4 +1,4 @@
-"""The Lambda functions of Ground Truth, called as it calls them, with their payload in S3."""
+"""The Lambda functions for Ground Truth, called with a payload in S3 as it does."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def mark(text, left=10, top=10, line=1, kind="handwritten"):
 
 
 def answer(*marks):
-    """What the template submits."""
+    """A submission of our template."""
     return json.dumps({"labels": json.dumps({"texts": marks}, ensure_ascii=False)})
 
 
 def old_answer(*labels):
-    """What the template of the AWS handwriting solution submits."""
+    """A submission of the AWS handwriting solution's template."""
     polygons = [
         {"label": label, "vertices": corners(10, 10 + 30 * n)} for n, label in enumerate(labels)
     ]
@@ -55,7 +55,7 @@ def page(*contents, number="0", image="s3://scans/a.png"):
 
 @pytest.fixture
 def consolidated(aws, script):
-    """Puts pages where Ground Truth puts them, calls the function, gives its answer."""
+    """Stores pages as Ground Truth does, and returns the function's answer."""
     s3 = aws("s3")
     s3.create_bucket(Bucket=BUCKET)
     handler = script("post_annotation").handler

@@ -1,4 +1,4 @@
-"""The code that the stack takes: archives, their upload, and the image's build."""
+"""The stack's code: archives, their upload, and the build of the image."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_packaging_needs_neither_the_library_nor_what_it_needs(script):
 
 @pytest.fixture
 def cloudformation() -> Iterator[Tuple[str, List[Dict[str, Any]]]]:
-    """A ResponseURL, and what was put there."""
+    """A ResponseURL, and the content sent to it."""
     answers: List[Dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -255,7 +255,7 @@ def test_every_end_of_this_build_reaches_the_function(template):
 
 
 def test_the_build_pushes_what_it_built(template, tmp_path):
-    """With stand-ins for docker and aws that write down what they are called with."""
+    """Run with stand-ins for docker and aws that record their arguments."""
     (command,) = buildspec(template)["phases"]["build"]["commands"]
     for name in ("docker", "aws"):
         tool = tmp_path / name
@@ -278,7 +278,7 @@ def test_the_build_pushes_what_it_built(template, tmp_path):
 
 
 def test_docker_adds_nothing_to_the_image_that_sagemaker_does_not_take(tmp_path):
-    """With a stand-in for docker that writes down what it is called with, and the variable."""
+    """Run with a stand-in for docker that records its arguments and the variable."""
     docker = tmp_path / "docker"
     docker.write_text(
         f'#!/bin/sh\necho "$1 $BUILDX_NO_DEFAULT_ATTESTATIONS" >> "{tmp_path}/calls"\n'

@@ -38,7 +38,7 @@ def read(path):
 
 
 def texts(cell):
-    """What a reader sees of a cell's outputs: of each its kinds, and its text if it is no picture.
+    """The visible outputs of a cell: the kinds of each, and the text unless it is a picture.
 
     Without the bytes that were sent, which differ where another Pillow compresses pictures.
     """
@@ -171,7 +171,7 @@ def test_the_simulated_labelers_say_which_pages_they_know(script):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the examples, in which the notebooks leave what the next ones need."""
+    """A copy of the examples; each notebook leaves files there for the next."""
     for package in ("nbclient", "ipykernel", "moto", "aiohttp", "mms", "sagemaker_inference"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install '.[aws,serve,test]'")
@@ -221,7 +221,7 @@ def test_no_request_failed_while_the_model_was_exchanged(copy):
 
 
 def test_training_has_taught_the_model_the_hand(copy):
-    """After all of them: the figures that the fourth shows."""
+    """The figures that the fourth notebook shows, after all have run."""
     kept = copy / "work" / "kept.json"
     if not kept.exists():
         pytest.skip("the notebooks did not run")

@@ -36,7 +36,7 @@ def test_elsewhere_the_page_is_on_this_machine(script, monkeypatch, tmp_path):
 
 
 class Page:
-    """The requests of a review page, which does as it is told."""
+    """A simulated review page that records its requests."""
 
     def __init__(self, *lines: Dict[str, Any]) -> None:
         self.page = {"name": "a.png", "version": 1, "lines": list(lines)}

@@ -1,4 +1,4 @@
-"""What the stack's roles may do is what the code calls, and none more."""
+"""The stack's roles allow exactly the calls that the code makes."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_no_role_may_do_more_than_it_names_to_more_than_it_names(template):
 
 
 def test_names_are_matched_with_the_hyphen_that_ends_the_prefix(template):
-    """A prefix htr is no right to what begins with htrx."""
+    """A right to the prefix htr does not cover names that begin with htrx."""
     text = json.dumps([statement for _, statement in statements(template)])
     assert "${SolutionPrefix}-*" in text
     assert "${SolutionPrefix}*" not in text

@@ -1,4 +1,4 @@
-"""The guide's commands exist, and its costs are what they are said to be computed from."""
+"""The guide's commands exist, and its costs follow from the stated prices."""
 
 from __future__ import annotations
 

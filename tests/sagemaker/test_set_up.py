@@ -102,7 +102,7 @@ def test_an_environment_that_cannot_import_the_library_is_not_ready(machine, tmp
 
 
 def test_a_space_of_studio_gets_a_kernel_that_knows_the_stack(machine):
-    """Its system is Ubuntu, its user may install packages, and no Python is named."""
+    """A Studio space: Ubuntu, whose user may install packages, without a named Python."""
     tool(machine.binaries / "ldconfig", "echo nothing")
     tool(machine.binaries / "sudo", 'exec "$@"')
     tool(machine.binaries / "apt-get", f'echo "$*" >> "{machine.home}/apt"')
@@ -167,7 +167,7 @@ def test_the_instance_s_script_is_short_and_leaves_the_work_to_the_background(tm
 
 
 def test_a_start_brings_the_stack_s_source_and_outputs(tmp_path):
-    """The instance's script, with stand-ins for what only an instance has."""
+    """The instance's script, with stand-ins for programs that only an instance has."""
     home, binaries = tmp_path / "SageMaker", tmp_path / "bin"
     home.mkdir()
     binaries.mkdir()

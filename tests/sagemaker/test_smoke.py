@@ -1,4 +1,4 @@
-"""The smoke test, against the stand-ins: it proves nothing of AWS here, and runs to its end."""
+"""The smoke test runs to its end against stand-ins, which proves nothing about AWS."""
 
 from __future__ import annotations
 

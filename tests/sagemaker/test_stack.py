@@ -86,7 +86,7 @@ def test_cfn_lint_has_nothing_to_say_of_any_form_that_switches_give_a_resource(t
 
 @pytest.mark.slow
 def test_nothing_names_what_its_switches_leave_out(template):
-    """For every combination: CloudFormation would refuse the stack."""
+    """In every combination, since CloudFormation would refuse the stack otherwise."""
     for switches in combinations():
         left = expanded(template, switches)
         known = {*left["Resources"], *left["Parameters"], *PSEUDO}
@@ -242,7 +242,7 @@ TAGGED = {"Tags", "UserPoolTags", "ResourceTags"}
 
 
 def takes_tags(kind: str) -> bool:
-    """Whether CloudFormation tags resources of a type, by the schema that it publishes of it."""
+    """Return whether CloudFormation tags resources of a type, by its published schema."""
     if kind.startswith("Custom::"):
         return False
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema

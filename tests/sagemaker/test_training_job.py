@@ -35,7 +35,7 @@ QUICK = {
 
 @pytest.fixture
 def bundle(tmp_path):
-    """A whole bundle of tiny networks."""
+    """A complete bundle of tiny networks."""
     charset = Charset.from_text("acdektnor ")
     networks = {
         "line-recognition": {**TINY, "num_classes": len(charset) + 1},
@@ -54,7 +54,7 @@ def bundle(tmp_path):
 
 @pytest.fixture
 def job(tmp_path, bundle):
-    """Writes /opt/ml, somewhere else; lines are in the channel train."""
+    """Writes a folder like /opt/ml, with lines in the channel train."""
     root = tmp_path / "ml"
 
     def write(hosts=("algo-1",), channels=None, **hyperparameters):

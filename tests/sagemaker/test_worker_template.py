@@ -96,7 +96,7 @@ def task(browser, folder, script) -> Callable[..., Task]:
 
 
 class Task(Typist):
-    """A labeling page, and someone who works on it. Places are pixels of the picture."""
+    """A labeling page and its user. Positions are in pixels of the picture."""
 
     def __init__(self, browser: webdriver.Chrome) -> None:
         self.browser = browser
@@ -136,7 +136,7 @@ class Task(Typist):
         return json.loads(self.find("labels").get_attribute("value"))["texts"]
 
     def submit(self) -> Any:
-        """What the form sends, as text; None where it does not let itself be sent."""
+        """Return what the form sends, as text; None if it refuses to send."""
         self.browser.execute_script("window.submitted = null")
         self.find("send").click()
         return self.browser.execute_script("return window.submitted")

@@ -1,4 +1,4 @@
-"""Servers: one that reads, for all tests; and a model of code that does as it is told."""
+"""A shared server that reads, and a model whose code does what a request asks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Served]:
-    """The bundle that ships, read by two workers."""
+    """A server of the default bundle with two workers."""
     if not (BUNDLED / DEFAULT / CONFIG).is_file():
         pytest.skip(f"the bundle {DEFAULT!r} is not in the tree yet")
     with serving(["--workers", "2"]) as served:
@@ -93,7 +93,7 @@ def obedient(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def broken_bundle(tmp_path: Path) -> Path:
-    """A bundle one of whose files is not what its checksum says."""
+    """A bundle with a file that does not match its checksum."""
     broken = tmp_path / "broken"
     shutil.copytree(BUNDLED / DEFAULT, broken)
     (broken / "paragraph.npz").write_bytes(b"damaged")

@@ -1,4 +1,4 @@
-"""Requests that nobody would send, half of them made of good ones; for a test and a benchmark."""
+"""Malformed requests, half of them mutated valid ones, for a test and a benchmark."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Shot:
-    """A request to /invocations, and whether it is good."""
+    """A request to /invocations, and whether it is valid."""
 
     body: bytes
     headers: Dict[str, str]
@@ -40,7 +40,7 @@ class Shot:
 
 
 def shots(count: int, seed: int = 0) -> Iterator[Shot]:
-    """So many requests, every fiftieth of them good."""
+    """Return a number of requests, every fiftieth of them valid."""
     chance = random.Random(seed)
     good = [*_bodies(_mark()), ("image/tiff", _two_pages(_mark()))]
     # As a JPEG it is another page, and may be read in another way.
@@ -95,7 +95,7 @@ def _noise(chance: random.Random, count: int) -> bytes:
 
 
 def _mark() -> Image.Image:
-    """A small page without writing: what is made of it takes no time."""
+    """A small blank page, which takes no time to read."""
     page = np.full((24, 40), 255, np.uint8)
     page[10:12, 5:30] = 0
     return Image.fromarray(page)
@@ -108,7 +108,7 @@ def _written() -> Image.Image:
 
 
 def _bodies(picture: Image.Image) -> List[Tuple[str, bytes]]:
-    """The same page in every form that carries it."""
+    """The same page in every supported format."""
     bodies = [(f"image/{kind.lower()}", _saved(picture, kind)) for kind in ("PNG", "JPEG", "TIFF")]
     page = np.asarray(picture)
     array = io.BytesIO()

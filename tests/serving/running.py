@@ -1,4 +1,4 @@
-"""A real server on a free port, and a client that shows all of an answer."""
+"""A real server on a free port, and a client that returns complete answers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Served:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that happens by itself."""
+    """Wait until a condition holds."""
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < end, f"it never happened: {what}"

@@ -1,4 +1,4 @@
-"""`htr transcribe` and the server read pages alike: they take one road."""
+"""`htr transcribe` and the server give the same results, to the last digit."""
 
 from __future__ import annotations
 

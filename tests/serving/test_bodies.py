@@ -1,4 +1,4 @@
-"""Bodies of requests; what the server makes of bad ones is seen in test_invocations."""
+"""Parsing request bodies; test_invocations covers bad ones in a real server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused(content_type: str, body: bytes, limits: BodyLimits = LIMITS) -> Refu
 
 
 class Storage:
-    """As much of `Aws` as an object is fetched with."""
+    """The part of `Aws` that fetches objects."""
 
     def __init__(self, content: bytes = b"", error: Optional[Exception] = None) -> None:
         self.content, self.error = content, error

@@ -1,4 +1,4 @@
-"""What breaks is mended, and nothing that was accepted is lost.
+"""The server recovers from failures, and loses no accepted request.
 
 The workers run a model's own code here, so that a request takes as long as a test wants.
 """
@@ -39,7 +39,7 @@ ROOM = 7  # two requests are read, one waits before the workers, four in the que
 
 @pytest.fixture(scope="module")
 def told(obedient: Path) -> Iterator[Served]:
-    """A server of two workers that do as they are told; it outlives all of these tests."""
+    """A server whose two workers do what a request asks, shared by these tests."""
     with serving(["--bundle", str(obedient), "--workers", "2"], CODE) as server:
         yield server
 
@@ -160,7 +160,7 @@ def test_a_request_that_takes_too_long_ends_with_its_worker(obedient: Path) -> N
 
 
 def hold_all(server: Served, pool: ThreadPoolExecutor) -> List[Future[Reply]]:
-    """Requests that are held in all places that there are, until they are released."""
+    """Requests that occupy all workers and the queue until released."""
     held = [pool.submit(server.invoke, b"hold") for _ in range(ROOM + 1)]
     done, rest = wait(held, return_when=FIRST_COMPLETED)
     (refused,) = (reply.result() for reply in done)

@@ -1,4 +1,4 @@
-"""Requests that nobody would send get an answer that blames them, and harm nothing."""
+"""Malformed requests get a 4xx answer and do no harm."""
 
 from __future__ import annotations
 

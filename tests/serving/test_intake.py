@@ -1,4 +1,4 @@
-"""What is taken in, and what is refused, before any worker sees it."""
+"""Which requests are accepted or refused before a worker sees them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from htrlib.serving.protocol import RefusedError
 
 
 class SlowContent:
-    """A body that ends when it is told to."""
+    """A body whose end the test controls."""
 
     def __init__(self, start: bytes, release: asyncio.Event) -> None:
         self._start, self._release = start, release
@@ -30,7 +30,7 @@ class SlowContent:
 
 
 def slow_request(release: asyncio.Event, start: bytes = b"a") -> Any:
-    """A request whose body ends when it is told to."""
+    """A request whose end the test controls."""
     return SimpleNamespace(
         headers={"Content-Type": "image/png"},
         content_length=None,

@@ -1,4 +1,4 @@
-"""Requests that are answered later, from 202 to the answer."""
+"""Asynchronous requests, from 202 to the answer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Headers(Dict[str, str]):
 
 
 class Reader:
-    """A supervisor that answers with the body, once it is released."""
+    """A supervisor that answers with the body when released."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()

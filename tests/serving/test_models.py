@@ -1,4 +1,4 @@
-"""What is decided before a model is loaded; loading is seen in test_multi_model."""
+"""Checks before a model is loaded; test_multi_model covers loading."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from htrlib.serving.protocol import RefusedError
 
 
 class Slow:
-    """A supervisor that takes its time, until it is told to go on."""
+    """A supervisor that waits until the test lets it continue."""
 
     def __init__(self) -> None:
         self.models: Dict[str, object] = {}

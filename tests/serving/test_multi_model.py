@@ -1,4 +1,4 @@
-"""Several models in one server: as SageMaker loads, lists, invokes and unloads them."""
+"""Several models in one server: load, list, invoke and unload, as SageMaker does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def root(obedient: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of models, and what shall not be loaded."""
+    """A directory of models, and of files that must not be loaded."""
     root = tmp_path_factory.mktemp("root")
     for name in ("one", "two"):
         shutil.copytree(obedient, root / "models" / name / "model")

@@ -1,4 +1,4 @@
-"""What is checked before the server starts; its life is seen in test_faults."""
+"""Checks before the server starts; test_faults covers the running server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from htrlib.serving.config import ServingConfig
 
 @pytest.fixture
 def config(tiny_bundle: Path) -> ServingConfig:
-    """A server of a model with code that wants a package which nobody has."""
+    """A server of a model whose code requires a package that does not exist."""
     (tiny_bundle / "code").mkdir()
     (tiny_bundle / "code" / "requirements.txt").write_text("--no-index\nno-such-package-xyz==1\n")
     return ServingConfig(bundle=str(tiny_bundle))

@@ -1,4 +1,4 @@
-"""The tables of docs/serving.md are whole."""
+"""The tables of docs/serving.md are complete."""
 
 from __future__ import annotations
 

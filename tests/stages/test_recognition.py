@@ -41,7 +41,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page() -> NDArray[np.uint8]:
-    """White paper with strokes all over it."""
+    """White paper covered with strokes."""
     rng = np.random.default_rng(5)
     page = np.full((300, 900), 255, np.uint8)
     for x, y in zip(rng.integers(0, 890, 400), rng.integers(0, 280, 400)):

@@ -15,7 +15,7 @@ PITCH = 60.0
 
 
 def ruled(ruling: str) -> Tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows and columns of a ruled page are printed for the most part, or at all."""
+    """Return which rows and columns of a ruled page are mostly, or partly, printed."""
     layer = PrintedLayer(SIZE[1], SIZE[0], Turn())
     printer = Printer(layer, ["word"], printed_faces(), np.random.default_rng(4))
     rule_page(printer, Room(None, ruling, (0.0, float(SIZE[1]), float(SIZE[0]))), 80.0, PITCH)

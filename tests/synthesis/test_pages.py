@@ -35,7 +35,7 @@ def mixed():
 
 @pytest.fixture(scope="module")
 def clean():
-    """Handwriting on spotless white paper, nothing else."""
+    """Handwriting on clean white paper, nothing else."""
     found = pages(12, {"letter": 1.0}, wear=0.0, ruled=0.0, seed=5)
     return [page for page in found if not page.printed and page.lines]
 

@@ -26,7 +26,7 @@ def written(touching, seed=0, ruled=False, turn=TILTED, words=WORDS):
 
 
 def touches(upper, lower):
-    """Whether ink of two lines is connected."""
+    """Return whether ink of two lines is connected."""
     layers = np.zeros((2, 1400, 1000), np.uint8)
     upper.piece.draw_on(layers[0])
     lower.piece.draw_on(layers[1])

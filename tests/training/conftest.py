@@ -1,4 +1,4 @@
-"""A tiny network, and lines for it that tests make themselves."""
+"""A tiny network, and generated lines to train it on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def lines() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start modules in processes of their own, which end with the test."""
+    """Start modules in separate processes, which end with the test."""
     started: List[subprocess.Popen[str]] = []
 
     def launch(module: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:

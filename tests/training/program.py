@@ -1,4 +1,4 @@
-"""A training that tests run in a process of its own, to kill it or to join it with others.
+"""A training that tests run in a separate process, to kill it or run several together.
 
 `python -m tests.training.program DIRECTORY OPTIONS-AS-JSON [SIGNAL STEP]`; it sends itself that
 signal when it is about to take that step.

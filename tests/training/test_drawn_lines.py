@@ -28,7 +28,7 @@ def script():
 
 @pytest.fixture
 def printed(script):
-    """What draws printed lines, from a short list of words."""
+    """A generator of printed lines from a short list of words."""
 
     class Texts:
         def line(self, rng, longest):

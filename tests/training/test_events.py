@@ -6,7 +6,7 @@ from htrlib.training.events import EventFile, crc32c
 
 
 def records(content):
-    """The records of a file, their checksums tested."""
+    """Return the records of a file, after checking their checksums."""
     while content:
         length = content[:8]
         size = struct.unpack("<Q", length)[0]

@@ -27,7 +27,7 @@ def grow_recognizer(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def grown(grow_recognizer: Any, tmp_path: Path) -> Grown:
-    """Grows the bundled recognizer by options of the command."""
+    """Grows the bundled recognizer with the given command options."""
 
     def grow(*options: str) -> Bundle:
         base = load_bundle("english").directory

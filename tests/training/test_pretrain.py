@@ -81,7 +81,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def found(script, folder):
-    """The labeled lines as they were found, all of them where the labels say."""
+    """The labeled lines, all found exactly where the labels are."""
     labeled = script("labeled")
     for name, split in labeled.SPLITS:
         pages = labeled.load_labeled(folder, name, split)
@@ -91,7 +91,7 @@ def found(script, folder):
 
 @pytest.fixture
 def charset(script, tmp_path):
-    """A bundle of a charset alone."""
+    """A bundle with only a charset."""
     script("assemble").main([str(tmp_path / "charset"), "--name=charset"])
     return tmp_path / "charset"
 

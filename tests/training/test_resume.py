@@ -22,7 +22,7 @@ OPTIONS = {
 
 @pytest.fixture
 def start(tmp_path, launch):
-    """Start a training in a folder of that name; it may get a signal before a step."""
+    """Start a training in a folder; optionally send it a signal before a step."""
     options = json.dumps(OPTIONS)
     return lambda name, *at: launch("tests.training.program", tmp_path / name, options, *at)
 

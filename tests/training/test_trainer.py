@@ -40,7 +40,7 @@ def trainer(tmp_path, tiny):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, lines):
-    """A bundle that knows a few words by heart, and the lines it knows them from."""
+    """A bundle overfitted to a few words, and its training lines."""
     from tests.training.conftest import TINY
 
     folder = tmp_path_factory.mktemp("trained")

@@ -37,7 +37,7 @@ def test_the_probability_of_a_text_is_that_of_all_its_paths(labels):
 
 
 def noisy_lines(sharpness, count=150):
-    """Frames drawn so that their probabilities hold, then sharpened by a factor."""
+    """Frames with calibrated probabilities, sharpened by a factor."""
     rng = np.random.default_rng(3)
     lines = []
     for _ in range(count):

@@ -25,7 +25,7 @@ def block(tiny_bundle: Path) -> Any:
 
 
 def exit_status(pid: int) -> int:
-    """Of a child, which is killed and counted as failed when it does not end in 20 seconds."""
+    """Return the exit status of a child, which is killed after 20 seconds."""
     killer = threading.Timer(20, os.kill, (pid, 9))
     killer.start()
     _, status = os.waitpid(pid, 0)

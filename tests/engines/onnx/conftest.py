@@ -1,4 +1,4 @@
-"""Networks of random parameters, as engines ask for them."""
+"""Networks with random parameters, in the form that engines expect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONFIGS: Dict[str, Dict[str, Any]] = {
 
 @dataclass
 class RandomNetworks:
-    """Networks without a bundle; graphs are those that a test puts there."""
+    """Networks without a bundle; the test adds the graphs."""
 
     arrays: Dict[str, Dict[str, Any]]
     graphs: Dict[str, Path] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class RandomNetworks:
 
 
 def random_parameters(name: str) -> Dict[str, Any]:
-    """What MXNet calls the parameters of a network, with values that let all of them matter."""
+    """Parameters by their MXNet names, with values that make each of them matter."""
     from htrlib.engines.mxnet import building, runner
 
     config = CONFIGS[name]

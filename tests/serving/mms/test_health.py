@@ -1,4 +1,4 @@
-"""What ping is told of answers and tiny pages."""
+"""How answers and probe pages determine ping."""
 
 from __future__ import annotations
 

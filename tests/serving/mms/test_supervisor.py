@@ -1,4 +1,4 @@
-"""What the supervisor does without a model server; with one: test_faults."""
+"""The supervisor with a simulated model server; test_faults uses a real one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_gone_keeps_ping_from_nothing(monkeypatch: pytest.Monkey
 
 
 class Fake:
-    """A model server that is told what to do."""
+    """A simulated model server, controlled by the test."""
 
     alive = True
 
@@ -111,7 +111,7 @@ class Fake:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All waits a hundredth as long."""
+    """Shorten all waits to a hundredth."""
     for module in (supervising, health):
         for name in dir(module):
             value = getattr(module, name)

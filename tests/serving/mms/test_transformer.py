@@ -1,4 +1,4 @@
-"""Batches, in this process: what the model server's worker does with them."""
+"""How a worker of the model server handles batches, in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEGABYTES = 1 << 20
 
 
 class Context:
-    """As much of the model server's context as the handler uses."""
+    """The part of the model server's context that the handler uses."""
 
     def __init__(self, headers: List[Dict[str, str]]) -> None:
         self._headers = headers
@@ -145,7 +145,7 @@ def test_a_thorough_request_fails_where_any_network_does(
 
 
 class Ended(BaseException):
-    """In place of the end of the process."""
+    """Replaces the end of the process."""
 
 
 @pytest.mark.slow

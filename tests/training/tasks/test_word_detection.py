@@ -56,7 +56,7 @@ def make_page(name="page"):
 
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
-    """One with a tiny detector."""
+    """A trainer with a tiny detector."""
     monkeypatch.setattr(word_detection, "SIDE", 96)
     monkeypatch.setattr(word_detection, "HEIGHTS", (20.0, 26.0))
     return write(tmp_path / "bundle", TASK, DETECTOR)
