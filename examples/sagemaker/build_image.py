@@ -1,4 +1,4 @@
-"""Lambda behind the stack's `BuiltImage`: starts the image's build, and tells how it ended.
+"""Lambda behind the stack's `BuiltImage`: starts the build of the image, and reports its outcome.
 
 CloudFormation asks for the build, and EventBridge reports its end, whatever ended it: also a build
 that died before its first command. So the stack waits for the image, for longer than a Lambda may
@@ -24,7 +24,7 @@ Event = Dict[str, Any]
 
 
 def handler(event: Event, context: object) -> None:
-    """Answer a request of CloudFormation, or act on the end of a build."""
+    """Answer a request of CloudFormation, or handle the end of a build."""
     if "RequestType" not in event:
         _report_end(event["detail"])
     elif event["RequestType"] == "Delete":  # the images go with their repository

@@ -1,4 +1,4 @@
-"""Put a model behind an endpoint of SageMaker, and read a page with it.
+"""Deploy a model to a SageMaker endpoint, and read a page with it.
 
     python deploy.py s3://BUCKET/models/JOB/output/model.tar.gz --image IMAGE --role ROLE \\
         --endpoint handwriting --page letter.png
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Bring the endpoint up, and read the page if there is one."""
+    """Deploy the endpoint, and read the page, if one is given."""
     aws = Aws()
     config = EndpointConfig(
         name=options.endpoint,

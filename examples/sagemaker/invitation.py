@@ -35,7 +35,7 @@ def handler(event: Dict[str, Any], context: object) -> Dict[str, Any]:
 
 
 def _portal() -> str:
-    """The portal's address; without one the invitation would not be mailed, so never an error."""
+    """Return the portal's address; never fail, or the invitation would not be mailed."""
     name = os.environ["WORKTEAM"]
     try:
         team = boto3.client("sagemaker").describe_workteam(WorkteamName=name)["Workteam"]

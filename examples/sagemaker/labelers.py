@@ -1,4 +1,4 @@
-"""Three people who label the sample pages, where nobody else does.
+"""Three simulated people who label the sample pages.
 
 They know what is written; but none draws a box as another does, one is hasty and one forgetful.
 """
@@ -19,7 +19,7 @@ PEOPLE = ("careful", "hasty", "forgetful")
 
 
 def answer(person: str, lines: Lines, seed: int = 0) -> str:
-    """What one of them submits for a page, as the labeling page does.
+    """Return what one of them submits for a page, in the form of the labeling page.
 
     Args:
         person: one of `PEOPLE`.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def name_kernel(kernel: str, notebook: Path) -> None:
-    """Write a kernel's name into a notebook, where it names another."""
+    """Write a kernel's name into a notebook, if it names another."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     spec = content["metadata"].setdefault("kernelspec", {"language": "python"})
     if spec.get("name") == kernel:

@@ -1,4 +1,4 @@
-"""Put what the stack needs into a bucket: Lambdas, the image's source, the template.
+"""Upload what the stack needs: Lambda functions, the image's source, the template.
 
     python3 examples/sagemaker/package.py
 
@@ -82,7 +82,7 @@ class BucketError(Exception):
 
 
 def upload(bucket: str, session: boto3.Session) -> Dict[str, str]:
-    """Put the archives and the template into a bucket, which is made where it is missing.
+    """Upload the archives and the template to a bucket, creating it if missing.
 
     Returns:
         the stack's parameters that say where they are, and ``template_url``.
@@ -110,7 +110,7 @@ def upload(bucket: str, session: boto3.Session) -> Dict[str, str]:
 
 
 def _open_bucket(s3: Any, bucket: str, region: str) -> None:
-    """Find the bucket in the stack's region, or make it there; Lambda reads code from no other."""
+    """Find or create the bucket in the stack's region; Lambda reads code from no other region."""
     try:
         found = s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -160,7 +160,7 @@ def quick_create_link(region: str, stack: str, uploaded: Dict[str, str]) -> str:
 
 
 def main() -> Optional[str]:
-    """Upload and print the link; return what went wrong, if anything did."""
+    """Upload and print the link; return the error, if there is one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--bucket", help="created if missing (default: htrlib-artifacts-ACCOUNT-REGION)"

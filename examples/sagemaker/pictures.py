@@ -1,4 +1,4 @@
-"""Pictures that the notebooks show, small enough to be kept in them."""
+"""Pictures that the notebooks show, small enough to store in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPACE = {" ": "space"}
 
 
 def shown(picture: Image.Image, width: int = 900) -> Image.Image:
-    """A picture not wider than that, in 256 colors."""
+    """Return the picture in 256 colors, at most that wide."""
     if picture.width > width:
         height = round(picture.height * width / picture.width)
         picture = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
@@ -26,7 +26,7 @@ def shown(picture: Image.Image, width: int = 900) -> Image.Image:
 
 
 def draw_outlines(page: NDArray[np.uint8], outlines: Iterable[Sequence[Point]]) -> Image.Image:
-    """The page with closed outlines on it."""
+    """Draw closed outlines on a page."""
     picture = Image.fromarray(page).convert("RGB")
     draw = ImageDraw.Draw(picture)
     for points in outlines:
@@ -35,7 +35,7 @@ def draw_outlines(page: NDArray[np.uint8], outlines: Iterable[Sequence[Point]]) 
 
 
 def draw_log_probs(log_probs: LogProbs, line: NDArray[np.uint8]) -> Image.Image:
-    """A line, and below it how probable each symbol is in each frame; dark is probable.
+    """Draw a line, and below it the probability of each symbol in each frame; dark is probable.
 
     Args:
         log_probs: what the recognizer says of the line.
@@ -65,7 +65,7 @@ def draw_log_probs(log_probs: LogProbs, line: NDArray[np.uint8]) -> Image.Image:
 
 
 def draw_curve(values: Mapping[int, float], name: str) -> Image.Image:
-    """A value over the epochs.
+    """Plot a value over the epochs.
 
     Args:
         values: by epoch, between 0 and 1 or a little more; there may be none.

@@ -19,7 +19,7 @@ class SetUpFailedError(Exception):
 
 
 def wait_until_ready(log: Path = LOG, pause: float = 5.0) -> None:
-    """Return when the set-up has ended; at once where nothing is being set up.
+    """Return when the set-up has ended; at once if none is running.
 
     Args:
         log: of the set-up.

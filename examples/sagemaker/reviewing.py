@@ -66,12 +66,12 @@ class Review:
             time.sleep(PAUSE)
 
     def edit(self, page: Mapping[str, Any], *edits: Mapping[str, Any]) -> Dict[str, Any]:
-        """Change a page, and return it as it is then."""
+        """Change a page, and return the result."""
         asked = {"version": page["version"], "edits": edits}
         return self.ask("POST", f"api/pages/{quote(page['name'])}/edits", asked)["page"]
 
     def ask(self, method: str, path: str, value: object = None) -> Any:
-        """The JSON that answers a request.
+        """Send a request, and return the JSON of the answer.
 
         Raises:
             RuntimeError: it is refused.
@@ -109,7 +109,7 @@ def label(review: Review, pages: Mapping[str, Lines]) -> int:
 
 
 def _label_page(review: Review, name: str, lines: Lines) -> int:
-    """Correct the lines that were found, delete what is none, draw what is missing."""
+    """Correct the lines found, delete false ones, and draw missing ones."""
     page = review.ask("GET", f"api/pages/{quote(name)}")
     found = {line["id"]: Box(*line["box"]) for line in page["lines"] if line["box"]}
     pairs = _matched(found, lines)
@@ -128,7 +128,7 @@ def _label_page(review: Review, name: str, lines: Lines) -> int:
 
 
 def _matched(found: Mapping[str, Box], lines: Lines) -> Dict[str, int]:
-    """Lines that were found, by id, and which of the written ones each is."""
+    """Return the written line that matches each found line, by id."""
     overlaps = [
         (box.iou(written), name, index)
         for name, box in found.items()
@@ -148,7 +148,7 @@ def _free_port() -> int:
 
 
 def _address_of_jupyter(port: int) -> Tuple[str, str]:
-    """The server that a browser reaches this machine by, and the path of a port on it."""
+    """Return the server at which a browser reaches this machine, and the path of a port there."""
     if not METADATA.is_file():
         return f"http://127.0.0.1:{port}", "/"
     resource = json.loads(METADATA.read_text(encoding="utf-8"))["ResourceArn"]

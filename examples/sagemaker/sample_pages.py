@@ -1,4 +1,4 @@
-"""Pages to label where you have none: a notebook in a hand that leans far to the left.
+"""Sample pages to label: a notebook in handwriting that leans far to the left.
 
 The model of the package reads this hand badly, so the walk has something to teach it.
 """
@@ -51,7 +51,7 @@ gutter drips, and nobody has said a word about it so far.
 
 @dataclass(frozen=True, eq=False)
 class SamplePage:
-    """A page, and what is written where on it.
+    """A page with its texts and their positions.
 
     Attributes:
         image: (H, W) uint8, 0 is black.

@@ -1,4 +1,4 @@
-"""Train and serve with SageMaker's own Python library, in place of `htrlib.aws`.
+"""Train and serve with SageMaker's own Python library instead of `htrlib.aws`.
 
     pip install 'sagemaker<3'
     python sdk.py s3://BUCKET/labels --image IMAGE --role ROLE --prefix htr --page letter.png
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace, session: Any) -> Estimator:
-    """Train, and give what has."""
+    """Train, and return the finished estimator."""
     estimator = Estimator(
         image_uri=options.image,
         role=options.role,
@@ -66,7 +66,7 @@ def train(options: argparse.Namespace, session: Any) -> Estimator:
 
 
 def read(options: argparse.Namespace, session: Any, model_data: str) -> str:
-    """Put the model behind an endpoint, read a page, and delete both."""
+    """Deploy the model to an endpoint, read a page, and delete both."""
     model = Model(
         image_uri=options.image,
         model_data=model_data,

@@ -1,4 +1,4 @@
-"""Train and serve with version 3 of SageMaker's own Python library, in place of `htrlib.aws`.
+"""Train and serve with version 3 of SageMaker's own Python library instead of `htrlib.aws`.
 
     pip install 'sagemaker>=3.17'
     python sdk_v3.py s3://BUCKET/labels --image IMAGE --role ROLE --output s3://BUCKET/models \\
@@ -65,7 +65,7 @@ def train(options: argparse.Namespace) -> str:
 
 
 def read(options: argparse.Namespace, model_data: str) -> str:
-    """Put the model behind an endpoint, read a page, and delete what was made."""
+    """Deploy the model to an endpoint, read a page, and delete both."""
     name = f"{options.prefix}-sdk"
     tags = [Tag(key="htrlib", value=options.prefix)]
     made = []

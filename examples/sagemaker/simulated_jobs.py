@@ -1,4 +1,4 @@
-"""The work of SageMaker's labeling, training and transform jobs and endpoints, on this machine.
+"""Run SageMaker's labeling, training and transform jobs and endpoints on this machine.
 
 Each step follows the request that AWS would have received, so a request that AWS would fail on
 fails here too. `stand_ins.py` runs these steps behind an AWS API on this machine.

@@ -1,4 +1,4 @@
-"""A stack on this machine: what moto can make of it, with the outputs of the real one.
+"""A stack in moto, with the outputs of the real one.
 
 moto lacks half of the resource types of `template.yaml`. So a request that creates the stack from
 its address in S3 makes one of a bucket instead, whose outputs have the same names.
@@ -19,7 +19,7 @@ Environ = Dict[str, Any]
 
 
 def small_stack(environ: Environ) -> Environ:
-    """The request that moto gets: another one where it creates a stack from a template in S3."""
+    """Return the request to send to moto, changed if it creates a stack from a template in S3."""
     form = "application/x-www-form-urlencoded"
     if not environ.get("CONTENT_TYPE", "").startswith(form):
         return environ

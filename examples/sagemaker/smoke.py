@@ -1,4 +1,4 @@
-"""Try everything on a real account, say what each step proves, and delete what was made.
+"""Try everything on a real account, report what each step proves, and clean up.
 
     python smoke.py --dry-run     # the steps, their costs and their requests; sends none
     python smoke.py               # shows the costs, asks, and runs; about an hour
@@ -27,7 +27,7 @@ Tell = Callable[[str], object]
 
 
 def main() -> Optional[str]:
-    """Run; return what went wrong, if anything did."""
+    """Run; return the error, if there is one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--prefix",
@@ -67,14 +67,14 @@ def _show(request: Request) -> None:
 
 
 def _agreed() -> bool:
-    """Whether the person at the terminal wants to spend the money."""
+    """Ask whether to spend the money."""
     if not sys.stdin.isatty():
         return False
     return input("Go on? [y/N] ").strip().lower() == "y"
 
 
 def run(smoke: Smoke, keep: bool, tell: Tell) -> List[Result]:
-    """Take the steps in turn. The first that fails is the last, but for the deletion."""
+    """Run the steps in turn. After a failure, only the deletion runs."""
     results: List[Result] = []
     *steps, deletion = STEPS
     for step in steps:

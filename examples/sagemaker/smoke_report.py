@@ -1,4 +1,4 @@
-"""What `smoke.py` does, what each step costs and proves, and the report of a run."""
+"""The steps of `smoke.py`, what each costs and proves, and the report of a run."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a step: what was found, or why it failed."""
+    """The outcome of a step: its findings, or why it failed."""
 
     step: Step
     seconds: float
@@ -104,7 +104,7 @@ class Result:
 
     @property
     def line(self) -> str:
-        """It for a reader."""
+        """Format it for a reader."""
         took = f"{self.seconds:.0f} s"
         if self.failure:
             return f"FAILED after {took}: {self.failure}"
@@ -112,7 +112,7 @@ class Result:
 
 
 def estimate(steps: Sequence[Step]) -> str:
-    """What the steps cost, as a table."""
+    """Return the costs of the steps as a table."""
     rows = [f"{s.name:<8} {s.minutes:>4} min {s.dollars:>6.2f} USD  {s.does}" for s in steps]
     minutes, dollars = sum(s.minutes for s in steps), sum(s.dollars for s in steps)
     rows.append(f"{'in all':<8} {minutes:>4} min {dollars:>6.2f} USD")
@@ -121,7 +121,7 @@ def estimate(steps: Sequence[Step]) -> str:
 
 
 def write_report(path: Path, results: Sequence[Result], region: str) -> None:
-    """Write what a run proved, with room for what the reader finds besides."""
+    """Write the report of a run, with room for the reader's own notes."""
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     lines = [
         "# Smoke test on a real account",

@@ -1,4 +1,4 @@
-"""The steps of `smoke.py`, each of which raises an `HtrError` where it proves nothing."""
+"""The steps of `smoke.py`; each raises an `HtrError` if it proves nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Tell = Callable[[str], object]
 
 
 class Smoke:
-    """One run: what it has made so far, and deletes at the end.
+    """One run, with the resources it has created and deletes at the end.
 
     Args:
         prefix: name of the stack, and the first part of all other names.
@@ -67,7 +67,7 @@ class Smoke:
 
     @property
     def dry(self) -> bool:
-        """Whether nothing is sent."""
+        """True if nothing is sent."""
         return self._aws.dry
 
     # ---- the stack ----
@@ -154,7 +154,7 @@ class Smoke:
         return f"first answer after {seconds[0]:.1f} s, second after {seconds[1]:.1f} s"
 
     def _check_reading(self, client: EndpointClient) -> None:
-        """Compare what is read there with what is read here."""
+        """Compare the results of the endpoint with local ones."""
         result = client.transcribe(LETTER)
         if self._aws.dry:
             return
@@ -290,7 +290,7 @@ class Smoke:
         self._aws.call("s3", "delete_bucket", Bucket=bucket)
 
     def _left(self) -> List[str]:
-        """What costs, or is in the way of a next run."""
+        """List resources that cost money or obstruct the next run."""
         named = {"NameContains": self._prefix}
         found = [
             f"{kind[:-1].lower()} {item[f'{kind[:-1]}Name']}"

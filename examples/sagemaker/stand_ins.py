@@ -55,7 +55,7 @@ Reply = Tuple[str, bytes]
 
 @dataclass
 class Server:
-    """An endpoint: the `serve` of one model, and of the next while that comes up."""
+    """An endpoint: the server of one model, and during an update also that of the next."""
 
     configuration: str
     status: str
@@ -71,7 +71,7 @@ class Server:
 
 @dataclass
 class StandIns:
-    """The application: SageMaker's jobs and endpoints; the rest is moto's."""
+    """A WSGI application with SageMaker's jobs and endpoints; it passes the rest to moto."""
 
     folder: Path
     moto: Callable[..., Iterable[bytes]]
@@ -100,7 +100,7 @@ class StandIns:
         return [data]
 
     def actions(self) -> Dict[str, Callable[[Parameters], Optional[Parameters]]]:
-        """What is done here, by the name of the operation."""
+        """Return the operations that are simulated here, by name."""
         return {
             "CreateLabelingJob": self.start_labeling,
             "DescribeLabelingJob": lambda asked: self.jobs.get(asked["LabelingJobName"]),
@@ -117,14 +117,14 @@ class StandIns:
         }
 
     def end(self) -> None:
-        """End all that runs."""
+        """Stop everything that runs."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
             process.wait()
 
     def _start(self, *command: str, **variables: str) -> subprocess.Popen:
-        """Start a module of Python; all that it says is in one pipe."""
+        """Start a Python module, with standard output and error in one pipe."""
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             env={**os.environ, **variables},
@@ -230,7 +230,7 @@ class StandIns:
         return {"EndpointArn": f"{ARN}:endpoint/{name}"}
 
     def _exchange(self, name: str, old: Server, configuration: str) -> None:
-        """Serve the new model, and then the old one no more."""
+        """Serve the new model, then stop serving the old one."""
         new = self._serve(configuration)
         if new.failure:
             old.failure = new.failure
@@ -244,7 +244,7 @@ class StandIns:
         return self._serve_bundle(bundle, configuration)
 
     def _serve_bundle(self, bundle: Optional[Path], configuration: str = "") -> Server:
-        """Serve a bundle, or that of the package; tell how an endpoint of it is."""
+        """Serve a bundle, by default the one in the package; return the status of its endpoint."""
         arguments = [] if bundle is None else ["--bundle", str(bundle)]
         command = ("htrlib", "serve", "--port", "0", "--workers", "1", *arguments)
         process = self._start(*command)
@@ -312,7 +312,7 @@ class UnknownPageError(Exception):
 
 
 def answers(number: int, picture: str, people: int) -> List[str]:
-    """What the first `people` labelers submit for a page.
+    """Return what the first `people` labelers submit for a page.
 
     Args:
         number: of the page's row in the manifest.

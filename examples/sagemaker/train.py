@@ -1,4 +1,4 @@
-"""Train a recognizer on labeled pages with SageMaker: from a folder here to a model in S3.
+"""Train a recognizer with SageMaker, from a local folder of labeled pages to a model in S3.
 
     python train.py labels/ --image IMAGE --role ROLE --bucket BUCKET
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace) -> str:
-    """Train, and give the model's place in S3."""
+    """Train, and return the S3 URI of the model."""
     aws = Aws()
     data, models = f"s3://{options.bucket}/training", f"s3://{options.bucket}/models"
     upload(options.folder, data, aws)

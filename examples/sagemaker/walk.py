@@ -1,4 +1,4 @@
-"""What the notebooks share: the way to AWS, or to what stands in for it here, and a folder.
+"""What the notebooks share: access to AWS or its stand-in, and a folder.
 
 `open_walk` decides: with the account of a stack, whose outputs are in `stack_outputs.json` (as in
 the stack's notebook instance) or whose name is in the environment variable HTR_STACK; otherwise on
@@ -44,7 +44,7 @@ STAND_INS = {
 
 
 class MissingStepError(Exception):
-    """A notebook needs what an earlier one leaves."""
+    """A notebook needs results of an earlier one."""
 
     def _render_traceback_(self) -> list:  # the sentence says it all
         return [str(self)]
@@ -52,7 +52,7 @@ class MissingStepError(Exception):
 
 @dataclass
 class Walk:
-    """Where the walk goes, and what it has found so far.
+    """The settings of the notebooks, and their results so far.
 
     Attributes:
         settings: the stack's outputs, or their stand-ins.
@@ -75,7 +75,7 @@ class Walk:
 
     @property
     def tags(self) -> Dict[str, str]:
-        """What the stack's budget counts by."""
+        """Tags by which the stack's budget counts costs."""
         return {"htrlib": self.settings["SolutionPrefix"]}
 
     @property
@@ -91,12 +91,12 @@ class Walk:
         return Vpc(tuple(subnets.split(",")), tuple(groups.split(","))) if subnets else None
 
     def keep(self, **values: str) -> None:
-        """Leave values for the next notebooks."""
+        """Store values for the next notebooks."""
         kept = json.dumps({**self._kept(), **values}, indent=2)
         (self.folder / "kept.json").write_text(kept, encoding="utf-8")
 
     def kept(self, name: str, notebook: str) -> str:
-        """What an earlier notebook left.
+        """Return a value that an earlier notebook stored.
 
         Raises:
             MissingStepError: it was not run.
@@ -109,7 +109,7 @@ class Walk:
             ) from None
 
     def require_ground_truth(self) -> None:
-        """Go on where the stack has Ground Truth.
+        """Check that the stack has Ground Truth.
 
         Raises:
             MissingStepError: it has none.
@@ -121,7 +121,7 @@ class Walk:
             )
 
     def end(self) -> None:
-        """End what was started on this machine; the bucket is kept. With an account: nothing."""
+        """Stop what was started on this machine; keep the bucket. With an account, do nothing."""
         if self.server is not None:
             self.server.communicate()  # its input ends, which tells it to
             self.server = None

@@ -1,4 +1,4 @@
-"""Lambda that makes one label out of what several workers said of a page.
+"""Lambda that consolidates the answers of several workers for a page.
 
 The agreement itself is `htrlib.data.consolidation`, the module with which the library reads such
 labels; `package.py` puts it into the same archive.
@@ -61,7 +61,7 @@ def _payload(uri: str) -> List[Dict[str, Any]]:
 
 
 def _label(item: Dict[str, Any], counts: Counter[str]) -> Optional[Dict[str, Any]]:
-    """The label of one page, or None where no answer can be read."""
+    """Return the label of one page, or None if no answer can be read."""
     answers = []
     workers: Counter[str] = Counter()
     for annotation in item.get("annotations") or ():
@@ -85,7 +85,7 @@ def _label(item: Dict[str, Any], counts: Counter[str]) -> Optional[Dict[str, Any
 
 
 def _marks(answer: Dict[str, Any]) -> List[Any]:
-    """What a worker marked: our template's `labels`, or the old solution's polygons."""
+    """Return a worker's marks: our template's `labels`, or the old solution's polygons."""
     if "labels" in answer:
         content = answer["labels"]
         content = json.loads(content) if isinstance(content, str) else content
@@ -98,7 +98,7 @@ def _marks(answer: Dict[str, Any]) -> List[Any]:
 
 
 def _piece(mark: Any) -> Optional[MarkedText]:
-    """One mark, or None where it has no text or no area."""
+    """Return one mark, or None if it has no text or no area."""
     try:
         text, line, kind = _said(mark)
         corners = mark["bb"] if "bb" in mark else mark["vertices"]
@@ -114,7 +114,7 @@ def _piece(mark: Any) -> Optional[MarkedText]:
 
 
 def _said(mark: Dict[str, Any]) -> Tuple[str, Any, str]:
-    """Text, line number and type of a mark."""
+    """Return text, line number and type of a mark."""
     if "text" in mark:
         return _string(mark["text"]), mark.get("line_num"), _string(mark.get("type") or "")
     found = OLD_LABEL.fullmatch(mark["label"])

@@ -34,7 +34,7 @@ def _carried(texts: List[Any]) -> str:
 
 
 def _texts_of(row: Dict[str, Any]) -> List[Any]:
-    """The texts of the newest label in the row; a correction is newer than the rest."""
+    """Return the texts of the latest label in the row; corrections count as later."""
     newest: Tuple[str, int] = ("", -1)
     texts: List[Any] = []
     for number, (key, label) in enumerate(row.items()):
