@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
+from htrlib.cli.engine_options import add_engine_options
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS
 from htrlib.document.kinds import KINDS
 from htrlib.images.page_selection import DPI
@@ -22,16 +23,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the model and what runs it."""
     parser.add_argument("--bundle", help="name or directory of the model (default: english)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
-    parser.add_argument(
-        "--engine",
-        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
-        "fastest that is installed)",
-    )
-    parser.add_argument(
-        "--recognizer",
-        metavar="MODULE:FUNCTION",
-        help="recognize lines with your own Python function (docs/extending.md)",
-    )
+    add_engine_options(parser)
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from htrlib.cli.engine_options import add_engine_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -26,16 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="number of worker processes (default: one per CPU)"
     )
-    parser.add_argument(
-        "--engine",
-        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
-        "fastest that is installed)",
-    )
-    parser.add_argument(
-        "--recognizer",
-        metavar="MODULE:FUNCTION",
-        help="recognize lines with your own Python function (docs/extending.md)",
-    )
+    add_engine_options(parser)
     parser.add_argument(
         "--jobs",
         type=Path,

@@ -136,8 +136,22 @@ class LineResult:
         return self.line.kind
 
 
+class _Saved:
+    """A result that can be written to a file."""
+
+    def save(
+        self,
+        path: Union[str, os.PathLike[str]],
+        format: Optional[str] = None,
+        source: Any = None,
+    ) -> None:
+        """Write the result to a file, as :func:`htrlib.save` does."""
+        # By name: formats are a higher layer, and are only needed for saving.
+        importlib.import_module("htrlib.formats.saving").save(self, path, format, source)
+
+
 @dataclass(frozen=True)
-class PageResult:
+class PageResult(_Saved):
     """The text of a page and its position.
 
     Attributes:
@@ -178,15 +192,6 @@ class PageResult:
         """Expected fraction of correct words on the page; None without words."""
         words = [word for line in self.lines for word in line.transcription.words]
         return sum(word.confidence for word in words) / len(words) if words else None
-
-    def save(
-        self,
-        path: Union[str, os.PathLike[str]],
-        format: Optional[str] = None,
-        source: Any = None,
-    ) -> None:
-        """Write the page to a file, as :func:`htrlib.save` does."""
-        _save(self, path, format, source)
 
     def to_dict(self) -> Dict[str, Any]:
         """Convert the result to its JSON form."""
@@ -232,7 +237,7 @@ class PageResult:
 
 
 @dataclass(frozen=True)
-class DocumentResult:
+class DocumentResult(_Saved):
     """The pages of a multi-page file.
 
     Attributes:
@@ -254,15 +259,6 @@ class DocumentResult:
     def text(self) -> str:
         """The pages' texts, separated by form feeds."""
         return "\f".join(page.text for page in self.pages)
-
-    def save(
-        self,
-        path: Union[str, os.PathLike[str]],
-        format: Optional[str] = None,
-        source: Any = None,
-    ) -> None:
-        """Write the pages to a file, as :func:`htrlib.save` does."""
-        _save(self, path, format, source)
 
     def to_dict(self) -> Dict[str, Any]:
         """Convert the result to its JSON form, a list of pages."""
@@ -287,11 +283,6 @@ class DocumentResult:
             source=data.get("source"),
             errors=tuple(data.get("errors", ())),
         )
-
-
-def _save(result: Any, *arguments: Any) -> None:
-    # By name: formats are a higher layer, and are only needed for saving.
-    importlib.import_module("htrlib.formats.saving").save(result, *arguments)
 
 
 def _start(text: str) -> str:

@@ -97,7 +97,7 @@ def test_inspect_goes_on_after_a_page_that_cannot_be_drawn(tmp_path: Path, capsy
         (("page_xml", "nothing"), "nothing: there is no such file or folder"),
         (("page_xml", "."), "expected an XML file"),
         (("pages_json", "pages.json", "--split", "no"), "has no usable sample"),
-        (("pages_json", "pages.json", "--samples", "-1"), "--samples is 0 or more"),
+        (("pages_json", "pages.json", "--samples", "-1"), "--samples must be at least 0"),
         (("iam", "."), "xml/"),
     ],
 )
