@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.engines.network_shapes import RecognizerConfig
 
+pytestmark = pytest.mark.slow  # reads and writes a bundle, and runs both networks
+
 NETWORK = "line-recognition"
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 Grown = Callable[..., Bundle]
