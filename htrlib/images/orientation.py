@@ -1,6 +1,6 @@
 """Normalize a page's orientation: dark ink on light paper, lines level, letters upright.
 
-All estimates use a picture of about 200,000 pixels and take about a hundredth of the time of
+All estimates use a picture of about 200,000 pixels and take a few hundredths of the time of
 reading a page. It is hard to tell without reading whether letters are upside down, so `upright`
 asks how well a page can be read before it turns it.
 """
