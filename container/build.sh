@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds an image: build.sh [serve|serve-onnx|gpu] gives htrlib:serve, htrlib:serve-onnx or htrlib:gpu.
+# Builds an image: build.sh [serve|serve-mxnet|gpu] gives htrlib:serve, htrlib:serve-mxnet or htrlib:gpu.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source container/engine.sh
@@ -9,12 +9,16 @@ source container/engine.sh
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 
 target=${1:-serve}
+case "$target" in # other names
+    serve-onnx) target=serve ;;
+    serve-gpu) target=gpu ;;
+esac
 arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' htrlib/_version.py)")
 case "$target" in
-    serve) ;;
-    serve-onnx) # reads, and cannot train: without MXNet
+    serve) # reads, and cannot train: without MXNet
         arguments+=(--build-arg MXNET= --build-arg REQUIREMENTS=requirements.txt)
         ;;
+    serve-mxnet) ;; # reads and trains
     gpu)
         arguments+=(
             --build-arg MXNET=mxnet-cu112==1.9.1
@@ -23,7 +27,7 @@ case "$target" in
         )
         ;;
     *)
-        echo "build.sh takes serve, serve-onnx or gpu, found $target" >&2
+        echo "build.sh takes serve, serve-mxnet or gpu, found $target" >&2
         exit 2
         ;;
 esac

@@ -2,7 +2,7 @@
 
     pip install 'sagemaker<3'
     python sdk.py s3://BUCKET/labels --image IMAGE --role ROLE --prefix htr --page letter.png
-    python sdk.py labels/ --image htrlib:serve --local --page letter.png
+    python sdk.py labels/ --image htrlib:serve-mxnet --local --page letter.png
 
 With `--local` the library runs the image on this machine instead, by Docker Compose, without an
 endpoint that costs; it still wants a region and credentials, which may be invented.

@@ -31,7 +31,8 @@ def add_verbs(add: Add) -> None:
 
 def _add_push_image(add: Add) -> None:
     verb = add("push-image", _push_image, "push the container image to ECR")
-    verb.add_argument("image", nargs="?", default="htrlib:serve", help="(default: %(default)s)")
+    image = "htrlib:serve-mxnet"  # serves and trains
+    verb.add_argument("image", nargs="?", default=image, help="(default: %(default)s)")
     verb.add_argument(
         "--repository", default="htrlib", help="ECR repository (default: %(default)s)"
     )

@@ -19,7 +19,7 @@ from typing import List, Sequence, Tuple
 IMAGE = os.environ.get("HTRLIB_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("HTRLIB_CONTAINER_ENGINE", "docker"))
 OPTIONS = shlex.split(os.environ.get("HTRLIB_RUN_OPTIONS", ""))
-TRAINS = bool(IMAGE) and not IMAGE.endswith(":serve-onnx")
+TRAINS = bool(IMAGE) and not IMAGE.endswith(":serve")
 NO_IMAGE = "HTRLIB_IMAGE names no image that can do this: container/test.sh"
 
 # Nothing but a directory for temporary files can be written, and no right goes beyond a user's.

@@ -120,7 +120,9 @@ def test_without_mxnet_a_training_job_says_what_is_missing(run: Run, folder: Pat
     write_job(folder, {"epochs": "1"})
     status, log = run("train", options=(*LOCKED, *mount(folder, "/opt/ml"))).wait()
     assert status == 1, log
-    assert "MXNet" in (folder / "output" / "failure").read_text(encoding="utf-8")
+    assert "use the container image htrlib:serve-mxnet" in (
+        (folder / "output" / "failure").read_text(encoding="utf-8")
+    )
     assert "Traceback" not in log
 
 

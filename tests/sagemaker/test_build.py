@@ -263,7 +263,7 @@ def test_the_build_pushes_what_it_built(template, tmp_path):
         tool.chmod(0o755)
     (tmp_path / "container").mkdir()
     (tmp_path / "container" / "build.sh").write_text(f'echo "build $1" >> "{tmp_path}/calls"\n')
-    for target, tag in (("serve", "1a2b"), ("gpu", "1a2b-gpu")):
+    for target, tag in (("serve-mxnet", "1a2b"), ("gpu", "1a2b-gpu")):
         (tmp_path / "calls").unlink(missing_ok=True)
         environment = {"IMAGE": "host.example/htr", "TAG": "1a2b", "TARGET": target}
         environment["PATH"] = f"{tmp_path}:/usr/bin:/bin"

@@ -32,7 +32,8 @@ except (ImportError, OSError) as error:  # OSError: a shared library that MXNet 
     raise DeviceError(
         f"MXNet, which trains networks, cannot be imported ({error}); it has builds for Linux on "
         "x86-64 and Python 3.9 to 3.12 only: install it there with pip, and libgomp1 and "
-        "libquadmath0 with the system; elsewhere use Docker"
+        "libquadmath0 with the system; elsewhere use the container image "
+        "htrlib:serve-mxnet (container/build.sh serve-mxnet)"
     ) from error
 
 __all__ = ["gluon", "mx"]
