@@ -28,6 +28,16 @@ MODEL = ModelConfig(IMAGE, ROLE, "s3://pages/models/1/model.tar.gz", environment
 BETTER = ModelConfig(IMAGE, ROLE, "s3://pages/models/2/model.tar.gz")
 OLD, NEW = "hands-20260101-000000", "hands-20260102-000000"  # their names in SageMaker
 
+_VARIABLES = {"sdk.py": "HTRLIB_SAGEMAKER_PYTHON", "sdk_v3.py": "HTRLIB_SAGEMAKER_V3_PYTHON"}
+SDK_PYTHONS = {
+    script: os.environ[variable]
+    for script, variable in _VARIABLES.items()
+    if variable in os.environ
+}
+"""Interpreters that have the library of each script: `sagemaker<3` and `sagemaker>=3`."""
+
+collect_ignore = [] if SDK_PYTHONS else ["test_sdk_libraries.py"]
+
 
 @pytest.fixture(scope="session")
 def moto_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from htrlib.formats.json_format import from_json
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray[data]")
-def test_two_workers_read_a_folder(tmp_path: Path, default_bundle: str) -> None:
+def test_two_workers_read_a_folder(tmp_path: Path) -> None:
     (tmp_path / "in" / "more").mkdir(parents=True)
     shutil.copy(EXAMPLES / "data" / "letter.png", tmp_path / "in" / "more")
     (tmp_path / "in" / "broken.png").write_text("no picture")
