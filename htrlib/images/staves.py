@@ -33,6 +33,8 @@ MANY = 1.0  # staves in a strip, on average, whose lines have the same distance
 SAME = 0.08  # of the distance between lines: it differs by less
 LEAST_SAME = 1.5  # pixels
 FAINTEST = 0.4  # of the usual darkness of a line
+GAP = 0.4  # of a line's darkness: less is a gap
+CONTINUOUS = 0.9  # share of a line without gaps: staves have 0.99, rows of print up to 0.8
 STEEPEST = 0.1  # slope of staves
 LONGEST_PAIR = 16  # strips: the slope is measured between strips so far apart, at last
 
@@ -71,12 +73,36 @@ def find_staves(page: Page) -> Optional[Ruling]:
     places = lines + shifts[:, np.newaxis]
     stepping = stepping_ridges(page)
     drawn = _drawn(np.maximum(ridges, stepping), places)
+    if not _is_continuous(page, places[drawn], middles[drawn], distance):
+        return None
     found = ruling_at(places[drawn], distance, ridges[drawn], stepping[drawn], middles[drawn])
     if found is None:
         return None
     darkness = np.zeros(places.shape, np.float32)
     darkness[drawn] = found.darkness
     return replace(found, middles=middles, places=places, darkness=darkness)
+
+
+def _is_continuous(
+    page: Page, places: NDArray[np.float64], middles: NDArray[np.float64], distance: float
+) -> bool:
+    """Return whether ink follows the lines without gaps, unlike rows of close print."""
+    if len(middles) < 2:
+        return False
+    rows = np.arange(int(middles[0]), int(middles[-1]))
+    along = np.stack([np.interp(rows, middles, line) for line in places.T], axis=1)
+    at = np.rint(along).astype(int)
+    last = page.shape[1] - 1
+
+    def gray(offset: int) -> NDArray[np.int16]:
+        beside = page[rows[:, np.newaxis], np.clip(at + offset, 0, last)]
+        return np.asarray(beside, np.int16)
+
+    line = np.minimum.reduce([gray(offset) for offset in (-1, 0, 1)])
+    half = max(2, round(distance / 2))
+    ink = np.maximum(gray(-half), gray(half)) - line
+    dark = GAP * np.percentile(ink, 80, axis=0)
+    return bool(np.median((ink > dark).mean(axis=0)) >= CONTINUOUS)
 
 
 def _drawn(ridges: Floats, places: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -33,7 +33,6 @@ LONGEST_GAP = 7.0  # in core thicknesses: maximum gap between parts of a line
 LARGEST_STEP = 1.4  # in core thicknesses: maximum vertical offset between parts of a line
 TAIL_LENGTH = 6.0  # in core thicknesses: shorter pieces may be a loop below a line
 TAIL_DISTANCE = 0.65  # in typical line distances: such a piece closer to a line is a loop
-DARK = 80.0  # percentile: ink on the middle of cores that is as dark as letters
 
 
 def core_thickness(probabilities: NDArray[np.float32]) -> float:
@@ -69,8 +68,7 @@ def _within_columns(
 ) -> List[Core]:
     """Cut the parts that run across the white strip between two columns."""
     middles = [((part.upper + part.lower) / 2).astype(int) for part in parts]
-    under = np.concatenate([ink[rows, part.columns] for rows, part in zip(middles, parts)])
-    strips = white_strips(ink, percentiles(under, (DARK,)).item(), slope, usual)
+    strips = white_strips(ink, slope, usual)
     if not strips.any():
         return list(parts)
     return [

@@ -11,22 +11,25 @@ from typing import List
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import long_runs
+from htrlib.images.filters import long_runs, percentiles
 from htrlib.layout.columns import ENOUGH_LINES
 
 NARROWEST, LINES = ENOUGH_LINES[-1]  # width in core thicknesses, and height in lines
 PITCH = 4.0  # in core thicknesses: distance of lines, at least
-FAINT = 0.4  # of the text's ink: fainter pixels are paper
+FAINT = 0.4  # of the ink around: fainter pixels are paper
+FAINTEST = 24  # of 255: fainter pixels are paper everywhere
+AROUND = 8.0  # in core thicknesses: side of the squares whose ink is compared
+LETTERS = 95.0  # percentile of a square's ink that is as dark as its letters
 
+Ink = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-def white_strips(ink: NDArray[np.uint8], darkness: float, slope: float, thickness: float) -> Mask:
+def white_strips(ink: Ink, slope: float, thickness: float) -> Mask:
     """Find the middles of strips without ink, as high as several lines.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
-        darkness: typical ink of the text, from 0 to 255.
         slope: of the lines, pixels down per pixel right; strips are at right angles to them.
         thickness: typical thickness of a core in pixels.
     Returns:
@@ -35,7 +38,8 @@ def white_strips(ink: NDArray[np.uint8], darkness: float, slope: float, thicknes
     width = max(2, round(NARROWEST * thickness))
     band = max(1, round(thickness))  # rows that are looked at as one, to save time
     height = round(LINES * PITCH * thickness / band)
-    paper = np.pad(ink < FAINT * darkness, ((0, -len(ink) % band), (0, width)), mode="edge")
+    paper = ink < _faint(ink, round(AROUND * thickness))
+    paper = np.pad(paper, ((0, -len(ink) % band), (0, width)), mode="edge")
     paper = paper.reshape(-1, band, paper.shape[1]).all(axis=1)
     columns = ink.shape[1]
     free = np.logical_and.reduce([paper[:, k : k + columns] for k in range(width)])
@@ -44,6 +48,17 @@ def white_strips(ink: NDArray[np.uint8], darkness: float, slope: float, thicknes
     upright = _moved(free, shifts, beyond=True)
     strips = long_runs(np.ascontiguousarray(upright.T), height).T
     return np.repeat(_moved(strips, -shifts, beyond=False), band, axis=0)[: len(ink)]
+
+
+def _faint(ink: Ink, side: int) -> NDArray[np.float32]:
+    """Return (H, W) the ink below which a pixel is paper: some letters of a page are faint."""
+    side = max(8, side)
+    height, width = ink.shape
+    padded = np.pad(ink, ((0, -height % side), (0, -width % side)), mode="edge")
+    squares = padded.reshape(len(padded) // side, side, -1, side).transpose(0, 2, 1, 3)
+    darkness = percentiles(squares.reshape(*squares.shape[:2], -1), (LETTERS,))[0]
+    levels = np.maximum(FAINTEST, FAINT * darkness).astype(np.float32)
+    return np.asarray(levels.repeat(side, axis=0).repeat(side, axis=1)[:height, :width])
 
 
 def pieces_between(

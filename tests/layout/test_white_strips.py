@@ -21,7 +21,7 @@ def two_columns(lines: int, gap: int, slope: float = 0.0) -> np.ndarray:
 
 
 def strips_of(ink: np.ndarray, slope: float = 0.0) -> np.ndarray:
-    return white_strips(ink, 220.0, slope, THICKNESS)
+    return white_strips(ink, slope, THICKNESS)
 
 
 def cut_at(ink: np.ndarray, row: int, slope: float = 0.0) -> list:
@@ -52,5 +52,11 @@ def test_a_gap_that_is_short_or_narrow_is_a_gap_between_words(lines: int, gap: i
 def test_faint_ink_closes_a_strip_where_all_ink_is_faint() -> None:
     page = two_columns(12, 8) // 4
     page[:, 200:208] = 30
-    strips = white_strips(page, 55.0, 0.0, THICKNESS)
+    strips = white_strips(page, 0.0, THICKNESS)
     assert not strips[:, 200:208].any()
+
+
+def test_faint_letters_beside_dark_ones_are_no_strip() -> None:
+    page = two_columns(12, 8)
+    page[:, 208:] //= 5
+    assert not strips_of(page)[:, 215:390].any()
