@@ -57,9 +57,12 @@ def test_a_recognizer_of_one_s_own_gives_words_with_boxes(
     assert isinstance(result, htrlib.PageResult)
     found = [word for line in result.lines for word in line.transcription.words]
     assert len(found) > 20
+    page = htrlib.load_image(LETTER)
     for word in found:
         assert set(word.text) == {"x"}
         assert word.box is not None
+        left, top, right, bottom = map(int, word.box.as_tuple())
+        assert page[top : bottom + 1, left : right + 1].min() < 128  # on ink
         assert 0 <= word.box.top < word.box.bottom <= result.size.height
 
     arguments = ["--recognizer", "strokes:recognize_lines", "--language-model", "none"]

@@ -15,7 +15,8 @@ NARROWEST = ENOUGH_LINES[-1][0]
 SAME_LINE = 0.8  # in core thicknesses: pieces whose heights differ by less belong to one line
 TEXT_WIDTH = 23.0  # in core thicknesses: wider columns are text, not table cells
 CELL_WIDTH = 9.0  # in core thicknesses: narrower columns are table cells
-TWO_CELLS = 14.0  # in core thicknesses: cells are rarely so wide where lines are close
+TWO_CELLS = 18.0  # in core thicknesses: cells are rarely so wide where lines are close
+RAGGED = 0.66  # in column widths: typical length of lines of text in short paragraphs
 CLOSE = 4.0  # in core thicknesses: lines at a smaller distance are those of print
 SPARSE = 5.5  # in core thicknesses: distance of lines of which each may be a row of a table
 FILLED = 0.75  # in column widths: typical length of lines of running text
@@ -138,7 +139,7 @@ def is_table(spans: Spans, gutter: Gutter) -> bool:
         return True
     if all(column.is_running_text for column in columns):
         return False
-    if pitch < CLOSE and all(column.widest >= TWO_CELLS for column in columns):
+    if pitch < CLOSE and all(c.widest >= TWO_CELLS and c.filled >= RAGGED for c in columns):
         return False
     return aligned >= ALIGNED
 

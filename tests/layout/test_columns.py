@@ -98,7 +98,7 @@ def test_close_lines_of_a_newspaper_are_no_table_though_many_are_short() -> None
             (left + 10 * (row % 3 > 0), left + width, pitch * row)
             for left in (0.0, 150.0)
             for row in range(18)
-            for width in ([130.0, 70.0, 90.0, 50.0][row % 4],)
+            for width in ([130.0, 95.0, 90.0, 50.0][row % 4],)
         ]
     )
     gutter = gutter_between(page, 0, 18)

@@ -33,16 +33,16 @@ def cut_at(ink: np.ndarray, row: int, slope: float = 0.0) -> list:
 
 
 def test_a_core_across_two_columns_is_cut_in_the_strip_between_them() -> None:
-    one, other = cut_at(two_columns(12, 8), 20 + 3 * PITCH)
+    one, other = cut_at(two_columns(16, 8), 20 + 3 * PITCH)
     assert one[0] == 10 and other[1] == 399
     assert 195 <= one[1] <= 208 and 200 <= other[0] <= 212
 
 
 def test_sloping_columns_are_cut_too() -> None:
-    assert len(cut_at(two_columns(12, 12, slope=0.05), 20 + 3 * PITCH, slope=0.05)) == 2
+    assert len(cut_at(two_columns(16, 12, slope=0.05), 20 + 3 * PITCH, slope=0.05)) == 2
 
 
-@pytest.mark.parametrize("lines, gap", [(4, 8), (12, 2)])
+@pytest.mark.parametrize("lines, gap", [(4, 8), (16, 2)])
 def test_a_gap_that_is_short_or_narrow_is_a_gap_between_words(lines: int, gap: int) -> None:
     page = two_columns(lines, gap)
     page[0, :] = page[-1, :] = 220  # else the paper above and below would lengthen the strip
@@ -50,13 +50,13 @@ def test_a_gap_that_is_short_or_narrow_is_a_gap_between_words(lines: int, gap: i
 
 
 def test_faint_ink_closes_a_strip_where_all_ink_is_faint() -> None:
-    page = two_columns(12, 8) // 4
+    page = two_columns(16, 8) // 4
     page[:, 200:208] = 30
     strips = white_strips(page, 0.0, THICKNESS)
     assert not strips[:, 200:208].any()
 
 
 def test_faint_letters_beside_dark_ones_are_no_strip() -> None:
-    page = two_columns(12, 8)
+    page = two_columns(16, 8)
     page[:, 208:] //= 5
     assert not strips_of(page)[:, 215:390].any()
