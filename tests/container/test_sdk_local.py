@@ -11,15 +11,18 @@ import pytest
 
 import htrlib
 from htrlib import data
+from tests.aws.conftest import SDK_PYTHONS
 from tests.aws.test_examples import LETTER, SAGEMAKER
-from tests.aws.test_sdk_example import PYTHON, installed  # noqa: F401
 from tests.container.running import IMAGE, NO_IMAGE
 from tests.training.conftest import make_lines
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not IMAGE, reason=NO_IMAGE)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not IMAGE, reason=NO_IMAGE),
+    pytest.mark.skipif("sdk.py" not in SDK_PYTHONS, reason="HTRLIB_SAGEMAKER_PYTHON is not set"),
+]
 
 
-@pytest.mark.usefixtures("installed")
 def test_the_image_trains_and_serves_in_local_mode(folder: Path, tmp_path: Path) -> None:
     texts = ("a red cat", "an oak door", "on and on", "no road")
     data.write_lines_folder(make_lines(16, texts=4 * texts), folder / "labels")
@@ -39,7 +42,7 @@ def test_the_image_trains_and_serves_in_local_mode(folder: Path, tmp_path: Path)
     command = ("sdk.py", folder / "labels", "--local", "--image", IMAGE, "--epochs", 1)
     script, *arguments = map(str, (*command, "--page", LETTER))
     done = subprocess.run(
-        [PYTHON, str(SAGEMAKER / script), *arguments],
+        [SDK_PYTHONS["sdk.py"], str(SAGEMAKER / script), *arguments],
         capture_output=True,
         text=True,
         check=False,
