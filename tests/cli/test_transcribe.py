@@ -228,7 +228,7 @@ def test_fewer_than_one_job_is_refused(
     htr: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert htr(draw(tmp_path / "a.png"), "--jobs", 0) == 2
-    assert "--jobs 0" in capsys.readouterr().err
+    assert "--jobs must be at least 1, found 0" in capsys.readouterr().err
 
 
 def test_threads_share_an_engine_in_one_process(
