@@ -15,7 +15,7 @@ from htrlib.layout.columns import Spans
 from htrlib.layout.reading_order import reading_order
 from htrlib.layout.seams import Seams
 
-CORE = 0.47  # in ascents: the core that they mark with probability above 0.5, slightly more
+CORE = 0.47  # in ascents: the core that labelers mark with probability above 0.5
 DESCENT = 0.42  # in ascents
 OUTLINE_STEP = 2.0  # in core thicknesses: distance between points of an outline
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.images.filters import long_runs, percentiles
-from htrlib.layout.columns import ENOUGH_LINES
+from htrlib.layout.columns import NARROWEST
 
-NARROWEST = ENOUGH_LINES[-1][0]  # in core thicknesses
 LINES = 12  # height of a strip: gaps between the letters of typescript are as high as eight
 PITCH = 4.0  # in core thicknesses: distance of lines, at least
 FAINT = 0.4  # of the ink around: fainter pixels are paper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from functools import partial
@@ -110,12 +111,14 @@ class Pipeline:
         chosen = options or self.options
         errors: List[ImageError] = []
         outcomes = iter_page_outcomes(source, pages=chosen.selection, dpi=chosen.dpi)
-        pages = PackedPages(self._read_outcomes(outcomes, name, chosen, errors))
-        if not pages:
+        pages = self._read_outcomes(outcomes, name, chosen, errors)
+        first = tuple(itertools.islice(pages, 2))  # most files have one page: no need to pack it
+        if not first:
             raise errors[0]
-        if len(pages) == 1 and pages[0].number == 1 and not errors:
-            return replace(pages[0], number=None)
-        return DocumentResult(pages, name, tuple(map(str, errors)))
+        if len(first) == 1 and first[0].number == 1 and not errors:
+            return replace(first[0], number=None)
+        packed = PackedPages(itertools.chain(first, pages))
+        return DocumentResult(packed, name, tuple(map(str, errors)))
 
     def _read_outcomes(
         self,
