@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 import numpy as np
 import torch
+from bleed_through import show_through
 from line_store import HEIGHT, SOURCE_MARGIN, CutLine
 from numpy.typing import NDArray
 from PIL import Image
@@ -35,12 +36,14 @@ class Mixture:
         shares: fraction of the lines from `real` and from each source of rendered lines.
         columns: input columns per batch.
         collage: fraction of the real lines that are made of words of one page.
+        bleed: fraction of the real lines behind which another one shows through.
     """
 
     height: int
     shares: Mapping[str, float]
     columns: int
     collage: float = 0.0
+    bleed: float = 0.0
 
 
 class LineSource(IterableDataset):  # type: ignore[type-arg]
@@ -102,6 +105,8 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
             line = CutLine(*collage(rng), page="")
         else:
             line = lines[int(rng.integers(len(lines)))]
+        if rng.random() < self._mixture.bleed:
+            line = line._replace(ink=show_through(line.ink, lines, rng))
         return (line.masked() if rng.random() < 0.6 else np.ascontiguousarray(line.ink)), line.text
 
 

@@ -40,6 +40,7 @@ SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about
 COLUMNS = 6500  # of a process's batch
 COLLAGE = 0.4  # of the real lines, where the words have been found
+BLEED = 0.2  # of the real lines
 SHARES = {"real": 0.62, "hand": 0.10, "print": 0.14, "type": 0.14}
 WEIGHTS = {  # how often a line is drawn; labeled by clerks' lists least, by letters most
     **dict.fromkeys(COLLECTIONS, 1.0),
@@ -58,6 +59,7 @@ class Plan:
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
     columns: int = COLUMNS
     collage: float = COLLAGE
+    bleed: float = BLEED
 
 
 def scores(training: Training, validation: Mapping[str, List[CutLine]]) -> Dict[str, float]:
@@ -146,7 +148,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
-    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage)
+    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage, plan.bleed)
     collage = collages(args.lines, list(real))
 
     def source(seed: int) -> LineSource:
