@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Mapping
 import numpy as np
 
 from htrlib.engines.network_shapes import LabelerConfig, RecognizerConfig
+from htrlib.engines.onnx.channels_last import ChannelsLastGraph
 from htrlib.engines.onnx.layers import NetworkGraph, Parameters
 from htrlib.engines.port import HANDWRITTEN_LINES, LINES, PARAGRAPHS, RECOGNIZER, WORDS
 from htrlib.engines.word_anchors import CLASSES, SsdConfig
@@ -20,7 +21,11 @@ HEAD_BIAS = "biased"
 
 
 def build_graph(
-    network: str, config: Mapping[str, Any], parameters: Parameters, precision: str = "float32"
+    network: str,
+    config: Mapping[str, Any],
+    parameters: Parameters,
+    precision: str = "float32",
+    channels_last: bool = False,
 ) -> bytes:
     """Return a network as the content of an ONNX file.
 
@@ -29,20 +34,24 @@ def build_graph(
         config: configuration of the network.
         parameters: float32 arrays by structural name.
         precision: "float32" or "float16".
+        channels_last: lay out the network for quantization; see `ChannelsLastGraph`.
     Raises:
         KeyError: a setting or a parameter is missing.
     """
-    builders: Dict[str, Callable[[Mapping[str, Any], Parameters, str], bytes]] = {
+    builders: Dict[str, Callable[[NetworkGraph, Mapping[str, Any]], None]] = {
         RECOGNIZER: _recognizer,
         PARAGRAPHS: _labeler,
         LINES: _labeler,
         HANDWRITTEN_LINES: _labeler,
         WORDS: _detector,
     }
-    return builders[network](config, parameters, precision)
+    layout = ChannelsLastGraph if channels_last else NetworkGraph
+    graph = layout(network, parameters, precision)
+    builders[network](graph, config)
+    return graph.model()
 
 
-def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+def _recognizer(graph: NetworkGraph, config: Mapping[str, Any]) -> None:
     """Build ink (N, 1, H, W) uint8, lengths (N,) int32 -> logits (T, N, C) float32.
 
     Lines have as much paper on both sides as the convolutions reach, and individual lengths in
@@ -50,11 +59,8 @@ def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: st
     """
     shape = RecognizerConfig.from_dict(config)
     rows = int(config["height"])
-    graph = NetworkGraph("recognizer", parameters, precision)
-    x = graph.ink(("n", 1, rows, "w"))
+    x = graph.stem(("n", 1, rows, "w"), *graph.folded("stem_conv", "stem_norm"))
     lengths = graph.input("lengths", "int32", ("n",))
-    x = graph.convolution(x, *graph.folded("stem_conv", "stem_norm"), strides=(2, 2))
-    x = graph.node("Relu", x)
     channels, rows = shape.stem, -(-rows // 2)
     for number, (outputs, strides) in enumerate(shape.blocks):
         x = _residual_block(graph, f"blocks.{number}", x, strides, channels != outputs)
@@ -66,10 +72,9 @@ def _recognizer(config: Mapping[str, Any], parameters: Parameters, precision: st
     x = graph.node("Transpose", x, perm=(2, 0, 1))  # (T, N, C)
     for name in shape.lstms:
         x = graph.bidirectional(name, x, lengths, shape.hidden)
-    x = graph.node("MatMul", x, graph.weights(parameters["head.weight"].T))
-    x = graph.node("Add", x, graph.weights(parameters["head.bias"]), output=HEAD_BIAS)
+    x = graph.node("MatMul", x, graph.weights(graph.parameters["head.weight"].T))
+    x = graph.node("Add", x, graph.weights(graph.parameters["head.bias"]), output=HEAD_BIAS)
     graph.result(x, "logits", ("t", "n", shape.num_classes))
-    return graph.model()
 
 
 def _residual_block(graph: NetworkGraph, name: str, x: str, strides: Any, widened: bool) -> str:
@@ -81,39 +86,35 @@ def _residual_block(graph: NetworkGraph, name: str, x: str, strides: Any, widene
     return graph.node("Relu", graph.node("Add", x, y))
 
 
-def _labeler(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+def _labeler(graph: NetworkGraph, config: Mapping[str, Any]) -> None:
     """Build ink (N, 1, H, W) uint8 -> logits (N, num_labels, H / 2, W / 2) float32.
 
-    The last and largest level keeps the four pixels of each 2 x 2 square as channels until the
-    labels are known, because rearranging 16 channels takes as long as computing them.
+    The last and largest level keeps the four pixels of each square as channels until the labels are
+    known, because rearranging 16 channels takes as long as computing them.
     """
     shape = LabelerConfig.from_dict(config)
-    graph = NetworkGraph("labeler", parameters, precision)
-    *features, x = graph.halvings(graph.ink(("n", 1, "h", "w")), len(shape.channels))
+    *features, x = graph.halvings(("n", 1, "h", "w"), len(shape.channels))
     for number, dilation in enumerate((2, 4)):
         x = graph.rectified(f"middle.{number}", x, dilation=dilation)
-    last = len(features) - 1
-    for number, skip in enumerate(reversed(features)):
-        raise_ = graph.raised if number < last else graph.raised_in_squares
-        x = raise_(f"up.{number}", x, skip)
-    head = np.kron(np.eye(4, dtype=np.float32), parameters["head.weight"][:, :, 0, 0])
-    x = graph.convolution(
-        x, head[:, :, np.newaxis, np.newaxis], np.tile(parameters["head.bias"], 4)
-    )
-    x = graph.node("DepthToSpace", x, blocksize=2)
+    finest, *coarser = features
+    for number, skip in enumerate(reversed(coarser)):
+        x = graph.raised(f"up.{number}", x, skip, 2 ** (len(features) - number))
+    x = graph.raised_in_squares(f"up.{len(coarser)}", x, finest)
+    weight, bias = (graph.parameters[f"head.{kind}"] for kind in ("weight", "bias"))
+    squares = np.kron(np.eye(4, dtype=np.float32), weight[:, :, 0, 0])
+    x = graph.convolution(x, squares[:, :, np.newaxis, np.newaxis], np.tile(bias, 4))
+    x = graph.spread(x, shape.num_labels, 2)
     graph.result(x, "logits", ("n", shape.num_labels, "rows", "columns"))
-    return graph.model()
 
 
-def _detector(config: Mapping[str, Any], parameters: Parameters, precision: str) -> bytes:
+def _detector(graph: NetworkGraph, config: Mapping[str, Any]) -> None:
     """Build ink (N, 1, H, W) uint8 -> logits (N, A, 2), offsets (N, A, 4) of A anchors."""
     shape = SsdConfig.from_dict(config)
-    graph = NetworkGraph("detector", parameters, precision)
-    features = graph.halvings(graph.ink(("n", 1, "h", "w")), len(shape.channels))
+    features = graph.halvings(("n", 1, "h", "w"), len(shape.channels))
     x = graph.rectified("middle", features[-1], dilation=2)
     maps = [x]
     for number, skip in enumerate(reversed(features[2:-1])):
-        x = graph.raised(f"up.{number}", x, skip)
+        x = graph.raised(f"up.{number}", x, skip, 2 ** (len(features) - 1 - number))
         maps.append(x)
     for heads, name, values in (
         ("class_heads", "logits", CLASSES),
@@ -121,10 +122,9 @@ def _detector(config: Mapping[str, Any], parameters: Parameters, precision: str)
     ):
         parts = []
         for number, features_ in enumerate(maps):
-            weights = (parameters[f"{heads}.{number}.{kind}"] for kind in ("weight", "bias"))
+            weights = (graph.parameters[f"{heads}.{number}.{kind}"] for kind in ("weight", "bias"))
             part = graph.convolution(features_, *weights)
             part = graph.node("Transpose", part, perm=(0, 2, 3, 1))
             parts.append(graph.node("Reshape", part, graph.numbers(0, -1, values)))
         # from fine to coarse, like the anchors
         graph.result(graph.node("Concat", *reversed(parts), axis=1), name, ("n", "anchors", values))
-    return graph.model()

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from htrlib.engines.onnx.model_file import ELEMENT_TYPES, Graph
 
 EPSILON = 1e-5  # epsilon of Gluon's batch norms
+SCALED = "scaled"
+"""The node that scales ink from 0 to 1."""
 
 Array = NDArray[np.float32]
 Parameters = Mapping[str, Array]
@@ -39,16 +41,17 @@ class NetworkGraph(Graph):
         """Add an integer constant, as some operators require."""
         return self.constant(np.array(numbers, np.int64))
 
-    def ink(self, shape: Shape) -> str:
-        """Declare the input `ink`, uint8, and scale it from 0 (paper) to 1 (the darkest ink)."""
-        pixels = self.node(
-            "Cast", self.input("ink", "uint8", shape), to=ELEMENT_TYPES[self._precision]
-        )
-        return self.node("Mul", pixels, self.weights(np.array(1.0 / 255.0)))
+    def scaled(self, ink: str) -> str:
+        """Scale ink from 0 (paper) to 1 (the darkest ink)."""
+        pixels = self.node("Cast", ink, to=ELEMENT_TYPES[self._precision])
+        return self.node("Mul", pixels, self.weights(np.array(1.0 / 255.0)), output=SCALED)
 
     def result(self, value: str, name: str, shape: Shape) -> None:
         """Declare an output, converted to float32."""
-        self.node("Cast", value, output=name, to=ELEMENT_TYPES["float32"])
+        if self._precision == "float32":
+            self.node("Identity", value, output=name)
+        else:
+            self.node("Cast", value, output=name, to=ELEMENT_TYPES["float32"])
         self.output(name, "float32", shape)
 
     def folded(self, conv: str, norm: str) -> Tuple[Array, Array]:
@@ -79,37 +82,59 @@ class NetworkGraph(Graph):
             dilations=(dilation,) * 2,
         )
 
+    def stem(self, shape: Shape, weight: Array, bias: Array) -> str:
+        """Declare the input `ink`, uint8, and add a 3 x 3 convolution of stride 2 with ReLU."""
+        x = self.scaled(self.input("ink", "uint8", shape))
+        return self.node("Relu", self.convolution(x, weight, bias, strides=(2, 2)))
+
     def rectified(self, name: str, x: str, strides: int = 1, dilation: int = 1) -> str:
         """Add `engines.mxnet.layers.convolution`: convolution, batch norm and ReLU."""
         weights = self.folded(f"{name}.0", f"{name}.1")
         y = self.convolution(x, *weights, strides=(strides, strides), dilation=dilation)
         return self.node("Relu", y)
 
-    def halvings(self, x: str, count: int) -> List[str]:
-        """Return the output of each downsampling step."""
-        features = []
-        for depth in range(count):
-            x = self.rectified(f"down.{depth}.0", x, strides=2)
-            if depth > 0:
-                x = self.rectified(f"down.{depth}.1", x)
-            features.append(x)
+    def halvings(self, shape: Shape, count: int) -> List[str]:
+        """Declare the input `ink`, and return the output of each downsampling step."""
+        features = [self.stem(shape, *self.folded("down.0.0.0", "down.0.0.1"))]
+        for depth in range(1, count):
+            x = self.rectified(f"down.{depth}.0", features[-1], strides=2)
+            features.append(self.rectified(f"down.{depth}.1", x))
         return features
 
-    def raised(self, name: str, x: str, skip: str) -> str:
-        """Add a convolution with ReLU of an upsampled map joined with one of twice its size."""
+    def raised(self, name: str, x: str, skip: str, shrinking: int) -> str:
+        """Add a convolution with ReLU of an upsampled map joined with one of twice its size.
+
+        Args:
+            shrinking: pixels of ink per pixel of the larger map, along each side.
+        """
         weight, bias, below = self.split(name)
-        upsampled = self.convolution(x, raising(weight[:, :below]))
-        upsampled = self.node("DepthToSpace", upsampled, blocksize=2)
+        upsampled = self.convolution(x, raising(weight[:, :below]), pad=1)
+        upsampled = self.spread(upsampled, len(weight), shrinking)
         skipped = self.convolution(skip, weight[:, below:], bias)
         return self.node("Relu", self.node("Add", upsampled, skipped))
 
     def raised_in_squares(self, name: str, x: str, skip: str) -> str:
-        """Add `raised` with the four pixels of each 2 x 2 square as channels."""
+        """Add `raised` with the pixels of squares as channels; see `raising`."""
         weight, bias, below = self.split(name)
-        upsampled = self.convolution(x, raising(weight[:, :below]))
-        squares = in_squares(weight[:, below:])
-        skipped = self.convolution(skip, squares, np.tile(bias, 4), strides=(2, 2), pad=1)
+        upsampled = self.convolution(x, raising(weight[:, :below]), pad=1)
+        skipped = self.squared(skip, weight[:, below:], bias)
         return self.node("Relu", self.node("Add", upsampled, skipped))
+
+    def squared(self, x: str, weight: Array, bias: Array) -> str:
+        """Add a 3 x 3 convolution with the pixels of squares as channels; see `raising`."""
+        return self.convolution(x, in_squares(weight), np.tile(bias, 4), strides=(2, 2), pad=2)
+
+    def spread(self, x: str, channels: int, shrinking: int) -> str:
+        """Put the pixels of squares, which are channels, in their places; see `raising`.
+
+        (N, 4 C, H + 1, W + 1) -> (N, C, 2 H, 2 W).
+
+        Args:
+            channels: C.
+            shrinking: pixels of ink per pixel of the result, along each side.
+        """
+        x = self.node("DepthToSpace", x, blocksize=2)
+        return self.node("Slice", x, self.numbers(1, 1), self.numbers(-1, -1), self.numbers(2, 3))
 
     def split(self, name: str) -> Tuple[Array, Array, int]:
         """Return weight and bias of a convolution of two maps, and the channels of the first."""
@@ -146,23 +171,27 @@ class NetworkGraph(Graph):
 
 
 def raising(weight: Array) -> Array:
-    """Return the weights of a 3 x 3 convolution equal to upsampling and a 3 x 3 convolution.
+    """Return the weights of a 2 x 2 convolution equal to upsampling and a 3 x 3 convolution.
 
-    It has four channels per output, one for each pixel of a 2 x 2 square. It computes 36 products
-    per pixel of the small map, and upsampled features are not stored. The pixel at (a, b) of a
-    square sees, at a distance of (y, x), the map's pixel at ((a + y) // 2, (b + x) // 2) from the
-    square.
+    It has four channels per output, one for each pixel of a 2 x 2 square, and its input is padded
+    by one pixel. Squares begin one row and column before the map, so that each sees just 2 x 2
+    pixels of the small map: that at (y, x) of the convolution around (a, b) of the square is
+    ((a + y) // 2, (b + x) // 2) of those. So it computes 16 products per pixel of the small map
+    where there would be 36, and upsampled features are not stored.
     """
     outputs, inputs = weight.shape[:2]
-    kernel = np.zeros((2, 2, outputs, inputs, 3, 3), np.float32)
+    kernel = np.zeros((2, 2, outputs, inputs, 2, 2), np.float32)
     for a, b in np.ndindex(2, 2):
         for y, x in np.ndindex(3, 3):
-            kernel[a, b, :, :, (a + y - 1) // 2 + 1, (b + x - 1) // 2 + 1] += weight[:, :, y, x]
-    return kernel.reshape(4 * outputs, inputs, 3, 3)
+            kernel[a, b, :, :, (a + y) // 2, (b + x) // 2] += weight[:, :, y, x]
+    return kernel.reshape(4 * outputs, inputs, 2, 2)
 
 
 def in_squares(weight: Array) -> Array:
-    """Turn a 3 x 3 convolution into a 4 x 4 one of stride 2 for the four pixels of a square."""
+    """Turn a 3 x 3 convolution into a 4 x 4 one of stride 2 for the four pixels of a square.
+
+    Its input is padded by two pixels; see `raising`.
+    """
     outputs, inputs = weight.shape[:2]
     kernel = np.zeros((2, 2, outputs, inputs, 4, 4), np.float32)
     for a, b in np.ndindex(2, 2):

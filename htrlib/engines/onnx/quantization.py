@@ -20,7 +20,9 @@ import numpy as np
 
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.calibration import CalibrationInks, Ink, calibration_inks
+from htrlib.engines.onnx.channels_last import PIXELS
 from htrlib.engines.onnx.graphs import HEAD_BIAS, build_graph
+from htrlib.engines.onnx.layers import SCALED
 from htrlib.engines.port import (
     HANDWRITTEN_LINES,
     LINE_HEIGHT,
@@ -34,8 +36,10 @@ from htrlib.errors import DeviceError
 QUANTIZED = (PARAGRAPHS, LINES, HANDWRITTEN_LINES, RECOGNIZER)
 """The networks that have int8 graphs; the word detector, which few use, has none."""
 
-_STATIC = ["Conv", "Add", "Mul", "Relu", "MaxPool", "DepthToSpace"]
+_STATIC = ["Conv", "Add", "Relu", "MaxPool", "Reshape", "Slice", "Transpose"]
 _DYNAMIC = ["LSTM", "MatMul"]
+_INK = {"scale": np.array(1.0 / 255.0, np.float32), "zero_point": np.array(0, np.uint8)}
+"""The quantization of scaled ink: the input itself."""
 
 Inputs = Dict[str, Any]
 
@@ -59,13 +63,22 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
         DeviceError: the package `onnx` or ONNX Runtime is not installed.
         BundleMismatchError: the bundle lacks the network.
     """
-    quantization = _library()
     config = networks.network_config(network)
-    model = build_graph(network, config, networks.parameters(network))
+    parameters = networks.parameters(network)
     if network == RECOGNIZER:
-        inputs = _line_inputs(inks.lines, RecognizerConfig.from_dict(config))
+        shape = RecognizerConfig.from_dict(config)
+        fours = shape.frame_width % PIXELS == 0  # lines are multiples of it wide
+        model = build_graph(network, config, parameters, channels_last=fours)
+        inputs = _line_inputs(inks.lines, shape)
     else:
+        model = build_graph(network, config, parameters, channels_last=True)
         inputs = [{"ink": page[np.newaxis, np.newaxis]} for page in inks.pages]
+    return _quantized(model, inputs, dynamic=_DYNAMIC if network == RECOGNIZER else ())
+
+
+def _quantized(model: bytes, inputs: Sequence[Inputs], dynamic: Sequence[str]) -> bytes:
+    """Quantize a graph, with ranges measured on inputs but for some operators."""
+    quantization = _library()
     with tempfile.TemporaryDirectory(prefix="htrlib-") as scratch:
         stages = [Path(scratch, f"{number}.onnx") for number in range(4)]
         stages[0].write_bytes(model)
@@ -82,19 +95,38 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": {SCALED: [_INK]}},
         )
-        if network != RECOGNIZER:
+        _take_ink_as_it_is(stages[2])
+        if not dynamic:
             return stages[2].read_bytes()
         with _no_warning():
             quantization.quantize_dynamic(
                 stages[2],
                 stages[3],
-                op_types_to_quantize=_DYNAMIC,
+                op_types_to_quantize=list(dynamic),
                 per_channel=True,
                 reduce_range=True,
                 weight_type=quantization.QuantType.QInt8,
             )
         return stages[3].read_bytes()
+
+
+def _take_ink_as_it_is(path: Path) -> None:
+    """Remove the nodes that scale ink and then quantize it to what it was."""
+    import onnx
+
+    model = onnx.load(path)
+    nodes = {node.output[0]: node for node in model.graph.node}
+    scaled = nodes[SCALED]
+    cast = nodes[scaled.input[0]]
+    (quantized,) = (node for node in model.graph.node if SCALED in node.input)
+    for node in model.graph.node:
+        if quantized.output[0] in node.input:
+            node.input[0] = cast.input[0]
+    for node in (cast, scaled, quantized):
+        model.graph.node.remove(node)
+    onnx.save(model, path)
 
 
 def _library() -> Any:
