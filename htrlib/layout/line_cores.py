@@ -47,12 +47,20 @@ def core_thickness(probabilities: NDArray[np.float32]) -> float:
 
 def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     """Return lines in reading order, in page pixels."""
+    return lines_from_cores(cores_from_labels(labels), labels)
+
+
+def cores_from_labels(labels: Labels) -> List[Core]:
+    """Return what is marked as cores, in label pixels, before they are joined to lines."""
     core = labels.probabilities[0]
     usual = core_thickness(core)
-    if usual == 0.0:
-        return ()
-    parts = _cores(core, labels.kinds, usual)
-    parts = [part for part in parts if part.right - part.left >= SHORTEST * usual]
+    return _cores(core, labels.kinds, usual) if usual else []
+
+
+def lines_from_cores(cores: Sequence[Core], labels: Labels) -> Tuple[TextLine, ...]:
+    """Join cores to lines; return these in reading order, in page pixels."""
+    usual = core_thickness(labels.probabilities[0])
+    parts = [part for part in cores if part.right - part.left >= SHORTEST * usual]
     if not parts:
         return ()
     slope = common_slope(parts)

@@ -14,8 +14,21 @@ from htrlib.engines.port import HANDWRITTEN_LINES, LINES, WORDS, Engine, EngineL
 from htrlib.engines.word_anchors import SsdConfig
 from htrlib.errors import ConfigError
 from htrlib.images.loading import check_page
-from htrlib.layout.line_cores import core_thickness, lines_from_labels
-from htrlib.layout.pixel_labels import PLACES, BundleLike, label_region, scale_for
+from htrlib.layout.fine_print import (
+    ENLARGEMENT,
+    cores_beside,
+    inserted,
+    is_small_print,
+    small_print_regions,
+)
+from htrlib.layout.line_cores import (
+    core_thickness,
+    cores_from_labels,
+    lines_from_cores,
+    lines_from_labels,
+)
+from htrlib.layout.line_outlines import Core
+from htrlib.layout.pixel_labels import PLACES, BundleLike, Labels, label_region, scale_for
 from htrlib.layout.word_lines import lines_from_words
 from htrlib.layout.word_pictures import word_in
 
@@ -101,13 +114,41 @@ def _label_lines(
     if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
         better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
         labels = label_region(page, region, better, engine, network)
-    lines = lines_from_labels(labels)
+    cores = cores_from_labels(labels)
+    lines = lines_from_cores(cores, labels)
     if len(lines) > FEW_LINES:
-        return lines
+        return _with_small_print(page, lines, cores, labels, engine, network)
     # A few words that fill the region may be larger than all that the network knows.
     smaller = label_region(page, region, scale / LARGE_WRITING, engine, network)
     larger_lines = lines_from_labels(smaller)
     return larger_lines if _covered(larger_lines) > FAR_MORE * _covered(lines) else lines
+
+
+def _with_small_print(
+    page: NDArray[np.uint8],
+    lines: Tuple[TextLine, ...],
+    cores: Sequence[Core],
+    labels: Labels,
+    engine: Engine,
+    network: str,
+) -> Tuple[TextLine, ...]:
+    """Find lines of small print in enlarged parts of a page, if it has any."""
+    scale = ENLARGEMENT * labels.region.scale
+    regions = [
+        [
+            line
+            for line in lines_from_labels(label_region(page, part, scale, engine, network))
+            if is_small_print(line, part, lines)
+        ]
+        for part in small_print_regions(cores, labels)
+    ]
+    small = [line for region in regions for line in region]
+    if not small:
+        return lines
+    all_lines = list(lines_from_cores(cores_beside(cores, small, labels), labels))
+    for region in regions:
+        all_lines = inserted(region, all_lines)
+    return tuple(all_lines)
 
 
 def _covered(lines: Sequence[TextLine]) -> float:
