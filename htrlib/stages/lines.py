@@ -133,15 +133,11 @@ def _with_small_print(
     network: str,
 ) -> Tuple[TextLine, ...]:
     """Find lines of small print in enlarged parts of a page, if it has any."""
-    scale = ENLARGEMENT * labels.region.scale
-    regions = [
-        [
-            line
-            for line in lines_from_labels(label_region(page, part, scale, engine, network))
-            if is_small_print(line, part, lines)
-        ]
-        for part in small_print_regions(cores, labels)
-    ]
+    regions = []
+    for part in small_print_regions(cores, labels):
+        scale = min(ENLARGEMENT * labels.region.scale, scale_for(part, 4 * REGION_AREA))
+        closer = lines_from_labels(label_region(page, part, scale, engine, network))
+        regions.append([line for line in closer if is_small_print(line, part, lines)])
     small = [line for region in regions for line in region]
     if not small:
         return lines
