@@ -20,6 +20,7 @@ from htrlib.document.charset import Charset
 from htrlib.document.geometry import LineStrip, Polygon
 from htrlib.errors import ConfigError
 from htrlib.images.line_strips import cut_line
+from htrlib.images.orientation import COARSE_ANGLES, _sharpness
 from htrlib.language.estimation import estimate
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
@@ -190,6 +191,14 @@ def test_a_straightened_strip_is_that_of_pillow(
     assert np.array_equal(one, other)
 
 
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1))
+def test_sharpness_at_each_tilt_is_the_same(height: int, width: int, seed: int) -> None:
+    ink = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    for turned in (ink, np.rot90(ink)):
+        one, other = in_both(lambda page=turned: _sharpness(page, COARSE_ANGLES))
+        assert np.array_equal(one, other)
+
+
 arrays = st.builds(
     lambda values, dtype: np.array(values).astype(dtype),
     st.lists(st.integers(-3, 40), max_size=12),
@@ -211,6 +220,7 @@ def test_arrays_that_do_not_fit_are_refused(
         lambda: library.text_scores(levels, given[0], classes),
         lambda: library.best_states(given[2], given[3]),
         lambda: library.cheapest_seams(*given, given[0], classes, 0.01),
+        lambda: library.contrasts(*given[:2], classes, width),
         lambda: library.simplified(given[0], 1.0),
         lambda: library.straightened(*given[:2], classes, *given[2:], width, width),
         lambda: library.straightened(given[0], None, classes, *given[2:], width, width),

@@ -8,6 +8,7 @@
 
 PyObject *best_states(PyObject *self, PyObject *args);
 PyObject *cheapest_seams(PyObject *self, PyObject *args);
+PyObject *contrasts(PyObject *self, PyObject *args);
 PyObject *search(PyObject *self, PyObject *args);
 PyObject *simplified(PyObject *self, PyObject *args);
 PyObject *straightened(PyObject *self, PyObject *args);
@@ -16,6 +17,7 @@ static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS, "Search a line for its likeliest readings."},
     {"best_states", best_states, METH_VARARGS, "Align labels with frames."},
     {"cheapest_seams", cheapest_seams, METH_VARARGS, "Separate lines where there is least ink."},
+    {"contrasts", contrasts, METH_VARARGS, "Tell how sharp lines are at each tilt."},
     {"simplified", simplified, METH_VARARGS, "Choose the points of a simpler outline."},
     {"straightened", straightened, METH_VARARGS, "Straighten a strip of a page."},
     {"text_scores", text_scores, METH_VARARGS, "Score the symbols of a text."},

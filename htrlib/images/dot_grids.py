@@ -6,12 +6,12 @@ them at one distance from the next. Where the grid goes on under the writing, it
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import maximum_filter
+from htrlib.images.filters import gray_percentile, maximum_filter, running_maximum
 
 Page = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -20,6 +20,7 @@ SIDE, LEAST_SIDE = 1 / 6, 200  # of the width, and pixels: a square that tells o
 DOT = 1 / 150  # of the page's width: a dot is no larger
 DARKER = 20  # gray levels than the paper, at least
 FEWEST = 12  # dots of a grid in such a square
+RING = 2  # pixels of paper around a dot
 MOST = 4000  # specks of a page: more are grain
 CLOSEST = 7.0  # pixels between dots
 SAME = 0.12  # of the distance: neighbors of a grid differ by less
@@ -108,13 +109,15 @@ def _squares(page: Page) -> Tuple[Page, ...]:
 
 def _specks(page: Page, reach: int) -> Points:
     """(N, 2) y and x of the middles of what is dark and stands alone."""
-    around = np.percentile(page, 80)
-    dark = page < around - DARKER
-    inner, outer = _sums(dark, (reach, reach + 2))
-    alone = (inner > 0) & (inner == outer)
-    ys, xs = np.nonzero(alone & dark)
-    if not 0 < len(ys) <= MOST * (reach + 1) ** 2:
+    dark = page < gray_percentile(page, 80) - DARKER
+    alone = dark & ~_surrounded(dark, reach)
+    continued = np.zeros_like(alone)
+    continued[1:] = alone[:-1]
+    continued[:, 1:] |= alone[:, :-1]
+    begun = np.count_nonzero(alone & ~continued)  # each speck begins at least once
+    if begun < FEWEST or np.count_nonzero(alone) > MOST * (reach + 1) ** 2:
         return np.zeros((0, 2))
+    ys, xs = np.nonzero(alone)
     specks: Dict[Tuple[int, int], List[Tuple[int, int]]] = {}
     for y, x in zip(ys.tolist(), xs.tolist()):
         row, column = y // (2 * reach), x // (2 * reach)
@@ -132,20 +135,18 @@ def _specks(page: Page, reach: int) -> Points:
     return np.array([np.mean(pixels, axis=0) for pixels in specks.values()])
 
 
-def _sums(dark: NDArray[np.bool_], reaches: Sequence[int]) -> Tuple[NDArray[np.int32], ...]:
-    """Count, for each reach, the dark pixels (H, W) in the square of so many pixels around each."""
+def _surrounded(dark: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return (H, W) whether there is ink just beyond the square of `reach` around each pixel."""
     height, width = dark.shape
-    most = max(reaches)
-    padded = np.pad(dark.astype(np.int32), ((most + 1, most), (most + 1, most)))
-    total = padded.cumsum(axis=0).cumsum(axis=1)
-
-    def sums(reach: int) -> NDArray[np.int32]:
-        first, last = most - reach, most + reach + 1
-        upper, lower = total[first : first + height], total[last : last + height]
-        left, right = slice(first, first + width), slice(last, last + width)
-        return np.asarray(lower[:, right] - upper[:, right] - lower[:, left] + upper[:, left])
-
-    return tuple(map(sums, reaches))
+    most = reach + RING
+    padded = np.pad(dark, most)
+    ring = np.zeros(dark.shape, bool)
+    along = running_maximum(padded, 2 * most + 1)
+    down = running_maximum(padded.T, 2 * most + 1).T
+    for start in (*range(RING), *range(most + reach + 1, 2 * most + 1)):
+        ring |= along[start : start + height]
+        ring |= down[:, start : start + width]
+    return ring
 
 
 def _distance(centers: Points) -> Optional[float]:

@@ -6,6 +6,8 @@ while rows of text and rules leave paper as bright as before beside or between t
 
 from __future__ import annotations
 
+from typing import List, Tuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +36,7 @@ def without_folds(page: Page) -> Page:
     if min(page.shape) < 2 * step * AROUND:
         return page
     some = np.ascontiguousarray(page[::step, ::step])
-    for axis, lines in ((0, np.ascontiguousarray(some.T)), (1, some)):
+    for axis, lines in ((0, some.T), (1, some)):
         shade = _shade(lines)
         if (shade < 1).any():
             at = np.arange(page.shape[axis])
@@ -58,26 +60,34 @@ def _shade(page: Page) -> Floats:
     """
     height, width = page.shape
     parts = page[: height - height % PARTS].reshape(PARTS, -1, width)
-    brightest = parts.max(axis=1).astype(np.float32)
-    around = -maximum_filter(-maximum_filter(brightest, AROUND), AROUND)
-    shares = brightest / np.maximum(around, 1)
+    brightest = parts.max(axis=1)
+    around = ~maximum_filter(~maximum_filter(brightest, AROUND), AROUND)
+    shares = brightest.astype(np.float32) / np.maximum(around, 1)
     through = (shares < SHADED).mean(axis=0) >= ACROSS
+    found = np.ones(width, np.float32)
+    broad = [band for band in _bands(through) if band[1] - band[0] >= NARROWEST]
+    if not broad:
+        return found
     shade = np.median(shares, axis=0)
-    steps = np.diff(through.astype(np.int8), prepend=0, append=0)
-    found = np.ones(len(shade), np.float32)
-    for start, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)):
-        inside = start >= AROUND and end <= len(shade) - AROUND
+    for start, end in broad:
+        inside = start >= AROUND and end <= width - AROUND
         if inside and _is_soft(shade[start:end]) and _darkens_paper(page, shade, start, end):
             start, end = start - 2, end + 2  # it fades out
             found[start:end] = np.minimum(shade[start:end], 1)
     return found
 
 
+def _bands(dark: NDArray[np.bool_]) -> List[Tuple[int, int]]:
+    """Return the start and end of each run."""
+    steps = np.diff(dark.astype(np.int8), prepend=0, append=0)
+    return list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()))
+
+
 def _is_soft(shade: Floats) -> bool:
-    """Return whether a dark band is as broad, as dark and as soft as a fold."""
+    """Return whether a dark band is as dark and as soft as a fold."""
     deepest = float(shade.min())
     soft = float((shade > (1 + deepest) / 2).mean())
-    return len(shade) >= NARROWEST and DEEPEST <= deepest <= FAINTEST and soft >= SOFT
+    return DEEPEST <= deepest <= FAINTEST and soft >= SOFT
 
 
 def _darkens_paper(page: Page, shade: Floats, start: int, end: int) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
+from htrlib import compiled
 from htrlib.document.geometry import Box, Point, Polygon, Size
 from htrlib.images.filters import (
     long_runs,
@@ -240,6 +242,8 @@ def is_light_on_dark(page: Page) -> bool:
         return False
     cells = page[:height, :width].reshape(height // CELL, CELL, width // CELL, CELL)
     cells = cells.transpose(0, 2, 1, 3).reshape(-1, CELL * CELL)
+    if ((cells >= LIGHTEST_GROUND).sum(axis=1) > CELL * CELL // 2).all():
+        return False
     low, median, high = percentiles(cells, (3, 50, 97))
     clear = high - low >= LEAST_CONTRAST
     if not clear.any():
@@ -287,21 +291,19 @@ def heads_balance(ink: Page, tilt: float) -> float:
 
     Latin letters with ascenders and capitals are more frequent than those with descenders.
     """
-    above, below = 0.0, 0.0
-    for profile in _leveled(*_strips(ink), tilt):
-        smooth = mean_filter(profile, 3, "symmetric")
-        if smooth.max() <= 0:
-            continue
-        window = max(3, len(profile) // 12)
-        band = smooth > 0.5 * maximum_filter(smooth, window, "symmetric")
-        band &= smooth > 0.25 * smooth.max()
-        starts = np.flatnonzero(np.diff(np.r_[False, band].astype(int)) == 1)
-        ends = np.flatnonzero(np.diff(np.r_[band, False].astype(int)) == -1) + 1
-        for start, end in zip(starts, ends):
-            reach = end - start
-            above += smooth[max(0, start - reach) : start].sum()
-            below += smooth[end : end + reach].sum()
-    return (above - below) / max(above + below, 1e-9)
+    sums, middles = _strips(ink)
+    height = sums.shape[1]
+    profiles = _leveled(sums, _shifts(middles, np.array([tilt]), height))[0]
+    smooth = mean_filter(profiles, 3, "symmetric")
+    bands = smooth > 0.5 * maximum_filter(smooth, max(3, height // 12), "symmetric")
+    bands &= smooth > 0.25 * smooth.max(axis=1, keepdims=True)
+    sums = np.pad(smooth.cumsum(axis=1), ((0, 0), (1, 0)))
+    edges = np.diff(bands.astype(np.int8), axis=1, prepend=0, append=0)
+    (group, start), end = np.nonzero(edges == 1), np.nonzero(edges == -1)[1]
+    reach = end - start
+    above = (sums[group, start] - sums[group, np.maximum(start - reach, 0)]).sum()
+    below = (sums[group, np.minimum(end + reach, height)] - sums[group, end]).sum()
+    return float((above - below) / max(above + below, 1e-9))
 
 
 def _reduced(page: Page) -> Page:
@@ -315,9 +317,10 @@ def _ink(gray: Page) -> Page:
     coarse = np.asarray(Image.fromarray(gray).reduce(8))
     paper = percentile_filter(coarse, 75, 5)
     local = np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR))
-    darkness = np.maximum(local.astype(np.int16) - gray, 0)
+    darkness = np.maximum(local, gray) - gray
     strongest = upper_percentile(darkness[::2, ::2], 98, 24.0)
-    ink = np.minimum(darkness * (255.0 / strongest), 255.0).astype(np.uint8)
+    ink = np.multiply(darkness, np.float32(255.0 / strongest), dtype=np.float32)
+    ink = np.minimum(ink, 255.0, out=ink).astype(np.uint8)
     return _without_rules(np.ascontiguousarray(_without_rules(ink).T)).T
 
 
@@ -332,31 +335,42 @@ def _cosine_sine(degrees: float) -> Tuple[float, float]:
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
 
-def _strips(ink: Page) -> Tuple[NDArray[np.float32], Floats]:
+def _strips(ink: Page) -> Tuple[NDArray[np.int32], Floats]:
     """Return (S, H) the ink per row of vertical strips, and their offsets from the center."""
     width = ink.shape[1]
     edges = np.linspace(0, width, min(STRIPS, width) + 1).astype(int)
-    sums = np.add.reduceat(ink.astype(np.float32), edges[:-1], axis=1).T
-    return sums, (edges[:-1] + edges[1:]) / 2 - width / 2
+    sums = np.add.reduceat(ink.astype(np.int32), edges[:-1], axis=1, dtype=np.int32).T
+    return np.ascontiguousarray(sums), (edges[:-1] + edges[1:]) / 2 - width / 2
 
 
-def _leveled(sums: NDArray[np.float32], middles: Floats, tilt: float) -> NDArray[np.float32]:
-    """Return (G, H) the strips shifted to level a tilt, in groups: few lines span a whole page."""
-    height = sums.shape[1]
-    shifts = np.rint(middles * math.tan(math.radians(tilt))).astype(int).tolist()
-    size = max(1, len(sums) // GROUPS)
-    leveled = np.zeros((-(-len(sums) // size), height), sums.dtype)
-    for number, (strip, shift) in enumerate(zip(sums, shifts)):
-        group = leveled[number // size]
-        if shift >= 0:
-            group[: max(0, height - shift)] += strip[shift:]
-        else:
-            group[-shift:] += strip[:shift]
-    return leveled
+def _shifts(middles: Floats, tilts: Floats, height: int) -> NDArray[np.int64]:
+    """Return (A, S) the rows by which each tilt lowers each strip."""
+    rows = np.rint(np.tan(np.radians(tilts))[:, np.newaxis] * middles)
+    return np.asarray(np.clip(rows, -height, height), np.int64)
+
+
+def _group_size(strips: int) -> int:
+    return max(1, strips // GROUPS)
+
+
+def _leveled(sums: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (A, G, H) strips shifted to level each tilt, in groups: few lines span a page."""
+    strips, height = sums.shape
+    most = int(np.abs(shifts).max())
+    shifted = sliding_window_view(np.pad(sums, ((0, 0), (most, most))), height, axis=1)
+    starts = np.arange(0, strips, _group_size(strips))
+    leveled = np.add.reduceat(shifted[np.arange(strips), most + shifts], starts, axis=1)
+    return np.asarray(leveled, np.int64)
 
 
 def _sharpness(ink: Page, angles: Floats) -> Floats:
     """Return the contrast between text rows and gaps, for each angle of the lines."""
     sums, middles = _strips(ink)
-    leveled = (_leveled(sums, middles, float(angle)) for angle in angles)
-    return np.array([float(((part[:, 2:] - part[:, :-2]) ** 2).sum()) for part in leveled])
+    strips, height = sums.shape
+    shifts = _shifts(middles, angles, height)
+    contrasts = getattr(compiled.library, "contrasts", None)  # earlier builds are without it
+    if contrasts is not None:
+        found = contrasts(sums, shifts, height, _group_size(strips))
+        return np.frombuffer(found, np.int64).astype(np.float64)
+    leveled = _leveled(sums, shifts)
+    return np.asarray(((leveled[..., 2:] - leveled[..., :-2]) ** 2).sum(axis=(1, 2)), np.float64)

@@ -12,13 +12,14 @@ from typing import List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import maximum_filter, mean_filter, median_filter
+from htrlib.images.filters import maximum_filter, median_filter, percentiles, ranked
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 STRIP = 48  # pixels: height of the strips in which lines are searched, and hardly slope
-ROWS = 4  # every n-th strip is examined
+ROWS = 4  # of a strip, every n-th row is examined
+USUAL = 0.6  # quantile of the gray levels of a column
 LOOKED_AT = 10  # number of strips that decide whether there may be a ruling
 THICKEST = 9  # pixels: thicker lines are not rulings
 SAME = 0.02  # of a distance: it differs by less from itself, measured again
@@ -26,6 +27,7 @@ CLOSEST, FEWEST = 5, 6  # minimum pixels between lines, and minimum lines on a p
 PERIODIC = 0.3  # correlation of a strip with itself, shifted by one distance
 OVERTONE, TRIED = 0.3, 5  # of the best correlation, which may be that after several distances
 STRIPS = 0.5  # fraction of strips that must have it
+FFT_STEP = 240  # pixels: multiples of it are transformed fast, as they have small prime factors
 LEAST_DARKNESS = 5.0  # gray levels of a strip's mean: fainter rulings do no harm
 MOST_RULINGS = 3  # of one direction: Séyès has strong and weak lines, a form its own beside them
 SLACK = 0.08  # in distances: maximum offset of a line from its place
@@ -96,7 +98,7 @@ def find_ruling(page: Page, likely: Tuple[float, ...] = ()) -> Optional[Ruling]:
     if page.shape[0] < STRIP or page.shape[1] < FEWEST * CLOSEST:
         return None
     some = max(1, page.shape[0] // STRIP // LOOKED_AT)
-    if some > 1 and not likely and not _distances(ridges_of(page, some)[0]):
+    if not likely and not _distances(ridges_of(page, some, FEWEST / 3)[0]):
         return None
     ridges, middles = ridges_of(page)
     likely = tuple(one for one in likely if one >= CLOSEST)
@@ -149,20 +151,23 @@ def ruling_at(
     return Ruling(distance, middles, places, darkness, profile)
 
 
-def ridges_of(page: Page, step: int = 1) -> Tuple[Floats, NDArray[np.float64]]:
+def ridges_of(page: Page, step: int = 1, fewest: float = 0.0) -> Tuple[Floats, NDArray[np.float64]]:
     """Compute how much darker each column of a strip is than its neighbors.
 
     Args:
         page: (H, W) uint8.
         step: use every `step`-th strip.
+        fewest: dark columns of a strip, on average: where there are fewer, there are no ridges.
     Returns:
         (S, W) gray levels, and the heights of the strips' middles.
     """
-    strips = _strips(page, step)
-    grays = _usual_grays(strips)
-    around = median_filter(grays, 2 * THICKEST + 1)
+    grays = _usual_grays(_strips(page, step))
     middles = (np.arange(0, page.shape[0] // STRIP, step) + 0.5) * STRIP
-    return np.maximum(around - grays, 0), middles
+    window = 2 * THICKEST + 1
+    dark = maximum_filter(grays, window) - grays >= LEAST_DARKNESS
+    if np.count_nonzero(dark) < fewest * len(grays):
+        return np.zeros_like(grays), middles
+    return np.maximum(median_filter(grays, window) - grays, 0), middles
 
 
 def stepping_ridges(page: Page) -> Floats:
@@ -181,7 +186,8 @@ def stepping_ridges(page: Page) -> Floats:
 def _strips(page: Page, step: int = 1) -> NDArray[np.uint8]:
     """Return (S, STRIP / ROWS, W) some rows of every `step`-th strip of a page."""
     count = page.shape[0] // STRIP
-    return page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
+    strips = page[: count * STRIP].reshape(count, STRIP, -1)[::step, ::ROWS]
+    return strips.copy(order="K")  # in the order of the page's memory, which is faster
 
 
 def _usual_grays(strips: NDArray[np.uint8]) -> Floats:
@@ -189,18 +195,27 @@ def _usual_grays(strips: NDArray[np.uint8]) -> Floats:
 
     Most of a column is ruling, but a line that slopes leaves it, and strokes come in.
     """
-    return np.asarray(np.percentile(strips, 60, axis=1), np.float32)
+    place = USUAL * (strips.shape[1] - 1)
+    low = int(place)
+    rows = strips.swapaxes(0, 1).copy()
+    lower, upper = (gray.astype(np.float32) for gray in ranked(rows, (low, low + 1)))
+    return np.asarray(lower + (upper - lower) * np.float32(place - low))
 
 
 def _distances(ridges: Floats) -> List[float]:
     """Return candidate distances between lines: those at which enough strips repeat."""
+    if not ridges.any():
+        return []
     width = ridges.shape[1]
-    capped = mean_filter(ridges, 3).astype(np.float32)
-    capped = np.minimum(capped, np.percentile(capped, 98, axis=1, keepdims=True))
+    beside = np.pad(ridges, ((0, 0), (1, 1)), mode="edge")
+    capped = (beside[:, :-2] + ridges + beside[:, 2:]) / 3
+    capped = np.minimum(capped, percentiles(capped, (98,))[0, :, np.newaxis])
     capped -= capped.mean(axis=1, keepdims=True)
-    size = 1 << (2 * width - 1).bit_length()
+    lags = width // FEWEST + 2
+    size = -(-(width + lags) // FFT_STEP) * FFT_STEP
     spectrum = np.fft.rfft(capped, size, axis=1)
-    repeats = np.fft.irfft(np.abs(spectrum) ** 2, size, axis=1)[:, : width // FEWEST + 2]
+    power = spectrum.real**2 + spectrum.imag**2
+    repeats = np.fft.irfft(power, size, axis=1)[:, :lags]
     repeats = repeats / np.maximum(repeats[:, :1], 1e-6)
     overlap = 1.0 - np.arange(repeats.shape[1]) / width
     together = np.median(repeats / overlap, axis=0)
@@ -208,9 +223,9 @@ def _distances(ridges: Floats) -> List[float]:
         return []
     inner = together[CLOSEST:-1]
     peaks = (inner >= together[CLOSEST - 1 : -2]) & (inner >= together[CLOSEST + 1 :])
-    lags = CLOSEST + np.flatnonzero(peaks & (inner > OVERTONE * inner.max()))
-    often = ((repeats / overlap)[:, lags] >= PERIODIC).mean(axis=0) >= STRIPS
-    return [_refined(together, int(lag)) for lag in lags[often][:TRIED]]
+    strongest = CLOSEST + np.flatnonzero(peaks & (inner > OVERTONE * inner.max()))
+    often = ((repeats / overlap)[:, strongest] >= PERIODIC).mean(axis=0) >= STRIPS
+    return [_refined(together, int(lag)) for lag in strongest[often][:TRIED]]
 
 
 def _refined(together: NDArray[np.float64], lag: int) -> float:

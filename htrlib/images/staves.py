@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import maximum_filter, median_filter
+from htrlib.images.filters import maximum_filter, median, median_filter
 from htrlib.images.rulings import (
     LEAST_DARKNESS,
     STRIP,
@@ -60,7 +60,7 @@ def find_staves(page: Page) -> Optional[Ruling]:
     if height < 2 * STRIP or width < 2 * LINES * FEWEST_STAVES * CLOSEST:
         return None
     some = max(1, height // STRIP // LOOKED_AT)
-    if some > 1 and _distance(ridges_of(page, some)[0], widest) is None:
+    if _distance(ridges_of(page, some, LINES * MANY)[0], widest) is None:
         return None
     ridges, middles = ridges_of(page)
     distance = _distance(ridges, widest)
@@ -114,6 +114,8 @@ def _drawn(ridges: Floats, places: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _distance(ridges: Floats, widest: float) -> Optional[float]:
     """Return the distance between lines of which most strips have staves, or None."""
+    if not ridges.any():
+        return None
     found = np.concatenate([_staves(ridge, widest)[1] for ridge in ridges])
     if not len(found):
         return None
@@ -129,16 +131,16 @@ def _staves(ridge: Floats, widest: float) -> Tuple[NDArray[np.int64], NDArray[np
     there = np.zeros(len(ridge), bool)
     for offset in (-1, 0, 1):
         there[np.clip(lines + offset, 0, len(ridge) - 1)] = True
-    lengths = lines - lines[:, np.newaxis]
     steps = LINES - 1
-    first, last = np.nonzero((lengths >= steps * CLOSEST) & (lengths <= steps * widest))
-    start, distance = lines[first], lengths[first, last] / steps
-    staff = np.ones(len(start), bool)
-    for step in range(-1, LINES + 1):
-        at = np.rint(start + step * distance).astype(int)
-        inside = (at >= 0) & (at < len(ridge))
-        line = inside & there[np.where(inside, at, 0)]
-        staff &= line if 0 <= step < LINES else ~line
+    nearest = np.searchsorted(lines, lines + steps * CLOSEST)
+    counts = np.searchsorted(lines, lines + steps * widest, "right") - nearest
+    first = np.repeat(np.arange(len(lines)), counts)
+    last = np.arange(len(first)) + np.repeat(nearest - np.cumsum(counts) + counts, counts)
+    start, distance = lines[first], (lines[last] - lines[first]) / steps
+    at = np.rint(start + np.arange(-1, LINES + 1)[:, np.newaxis] * distance).astype(int)
+    inside = (at >= 0) & (at < len(ridge))
+    line = inside & there[np.where(inside, at, 0)]
+    staff = line[1:-1].all(axis=0) & ~line[0] & ~line[-1]
     return start[staff], distance[staff]
 
 
@@ -214,5 +216,5 @@ def _peaks(profile: Floats, reach: int) -> NDArray[np.int64]:
     highest = maximum_filter(profile, 2 * reach + 1)
     peaks = np.flatnonzero((profile == highest) & (profile >= LEAST_DARKNESS))
     if len(peaks):
-        peaks = peaks[profile[peaks] >= FAINTEST * np.median(profile[peaks])]
+        peaks = peaks[profile[peaks] >= FAINTEST * median(profile[peaks].astype(np.float64))]
     return peaks

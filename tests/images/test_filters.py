@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from htrlib.images.filters import (
+    gray_percentile,
     long_runs,
     maximum_filter,
     mean_filter,
@@ -14,6 +15,8 @@ from htrlib.images.filters import (
     median_filter,
     percentile_filter,
     percentiles,
+    ranked,
+    running_maximum,
     upper_percentile,
 )
 
@@ -22,6 +25,25 @@ ndimage = pytest.importorskip("scipy.ndimage")
 bytes_1d = arrays(np.uint8, st.integers(1, 30))
 bytes_2d = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=12))
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12))
+
+
+@given(arrays(np.int16, array_shapes(min_dims=2, max_dims=3, max_side=30)), st.data())
+def test_ranks_are_those_of_sorted_values(values, data):
+    ranks = data.draw(st.lists(st.integers(0, len(values) - 1), min_size=1, max_size=3))
+    expected = np.sort(values, axis=0)[ranks]
+    np.testing.assert_array_equal(ranked(values.copy(), ranks), expected)
+
+
+@given(st.one_of(bytes_1d, bytes_2d), st.floats(0, 100))
+def test_a_percentile_of_grays_is_that_of_numpy(values, percent):
+    assert gray_percentile(values, percent) == pytest.approx(np.percentile(values, percent))
+
+
+@given(bytes_2d, st.data())
+def test_running_maxima_are_those_of_all_windows(values, data):
+    size = data.draw(st.integers(1, values.shape[1]))
+    windows = np.lib.stride_tricks.sliding_window_view(values, size, axis=1)
+    np.testing.assert_array_equal(running_maximum(values, size), windows.max(axis=-1))
 
 
 @given(bytes_2d, st.lists(st.floats(0, 100), min_size=1, max_size=3))
