@@ -148,6 +148,8 @@ class Collector:
         if min(moved) > TOLERANCE:
             self.note("baseline outside the page", source, f"it starts at {points[0]}")
             return None
+        if self._far(size, source, points):
+            return None
         if max(moved) > TOLERANCE:
             self.note("baseline cut at the page's edge", source)
         return kept
@@ -159,8 +161,18 @@ class Collector:
             self.note("coordinates that cannot be read", source, f"found {odd[0]}")
         return () if odd else points
 
+    def _far(self, size: Size, source: str, points: Sequence[Point]) -> bool:
+        """Return whether a point lies too far from the page to be clipped to it; report it."""
+        far = [point for point in points if _is_far(point, size)]
+        if far:
+            detail = f"({far[0][0]:g}, {far[0][1]:g}) on a page of {size.width} x {size.height}"
+            self.note("coordinates far outside the page", source, detail)
+        return bool(far)
+
     def _outline(self, size: Size, source: str, polygon: Sequence[Point]) -> Optional[Polygon]:
         """Clip a polygon to the page; report it and return None if it has no area there."""
+        if self._far(size, source, polygon):
+            return None
         outline = Polygon(_on_page(polygon, size))
         try:
             _ = outline.box
@@ -185,6 +197,8 @@ class Collector:
             part = None
         if part is None or min(part.width, part.height) < THINNEST:
             self.note("box outside the page", source, _describe(whole, size))
+            return None
+        if self._far(size, source, ((whole.left, whole.top), (whole.right, whole.bottom))):
             return None
         if max(abs(a - b) for a, b in zip(whole.as_tuple(), part.as_tuple())) > TOLERANCE:
             self.note("box cut at the page's edge", source, _describe(whole, size))
@@ -357,6 +371,12 @@ def is_rectangle(points: Sequence[Point]) -> bool:
     left, top, right, bottom = bounds(points) if points else (0, 0, 0, 0)
     corners = {(left, top), (right, top), (right, bottom), (left, bottom)}
     return len(points) == len(corners) == 4 and set(points) == corners
+
+
+def _is_far(point: Point, size: Size) -> bool:
+    """Return whether a point is further from the page than the page is wide or high."""
+    x, y = point
+    return not (-size.width <= x <= 2 * size.width and -size.height <= y <= 2 * size.height)
 
 
 def _on_page(points: Sequence[Point], size: Size) -> Tuple[Point, ...]:

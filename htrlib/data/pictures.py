@@ -14,6 +14,7 @@ from PIL import Image
 from htrlib.data.samples import Picture, Sample
 from htrlib.images.suffixes import PICTURE_SUFFIXES
 
+_FORMAT_SUFFIXES = (".page", ".alto")  # scan.page.xml
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints", ".Trashes", ".git")
 
 
@@ -31,7 +32,15 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
     candidates = [relative.name]
     if not relative.is_absolute() and ".." not in relative.parts:
         candidates.insert(0, str(relative))
-    candidates += [stem + suffix for suffix in PICTURE_SUFFIXES if stem]
+    plain = stem[: -len(Path(stem).suffix)] if Path(stem).suffix in _FORMAT_SUFFIXES else stem
+    if Path(stem).suffix.lower() in PICTURE_SUFFIXES:
+        candidates.append(stem)  # scan.png.xml
+    candidates += [
+        name + suffix
+        for name in dict.fromkeys((stem, plain))
+        if name
+        for suffix in PICTURE_SUFFIXES
+    ]
     for folder in folders:
         for candidate in candidates:
             found = spelled(candidate, folder)

@@ -45,6 +45,7 @@ def load(
 
 Edges = Tuple[float, float, float, float]
 
+_PIXELS = ("pixel", "pixels", "px")
 _SOFT_HYPHEN = "\u00ad"
 
 
@@ -67,8 +68,8 @@ class _PageReader(XmlPageReader):
         if picture is None:
             return
         stated = self._stated()
-        unit = self.root.findtext("Description/MeasurementUnit", "pixel").strip()
-        in_pixels = unit == "pixel"
+        unit = self.root.findtext("Description/MeasurementUnit", "").strip() or "pixel"
+        in_pixels = unit.lower() in _PIXELS
         expected = Size(*map(round, stated)) if in_pixels and stated is not None else None
         size = self.collector.picture(picture, self.source, expected)
         if size is None:
@@ -89,7 +90,10 @@ class _PageReader(XmlPageReader):
         return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
 
     def _rows(self) -> List[Tuple[Element, Element]]:
-        """Return the lines and their blocks in reading order; lines missing in it come last."""
+        """Return the lines and what holds them in reading order; lines missing in it come last.
+
+        That should be a TextBlock, but any element is taken: no line is lost.
+        """
         ranks: Dict[str, int] = {}
         for reference in self.root.findall(".//ReadingOrder//ElementRef"):
             for name in reference.get("REF", "").split():
@@ -100,8 +104,8 @@ class _PageReader(XmlPageReader):
             block, row = (ranks.get(element.get("ID", ""), last) for element in pair)
             return block if row == last else row
 
-        blocks = self.page.iter("TextBlock")
-        return sorted(((b, row) for b in blocks for row in b.findall("TextLine")), key=rank)
+        holders = self.page.iter()
+        return sorted(((h, row) for h in holders for row in h.findall("TextLine")), key=rank)
 
     def _line(self, size: Size, block: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("ID", "")
@@ -139,7 +143,7 @@ class _PageReader(XmlPageReader):
         strings = row.findall("String")
         hyphen = row.find("HYP")
         for index, string in enumerate(strings):
-            text, edges = clean_text(string.get("CONTENT", "")), self._box(source, string)
+            text, edges = clean_text(_content(string)), self._box(source, string)
             if not text or " " in text or edges is None:
                 continue
             if hyphen is not None and index == len(strings) - 1:
@@ -198,8 +202,14 @@ def _text(row: Element) -> str:
         elif element.tag == "HYP":
             parts.append(_hyphen(element))
         elif element.tag == "String":
-            parts.append(("" if spaced or not parts else " ") + element.get("CONTENT", ""))
+            parts.append(("" if spaced or not parts else " ") + _content(element))
     return "".join(parts)
+
+
+def _content(string: Element) -> str:
+    """Return a string's own text, or that of its letters."""
+    own = string.get("CONTENT", "")
+    return own or "".join(glyph.get("CONTENT", "") for glyph in string.findall("Glyph"))
 
 
 def _hyphen(element: Element) -> str:

@@ -13,7 +13,7 @@ from htrlib.data.label_text import clean_text
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number, parse_points
 from htrlib.document.geometry import Point, Size
-from htrlib.formats.page_xml_elements import confidence_of, kind_of, readings, tags_of
+from htrlib.formats.page_xml_elements import confidence_of, index_of, kind_of, readings, tags_of
 from htrlib.formats.xml_pages import XmlFile, XmlForm, XmlPageReader, load_xml_pages, picture_of
 
 FORM = XmlForm("PAGE XML", root="PcGts", page="Page")
@@ -85,15 +85,16 @@ class _PageReader(XmlPageReader):
 
     def _stated(self) -> Optional[Size]:
         """Return the size of the page in the file, or None; 0 counts as missing."""
-        width, height = (int(self.page.attrib[f"image{side}"]) for side in ("Width", "Height"))
-        return Size(width, height) if width > 0 and height > 0 else None
+        stated = (self.page.get(f"image{side}", "").strip() for side in ("Width", "Height"))
+        width, height = (parse_number(side or "0") for side in stated)
+        return Size(round(width), round(height)) if min(width, height) >= 1 else None
 
     def _line(self, size: Size, region: Element, row: Element) -> Optional[LabeledLine]:
         name = row.get("id", "")
         source = f"{self.source}#{name}"
-        text = first_text(row)
-        if text is None:
-            text = " ".join(first_text(word) or "" for word in row.findall("Word"))
+        text = first_text(row) or ""
+        if not clean_text(text):
+            text = " ".join(map(_text_of_word, row.findall("Word")))
         outline = self.collector.points(source, lambda: points_at(row, "Coords"))
         rectangular = is_rectangle(outline)
         place = self.collector.text_line(
@@ -119,7 +120,7 @@ class _PageReader(XmlPageReader):
     def _words(self, size: Size, source: str, row: Element) -> List[LabeledWord]:
         words = []
         for word in row.findall("Word"):
-            text = clean_text(first_text(word) or "")
+            text = clean_text(_text_of_word(word))
             outline = self.collector.points(source, functools.partial(points_at, word, "Coords"))
             if not outline or not text:
                 continue
@@ -134,8 +135,8 @@ def regions_in_order(page: Element) -> List[Element]:
     """Return the regions with lines or a text in reading order; regions missing in it come last.
 
     These are text regions, table cells, and any other element with lines, since many programs nest
-    them in ways that the schema does not allow. Nested regions follow the outer one, unless the
-    reading order names them.
+    them in ways that the schema does not allow; even a line can hold lines. Nested regions follow
+    the outer one, unless the reading order names them.
     """
     order = page.find("ReadingOrder")
     ranks: Dict[str, int] = {}
@@ -149,7 +150,7 @@ def regions_in_order(page: Element) -> List[Element]:
         if element.tag in _REGIONS or element.find("TextLine") is not None:
             found.append((rank, element))
         for child in element:
-            if child.tag not in ("TextLine", "ReadingOrder"):
+            if child.tag != "ReadingOrder":
                 visit(child, rank)
 
     visit(page, len(ranks))
@@ -168,7 +169,7 @@ def rows_in_order(rows: List[Element]) -> List[Element]:
 def region_references(group: Element) -> List[str]:
     """Return the regions in a reading order, including nested groups."""
     found = []
-    for child in sorted(group, key=lambda child: int(child.get("index", 0))):
+    for child in sorted(group, key=index_of):
         if "regionRef" in child.attrib:
             found.append(child.attrib["regionRef"])
         found += region_references(child)
@@ -180,6 +181,11 @@ def first_text(element: Element) -> Optional[str]:
     texts = readings(element)
     unicode = texts[0].find("Unicode") if texts else None
     return None if unicode is None else unicode.text or ""
+
+
+def _text_of_word(word: Element) -> str:
+    """Return a word's own text, or that of its letters."""
+    return first_text(word) or "".join(first_text(glyph) or "" for glyph in word.findall("Glyph"))
 
 
 def points_at(element: Element, name: str) -> List[Point]:

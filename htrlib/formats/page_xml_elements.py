@@ -126,7 +126,16 @@ def confidence_of(element: Optional[Element], name: str = "conf") -> Optional[fl
 
 def readings(element: Element) -> List[Element]:
     """Return the texts of a line, word or region, the best one first."""
-    return sorted(element.findall("TextEquiv"), key=lambda text: int(text.get("index", 0)))
+    return sorted(element.findall("TextEquiv"), key=index_of)
+
+
+def index_of(element: Element) -> float:
+    """Return the rank of an element among its siblings; one that is no number counts as missing."""
+    try:
+        index = float(element.get("index", 0))
+    except ValueError:
+        return 0.0
+    return index if math.isfinite(index) else 0.0
 
 
 def add_child(parent: Element, tag: str, **attributes: str) -> Element:

@@ -60,7 +60,7 @@ def load_image(source: Source) -> Page:
     The EXIF orientation is applied. Transparent parts become white, or black around light ink that
     has no paper of its own. Pixels of more than 8 bits are scaled by the full range of the format,
     not by the brightest pixel. 32-bit integers and floats have no fixed range; theirs is the first
-    of 1 (floats only), 255, 65535 and 2**31 - 1 that no pixel exceeds.
+    of 1 (floats only), 255, 65535 and 2**31 - 1 that no pixel exceeds, up to a few stuck ones.
 
     Args:
         source: a path, the bytes of a file, a binary file open for reading (read from its start,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict
+from typing import Any, Callable, Dict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,12 @@ _BAND_ROWS = 256
 
 _STORED_DEPTHS = (10, 12, 14)
 """Bits that are used of the 16 that a picture has, where it uses fewer."""
+
+_STUCK = 1e-4
+"""Share of the pixels that may be brighter than white."""
+
+_ROUNDING = 1e-3
+"""Share of white by which resampling may exceed it."""
 
 _MOSTLY_OPAQUE = 127
 """Mean opacity, of 255, of a picture that has paper of its own."""
@@ -100,9 +106,15 @@ def _full_scale(picture: Image.Image) -> float:
     """Return the value of white: cameras and scanners store 10 or 12 bits in 16, unscaled."""
     if picture.mode.startswith("I;16"):
         bits = int(getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0])
-        peak = int(np.asarray(picture).max())
-        used = next((depth for depth in _STORED_DEPTHS if peak < 2**depth), bits)
+        values = np.asarray(picture)
+        used = next((depth for depth in _STORED_DEPTHS if _most_below(values, 2**depth)), bits)
         return float(2 ** min(bits, used) - 1)
-    brightest = float(picture.getextrema()[1])  # type: ignore[arg-type]
+    values = np.asarray(picture)
     scales = (1.0, 255.0, 65535.0, 2.0**31 - 1)[0 if picture.mode == "F" else 1 :]
-    return next((scale for scale in scales if brightest <= scale), brightest)
+    fitting = (scale for scale in scales if _most_below(values, scale + _ROUNDING * scale))
+    return next(fitting, float(values.max()))
+
+
+def _most_below(values: NDArray[Any], limit: float) -> bool:
+    """Return whether all pixels but a few are darker: some sensors have pixels that are stuck."""
+    return bool((values >= limit).mean() <= _STUCK)

@@ -118,6 +118,29 @@ def test_a_size_in_pixels_that_says_nothing_is_not_compared(tmp_path, make_pictu
     assert (page.size, page.lines[0].line.box) == (Size(200, 100), Box(10, 20, 90, 40))
 
 
+@pytest.mark.parametrize("unit", ["", "PIXEL", "Pixels", " px "])
+def test_a_size_in_pixels_is_compared_however_the_unit_is_spelled(tmp_path, make_picture, unit):
+    make_picture("a.png", 400, 200)
+    body = block("b", line("l", string("a")))
+    with pytest.raises(DatasetError, match="image of another size than annotated"):
+        data.load("alto", write(tmp_path / "a.xml", document(body, unit=unit)))
+
+
+@pytest.mark.parametrize("holder", ["ComposedBlock", "Illustration", ""])
+def test_lines_outside_a_text_block_are_read(tmp_path, make_picture, holder):
+    make_picture("a.png")
+    rows = line("l", string("a")) + line("m", string("b"))
+    body = f"<{holder}>{rows}</{holder}>" if holder else rows
+    assert data.load("alto", write(tmp_path / "a.xml", document(body)))[0].text == "a\nb"
+
+
+def test_a_string_without_content_has_that_of_its_letters(tmp_path, make_picture):
+    make_picture("a.png")
+    letters = '<String><Glyph CONTENT="b"/><Glyph CONTENT="e"/></String>'
+    body = block("b", line("l", string("to") + letters))
+    assert data.load("alto", write(tmp_path / "a.xml", document(body)))[0].text == "to be"
+
+
 def test_blocks_come_in_reading_order(tmp_path, make_picture):
     make_picture("a.png")
     body = block("b1", line("l1", string("last"))) + (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from htrlib import data
 from htrlib.data import Dataset
-from htrlib.document.geometry import Box
+from htrlib.document.geometry import Box, Size
 from htrlib.errors import AnnotationError, ConfigError, DatasetError
 from tests.data.labeled_pages import pages
 
@@ -181,13 +181,68 @@ def test_a_picture_of_another_size_is_not_used(tmp_path, make_picture):
 
 
 @pytest.mark.parametrize(
+    "size", ['imageWidth="200.0" imageHeight="100.0"', 'imageWidth="" imageHeight=""', ""]
+)
+def test_a_size_that_is_no_whole_number_does_not_take_the_page(tmp_path, make_picture, size):
+    make_picture("a.png")
+    path = write(tmp_path / "a.xml", region("r", text_line("l", "text")))
+    path.write_text(path.read_text().replace('imageWidth="200" imageHeight="100"', size))
+    (page,) = data.load("page_xml", path)
+    assert (page.text, page.size) == ("text", Size(200, 100))
+
+
+def test_an_index_that_is_no_whole_number_does_not_take_the_page(tmp_path, make_picture):
+    make_picture("a.png")
+    order = (
+        '<RegionRefIndexed index="1.0" regionRef="r"/><RegionRefIndexed regionRef="s" index=""/>'
+    )
+    line = text_line("l", "last").replace("<TextEquiv>", '<TextEquiv index="x">')
+    body = f"<ReadingOrder><OrderedGroup>{order}</OrderedGroup></ReadingOrder>" + region("r", line)
+    path = write(tmp_path / "a.xml", body + region("s", text_line("m", "first")))
+    assert data.load("page_xml", path)[0].text == "first\nlast"
+
+
+def test_a_line_with_an_empty_text_has_that_of_its_words_and_letters(tmp_path, make_picture):
+    make_picture("a.png")
+    letters = "".join(f"<Glyph><TextEquiv><Unicode>{c}</Unicode></TextEquiv></Glyph>" for c in "be")
+    words = (
+        "<Word><TextEquiv><Unicode>to</Unicode></TextEquiv></Word>"
+        f"<Word>{letters}<TextEquiv><Unicode/></TextEquiv></Word>"
+    )
+    row = text_line("l", "").replace("<TextEquiv>", f"{words}<TextEquiv>")
+    dataset = data.load("page_xml", write(tmp_path / "a.xml", region("r", row)))
+    assert (dataset[0].text, dataset.problems) == ("to be", ())
+
+
+def test_a_line_within_a_line_is_read(tmp_path, make_picture):
+    make_picture("a.png")
+    outer = text_line("l", "outer").replace("</TextLine>", f"{text_line('m', 'inner')}</TextLine>")
+    path = write(tmp_path / "a.xml", region("r", outer))
+    assert data.load("page_xml", path)[0].text == "outer\ninner"
+
+
+def test_coordinates_that_no_page_has_are_reported_instead_of_clipped(tmp_path, make_picture):
+    make_picture("a.png")
+    rows = [
+        text_line("l", "huge", points="5,5 99999999999999999999,5 60,20"),
+        text_line("m", "over the edge", points="5,30 230,30 230,50 5,50"),
+    ]
+    dataset = data.load("page_xml", write(tmp_path / "a.xml", region("r", *rows)))
+    assert [line.line is None for line in dataset[0].lines] == [True, False]
+    assert [problem.reason for problem in dataset.problems] == [
+        "coordinates far outside the page",
+        "box cut at the page's edge",
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("<alto/>", "expected PcGts with a Page, found alto"),
         ("<PcGts/>", "expected PcGts with a Page"),
         ("<PcGts>", "line 1: not well-formed"),
         ('<PcGts><Page imageWidth="x" imageHeight="1"/></PcGts>', "not the PAGE XML"),
-        ('<PcGts><Page imageFilename="a.png"/></PcGts>', "imageWidth"),
+        ('<PcGts><Page imageWidth="1,5" imageHeight="1"/></PcGts>', 'found "1,5"'),
     ],
 )
 def test_what_is_not_of_the_form_is_named(tmp_path, text, message):
