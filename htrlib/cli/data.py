@@ -122,7 +122,7 @@ def _add_converter(actions: argparse._SubParsersAction[argparse.ArgumentParser])
         "convert",
         help="convert data to another format",
         description="Convert data to another format. Standard error lists what the format cannot "
-        "hold.",
+        "hold, and the problems of the data. The exit status is 1 if a page could not be used.",
     )
     _add_source(converter)
     converter.add_argument("to", metavar="TO", choices=list(WRITERS), help=", ".join(WRITERS))
@@ -171,14 +171,16 @@ def inspect(config: InspectConfig) -> int:
 
 
 def convert(config: ConvertConfig) -> int:
-    """Write the data in the other format, and return the exit status.
+    """Write the data in the other format, and return the exit status: 1 if a page was unusable.
 
     Raises:
         ConfigError, DatasetError: see `htrlib.cli.datasets.load`.
     """
-    for problem in WRITERS[config.to](config.source.load(), config.output):
-        print(f"htr: left out, {problem}", file=sys.stderr)
-    return 0
+    dataset = config.source.load()
+    lacking = WRITERS[config.to](dataset, config.output)
+    for problem in (*dataset.problems, *lacking):
+        print(f"htr: {'left out' if problem.skipped else 'kept'}, {problem}", file=sys.stderr)
+    return int(any(problem.skipped == "page" for problem in dataset.problems))
 
 
 def _examples(problems: Sequence[Problem]) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from htrlib.data.collector import Collector
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset
+from htrlib.data.xml import parse_number
+from htrlib.document.geometry import Point
 from htrlib.errors import AnnotationError
 
 REQUIRED = ("image", "text")
@@ -36,26 +39,27 @@ def load(
         images: folder of the pictures; by default that of the manifest.
         split: read only the rows of this split.
     Raises:
-        AnnotationError: the file does not have this form; names the line.
+        AnnotationError: the file does not have this form. Rows of another form are reported.
         DatasetError: no row can be used.
     """
     path = Path(path)
     folder = path.parent if images is None else Path(images)
+    collector = Collector()
     try:
-        rows = list(_rows(path))
+        rows = list(_rows(path, collector))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(str(error), path) from None
     if split is not None:
         rows = [row for row in rows if row[1].get("split") == split]
-    collector = Collector()
     if rows and EDGES[0] in rows[0][1]:
-        _add_pages(collector, path, folder, rows)
+        _add_pages(collector, folder, rows)
     else:
         _add_lines(collector, folder, rows)
     return collector.dataset(path)
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, collector: Collector) -> Iterator[Row]:
+    """Yield the rows; report those of another length than the header."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -65,12 +69,12 @@ def _rows(path: Path) -> Iterator[Row]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise AnnotationError(
-                    f"found {len(cells)} cells, expected {len(header)} as in the first row; quote "
-                    "texts that contain a separator",
-                    path,
-                    reader.line_num,
+                detail = (
+                    f"line {reader.line_num}: found {len(cells)} cells, expected {len(header)} as "
+                    "in the first row; quote texts that contain a separator"
                 )
+                collector.note("row that cannot be read", path.name, detail, skipped="line")
+                continue
             yield reader.line_num, dict(zip(header, cells))
 
 
@@ -104,7 +108,7 @@ def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
             )
 
 
-def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) -> None:
+def _add_pages(collector: Collector, folder: Path, rows: List[Row]) -> None:
     pages: Dict[str, List[Row]] = {}
     for row in rows:
         pages.setdefault(row[1]["image"], []).append(row)
@@ -116,7 +120,9 @@ def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) 
         labeled = []
         for number, cells in lines:
             source = f"{name}#{cells.get('id') or number}"
-            place = collector.text_line(size, source, box=_edges(path, number, cells))
+            corners = collector.points(source, partial(_corners, cells))
+            box = [edge for corner in corners for edge in corner] or None
+            place = collector.text_line(size, source, box=box)
             labeled.append(collector.line(cells["text"], source, place, id=cells.get("id", "")))
         first = lines[0][1]
         collector.add_page(
@@ -129,15 +135,19 @@ def _add_pages(collector: Collector, path: Path, folder: Path, rows: List[Row]) 
         )
 
 
-def _edges(path: Path, number: int, row: Dict[str, str]) -> Optional[List[float]]:
+def _corners(row: Dict[str, str]) -> List[Point]:
+    """Return two corners of a row's box, or none if its cells are empty.
+
+    Raises:
+        ValueError: they are not four numbers.
+    """
     cells = [row[edge].strip() for edge in EDGES]
     if not any(cells):
-        return None
+        return []
     try:
-        return [float(cell) for cell in cells]
+        left, top, right, bottom = map(parse_number, cells)
     except ValueError:
-        raise AnnotationError(
-            f"{', '.join(EDGES)} must be numbers or all empty, found {', '.join(cells)}",
-            path,
-            number,
+        raise ValueError(
+            f"{', '.join(EDGES)} must be numbers or all empty, found {'; '.join(cells)}"
         ) from None
+    return [(left, top), (right, bottom)]

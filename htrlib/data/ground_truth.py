@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.consolidation import MarkedText, consolidate
+from htrlib.data.ground_truth_answers import Answer, parse_answers
 from htrlib.data.label_text import clean_text
 from htrlib.data.manifest import (
     Images,
+    Row,
     is_verification,
     label_attribute,
     locate,
@@ -31,7 +33,6 @@ from htrlib.errors import AnnotationError
 
 REJECTED = ("bad", "incorrect", "reject", "rejected")
 PRINTED = ("printed", "print", "machineprinted", "typed")
-_MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def load(
@@ -61,22 +62,18 @@ def load(
         rejected: class names, ignoring case, that a verification job gives to bad labels; a
             sequence, or one string separated by commas.
     Raises:
-        AnnotationError: a row is not JSON or does not have this form; names the line.
+        AnnotationError: the file cannot be read, or no row has this form; names the first line.
+            Rows of another form among others are reported, and the others are read.
         DatasetError: no page can be used.
     """
     path = Path(path)
-    rows = read_rows(path)
+    rows, errors = read_rows(path)
+    if errors and not rows:
+        raise errors[0]
     attribute = attribute or label_attribute(path, rows)
     names = rejected.split(",") if isinstance(rejected, str) else rejected
     reader = _Reader(path, attribute, classes or {}, [str(name).strip().lower() for name in names])
-    pages: Dict[str, List[_Answer]] = {}
-    for number, row in rows:
-        reference = row.get("source-ref")
-        if not isinstance(reference, str):
-            raise AnnotationError('expected the key "source-ref" with a string', path, number)
-        answers = reader.answers(reference, row, number)
-        if answers:
-            pages.setdefault(reference, []).extend(answers)
+    pages = reader.answers_by_picture(rows, errors)
     pictures = {reference: locate(path, reference, images) for reference in pages}
     shared = {} if callable(images) else Counter(pictures.values())
     for reference, answers in pages.items():
@@ -87,17 +84,6 @@ def load(
         else:
             reader.add_page(reference, picture, answers)
     return reader.collector.dataset(path)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """One worker's or job's annotations of an image: texts, or boxes by class."""
-
-    texts: Optional[Tuple[MarkedText, ...]]
-    boxes: Tuple[Tuple[str, Tuple[float, ...]], ...]
-    size: Optional[Size]
-    writer: Optional[str]
-    split: Optional[str]
 
 
 class _Reader:
@@ -112,7 +98,37 @@ class _Reader:
         self.rejected = rejected
         self.collector = Collector()
 
-    def answers(self, reference: str, row: Dict[str, Any], number: int) -> List[_Answer]:
+    def answers_by_picture(
+        self, rows: Sequence[Row], errors: Sequence[AnnotationError]
+    ) -> Dict[str, List[Answer]]:
+        """Return the answers by source-ref; report rows of another form, and earlier errors.
+
+        Raises:
+            AnnotationError: there is nothing but errors.
+        """
+        errors = list(errors)
+        pages: Dict[str, List[Answer]] = {}
+        for number, row in rows:
+            reference = row.get("source-ref")
+            try:
+                if not isinstance(reference, str):
+                    detail = f'expected the key "source-ref" with a string, found {reference!r:.80}'
+                    raise AnnotationError(detail, self.path, number)
+                answers = self.answers(reference, row, number)
+            except AnnotationError as error:
+                errors.append(error)
+                continue
+            if answers:
+                pages.setdefault(reference, []).extend(answers)
+        if errors and not pages and len(errors) >= len(rows):
+            raise errors[0]
+        for wrong in errors:
+            self.collector.note(
+                "row that cannot be read", self.path.name, str(wrong), skipped="page"
+            )
+        return pages
+
+    def answers(self, reference: str, row: Dict[str, Any], number: int) -> List[Answer]:
         """Return the answers of a row; report why there is none.
 
         Raises:
@@ -121,11 +137,10 @@ class _Reader:
         try:
             if not self._usable(reference, row):
                 return []
-            answers = _answers(row, self.attribute)
-        except _MALFORMED as error:
+            answers = parse_answers(row, self.attribute, partial(self._unreadable, reference))
+        except ValueError as error:
             raise AnnotationError(
-                f"{self.attribute!r} has none of the forms in docs/training-data.md: "
-                f"{error if isinstance(error, ValueError) else repr(error)}",
+                f"{self.attribute!r} has none of the forms in docs/training-data.md: {error}",
                 self.path,
                 number,
             ) from error
@@ -133,6 +148,9 @@ class _Reader:
             detail = f"{self.attribute!r} is a list without an answer"
             self.collector.note("not labeled", reference, detail, skipped="page")
         return answers
+
+    def _unreadable(self, reference: str, text: str, detail: str) -> None:
+        self.collector.note("coordinates that cannot be read", f"{reference}#{text}", detail)
 
     def _usable(self, reference: str, row: Dict[str, Any]) -> bool:
         """Return whether a row has a label that was not rejected; report why not.
@@ -158,7 +176,7 @@ class _Reader:
         self.collector.note(reason, reference, detail, skipped="page")
         return False
 
-    def add_page(self, reference: str, image: Path, answers: Sequence[_Answer]) -> None:
+    def add_page(self, reference: str, image: Path, answers: Sequence[Answer]) -> None:
         """Add the page of an image; several answers are those of several workers."""
         first = answers[0]
         size = self.collector.picture(image, reference, first.size)
@@ -280,53 +298,6 @@ class _Reader:
         return paragraph, [*_lines_of(found["line"], found["word"])]
 
 
-def _answers(row: Mapping[str, Any], attribute: str) -> List[_Answer]:
-    """Return the answers in a row's label: one or a list, possibly as JSON in a string."""
-    label = row[attribute]
-    content = json.loads(label) if isinstance(label, str) else label
-    answers = []
-    for answer in content if isinstance(content, list) else [content]:
-        if not isinstance(answer, dict) or not {"texts", "annotations"} & answer.keys():
-            raise ValueError('expected "texts" (a custom job) or "annotations" (a box job)')
-        boxes = answer.get("annotations", ())
-        names = row[f"{attribute}-metadata"]["class-map"] if boxes else {}
-        size = (answer.get("image_size") or [None])[0]
-        answers.append(
-            _Answer(
-                texts=tuple(map(_marked, _texts(answer))) if "texts" in answer else None,
-                boxes=tuple((str(names[str(box["class_id"])]), _edges(box)) for box in boxes),
-                size=None if size is None else Size(int(size["width"]), int(size["height"])),
-                writer=row.get("writer"),
-                split=row.get("split"),
-            )
-        )
-    return answers
-
-
-def _texts(answer: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    texts: List[Dict[str, Any]] = answer["texts"]
-    if not isinstance(texts, list) or not all(isinstance(text, dict) for text in texts):
-        raise ValueError(f'"texts" must be a list of objects, found {texts!r:.80}')
-    for text in texts:
-        points = text.get("bb") or []
-        if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
-            raise ValueError(f'"bb" must be a list of points with x and y, found {points!r:.80}')
-    return texts
-
-
-def _marked(text: Mapping[str, Any]) -> MarkedText:
-    number = text.get("line_num")
-    number = None if number is None else str(number).strip()
-    content = text["text"]
-    return MarkedText(
-        text="" if content is None else str(content),
-        points=tuple((float(point["x"]), float(point["y"])) for point in text.get("bb") or ()),
-        line_number=int(number) if number else None,
-        kind=str(text.get("type") or "handwritten"),
-        confidence=float(text.get("confidence", 1.0)),
-    )
-
-
 def _is_printed(piece: MarkedText) -> bool:
     return piece.kind.lower().replace(" ", "") in PRINTED
 
@@ -354,11 +325,6 @@ def _has_box(piece: MarkedText) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _edges(box: Mapping[str, Any]) -> Tuple[float, ...]:
-    left, top, width, height = (float(box[key]) for key in ("left", "top", "width", "height"))
-    return (left, top, left + width, top + height)
 
 
 def _lines_of(lines: Sequence[Box], words: Sequence[Box]) -> List[LabeledLine]:

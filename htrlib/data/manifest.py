@@ -6,6 +6,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
+from htrlib.data.pictures import spelled
 from htrlib.errors import AnnotationError
 
 Images = Union[str, Path, Callable[[str], Path]]
@@ -17,13 +18,16 @@ Row = Tuple[int, Dict[str, Any]]
 """The number of a manifest's line, and its object."""
 
 
-def read_rows(path: Path) -> List[Row]:
+def read_rows(path: Path) -> Tuple[List[Row], List[AnnotationError]]:
     """Read the objects of a manifest, skipping empty lines.
 
+    Returns:
+        The objects, and an error for each line that is not a JSON object.
     Raises:
-        AnnotationError: the file cannot be read, or a line is not a JSON object.
+        AnnotationError: the file cannot be read.
     """
-    rows = []
+    rows: List[Row] = []
+    errors: List[AnnotationError] = []
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -33,12 +37,19 @@ def read_rows(path: Path) -> List[Row]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise AnnotationError(f"not JSON: {error.msg}", path, number) from None
-        if not isinstance(row, dict):
-            raise AnnotationError(f"expected an object, found {line.strip()[:40]}", path, number)
-        rows.append((number, row))
-    return rows
+        except ValueError as error:
+            reason = getattr(error, "msg", error)
+            errors.append(AnnotationError(f"not JSON: {reason}", path, number))
+            continue
+        except RecursionError:
+            errors.append(AnnotationError("not JSON: nested too deeply", path, number))
+            continue
+        if isinstance(row, dict):
+            rows.append((number, row))
+        else:
+            detail = f"expected an object, found {line.strip()[:40]}"
+            errors.append(AnnotationError(detail, path, number))
+    return rows, errors
 
 
 def label_attribute(path: Path, rows: Sequence[Row]) -> str:
@@ -89,11 +100,10 @@ def locate(path: Path, reference: str, images: Optional[Images]) -> Path:
                 f"{reference} is not on this machine; copy the pictures and give images=FOLDER",
                 path,
             )
-        return path.parent / reference
+        return spelled(reference, path.parent) or path.parent / reference
     parts = PurePosixPath(reference.partition("://")[2] if remote else reference).parts
     if ".." in parts:
         raise AnnotationError(f"a source-ref must not contain .., found {reference}", path)
     parts = tuple(part for part in parts if part != "/")
-    candidates = [Path(images, *parts[start:]) for start in range(len(parts))]
-    existing = [candidate for candidate in candidates if candidate.is_file()]
-    return existing[0] if existing else candidates[-1]
+    existing = (spelled("/".join(parts[start:]), Path(images)) for start in range(len(parts)))
+    return next((found for found in existing if found is not None), Path(images, *parts[-1:]))

@@ -144,7 +144,7 @@ def _open(
     if not pages:
         if alone:
             raise AnnotationError(f"expected {form.root} with a Page, found {root.tag}", file)
-        collector.note(f"not {form.name}", source, f"found {root.tag}", skipped="page")
+        collector.note(f"not {form.name}", source, f"found {root.tag}", skipped="file")
         return None
     if len(pages) > 1:
         detail = f"found {len(pages)}; split the file, one page and one image each"

@@ -339,11 +339,13 @@ def _summary(task: Task, steps: int, directory: Path) -> List[str]:
     lines = [task.describe()]
     if task.charset_change is not None:
         lines.append(f"charset: {task.charset_change}")
-    counts: Dict[str, int] = {}
+    alike: Dict[str, List[Problem]] = {}
     for problem in task.problems:
         key = f"{problem.reason}, {problem.skipped + ' left out' if problem.skipped else 'kept'}"
-        counts[key] = counts.get(key, 0) + 1
-    lines += [f"{key}: {count}" for key, count in counts.items()]
+        alike.setdefault(key, []).append(problem)
+    for key, problems in alike.items():
+        detail = f" ({problems[0].detail})" if problems[0].detail else ""
+        lines.append(f"{key}: {len(problems)}, such as {problems[0].source}{detail}")
     lines.append(
         f"going on after step {steps}, from {directory / LAST}"
         if steps

@@ -117,7 +117,11 @@ def test_convert_brings_pages_to_page_xml(tmp_path: Path, capsys: Any) -> None:
     assert htr("convert", "pages_json", path, "page_xml", tmp_path / "xml", "--split", "train") == 0
     (page,) = data.load("page_xml", tmp_path / "xml").pages
     assert page.text == "abc\ncab €"
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "",
+        "htr: kept, one.jpg#2: text without a box\nhtr: left out, one.jpg#2: line without text\n",
+    )
 
 
 def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:
@@ -126,6 +130,21 @@ def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:
     manifest = tmp_path / "out.manifest"
     assert htr("convert", "lines", tmp_path, "ground_truth", manifest) == 0
     assert capsys.readouterr().err == "htr: left out, a.png: line picture without a page\n"
+
+
+def test_convert_tells_what_of_the_data_is_not_used(tmp_path: Path, capsys: Any) -> None:
+    path = write_pages(tmp_path)
+    xml = tmp_path / "xml"
+    assert htr("convert", "pages_json", path, "page_xml", xml, "--split", "train") == 0
+    capsys.readouterr()
+    (xml / "broken.xml").write_text("<PcGts><Page")
+    (xml / "mets.xml").write_text("<mets/>")
+    assert htr("convert", "page_xml", xml, "lines", tmp_path / "lines") == 1
+    rows = capsys.readouterr().err.splitlines()
+    assert [row for row in rows if row.startswith("htr: left out, broken: file that cannot be")]
+    assert "htr: left out, mets: not PAGE XML (found mets)" in rows
+    (xml / "broken.xml").unlink()
+    assert htr("convert", "page_xml", xml, "lines", tmp_path / "lines") == 0
 
 
 def test_convert_renders_synthetic_pages_once(tmp_path: Path) -> None:

@@ -56,14 +56,34 @@ def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
         ("image;text\n", "line 1: missing column image, text"),
         ("image,text,left\n", "missing column top, right, bottom"),
         ("image,text,text\n", "duplicate column text"),
-        ("image,text\na.png,b\na.png,Yes, he said\n", "line 3: found 3 cells, expected 2"),
-        ("image,text,left,top,right,bottom\na.png,b,1,x,3,4\n", "line 2: .*found 1, x, 3, 4"),
     ],
 )
 def test_errors_name_the_line(tmp_path, make_picture, text, message):
     make_picture("a.png")
     with pytest.raises(AnnotationError, match=rf"lines\.csv, {message}|lines\.csv.*{message}"):
         data.load("csv", write(tmp_path, text))
+
+
+def test_a_row_with_other_cells_is_reported_and_leaves_the_others(tmp_path, make_picture):
+    make_picture("a.png")
+    make_picture("b.png")
+    dataset = data.load("csv", write(tmp_path, "image,text\nb.png,b,Yes\na.png,b\n"))
+    assert [line.text for line in dataset.lines] == ["b"]
+    (problem,) = dataset.problems
+    assert (problem.source, problem.skipped) == ("lines.csv", "line")
+    assert "line 2: found 3 cells, expected 2" in problem.detail
+
+
+@pytest.mark.parametrize("edge", ["x", '"1,5"', "nan", "1e400", "", "٣"])
+def test_an_edge_that_is_no_number_leaves_the_text_without_a_place(tmp_path, make_picture, edge):
+    make_picture("a.png")
+    rows = f"image,text,left,top,right,bottom\na.png,a,{edge},1,30,9\na.png,b,0,10,30,20\n"
+    dataset = data.load("csv", write(tmp_path, rows))
+    assert [(line.text, line.line is None) for line in dataset[0].lines] == [
+        ("a", True),
+        ("b", False),
+    ]
+    assert dataset.report().mended["coordinates that cannot be read"] == 1
 
 
 def test_a_manifest_without_rows_is_an_error(tmp_path):

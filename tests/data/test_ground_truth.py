@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -337,7 +338,7 @@ def test_a_missing_picture_is_reported(tmp_path, make_picture):
         (json.dumps({**custom(), "source-ref": "b.png", "label": {"x": 1}}), "line 3: .*texts"),
         (
             json.dumps({**custom(), "source-ref": "b.png", "label": {"texts": [{"bb": []}]}}),
-            "line 3: .*'text'",
+            'line 3: .*key "text"',
         ),
         (json.dumps({**custom(), "label-metadata": 5}), "line 3: .*metadata, found 5"),
         (
@@ -345,17 +346,67 @@ def test_a_missing_picture_is_reported(tmp_path, make_picture):
             "line 3: .*metadata, found 'failure-reason'",
         ),
         (json.dumps({**custom(), "label-metadata": [1]}), r"line 3: .*metadata, found \[1\]"),
-        (json.dumps(boxed(size=(float("inf"), 1))), "line 3: .*infinity"),
+        (json.dumps(boxed(size=(float("inf"), 1))), "line 3: .*image_size.*inf"),
     ],
 )
-def test_errors_name_the_line(tmp_path, make_picture, line, message):
+def test_errors_name_the_line_and_leave_the_others(tmp_path, make_picture, line, message):
     make_picture("a.png")
     make_picture("b.png")
     path = write(tmp_path, custom(text("a", 0, 0)))
     path.write_text(path.read_text() + f"\n{line}\n")
-    with pytest.raises(AnnotationError, match=rf"output\.manifest, {message}") as error:
-        data.load("ground_truth", path)
+    dataset = data.load("ground_truth", path)
+    assert [page.text for page in dataset] == ["a"]
+    (problem,) = dataset.problems
+    assert (problem.reason, problem.skipped) == ("row that cannot be read", "page")
+    assert re.search(rf"output\.manifest, {message}", problem.detail)
+    path.write_text(f"\n\n{line}\n")
+    with pytest.raises(AnnotationError, match=message) as error:
+        data.load("ground_truth", path, attribute="label")
     assert error.value.line_number == 3
+
+
+@pytest.mark.parametrize("content", [["a"], {"a": 1}, True])
+def test_a_text_that_is_no_text_does_not_become_a_label(tmp_path, make_picture, content):
+    make_picture("a.png")
+    with pytest.raises(AnnotationError, match=r'line 1: .*"text" must be a string, found'):
+        data.load("ground_truth", write(tmp_path, custom(text(content, 0, 0))))
+
+
+@pytest.mark.parametrize("x", ["100,5", None, [1], {}])
+def test_coordinates_that_are_no_numbers_leave_the_text_without_a_place(tmp_path, make_picture, x):
+    make_picture("a.png")
+    piece = {**text("a", 0, 0), "bb": [{"x": x, "y": 1}, {"x": 50, "y": 9}]}
+    dataset = data.load("ground_truth", write(tmp_path, custom(piece, text("b", 0, 20, line=2))))
+    assert [(line.text, line.line is None) for line in dataset[0].lines] == [
+        ("a", True),
+        ("b", False),
+    ]
+    assert "coordinates that cannot be read" in dataset.report().mended
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [(-1, 0.0), (7, 1.0), ("high", 1.0), (float("nan"), 1.0), ("0.5", 0.5)]
+)
+def test_a_confidence_is_between_0_and_1(tmp_path, make_picture, stated, expected):
+    make_picture("a.png")
+    path = write(tmp_path, custom(text("a", 0, 0, confidence=stated)))
+    assert data.load("ground_truth", path)[0].lines[0].line.confidence == expected
+
+
+@pytest.mark.parametrize("number", [1.0, "1", " 1 "])
+def test_a_line_number_may_be_spelled_otherwise(tmp_path, make_picture, number):
+    make_picture("a.png")
+    pieces = [text("a", 0, 0, line=1), text("b", 60, 0, line=number)]
+    assert data.load("ground_truth", write(tmp_path, custom(*pieces)))[0].text == "a b"
+
+
+@pytest.mark.parametrize("reference", ["a%20b.png", "A B.PNG", "x\\a b.png"])
+def test_a_source_ref_may_be_spelled_as_on_another_system(tmp_path, make_picture, reference):
+    make_picture("A B.png" if reference[0] == "A" else "a b.png")
+    make_picture("x/a b.png")
+    path = write(tmp_path, custom(text("a", 0, 0), reference=reference))
+    assert len(data.load("ground_truth", path)) == 1
+    assert len(data.load("ground_truth", path, images=tmp_path)) == 1
 
 
 def test_an_empty_manifest_is_an_error(tmp_path):
