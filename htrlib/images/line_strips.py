@@ -201,7 +201,8 @@ def _region(
     region = page[top:bottom, left:right]
     reduction = max(1, int(1.0 / scale + 0.25))
     if reduction > 1:
-        region = np.asarray(Image.fromarray(region).reduce(reduction))
+        whole = np.ascontiguousarray(region)  # or Pillow copies slowly
+        region = np.asarray(Image.fromarray(whole).reduce(reduction))
     # Beyond the page's edge, repeat the pixels of the edge.
     pad = 2 + max(0, -int(np.floor(box.top)), int(np.ceil(box.bottom)) - height)
     pad += max(0, -int(np.floor(box.left)), int(np.ceil(box.right)) - width)

@@ -229,7 +229,7 @@ def resize(image: Page, width: int, height: int) -> Page:
         ImageError: the image is not an (H, W) uint8 array, or is empty.
     """
     size = Size(width, height)
-    picture = Image.fromarray(checked_array(image))
+    picture = Image.fromarray(np.ascontiguousarray(checked_array(image)))  # or Pillow copies slowly
     # A triangle filter scaled to the reduction: a thin stroke keeps its ink within 3 % wherever it
     # falls between the new pixels. BOX, which takes whole pixels, loses up to 20 %.
     picture = picture.resize((size.width, size.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
