@@ -244,7 +244,7 @@ def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:
             len(level.first_child) == len(level) + 1
             and int(level.first_child[0]) == 0
             and int(level.first_child[-1]) == longer
-            and bool(np.all(np.diff(level.first_child) >= 0))
+            and bool(np.all(level.first_child[1:] >= level.first_child[:-1]))
             and bool(np.all(level.symbols < len(vocabulary)))
             and len(level.log_probs) == len(level.backoffs) == len(level)
         )

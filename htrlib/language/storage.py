@@ -91,12 +91,12 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
 
 def _level(archive: Mapping[str, NDArray[Any]], length: int, last: bool) -> Level:
     symbols = archive[f"symbols_{length}"]
-    children = np.zeros(len(symbols), dtype=np.int64) if last else archive[f"children_{length}"]
     scores = archive[f"score_values_{length}"][archive[f"scores_{length}"]]
-    backoffs = np.zeros(len(symbols), dtype=np.float32)
+    first_child = np.zeros(len(symbols) + 1, np.int64)  # of a million n-grams in the last level
+    backoffs = np.zeros(len(symbols), np.float32)
     if not last:
+        np.cumsum(archive[f"children_{length}"], out=first_child[1:])
         backoffs = archive[f"backoff_values_{length}"][archive[f"backoffs_{length}"]]
-    first_child = np.concatenate(([0], np.cumsum(children, dtype=np.int64)))
     return Level(symbols, first_child, scores, backoffs)
 
 
