@@ -8,6 +8,8 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.images.filters import median, percentiles
+
 # (width in core thicknesses, lines on each side that must respect a gutter of that width): words
 # that happen to end below each other leave strips that are narrow and short.
 ENOUGH_LINES = ((7.0, 2), (4.0, 4), (2.5, 5), (1.4, 6), (0.6, 8))
@@ -118,7 +120,8 @@ def _reaches_in(spans: Spans, index: int, before: List[int], after: List[int]) -
     """
     sides = []
     for column in (before, after):
-        left, right = np.median(spans.left[column]), np.percentile(spans.right[column], 90)
+        left = median(spans.left[column])
+        right = percentiles(spans.right[column], (90,)).item()
         inside = min(spans.right[index], right) - max(spans.left[index], left)
         sides.append(max(0.0, float(inside / max(1.0, right - left))))
     return min(sides) < REACH and min(sides) < max(sides) / 2
