@@ -171,18 +171,32 @@ class Polygon:
         return Box.around(self.points)
 
 
+def quarter_turned(point: Point, quarter_turns: int) -> Point:
+    """Turn a point about the page's origin, counterclockwise by 90 degrees each.
+
+    >>> quarter_turned((1.0, 2.0), 1)
+    (2.0, -1.0)
+    """
+    x, y = point
+    return ((x, y), (y, -x), (-x, -y), (-y, x))[quarter_turns % 4]
+
+
 @dataclass(frozen=True)
 class LineStrip:
     """The course of a text line: its top and bottom at evenly spaced columns, left to right.
 
     A strip follows a sloped or curved line with vertical columns, so a fraction of the strip's
     length is a fraction of its horizontal extent. It maps the frames of a recognizer to the page.
+
+    The strip of a line that runs up or down the page is that of the line turned to run to the
+    right: by `quarter_turns` of 90 degrees counterclockwise, about the page's origin.
     """
 
     left: float
     right: float
     tops: Tuple[float, ...]
     bottoms: Tuple[float, ...]
+    quarter_turns: int = 0
 
     def __post_init__(self) -> None:
         if not self.left < self.right:
@@ -210,7 +224,11 @@ class LineStrip:
         tops = (_at(self.tops, start), *self.tops[within], _at(self.tops, end))
         bottoms = (_at(self.bottoms, start), *self.bottoms[within], _at(self.bottoms, end))
         width = self.right - self.left
-        return Box(self.left + start * width, min(tops), self.left + end * width, max(bottoms))
+        left, right = self.left + start * width, self.left + end * width
+        if not self.quarter_turns:
+            return Box(left, min(tops), right, max(bottoms))
+        corners = ((left, min(tops)), (right, max(bottoms)))
+        return Box.around(quarter_turned(corner, -self.quarter_turns) for corner in corners)
 
 
 def _at(heights: Sequence[float], fraction: float) -> float:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
-from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size
+from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size, quarter_turned
 from htrlib.document.kinds import HANDWRITTEN as HANDWRITTEN
 from htrlib.document.kinds import KINDS as KINDS
 from htrlib.document.kinds import PRINTED as PRINTED
@@ -31,7 +31,8 @@ class TextLine:
     Attributes:
         box: box of the line, in page pixels.
         polygon: its outline, if known.
-        baseline: points from left to right, if known.
+        baseline: points in reading direction, if known: from left to right, or up or down the page
+            for a line at a right angle to it.
         confidence: probability that this is a text line, between 0 and 1.
         id: unique within the page; empty until the page has been read.
         kind: one of `KINDS`, or None if unknown.
@@ -43,6 +44,36 @@ class TextLine:
     confidence: float = 1.0
     id: str = ""
     kind: Optional[str] = None
+
+    @property
+    def quarter_turns(self) -> int:
+        """Counterclockwise turns by 90 degrees that set the line upright.
+
+        1 for a baseline that runs down the page, 3 for one that runs up, or else 0.
+        """
+        if self.baseline is None:
+            return 0
+        (x0, y0), (x1, y1) = self.baseline[0], self.baseline[-1]
+        if abs(y1 - y0) <= abs(x1 - x0):
+            return 0
+        return 1 if y1 > y0 else 3
+
+    def turned(self, quarter_turns: int) -> TextLine:
+        """Return the line turned about the page's origin, counterclockwise by 90 degrees each."""
+        if not quarter_turns % 4:
+            return self
+        box, polygon, baseline = self.box, self.polygon, self.baseline
+        corners = ((box.left, box.top), (box.right, box.bottom))
+
+        def turn(points: Iterable[Point]) -> Tuple[Point, ...]:
+            return tuple(quarter_turned(point, quarter_turns) for point in points)
+
+        return replace(
+            self,
+            box=Box.around(turn(corners)),
+            polygon=None if polygon is None else Polygon(turn(polygon.points)),
+            baseline=None if baseline is None else turn(baseline),
+        )
 
 
 @dataclass(frozen=True, eq=False)

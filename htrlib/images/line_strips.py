@@ -6,7 +6,7 @@ trained on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from htrlib import compiled
-from htrlib.document.geometry import LineStrip, Point, Polygon
+from htrlib.document.geometry import LineStrip, Point, Polygon, quarter_turned
 from htrlib.document.results import TextLine
 from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
 
@@ -60,8 +60,12 @@ def line_extent(polygon: Polygon, baseline: Tuple[Point, ...]) -> LineExtent:
 def line_strip(line: TextLine, margin: float = MARGIN) -> LineStrip:
     """Return the strip of a line, with a margin above and below as a fraction of its height.
 
-    With a baseline and a polygon, the strip follows the baseline at constant height.
+    With a baseline and a polygon, the strip follows the baseline at constant height, also if it
+    runs up or down the page.
     """
+    turns = line.quarter_turns
+    if turns:
+        return replace(line_strip(line.turned(turns), margin), quarter_turns=turns)
     box = line.box
     if line.baseline is None or line.polygon is None:
         side = SIDE_MARGIN * min(box.height, box.width)
@@ -96,6 +100,8 @@ def cut_line(
     Returns:
         (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
     """
+    if strip.quarter_turns:
+        page, strip, polygon = _upright(page, strip, polygon)
     scale = height / strip.height
     width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
     region, offset, reduction = _region(page, strip, scale)
@@ -105,6 +111,27 @@ def cut_line(
     mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
     gray, inside = _straightened(region, mask, (height, width), mesh)
     return paper_to_zero(gray) * (inside > 127)
+
+
+def _upright(
+    page: _Picture, strip: LineStrip, polygon: Optional[Polygon]
+) -> Tuple[_Picture, LineStrip, Optional[Polygon]]:
+    """Turn the page so that a line up or down the page runs to the right, and its place with it."""
+    turns = strip.quarter_turns
+    # The page turned about its origin begins at these coordinates.
+    x, y = (page.shape[0], 0) if turns == 3 else (0, page.shape[1])
+    upright = replace(
+        strip,
+        left=strip.left + x,
+        right=strip.right + x,
+        tops=tuple(top + y for top in strip.tops),
+        bottoms=tuple(bottom + y for bottom in strip.bottoms),
+        quarter_turns=0,
+    )
+    if polygon is not None:
+        turned = (quarter_turned(point, turns) for point in polygon.points)
+        polygon = Polygon(tuple((u + x, v + y) for u, v in turned))
+    return np.rot90(page, turns), upright, polygon
 
 
 def _straightened(

@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.document.geometry import Box
 from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
 
 LEAST_OVERLAP = 0.5  # in core thicknesses: lines that overlap less horizontally are side by side
@@ -41,6 +42,50 @@ def reading_order(spans: Spans) -> List[int]:
     firsts, seconds = np.nonzero(parted)
     before[row_of[firsts], row_of[seconds]] = True
     return [index for row in _sorted(before, np.lexsort((left, height))) for index in rows[row]]
+
+
+def place_of_block(lines: Sequence[Box], block: Box) -> int:
+    """Return how many lines precede a block of text that runs another way than they do.
+
+    It follows the block of lines that it stands beside, and precedes what is below it otherwise.
+
+    Args:
+        lines: boxes of lines in reading order.
+        block: box of the block.
+    """
+    beside = [index for index, line in enumerate(lines) if _faces(line, block, lines)]
+    if not beside:
+        below = (i for i, line in enumerate(lines) if line.center[1] > block.center[1])
+        return next(below, len(lines))
+    last = beside[-1]
+    while last + 1 < len(lines) and _continues(lines[last], lines[last + 1]):
+        last += 1
+    return last + 1
+
+
+def _faces(line: Box, block: Box, lines: Sequence[Box]) -> bool:
+    """Return whether a line is beside a block, and no other line is between them."""
+    if _shared_height(line, block) <= 0.5 * line.height:
+        return False
+    distance = abs(line.center[0] - block.center[0])
+    return not any(
+        _shared_height(line, other) > 0.5 * line.height
+        and abs(other.center[0] - block.center[0]) < distance
+        and (other.center[0] < block.center[0]) == (line.center[0] < block.center[0])
+        and min(other.right, line.right) - max(other.left, line.left) <= 0
+        for other in lines
+    )
+
+
+def _continues(line: Box, following: Box) -> bool:
+    """Return whether a line is right below another, with no gap as between blocks."""
+    gap = following.top - line.bottom
+    shared = min(line.right, following.right) - max(line.left, following.left)
+    return shared > 0 and following.center[1] > line.center[1] and gap < line.height
+
+
+def _shared_height(one: Box, other: Box) -> float:
+    return min(one.bottom, other.bottom) - max(one.top, other.top)
 
 
 def _within(spans: Spans, gutters: Sequence[Gutter]) -> Spans:

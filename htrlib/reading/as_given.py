@@ -21,23 +21,12 @@ def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
     def box_of(box: Optional[Box]) -> Optional[Box]:
         return None if box is None else transform.box_as_given(box).clipped(size)
 
-    def line_of(line: TextLine) -> TextLine:
-        polygon, baseline = line.polygon, line.baseline
-        return replace(
-            line,
-            box=transform.box_as_given(line.box),
-            polygon=None if polygon is None else transform.polygon_as_given(polygon),
-            baseline=None
-            if baseline is None
-            else tuple(transform.point_as_given(x, y) for x, y in baseline),
-        )
-
     def word_of(word: Word) -> Word:
         return replace(word, box=box_of(word.box))
 
     lines = tuple(
         LineResult(
-            line_of(read.line),
+            line_as_given(read.line, transform),
             replace(
                 read.transcription,
                 words=tuple(map(word_of, read.transcription.words)),
@@ -47,3 +36,16 @@ def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
         for read in result.lines
     )
     return replace(result, size=size, paragraph=box_of(result.paragraph), lines=lines)
+
+
+def line_as_given(line: TextLine, transform: PageTransform) -> TextLine:
+    """Map a line of the upright page to the page as given."""
+    polygon, baseline = line.polygon, line.baseline
+    return replace(
+        line,
+        box=transform.box_as_given(line.box),
+        polygon=None if polygon is None else transform.polygon_as_given(polygon),
+        baseline=None
+        if baseline is None
+        else tuple(transform.point_as_given(x, y) for x, y in baseline),
+    )

@@ -21,10 +21,12 @@ from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
 from htrlib.images.staves import without_staves
+from htrlib.layout.reading_order import place_of_block
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
+from htrlib.reading.turned_lines import turned_blocks
 from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
@@ -68,6 +70,7 @@ class Reading:
         source: name of the page in its result.
         paragraph: box of the handwriting, once known.
         lines: lines in reading order, once known.
+        found: the same and lines of kinds that are not read.
         one_line: whether the lines are ways to cut one line, until the best of them is known.
         log_probs: output of the recognizer for each line, once known.
         transform: how the page was rotated; the result is in pixels of the page as given.
@@ -83,6 +86,7 @@ class Reading:
     source: Optional[str] = None
     paragraph: Optional[Box] = None
     lines: Tuple[TextLine, ...] = ()
+    found: Tuple[TextLine, ...] = ()
     one_line: bool = False
     log_probs: Tuple[LogProbs, ...] = ()
     transform: Optional[PageTransform] = None
@@ -142,6 +146,38 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
         if reading.error is None and reading.options.orientation == AUTO:
             reading.attempt(partial(_turn_if_doubtful, stages=stages, turned=turned))
     _recognize([reading for reading in turned if reading.error is None], stages)
+    if stages.finds_all_text:
+        for reading in readings:
+            reading.attempt(partial(_add_turned_lines, stages=stages))
+
+
+def _add_turned_lines(reading: Reading, stages: Stages) -> None:
+    """Add the text at a right angle to a page's lines, each block in its place."""
+    options = reading.options
+    if options.stage == PARAGRAPH or options.what == LINE or reading.one_line:
+        return
+    if options.orientation != AUTO or len(reading.log_probs) not in (0, len(reading.lines)):
+        return
+    segment = partial(_segmented, stages, handwriting=options.kinds == (HANDWRITTEN,))
+    recognize = partial(_recognized, stages)
+    for box, block in turned_blocks(reading.page, reading.found, segment, recognize):
+        wanted = [read for read in block if _wanted(read[0], options)]
+        place = place_of_block([line.box for line in reading.lines], box)
+        reading.lines = _inserted(reading.lines, place, [line for line, _ in wanted])
+        if options.stage == TEXT:
+            reading.log_probs = _inserted(reading.log_probs, place, [read[1] for read in wanted])
+        written = [line.box for line, _ in block if line.kind == HANDWRITTEN]
+        if written:
+            before = [] if reading.paragraph is None else [reading.paragraph]
+            reading.paragraph = union_of([*before, *written])
+
+
+def _inserted(values: Tuple[Value, ...], place: int, more: Sequence[Value]) -> Tuple[Value, ...]:
+    return (*values[:place], *more, *values[place:])
+
+
+def _recognized(stages: Stages, page: Page, lines: Sequence[TextLine]) -> Sequence[LogProbs]:
+    return stages.recognize_pages([page], [lines])[0]
 
 
 def _turn_if_doubtful(reading: Reading, stages: Stages, turned: List[Reading]) -> None:
@@ -166,6 +202,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
         reading.transform = PageTransform(reading.size, margin=reading.margin)
         reading.page = reading.transform.apply(reading.page)
     page, reading.lines, reading.log_probs = reading.page, (), ()
+    reading.found = ()
     only_handwriting = not stages.finds_all_text or options.kinds == (HANDWRITTEN,)
     if only_handwriting or options.stage == PARAGRAPH:
         found = reading.timed(PARAGRAPH, lambda: _detected(stages, page))
@@ -177,6 +214,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     handwriting = only_handwriting and stages.finds_all_text
     lines = reading.timed("lines", lambda: _segmented(stages, page, region, handwriting))
     reading.lines = tuple(line for line in lines if _wanted(line, options))
+    reading.found = lines
     _cut_one_line(reading, stages)
     if not only_handwriting:
         written = [line.box for line in lines if line.kind == HANDWRITTEN]
