@@ -219,8 +219,8 @@ class Split:
 
     Attributes:
         second: id of the right part; the left part keeps the line's id.
-        x: column in page pixels; None takes the gap between the words, or estimates it from the
-            text's length.
+        x: column in page pixels, or the row for a line up or down the page; None takes the gap
+            between the words, or estimates it from the text's length.
     """
 
     id: str
@@ -237,12 +237,13 @@ class Split:
         before, after = words_around(line.words, line.text, self.at)
         first, second = None, None
         if line.place is not None:
-            x = (
-                self.x
-                if self.x is not None
-                else cut_column(line.place.box, line.text, self.at, before, after)
-            )
-            first, second = cut_place(line.place, x)
+            turns = line.place.quarter_turns
+            if self.x is None:
+                x = cut_column(line.place.box, line.text, self.at, before, after, turns)
+            else:
+                x = -self.x if turns == 3 else self.x
+            parts = cut_place(line.place.turned(turns), x)
+            first, second = (part.turned(-turns) for part in parts)
             first, second = replace(first, id=self.id), replace(second, id=self.second)
         left = replace(
             line, text=line.text[: self.at].strip(), place=first, words=before, alternatives=()

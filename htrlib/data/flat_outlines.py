@@ -32,7 +32,8 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
     """Replace flat outlines by ones with the usual ascent and descent of the page's lines.
 
     Args:
-        lines: lines of one page; those without polygon or baseline are left alone.
+        lines: lines of one page; those without polygon or baseline are left alone, and those that
+            run up or down the page.
         size: size of the page.
     Returns:
         The repaired lines, with new polygon and box, by their index.
@@ -41,6 +42,7 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
         (index, line, line.polygon, line.baseline)
         for index, line in enumerate(lines)
         if line is not None and line.polygon is not None and line.baseline is not None
+        if not line.quarter_turns
     ]
     if len(outlines) < FEWEST_OUTLINES:
         return {}

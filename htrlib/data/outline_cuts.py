@@ -29,6 +29,9 @@ def cut_place(place: TextLine, x: float) -> Tuple[TextLine, TextLine]:
 
 def joined_place(first: TextLine, second: TextLine) -> TextLine:
     """Join two lines: the convex hull of their outlines, and a joint baseline."""
+    turns = first.quarter_turns
+    if turns:
+        return joined_place(first.turned(turns), second.turned(turns)).turned(-turns)
     points = [*_outline(first), *_outline(second)]
     hull = _hull(points)
     baseline: Optional[Tuple[Point, ...]] = None

@@ -54,14 +54,21 @@ def words_around(
 
 
 def cut_column(
-    box: Box, text: str, at: int, before: Sequence[Word], after: Sequence[Word]
+    box: Box,
+    text: str,
+    at: int,
+    before: Sequence[Word],
+    after: Sequence[Word],
+    quarter_turns: int = 0,
 ) -> float:
     """Return the column, in page pixels, at which to split a line before character `at`.
 
     It lies between two words, or is estimated from the text's length if their boxes are unknown.
+    With `quarter_turns`, it is that of the line turned upright about the page's origin.
     """
-    left = before[-1].box if before else None
-    right = after[0].box if after else None
+    box = box.turned(quarter_turns)
+    left = before[-1].box.turned(quarter_turns) if before and before[-1].box else None
+    right = after[0].box.turned(quarter_turns) if after and after[0].box else None
     x = box.left + box.width * (at / len(text) if text else 0.5)
     if left is not None and right is not None:
         x = (left.right + right.left) / 2

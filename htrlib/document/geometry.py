@@ -112,6 +112,11 @@ class Box:
         """Return the box moved right by x and down by y."""
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
+    def turned(self, quarter_turns: int) -> Box:
+        """Return the box turned about the page's origin; see `quarter_turned`."""
+        corners = ((self.left, self.top), (self.right, self.bottom))
+        return Box.around(quarter_turned(corner, quarter_turns) for corner in corners)
+
     def union(self, other: Box) -> Box:
         """Return the smallest box that contains both."""
         return Box(
@@ -225,10 +230,8 @@ class LineStrip:
         bottoms = (_at(self.bottoms, start), *self.bottoms[within], _at(self.bottoms, end))
         width = self.right - self.left
         left, right = self.left + start * width, self.left + end * width
-        if not self.quarter_turns:
-            return Box(left, min(tops), right, max(bottoms))
-        corners = ((left, min(tops)), (right, max(bottoms)))
-        return Box.around(quarter_turned(corner, -self.quarter_turns) for corner in corners)
+        box = Box(left, min(tops), right, max(bottoms))
+        return box.turned(-self.quarter_turns) if self.quarter_turns else box
 
 
 def _at(heights: Sequence[float], fraction: float) -> float:

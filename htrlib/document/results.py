@@ -62,15 +62,14 @@ class TextLine:
         """Return the line turned about the page's origin, counterclockwise by 90 degrees each."""
         if not quarter_turns % 4:
             return self
-        box, polygon, baseline = self.box, self.polygon, self.baseline
-        corners = ((box.left, box.top), (box.right, box.bottom))
+        polygon, baseline = self.polygon, self.baseline
 
         def turn(points: Iterable[Point]) -> Tuple[Point, ...]:
             return tuple(quarter_turned(point, quarter_turns) for point in points)
 
         return replace(
             self,
-            box=Box.around(turn(corners)),
+            box=self.box.turned(quarter_turns),
             polygon=None if polygon is None else Polygon(turn(polygon.points)),
             baseline=None if baseline is None else turn(baseline),
         )

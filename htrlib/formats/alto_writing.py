@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, Dict, Optional, Set, Tuple, Union
 from xml.etree.ElementTree import Element, ElementTree, SubElement
@@ -10,7 +11,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 from htrlib._version import __version__
 from htrlib.data.problems import Problem
 from htrlib.data.samples import Dataset, LabeledLine
-from htrlib.document.geometry import Box, Size
+from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.results import KINDS, PageResult, TextLine
 from htrlib.formats.clock import written_at
 from htrlib.formats.page_xml_elements import format_points
@@ -47,7 +48,9 @@ def write_alto(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...
 
 
 def write_sheet(sheet: Sheet, file: BinaryIO) -> None:
-    """Write one page, in one text block."""
+    """Write one page: a text block for all lines, or for those that follow each other and run
+    the same way, if some run up or down the page.
+    """
     root = Element("alto", xmlns=NAMESPACE, SCHEMAVERSION="4.4")
     description = SubElement(root, "Description")
     SubElement(description, "MeasurementUnit").text = "pixel"
@@ -62,13 +65,26 @@ def write_sheet(sheet: Sheet, file: BinaryIO) -> None:
     page = SubElement(SubElement(root, "Layout"), "Page", {**number, **sides})
     space = SubElement(page, "PrintSpace", {"HPOS": "0", "VPOS": "0", **sides})
     if sheet.lines:
-        block = SubElement(space, "TextBlock", {"ID": _BLOCK, **_edges(sheet.area, size)})
         taken = {_PAGE, _BLOCK, _STEP, *tags.values()}
         names = xml_names(tuple(line.id for line in sheet.lines), taken)
         taken.update(names)
-        for line, name in zip(sheet.lines, names):
-            _add_line(block, name, line, size, tags, taken)
+        named = zip(sheet.lines, names)
+        groups = [(turns, tuple(group)) for turns, group in groupby(named, key=_quarter_turns)]
+        for index, (turns, group) in enumerate(groups):
+            block = SubElement(space, "TextBlock", ID=xml_name(_BLOCK, taken) if index else _BLOCK)
+            lines = [line.line for line, _ in group if line.line is not None]
+            area = sheet.area if len(groups) == 1 else union_of(line.box for line in lines)
+            block.attrib.update(_edges(area, size))
+            if turns:
+                block.set("ROTATION", str(360 - 90 * turns))
+            for line, name in group:
+                _add_line(block, name, line, size, tags, taken)
     ElementTree(root).write(file, encoding="UTF-8", xml_declaration=True)
+
+
+def _quarter_turns(named: Tuple[LabeledLine, str]) -> int:
+    place = named[0].line
+    return 0 if place is None else place.quarter_turns
 
 
 def _processing(description: Element, bundle: str) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from htrlib.data.collector import Collector, is_rectangle, points_of
+from htrlib.data.flat_outlines import ASCENT
 from htrlib.data.label_text import clean_text
 from htrlib.data.pictures import find_picture, is_left_by_system
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number
-from htrlib.document.geometry import Point, Size
+from htrlib.document.geometry import Box, Point, Size, quarter_turned
 from htrlib.document.results import KINDS
 from htrlib.errors import AnnotationError, DatasetError
 
@@ -225,7 +226,17 @@ class _PageReader:
         return None if box is None else LabeledWord(text, box, confidence)
 
     def _baseline(self, line: _Node, box: Sequence[float]) -> List[Point]:
-        """Return the baseline's ends, given its slope and its height above the box's corner."""
+        """Return the baseline's ends, given its slope and its height above the box's corner.
+
+        The baseline of text that runs up or down the page is estimated.
+        """
+        angle = self._numbers(line, "textangle")
+        if angle in ([90.0], [270.0]) and len(box) == 4:
+            turns = 4 - round(angle[0] / 90)
+            upright = Box(*box).turned(turns)
+            y = upright.bottom - (1 - ASCENT) * upright.height
+            ends = ((upright.left, y), (upright.right, y))
+            return [quarter_turned(point, -turns) for point in ends]
         numbers = self._numbers(line, "baseline")
         if len(numbers) != 2 or len(box) != 4:
             return []

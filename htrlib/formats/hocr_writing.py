@@ -111,7 +111,9 @@ def _word(word: LabeledWord, name: str, line: Box, size: Size) -> str:
 
 def _properties(place: TextLine, box: Box, size: Size) -> Iterator[str]:
     yield _boxes(box, whole_pixels(place.box, size))
-    if place.baseline is not None and place.baseline[0][0] != place.baseline[-1][0]:
+    if place.quarter_turns:
+        yield f"textangle {360 - 90 * place.quarter_turns}"
+    elif place.baseline is not None and place.baseline[0][0] != place.baseline[-1][0]:
         (x0, y0), (x1, y1) = place.baseline[0], place.baseline[-1]
         slope = (y1 - y0) / (x1 - x0)
         yield f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"

@@ -16,6 +16,7 @@ NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 _STRUCTURE = re.compile(r"\s*\bstructure\s*\{[^}]*\btype:\s*([^;}]+)[^}]*\}")
 _SYNTAX = re.compile(r"[{};]")
 _PRODUCTIONS = {HANDWRITTEN: "handwritten-cursive", TYPEWRITTEN: "typewritten", PRINTED: "printed"}
+_DIRECTIONS = {1: "top-to-bottom", 3: "bottom-to-top"}
 _KINDS = {
     "handwritten-printscript": HANDWRITTEN,
     "medieval-manuscript": HANDWRITTEN,
@@ -73,8 +74,12 @@ def put_place(row: Element, place: Optional[TextLine], size: Size) -> None:
     for name in ("Coords", "Baseline"):
         for child in row.findall(name):
             row.remove(child)
+    if row.get("readingDirection") in _DIRECTIONS.values():
+        del row.attrib["readingDirection"]
     if place is None:
         return
+    if place.quarter_turns:
+        row.set("readingDirection", _DIRECTIONS[place.quarter_turns])
     outline = (
         box_points(place.box, size)
         if place.polygon is None

@@ -25,6 +25,7 @@ _TILT = 0.0003  # sine of the angle by which text that stands on its side leans
 _RISE = 2  # units by which a word may be higher or lower than it is, to stand with the one before
 _SHIFT = 0.15  # of a word's length: how far it may be from its place, and its width from its own
 _LEVEL = 0.15  # slope below which words stand upright, one higher than the other
+_UPRIGHT = 3.0  # slope above which a line runs up or down the page
 _SAME_SIZE = 1.7  # lines whose heights differ less have text of one size
 _OF_PITCH = 0.9  # of the distance between two lines, which text is high at most
 _DROP = 0.4  # of the size of text, by which the words of a line may differ in height
@@ -105,17 +106,27 @@ class _Line:
         return cls(words, directions, down / along if along > 0 else math.inf)
 
     @property
+    def is_turned(self) -> bool:
+        """Whether it runs up or down the page rather than along it."""
+        return abs(self.slope) > _UPRIGHT
+
+    @property
+    def boxes(self) -> Tuple[Box, ...]:
+        """The words' boxes, those of a line up or down the page turned by 90 degrees."""
+        return tuple(word.box.turned(1) if self.is_turned else word.box for word in self.words)
+
+    @property
     def box(self) -> Box:
-        return union_of(word.box for word in self.words)
+        return union_of(self.boxes)
 
     @property
     def middle(self) -> float:
-        return statistics.median(word.box.center[1] for word in self.words)
+        return statistics.median(box.center[1] for box in self.boxes)
 
     @property
     def height(self) -> float:
         """Height of its words; dashes and the like count at most with their length."""
-        return statistics.median(min(w.box.height, 2 * w.box.width) for w in self.words)
+        return statistics.median(min(box.height, 2 * box.width) for box in self.boxes)
 
 
 def text_layer(
@@ -256,13 +267,18 @@ def _set(lines: Sequence[_Line], most: float) -> Iterator[Tuple[_Line, float, fl
 
 
 def _pitch(line: _Line, lines: Sequence[_Line]) -> float:
-    """Return the distance from a line to the nearest one above or below; infinite if none."""
+    """Return the distance from a line to the nearest one above or below; infinite if none.
+
+    Lines that run up or down the page and others do not count as above or below each other.
+    """
     box, found = line.box, [math.inf]
     for other in lines:
+        if other is line or other.is_turned != line.is_turned:
+            continue
         shared = min(box.right, other.box.right) - max(box.left, other.box.left)
         distance = abs(other.middle - line.middle)
         least = _BESIDE * min(box.width, other.box.width)
-        if other is not line and shared > least and distance > 0.2 * line.height:
+        if shared > least and distance > 0.2 * line.height:
             found.append(distance)
     return min(found)
 

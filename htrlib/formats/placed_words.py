@@ -29,22 +29,24 @@ def placed_words(line: LineResult, size: Size) -> Tuple[PlacedWord, ...]:
     if [word.text for word in words] != line.text.split():
         return tuple(
             PlacedWord(text, line.transcription.confidence, whole_pixels(box, size))
-            for text, box in _shares(line.text, line.line.box)
+            for text, box in _shares(line)
         )
-    guesses = [box for _, box in _shares(line.text, line.line.box)]
+    guesses = [box for _, box in _shares(line)]
     return tuple(
         PlacedWord(word.text, word.confidence, whole_pixels(word.box or guess, size))
         for word, guess in zip(words, guesses)
     )
 
 
-def _shares(text: str, box: Box) -> List[Tuple[str, Box]]:
-    """Return the words of a text, each with a part of the box in proportion to its length."""
+def _shares(line: LineResult) -> List[Tuple[str, Box]]:
+    """Return the words of a line, each with a part of its box in proportion to its length."""
+    text, turns = line.text, line.line.quarter_turns
+    box = line.line.box.turned(turns)
     letter = box.width / max(1, len(text))
     found = []
     for match in re.finditer(r"\S+", text):
         left, right = (box.left + place * letter for place in match.span())
-        found.append((match[0], Box(left, box.top, right, box.bottom)))
+        found.append((match[0], Box(left, box.top, right, box.bottom).turned(-turns)))
     return found
 
 

@@ -55,9 +55,12 @@ def paragraphs(page: PageResult) -> List[str]:
     steps = [after - before for before, after in zip(tops, tops[1:])]
     down = [step for step in steps if step > 0]
     usual = statistics.median_low(down) if down else 0.0
+    turns = [line.line.quarter_turns for line in page.lines]
     joined: List[str] = []
     for index, line in enumerate(page.lines):
         is_new = index == 0 or not 0 <= steps[index - 1] <= _PARAGRAPH_GAP * usual
+        if index and (turns[index] or turns[index - 1]):
+            is_new = turns[index] != turns[index - 1]
         if is_new or not joined:
             joined.append(line.text)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import compress
 from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
 from htrlib.document.geometry import Box, Size, union_of
@@ -26,7 +27,7 @@ from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
-from htrlib.reading.turned_lines import turned_blocks
+from htrlib.reading.turned_lines import crosses, doubtful_lines, turned_blocks
 from htrlib.reading.turning import is_doubtful, longest, sureness
 from htrlib.reading.warnings import page_warnings, turn_warnings
 
@@ -160,7 +161,12 @@ def _add_turned_lines(reading: Reading, stages: Stages) -> None:
         return
     segment = partial(_segmented, stages, handwriting=options.kinds == (HANDWRITTEN,))
     recognize = partial(_recognized, stages)
-    for box, block in turned_blocks(reading.page, reading.found, segment, recognize):
+    doubtful = doubtful_lines(reading.lines, reading.log_probs)
+    sure = [line for line in reading.found if id(line) not in doubtful]
+    for box, block in turned_blocks(reading.page, sure, segment, recognize):
+        kept = [id(line) not in doubtful or not crosses(line, block) for line in reading.lines]
+        reading.lines = tuple(compress(reading.lines, kept))
+        reading.log_probs = tuple(compress(reading.log_probs, kept))
         wanted = [read for read in block if _wanted(read[0], options)]
         place = place_of_block([line.box for line in reading.lines], box)
         reading.lines = _inserted(reading.lines, place, [line for line, _ in wanted])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, List, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -38,6 +38,9 @@ MEAN_SURE, LINE_SURE = 0.45, 0.2
 SURER = 1.25
 """How many times as sure the right way must be as the other."""
 
+DOUBTFUL = 0.4
+"""`mean_sureness` below which a line may be a piece of turned text."""
+
 Segment = Callable[[Page, Box], Sequence[TextLine]]
 Recognize = Callable[[Page, Sequence[TextLine]], Sequence[LogProbs]]
 Block = Tuple[Tuple[TextLine, LogProbs], ...]
@@ -50,7 +53,7 @@ def turned_blocks(
 
     Args:
         page: (H, W) uint8, 0 is black.
-        lines: all lines found on it, in reading order.
+        lines: lines found on it, without doubtful ones.
         segment: finds the lines of a picture.
         recognize: recognizes lines of a picture.
     Returns:
@@ -60,6 +63,18 @@ def turned_blocks(
     areas = uncovered_areas(page, lines)
     blocks = [(area, _block(page, area, lines, segment, recognize)) for area in areas]
     return tuple((area, block) for area, block in blocks if block)
+
+
+def doubtful_lines(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> Set[int]:
+    """Return the `id` of each line that may be a piece of turned text, as it is read so poorly."""
+    read = zip(lines, log_probs)
+    return {id(line) for line, values in read if mean_sureness([values]) < DOUBTFUL}
+
+
+def crosses(line: TextLine, block: Block) -> bool:
+    """Return whether a line lies mostly on turned ones."""
+    shared = sum(line.box.intersection_area(other.box) for other, _ in block)
+    return shared > SHARED * line.box.area
 
 
 def _block(

@@ -108,12 +108,16 @@ def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
 
 
 def _covered(lines: Sequence[LineResult], shape: Tuple[int, ...], size: int) -> NDArray[np.bool_]:
-    """Return the cells that a line's box touches, with half its height above and below."""
+    """Return the cells that a line's box touches, and as much above and below as half its height.
+
+    A line up or down the page covers as much more as half its width.
+    """
     covered = np.zeros(shape, dtype=bool)
     for line in lines:
         box = line.line.box
-        top = max(0, math.floor((box.top - box.height / 2) / size))
-        bottom = max(0, math.ceil((box.bottom + box.height / 2) / size))
+        beyond = (box.width if line.line.quarter_turns else box.height) / 2
+        top = max(0, math.floor((box.top - beyond) / size))
+        bottom = max(0, math.ceil((box.bottom + beyond) / size))
         left, right = max(0, math.floor(box.left / size)), max(0, math.ceil(box.right / size))
         covered[top:bottom, left:right] = True
     return covered

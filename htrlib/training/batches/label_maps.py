@@ -22,7 +22,7 @@ def text_height(lines: Lines) -> float:
     """Return the median height of lines with polygon and baseline in page pixels, or 0."""
     heights = []
     for line in lines:
-        if line.polygon is not None and line.baseline is not None:
+        if line.polygon is not None and line.baseline is not None and not line.quarter_turns:
             extent = line_extent(line.polygon, line.baseline)
             heights.append(extent.ascent + extent.descent)
     return float(np.median(heights)) if heights else 0.0
@@ -37,7 +37,8 @@ def draw_labels(
     """Draw the cores and areas of lines.
 
     Args:
-        lines: for a line without polygon or baseline, the middle of its box is the core.
+        lines: for a line without polygon or baseline, the middle of its box is the core. Lines up
+            or down the page are left out: they are found on the page turned.
         origin: page coordinates of the picture's top left corner.
         scale: picture pixels per page pixel.
         size: width and height of the picture.
@@ -51,6 +52,8 @@ def draw_labels(
         return (x - origin[0]) * scale, (y - origin[1]) * scale
 
     for line in lines:
+        if line.quarter_turns:
+            continue
         if line.polygon is None or line.baseline is None:
             box = line.box
             draw_area.rectangle([at(box.left, box.top), at(box.right, box.bottom)], fill=255)
