@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
 from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
 
 LEAST_OVERLAP = 0.5  # in core thicknesses: lines that overlap less horizontally are side by side
@@ -44,35 +45,36 @@ def reading_order(spans: Spans) -> List[int]:
     return [index for row in _sorted(before, np.lexsort((left, height))) for index in rows[row]]
 
 
-def place_of_block(lines: Sequence[Box], block: Box) -> int:
-    """Return how many lines precede a block of text that runs another way than they do.
+def place_of_block(lines: Sequence[TextLine], block: Box) -> int:
+    """Return how many lines precede a block of text that runs up or down the page.
 
     It follows the block of lines that it stands beside, and precedes what is below it otherwise.
 
     Args:
-        lines: boxes of lines in reading order.
+        lines: lines in reading order; those that run up or down the page do not count.
         block: box of the block.
     """
-    beside = [index for index, line in enumerate(lines) if _faces(line, block, lines)]
-    if not beside:
-        below = (i for i, line in enumerate(lines) if line.center[1] > block.center[1])
-        return next(below, len(lines))
-    last = beside[-1]
-    while last + 1 < len(lines) and _continues(lines[last], lines[last + 1]):
-        last += 1
-    return last + 1
+    level = [index for index, line in enumerate(lines) if not line.quarter_turns]
+    boxes = [lines[index].box for index in level]
+    beside = [index for index, box in enumerate(boxes) if _faces(box, block, boxes)]
+    if beside:
+        last = beside[-1]
+        while last + 1 < len(boxes) and _continues(boxes[last], boxes[last + 1]):
+            last += 1
+        return level[last] + 1
+    below = (i for i, box in zip(level, boxes) if box.center[1] > block.center[1])
+    return next(below, len(lines))
 
 
 def _faces(line: Box, block: Box, lines: Sequence[Box]) -> bool:
     """Return whether a line is beside a block, and no other line is between them."""
     if _shared_height(line, block) <= 0.5 * line.height:
         return False
-    distance = abs(line.center[0] - block.center[0])
+    is_left = line.center[0] < block.center[0]
+    between = (line.right, block.left) if is_left else (block.right, line.left)
     return not any(
         _shared_height(line, other) > 0.5 * line.height
-        and abs(other.center[0] - block.center[0]) < distance
-        and (other.center[0] < block.center[0]) == (line.center[0] < block.center[0])
-        and min(other.right, line.right) - max(other.left, line.left) <= 0
+        and between[0] < other.center[0] < between[1]
         for other in lines
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from htrlib.document.geometry import Box
+from htrlib.document.geometry import Box, union_of
 from htrlib.document.results import TextLine
 from htrlib.layout.parts import Part, connected_parts
 
@@ -26,6 +26,8 @@ LENGTH = 3.0  # in line heights: least extent of an area from top to bottom
 WIDTH = 0.5  # in line heights: least extent from left to right
 THICKNESS = 0.3  # in line heights: least extent of its cells from left to right, on average
 DENSEST = 0.5  # fraction of ink in cells with writing, as opposed to shadows and pictures
+NEAR = 1.5  # in line heights: areas nearer than that are one block
+EDGE = 3  # pixels of the shrunk page: paper around an area
 STRIP = 3.0  # in line heights: length of the parts of lines that are looked at
 USUAL_LINES = 40  # on the height of a page without lines
 
@@ -53,11 +55,12 @@ def uncovered_areas(page: NDArray[np.uint8], lines: Sequence[TextLine]) -> Tuple
     reach = max(1, round(REACH * height))
     parts = connected_parts(_grown(counts >= INKED, reach))
     areas = (_area(part, counts, height) for part in parts)
-    return tuple(
+    found = [
         area.scaled(side, side)
         for area in areas
         if area is not None and _runs_up(ink, area.scaled(CELL, CELL), CELL * height)
-    )
+    ]
+    return _joined(found, NEAR * height * side)
 
 
 def _ink(page: NDArray[np.uint8], factor: int) -> _Mask:
@@ -150,6 +153,16 @@ def _area(part: Part, counts: _Counts, height: float) -> Optional[Box]:
     )
 
 
+def _joined(areas: Sequence[Box], near: float) -> Tuple[Box, ...]:
+    """Join areas that are beside each other, nearer than the given number of pixels."""
+    joined: List[Box] = []
+    for area in sorted(areas, key=lambda area: area.left):
+        beside = [other for other in joined if area.expanded(near, 0).intersection_area(other)]
+        joined = [other for other in joined if other not in beside]
+        joined.append(union_of([*beside, area]))
+    return tuple(joined)
+
+
 def _runs_up(ink: _Mask, area: Box, height: float) -> bool:
     """Return whether lines and gaps follow each other from left to right, not from top to bottom.
 
@@ -159,7 +172,7 @@ def _runs_up(ink: _Mask, area: Box, height: float) -> bool:
         height: line height in its pixels.
     """
     left, top, right, bottom = map(int, area.as_tuple())
-    part = ink[top:bottom, left:right]
+    part = np.pad(ink[top:bottom, left:right], EDGE)
     return _contrast(part.T, height) >= _contrast(part, height)
 
 

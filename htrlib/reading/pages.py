@@ -163,12 +163,12 @@ def _add_turned_lines(reading: Reading, stages: Stages) -> None:
     recognize = partial(_recognized, stages)
     doubtful = doubtful_lines(reading.lines, reading.log_probs)
     sure = [line for line in reading.found if id(line) not in doubtful]
-    for box, block in turned_blocks(reading.page, sure, segment, recognize):
+    for block in turned_blocks(reading.page, sure, segment, recognize):
         kept = [id(line) not in doubtful or not crosses(line, block) for line in reading.lines]
         reading.lines = tuple(compress(reading.lines, kept))
         reading.log_probs = tuple(compress(reading.log_probs, kept))
         wanted = [read for read in block if _wanted(read[0], options)]
-        place = place_of_block([line.box for line in reading.lines], box)
+        place = place_of_block(reading.lines, union_of(line.box for line, _ in block))
         reading.lines = _inserted(reading.lines, place, [line for line, _ in wanted])
         if options.stage == TEXT:
             reading.log_probs = _inserted(reading.log_probs, place, [read[1] for read in wanted])

@@ -38,8 +38,8 @@ MEAN_SURE, LINE_SURE = 0.45, 0.2
 SURER = 1.25
 """How many times as sure the right way must be as the other."""
 
-DOUBTFUL = 0.4
-"""`mean_sureness` below which a line may be a piece of turned text."""
+DOUBTFUL, FEW = 0.4, 8
+"""`sureness` below which a line may be a piece of turned text, and its characters to judge by."""
 
 Segment = Callable[[Page, Box], Sequence[TextLine]]
 Recognize = Callable[[Page, Sequence[TextLine]], Sequence[LogProbs]]
@@ -48,7 +48,7 @@ Block = Tuple[Tuple[TextLine, LogProbs], ...]
 
 def turned_blocks(
     page: Page, lines: Sequence[TextLine], segment: Segment, recognize: Recognize
-) -> Tuple[Tuple[Box, Block], ...]:
+) -> Tuple[Block, ...]:
     """Find and recognize the text that runs up or down a page.
 
     Args:
@@ -57,18 +57,17 @@ def turned_blocks(
         segment: finds the lines of a picture.
         recognize: recognizes lines of a picture.
     Returns:
-        For each block of text, its box, and its lines with their log-probabilities in reading
-        order.
+        For each block of text, its lines with their log-probabilities, in reading order.
     """
     areas = uncovered_areas(page, lines)
-    blocks = [(area, _block(page, area, lines, segment, recognize)) for area in areas]
-    return tuple((area, block) for area, block in blocks if block)
+    blocks = (_block(page, area, lines, segment, recognize) for area in areas)
+    return tuple(block for block in blocks if block)
 
 
 def doubtful_lines(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> Set[int]:
     """Return the `id` of each line that may be a piece of turned text, as it is read so poorly."""
     read = zip(lines, log_probs)
-    return {id(line) for line, values in read if mean_sureness([values]) < DOUBTFUL}
+    return {id(line) for line, values in read if sureness([values], FEW) < DOUBTFUL}
 
 
 def crosses(line: TextLine, block: Block) -> bool:

@@ -32,17 +32,17 @@ def longest(lines: Sequence[TextLine]) -> Tuple[TextLine, ...]:
     return tuple(sorted(lines, key=lambda line: line.box.width, reverse=True)[:SAMPLE])
 
 
-def sureness(log_probs: Sequence[LogProbs]) -> float:
+def sureness(log_probs: Sequence[LogProbs], sample: int = FULL_SAMPLE) -> float:
     """Return the confidence in the characters of lines, from 0 to 1.
 
     It is the mean over the characters of the best path, where a probability of 0.5 counts as 0.
-    Fewer than `FULL_SAMPLE` characters give a lower value.
+    Fewer than `sample` characters give a lower value.
 
     Args:
         log_probs: for each line, (T, C) natural-log probabilities, blank last.
     """
     peaks = _peaks(log_probs)
-    return _sure(peaks) / max(len(peaks), FULL_SAMPLE)
+    return _sure(peaks) / max(len(peaks), sample)
 
 
 def mean_sureness(log_probs: Sequence[LogProbs]) -> float:
