@@ -16,9 +16,10 @@ from htrlib.layout.parts import Part, connected_parts
 
 SMALL_AREA = 100_000  # pixels of the shrunk page
 TILE = 16  # pixels of it: side of the squares whose paper is measured
+SAMPLE = 4  # every so many pixels of its rows are looked at
 PAPER = 70  # percentile of gray levels
 INK = 40  # gray levels by which ink is darker than the paper
-LONGEST_RUN = 12  # pixels: longer vertical runs are rules and edges of the paper
+LONGEST_DOWN, LONGEST_ACROSS = 12, 30  # pixels: longer runs are rules and edges of the paper
 CELL = 4  # pixels: side of the cells that are joined to areas
 INKED = 2  # pixels of ink in a cell with writing
 REACH = 0.25  # in line heights: cells twice as far apart belong together
@@ -27,8 +28,9 @@ WIDTH = 0.5  # in line heights: least extent from left to right
 THICKNESS = 0.3  # in line heights: least extent of its cells from left to right, on average
 DENSEST = 0.5  # fraction of ink in cells with writing, as opposed to shadows and pictures
 NEAR = 1.5  # in line heights: areas nearer than that are one block
-EDGE = 3  # pixels of the shrunk page: paper around an area
 STRIP = 3.0  # in line heights: length of the parts of lines that are looked at
+CLEARER = 1.5  # contrast of bands from left to right over that from top to bottom
+BAND = 0.5  # in line heights: height of their bands of text and of paper
 USUAL_LINES = 40  # on the height of a page without lines
 
 _Mask = NDArray[np.bool_]
@@ -72,19 +74,22 @@ def _ink(page: NDArray[np.uint8], factor: int) -> _Mask:
     whole = (0, 0, columns * side, rows * side)
     small = np.asarray(Image.fromarray(page).reduce(factor, whole))
     tiles = small.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
-    rank = TILE * TILE * PAPER // 100
-    paper = np.partition(tiles.reshape(rows, columns, -1), rank, axis=2)[:, :, rank]
+    sample = tiles[:, :, :, ::SAMPLE].reshape(rows, columns, -1)
+    rank = sample.shape[2] * PAPER // 100
+    paper = np.partition(sample, rank, axis=2)[:, :, rank]
     level = np.maximum(paper, INK) - INK
     ink: _Mask = small < level.repeat(TILE, axis=0).repeat(TILE, axis=1)
-    return ink & ~_vertical_runs(ink, LONGEST_RUN)
+    runs = _vertical_runs(ink, LONGEST_DOWN) | _vertical_runs(ink.T, LONGEST_ACROSS).T
+    return ink & ~runs
 
 
 def _vertical_runs(mask: _Mask, length: int) -> _Mask:
-    """Keep the vertical runs of at least the given length, a power of two times three."""
-    runs = mask
-    shift, reached = 1, 1
+    """Keep the vertical runs of at least the given length."""
+    if len(mask) < length:
+        return np.zeros_like(mask)
+    runs, reached = mask, 1
     shifts = []
-    while reached < length:
+    while reached < length:  # runs of `reached` pixels, by their first ones
         shift = min(reached, length - reached)
         runs = runs[:-shift] & runs[shift:]
         shifts.append(shift)
@@ -172,19 +177,22 @@ def _runs_up(ink: _Mask, area: Box, height: float) -> bool:
         height: line height in its pixels.
     """
     left, top, right, bottom = map(int, area.as_tuple())
-    part = np.pad(ink[top:bottom, left:right], EDGE)
-    return _contrast(part.T, height) >= _contrast(part, height)
+    part = np.pad(ink[top:bottom, left:right], math.ceil(height))
+    return _contrast(part.T, height) >= CLEARER * _contrast(part, height)
 
 
 def _contrast(ink: _Mask, height: float) -> float:
-    """Return how much the rows of ink differ from their neighbors, from 0, in strips of few words.
+    """Return how much bands of rows differ from the next ones in ink, in strips of few words.
 
     Args:
-        ink: (H, W) ink.
+        ink: (H, W) ink, with paper around it.
         height: line height in pixels.
     """
     count = max(1, round(ink.shape[1] / (STRIP * height)))
     starts = np.linspace(0, ink.shape[1], count, endpoint=False).astype(int)
     rows = np.add.reduceat(ink.astype(np.float32), starts, axis=1)
-    steps = rows[2:] - rows[:-2]
-    return float((steps * steps).sum()) / max(1.0, float((rows * rows).sum()))
+    band = max(1, round(BAND * height))
+    sums = np.cumsum(rows, axis=0)
+    bands = sums[band:] - sums[:-band]
+    steps = bands[band:] - bands[:-band]
+    return float((steps * steps).sum()) / max(1.0, float((bands * bands).sum()))

@@ -83,7 +83,9 @@ def _block(
     ways: List[Block] = []
     for turns in SIDEWAYS:
         found = _lines_in(page, area, turns, lines, segment)
-        ways.append(tuple(zip(found, recognize(page, found))) if found else ())
+        if not found:  # lines of text are also found upside down
+            return ()
+        ways.append(tuple(zip(found, recognize(page, found))))
     scores = [sureness([log_probs for _, log_probs in way]) for way in ways]
     best = int(np.argmax(scores))
     if scores[best] < max(SURE, SURER * min(scores)):
