@@ -13,6 +13,7 @@ from htrlib.document.results import TextLine
 from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
 
 LEAST_OVERLAP = 0.5  # in core thicknesses: lines that overlap less horizontally are side by side
+BLOCK_GAP = 1.5  # in line heights: lines with more paper between them are two blocks
 
 Flags = NDArray[np.bool_]
 
@@ -83,7 +84,7 @@ def _continues(line: Box, following: Box) -> bool:
     """Return whether a line is right below another, with no gap as between blocks."""
     gap = following.top - line.bottom
     shared = min(line.right, following.right) - max(line.left, following.left)
-    return shared > 0 and following.center[1] > line.center[1] and gap < line.height
+    return shared > 0 and following.center[1] > line.center[1] and gap < BLOCK_GAP * line.height
 
 
 def _shared_height(one: Box, other: Box) -> float:

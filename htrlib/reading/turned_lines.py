@@ -35,7 +35,7 @@ SURE = 0.3
 MEAN_SURE, LINE_SURE = 0.45, 0.2
 """Least `mean_sureness` of an area's lines together, and of each line that is kept."""
 
-SURER = 1.25
+SURER = 1.15
 """How many times as sure the right way must be as the other."""
 
 DOUBTFUL, FEW = 0.4, 8
