@@ -317,7 +317,7 @@ def _bounded(spare: float, width: float) -> float:
 
 
 def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
-    """Return cosine and sine (y up) of the text direction at a box."""
+    """Return cosine and sine (y up) of the text direction at a box; never exactly vertical."""
     baseline: Sequence[Point] = line.line.baseline or ()
     x, y = box.center
     pieces = [
@@ -327,7 +327,8 @@ def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
     ]
     _, (x0, y0), (x1, y1) = min(pieces, default=(0.0, (box.left, y), (box.right, y)))
     length = math.hypot(x1 - x0, y1 - y0)
-    return ((x1 - x0) / length, (y0 - y1) / length)
+    cos, sin = (x1 - x0) / length, (y0 - y1) / length
+    return (cos if abs(cos) >= _TILT else _TILT, sin)
 
 
 def _length(box: Box, cos: float, sin: float) -> float:

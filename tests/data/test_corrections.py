@@ -200,3 +200,18 @@ def test_what_was_read_becomes_a_labeled_page() -> None:
     assert sample.lines[0].id == "line-1" and sample.words[0].text == "hi"
     back = CorrectedPage.of_sample(sample)
     assert back.lines[0].text == "hi" and back.lines[0].confirmed
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_line_up_or_down_the_page_is_split_and_merged_along_itself(turns: int) -> None:
+    ends = ((50.0, 20.0), (50.0, 320.0)) if turns == 1 else ((50.0, 320.0), (50.0, 20.0))
+    line = TextLine(Box(40, 20, 60, 320), None, ends)
+    page = CorrectedPage(SIZE, (CorrectedLine("a", "one two", line),))
+    halves, _ = correct(page, Split("a", "b", 4, 120))
+    first, second = (half.place for half in halves.lines)
+    assert first is not None and second is not None
+    upper, lower = (first, second) if turns == 1 else (second, first)
+    assert (upper.box, lower.box) == (Box(40, 20, 60, 120), Box(40, 120, 60, 320))
+    (merged,) = correct(halves, Merge("a", "b"))[0].lines
+    assert merged.place is not None and merged.place.box == line.box
+    assert merged.place.quarter_turns == turns

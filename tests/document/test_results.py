@@ -153,3 +153,21 @@ def test_frames_have_a_place_on_the_page() -> None:
     assert log_probs.frame_box(0, 20) == Box(100, 10, 300, 60)
     assert log_probs.frame_box(5, 10) == Box(150, 15, 200, 50)
     assert LogProbs(values, log_probs.charset).frame_box(0, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("baseline", "turns"),
+    [
+        (((10.0, 20.0), (90.0, 25.0)), 0),
+        (((90.0, 20.0), (10.0, 25.0)), 0),
+        (((20.0, 10.0), (25.0, 90.0)), 1),
+        (((20.0, 90.0), (25.0, 10.0)), 3),
+        (None, 0),
+    ],
+)
+def test_a_line_is_turned_as_its_baseline_runs(baseline: Any, turns: int) -> None:
+    line = TextLine(Box(5, 5, 95, 95), None, baseline)
+    assert line.quarter_turns == turns
+    upright = line.turned(turns)
+    assert upright.quarter_turns == 0
+    assert upright.turned(-turns) == line

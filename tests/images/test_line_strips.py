@@ -170,3 +170,23 @@ def test_tiny_pictures_are_turned_too(shape):
 def test_a_strip_as_thin_as_a_thread_takes_little_memory():
     page = np.full((300, 2000), 255, np.uint8)
     assert cut_line(page, LineStrip.from_box(Box(0, 100, 2000, 100.001)), 64).shape == (64, WIDEST)
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 3])
+def test_a_line_up_or_down_the_page_is_cut_as_on_the_page_turned(quarter_turns):
+    rng = np.random.default_rng(3)
+    page = rng.integers(0, 256, (400, 700)).astype(np.uint8)
+    line = sloped_line()
+    expected = cut_line(page, line_strip(line), 48, line.polygon)
+    turned = line.turned(-quarter_turns)  # about the origin
+    given = np.rot90(page, -quarter_turns)
+    x, y = (400, 0) if quarter_turns == 1 else (0, 700)
+    ends = tuple((px + x, py + y) for px, py in turned.baseline)
+    polygon = Polygon(tuple((px + x, py + y) for px, py in turned.polygon.points))
+    moved = TextLine(polygon.box, polygon, ends)
+    assert moved.quarter_turns == quarter_turns
+    strip = line_strip(moved)
+    assert np.array_equal(cut_line(given, strip, 48, polygon), expected)
+    first, last = strip.box(0, 0.1), strip.box(0.9, 1)
+    assert (first.top < last.top) == (quarter_turns == 1)
+    assert abs(first.width - line_strip(line).box(0, 0.1).height) < 1e-6

@@ -3,11 +3,14 @@ from __future__ import annotations
 from typing import List, Tuple
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htrlib.document.geometry import Box
+from htrlib.document.results import TextLine
 from htrlib.layout.columns import Spans
-from htrlib.layout.reading_order import reading_order
+from htrlib.layout.reading_order import place_of_block, reading_order
 
 PITCH = 20.0
 
@@ -90,3 +93,34 @@ def test_a_mark_that_enters_the_next_column_is_read_with_its_own() -> None:
     read = order(page)
     assert read.index(18) < 9
     assert [index for index in read if index != 18] == list(range(18))
+
+
+def level(left: float, right: float, top: float) -> TextLine:
+    return TextLine(Box(left, top, right, top + 15))
+
+
+LETTER = [level(100, 400, PITCH * row) for row in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("block", "place"),
+    [
+        (Box(60, 0, 80, 190), 10),  # beside all lines
+        (Box(420, 20, 440, 60), 10),  # beside some of them: after the block
+        (Box(100, -90, 400, -10), 0),  # above
+        (Box(100, 240, 400, 300), 10),  # below
+    ],
+)
+def test_a_turned_block_follows_the_lines_beside_it_and_those_above(block: Box, place: int) -> None:
+    assert place_of_block(LETTER, block) == place
+
+
+def test_a_turned_block_beside_the_left_page_comes_before_the_right_page() -> None:
+    right = [level(500, 800, PITCH * row) for row in range(10)]
+    assert place_of_block([*LETTER, *right], Box(60, 0, 80, 190)) == 10
+    assert place_of_block([*LETTER, *right], Box(820, 0, 840, 190)) == 20
+
+
+def test_a_turned_block_comes_before_a_paragraph_far_below() -> None:
+    below = [level(100, 400, 300 + PITCH * row) for row in range(5)]
+    assert place_of_block([*LETTER, *below], Box(60, 0, 80, 150)) == 10
