@@ -22,6 +22,7 @@ from htrlib.formats.placed_words import PlacedWord, placed_words
 _UNITS = 32  # of which the usual size of text has so many; places are in whole ones
 _STEP = 4  # percent, in which text is made wider or narrower; never too wide, for gaps matter
 _TILT = 0.0003  # sine of the angle by which text that stands on its side leans
+_LEAN = 0.001  # cosine of the direction of lines up or down the page, at least
 _RISE = 2  # units by which a word may be higher or lower than it is, to stand with the one before
 _SHIFT = 0.15  # of a word's length: how far it may be from its place, and its width from its own
 _LEVEL = 0.15  # slope below which words stand upright, one higher than the other
@@ -328,7 +329,7 @@ def _direction(box: Box, line: LineResult) -> Tuple[float, float]:
     _, (x0, y0), (x1, y1) = min(pieces, default=(0.0, (box.left, y), (box.right, y)))
     length = math.hypot(x1 - x0, y1 - y0)
     cos, sin = (x1 - x0) / length, (y0 - y1) / length
-    return (cos if abs(cos) >= _TILT else _TILT, sin)
+    return (cos if abs(cos) >= _LEAN else _LEAN, sin)
 
 
 def _length(box: Box, cos: float, sin: float) -> float:
