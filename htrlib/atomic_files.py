@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, Optional
 
+from htrlib.errors import HtrError
+
 
 @contextlib.contextmanager
 def replacing(path: Path, scratch: Optional[Path] = None) -> Iterator[Path]:
@@ -48,11 +50,16 @@ def write_whole(
     Raises:
         OSError: the file cannot be written; the old one is kept.
     """
-    with replacing(path, scratch) as partial:
-        with partial.open("wb") as file:
-            write(file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        if mode is not None:
-            partial.chmod(mode)
+    try:
+        with replacing(path, scratch) as partial:
+            with partial.open("wb") as file:
+                write(file)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if mode is not None:
+                partial.chmod(mode)
+    except OSError as error:
+        if error.errno is not None and not isinstance(error, HtrError):
+            error.filename, error.filename2 = str(path), None  # of a full disk, it has no name
+        raise

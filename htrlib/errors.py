@@ -30,6 +30,7 @@ A message says what was found, what was expected, where, and what to do about it
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Optional, Tuple, Type
 
@@ -45,6 +46,17 @@ class HtrError(Exception):
 
 def _restored(kind: Type[HtrError], args: Tuple[Any, ...]) -> HtrError:
     return kind.__new__(kind, *args)
+
+
+def os_error_text(error: OSError) -> str:
+    """Return the message of an error of the system, which begins with the file's name if known.
+
+    >>> os_error_text(FileNotFoundError(2, "No such file or directory", "a.png"))
+    'a.png: No such file or directory'
+    """
+    if error.strerror is None or error.filename is None:
+        return error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 class ConfigError(HtrError, ValueError):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Sequence, Tuple
+from typing import BinaryIO, Iterator, List, Sequence, Set, Tuple
 
 from htrlib.errors import ConfigError
-from htrlib.images.suffixes import IMAGE_SUFFIXES
+from htrlib.images.suffixes import IMAGE_SUFFIXES, PDF, SUFFIXES
 
 STANDARD_INPUT = Path("-")
 _OVERLAY = ".overlay.png"
 _DROPPINGS = ("thumbs.db", "desktop.ini")
+_PAGE = re.compile(r"-[0-9]+$")
+_WITH_PAGES = (*SUFFIXES["TIFF"], *SUFFIXES[PDF])
 _NAMED = 3  # files of a folder that are passed over
 
 
@@ -57,7 +60,9 @@ class Shard:
         return cls(int(number), int(count))
 
 
-def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Input, ...]:
+def find_inputs(
+    paths: Sequence[Path], *, recursive: bool = False, numbered: bool = False
+) -> Tuple[Input, ...]:
     """Find the files at paths, without duplicates; those of a folder are sorted by name.
 
     Hidden files, `._page.png` of macOS for one, are no pictures.
@@ -65,6 +70,7 @@ def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Inpu
     Args:
         paths: files and folders. A path that does not exist is kept; reading it fails.
         recursive: search subfolders too; results go to subfolders of the same names.
+        numbered: each page of a file gets files of its own: page 1 of `a.pdf` those of `a-1`.
     """
     found: List[Input] = []
     for path in paths:
@@ -75,7 +81,8 @@ def find_inputs(paths: Sequence[Path], *, recursive: bool = False) -> Tuple[Inpu
         found += [Input(file, file.relative_to(path).with_suffix("")) for file in pictures] or [
             Input(path, Path(path.name))
         ]
-    return _told_apart(list({entry.path: entry for entry in found}.values()))
+    inputs = _told_apart(list({entry.path: entry for entry in found}.values()))
+    return _apart_from_pages(inputs) if numbered else inputs
 
 
 def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
@@ -85,10 +92,13 @@ def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
     """
     others: List[str] = []
     folders: List[str] = []
-    for file in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+    links: List[str] = []
+    for file in sorted(_files(folder, recursive)):
         if _is_hidden(file.relative_to(folder)) or file.name.endswith(_OVERLAY):
             continue
-        if file.is_dir():
+        if file.is_dir() and recursive and file.is_symlink():
+            links.append(f"{file.relative_to(folder).as_posix()}/")
+        elif file.is_dir():
             folders += [] if recursive else [f"{file.name}/"]
         elif file.suffix.lower() not in IMAGE_SUFFIXES:
             others.append(file.name)
@@ -97,6 +107,8 @@ def passed_over(folder: Path, *, recursive: bool = False) -> Tuple[str, ...]:
         reasons.append(f"no picture by its suffix: {_some(others)}")
     if folders:
         reasons.append(f"a folder, which --recursive reads: {_some(folders)}")
+    if links:
+        reasons.append(f"a link to a folder, which may be named itself: {_some(links)}")
     return tuple(reasons)
 
 
@@ -116,11 +128,30 @@ def spool_standard_input(folder: Path, stream: BinaryIO) -> Path:
 
 
 def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
-    for file in folder.rglob("*") if recursive else folder.iterdir():
-        if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.endswith(_OVERLAY):
-            continue
-        if not _is_hidden(file.relative_to(folder)):
+    """Yield the pictures of a folder, and the folders in it that cannot be listed."""
+    for file in _files(folder, recursive):
+        unlisted = recursive and _is_unlisted(file)
+        is_picture = file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(_OVERLAY)
+        if (is_picture or unlisted) and not _is_hidden(file.relative_to(folder)):
             yield file
+
+
+def _files(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yield what is in a folder, without that of folders that are links or cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [folder / entry.name for entry in entries]
+    except OSError:  # reading the folder as an input says why
+        return
+    for path in found:
+        yield path
+        if recursive and path.is_dir() and not path.is_symlink():
+            yield from _files(path, recursive)
+
+
+def _is_unlisted(path: Path) -> bool:
+    """Return whether a path is a folder that this user may not list."""
+    return path.is_dir() and not path.is_symlink() and not os.access(path, os.R_OK | os.X_OK)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -134,7 +165,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
-    """Make stems unique by adding suffixes or folders to those that clash."""
+    """Make stems unique by adding suffixes, folders or numbers to those that clash."""
     counts = Counter(_key(entry.stem) for entry in inputs)
     clashing = [entry.path for entry in inputs if counts[_key(entry.stem)] > 1]
     if not clashing:
@@ -152,15 +183,32 @@ def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
             ]
             entry = Input(entry.path, inside if len(same_folder) > 1 else inside.with_suffix(""))
         named.append(entry)
-    twice = [
-        key for key, count in Counter(_key(entry.stem) for entry in named).items() if count > 1
-    ]
-    if twice:
-        first, second = (entry.path for entry in named if _key(entry.stem) == twice[0])
-        raise ConfigError(
-            f"{first} and {second} would write the same files; use a different --output for each"
-        )
-    return tuple(named)
+    return tuple(_numbered(named))
+
+
+def _apart_from_pages(inputs: Sequence[Input]) -> Tuple[Input, ...]:
+    """Add their suffix to files of many pages whose pages are named like other inputs."""
+    stems = {_key(entry.stem) for entry in inputs}
+    like_pages = {stem[: match.start()] for stem in stems if (match := _PAGE.search(stem))}
+    return tuple(
+        Input(entry.path, entry.stem.with_name(f"{entry.stem.name}{entry.path.suffix}"))
+        if _key(entry.stem) in like_pages and entry.path.suffix.lower() in _WITH_PAGES
+        else entry
+        for entry in inputs
+    )
+
+
+def _numbered(inputs: Sequence[Input]) -> Iterator[Input]:
+    """Number the stems that differ in case only, as in `a.png_2`."""
+    taken = {_key(entry.stem) for entry in inputs}
+    used: Set[str] = set()
+    for entry in inputs:
+        stem, number = entry.stem, 1
+        while _key(stem) in used or (number > 1 and _key(stem) in taken):
+            number += 1
+            stem = entry.stem.with_name(f"{entry.stem.name}_{number}")
+        used.add(_key(stem))
+        yield Input(entry.path, stem)
 
 
 def _key(stem: Path) -> str:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Collection, Optional, Sequence
 
 from htrlib._version import __version__
-from htrlib.errors import HtrError
+from htrlib.errors import HtrError, os_error_text
 
 OK, PARTLY, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -65,8 +65,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except BrokenPipeError:  # the reader of the results closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except (HtrError, OSError) as error:
+    except HtrError as error:
         print(f"htr: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        print(f"htr: {os_error_text(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -30,12 +31,15 @@ from htrlib.cli.reading_options import (
 from htrlib.cli.result_files import ResultFiles, check_new
 from htrlib.cli.run_messages import FileCounts, report_passed_over
 from htrlib.engines.device import parse_device
-from htrlib.errors import ConfigError, ImageError
+from htrlib.errors import ConfigError, HtrError, ImageError, os_error_text
 from htrlib.formats.saving import FORMATS, Result, WriteOptions, to_bytes
 from htrlib.progress import Heartbeat
 from htrlib.reading.options import ReadingOptions
 
 OVERLAY = "overlay"
+
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+"""Errors in writing that are due to a file's name: those of other inputs can be written."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,8 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
             if isinstance(result, ImageError):
                 counts.fail(result)
                 continue
+            if files is not None and not _write(files, entry, result, counts):
+                continue
             pages += len(result.pages)
             elapsed = progress.format_dict["elapsed"] or 1.0
             progress.set_postfix_str(f"{pages / elapsed:.1f} pages/s", refresh=False)
@@ -220,10 +226,20 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
             if config.output is None:
                 heading = _heading(path, number, len(inputs), config)
                 tqdm.write(heading + _text(entry, result, config), file=sys.stdout, end="")
-            if files is not None:
-                files.write(entry, result)
     counts.count()
     return int(counts.failed > 0)
+
+
+def _write(files: ResultFiles, entry: Input, result: Result, counts: FileCounts) -> bool:
+    """Write a result; report and return False if the system does not take the file's name."""
+    try:
+        files.write(entry, result)
+    except OSError as error:
+        if error.errno not in _OF_THE_NAME:
+            raise
+        counts.fail(HtrError(os_error_text(error)))
+        return False
+    return True
 
 
 def _check_output(config: TranscribeConfig) -> None:
@@ -244,7 +260,9 @@ def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
             spool_standard_input(Path(folder), sys.stdin.buffer) if path == STANDARD_INPUT else path
             for path in config.paths
         ]
-        inputs = find_inputs(paths, recursive=config.recursive)
+        formats = (*config.formats, *((OVERLAY,) if config.overlay else ()))
+        numbered = any(FORMATS[name].one_page for name in formats)
+        inputs = find_inputs(paths, recursive=config.recursive, numbered=numbered)
         yield inputs if config.shard is None else shard_of(inputs, config.shard)
 
 

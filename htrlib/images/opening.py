@@ -58,7 +58,10 @@ def _opened_path(path: Path, name: str) -> BinaryIO:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{name}: cannot be opened: {reason}") from error
     if stat.S_ISDIR(mode):
-        holds = any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+        try:
+            holds = any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+        except OSError as error:
+            raise ImageError(f"{name}: the directory cannot be read: {error.strerror}") from error
         raise ImageError(
             f"{name}: is a directory; name the pictures in it"
             if holds

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, Dict
 
 import pytest
 from PIL import Image
 
+from htrlib.atomic_files import write_whole
 from htrlib.cli import result_files
 from tests.cli.staged_pages import Run, draw
 
@@ -58,6 +61,92 @@ def test_inputs_of_one_name_write_different_files(htr: Run, tmp_path: Path) -> N
     out = tmp_path / "out"
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt"))
     assert names == ["b.txt", "x/a.txt", "y/a.jpg.txt", "y/a.png.txt"]
+
+
+def test_inputs_that_differ_in_case_only_write_different_files(htr: Run, tmp_path: Path) -> None:
+    names = ("A.png", "a.png", "a.PNG", "b.png")
+    for name in names:
+        draw(tmp_path / "in" / name)
+    if len(list((tmp_path / "in").iterdir())) < len(names):
+        pytest.skip("this file system ignores case")
+    assert htr(tmp_path / "in", "--output", tmp_path / "out") == 0
+    written = [path.name.lower() for path in (tmp_path / "out").iterdir()]
+    assert len(set(written)) == len(names)
+
+
+def test_pages_of_a_file_do_not_replace_the_results_of_another(htr: Run, tmp_path: Path) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    inputs = (tmp_path / "a.tif", draw(tmp_path / "a-1.png", 60))
+    out = tmp_path / "out"
+    assert htr(*inputs, "--format", "page", "--output", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a-1.page.xml",
+        "a.tif-1.page.xml",
+        "a.tif-2.page.xml",
+    ]
+    assert htr(*inputs, "--output", out) == 0
+    assert sorted(path.name for path in out.glob("*.txt")) == ["a-1.txt", "a.txt"]
+
+
+def test_a_result_whose_name_is_too_long_leaves_the_others(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    long = draw(tmp_path / f"{'a' * 250}.png")
+    out = tmp_path / "out"
+    assert htr(long, draw(tmp_path / "b.png"), "--format", "page", "--output", out) == 1
+    assert [path.name for path in out.iterdir()] == ["b.page.xml"]
+    rows = capsys.readouterr().err.splitlines()
+    assert rows[0].startswith(f"htr: {out}") and "File name too long" in rows[0]
+    assert rows[-1] == "htr: 2 files: 1 read, 0 without handwriting, 1 failed"
+
+
+def test_a_full_disk_is_named(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def full(self: Any, entry: Any, result: Any) -> None:
+        write_whole(tmp_path / "x.txt", fail)
+
+    def fail(file: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(result_files.ResultFiles, "write", full)
+    assert htr(draw(tmp_path / "a.png"), "--output", tmp_path / "out") == 2
+    assert capsys.readouterr().err == f"htr: {tmp_path / 'x.txt'}: No space left on device\n"
+
+
+def test_linked_folders_are_named_instead_of_followed(
+    htr: Run, tmp_path: Path, capsys: Any
+) -> None:
+    draw(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    assert htr(tmp_path / "in", "--recursive") == 0
+    told = f"htr: {tmp_path / 'in'}: passed over, a link to a folder, which may be named itself"
+    assert capsys.readouterr().err == f"{told}: loop/\n"
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_leaves_the_others(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    shut = draw(tmp_path / "in" / "shut" / "a.png").parent
+    draw(tmp_path / "in" / "b.png")
+    listed, scanned = Path.iterdir, os.scandir
+
+    def refuse(real: Any) -> Any:
+        def look(path: Any = ".") -> Any:
+            if str(path) == str(shut):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path)
+
+        return look
+
+    monkeypatch.setattr(Path, "iterdir", refuse(listed))
+    monkeypatch.setattr(os, "scandir", refuse(scanned))
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(shut))
+    assert htr(tmp_path / "in", "--recursive") == 1
+    said = capsys.readouterr()
+    assert said.out.count("40-1") == 1
+    assert f"htr: '{shut}': the directory cannot be read: Permission denied\n" in said.err
 
 
 def test_folders_in_folders_are_read_on_request(htr: Run, tmp_path: Path) -> None:
