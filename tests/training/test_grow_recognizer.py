@@ -50,7 +50,7 @@ def test_a_wider_recognizer_reads_as_before(
     grown: Grown, grow_recognizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grow_recognizer, "NOISE", 0.0)
-    wider = grown("--channels", "40", "90", "128", "170", "170", "--hidden", "200")
+    wider = grown("--channels", "40", "90", "128", "200", "200", "--hidden", "200")
     assert wider.network_config(NETWORK)["hidden"] == 200
     np.testing.assert_allclose(logits(wider), logits(load_bundle("english")), atol=1e-3)
 
