@@ -13,7 +13,6 @@ from htrlib.bundle import load_bundle, write_bundle
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
-from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.images.line_strips import cut_line, line_strip
 
 
@@ -24,16 +23,15 @@ def twin(script):
 
 @pytest.fixture
 def training(script, tmp_path):
-    """A training of fresh weights, by one process."""
+    """A training of fresh weights in the shape of the bundled recognizer, by one process."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1
     )
     module = script("twin_training")
     charset = Charset(tuple(script("texts").CHARACTERS))
+    shape = script("train_twin").shape_for(charset, load_bundle("english"))
     torch.manual_seed(1)
-    yield module.Training(
-        tmp_path, charset, module.Schedule(end=0.0), 0, RecognizerConfig(len(charset) + 1)
-    )
+    yield module.Training(tmp_path, charset, module.Schedule(end=0.0), 0, shape)
     torch.distributed.destroy_process_group()
 
 
