@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from htrlib.document.geometry import Box, union_of
 from htrlib.document.results import TextLine
+from htrlib.images.filters import long_runs, maximum_filter
 from htrlib.layout.parts import Part, connected_parts
 
 SMALL_AREA = 100_000  # pixels of the shrunk page
@@ -79,27 +80,8 @@ def _ink(page: NDArray[np.uint8], factor: int) -> _Mask:
     paper = np.partition(sample, rank, axis=2)[:, :, rank]
     level = np.maximum(paper, INK) - INK
     ink: _Mask = small < level.repeat(TILE, axis=0).repeat(TILE, axis=1)
-    runs = _vertical_runs(ink, LONGEST_DOWN) | _vertical_runs(ink.T, LONGEST_ACROSS).T
+    runs = long_runs(ink.T, LONGEST_DOWN).T | long_runs(ink, LONGEST_ACROSS)
     return ink & ~runs
-
-
-def _vertical_runs(mask: _Mask, length: int) -> _Mask:
-    """Keep the vertical runs of at least the given length."""
-    if len(mask) < length:
-        return np.zeros_like(mask)
-    runs, reached = mask, 1
-    shifts = []
-    while reached < length:  # runs of `reached` pixels, by their first ones
-        shift = min(reached, length - reached)
-        runs = runs[:-shift] & runs[shift:]
-        shifts.append(shift)
-        reached += shift
-    for shift in reversed(shifts):
-        longer = np.zeros((len(runs) + shift, runs.shape[1]), bool)
-        longer[:-shift] = runs
-        longer[shift:] |= runs
-        runs = longer
-    return runs
 
 
 def _covered(lines: Sequence[TextLine], shape: Tuple[int, ...], factor: int) -> _Mask:
@@ -116,14 +98,8 @@ def _covered(lines: Sequence[TextLine], shape: Tuple[int, ...], factor: int) -> 
 
 def _grown(mask: _Mask, reach: int) -> _Mask:
     """Grow a mask by some cells in all directions."""
-    height, width = mask.shape
-    padded = np.pad(mask, reach)
-    rows = np.zeros((height, padded.shape[1]), bool)
-    for shift in range(2 * reach + 1):
-        rows |= padded[shift : shift + height]
-    grown = np.zeros_like(mask)
-    for shift in range(2 * reach + 1):
-        grown |= rows[:, shift : shift + width]
+    side = 2 * reach + 1
+    grown: _Mask = maximum_filter(maximum_filter(mask, side).T, side).T
     return grown
 
 
