@@ -41,7 +41,7 @@ class Review:
         server, base = _address_of_jupyter(self._port)
         self.address = f"{server}{base}?token={self._token}"
         command = [sys.executable, "-m", "htrlib", "review", str(pages), "--output", str(labels)]
-        command += ["--port", str(self._port), "--base-path", base, "--token", self._token]
+        command += ["--port", str(self._port), "--base-path", base, f"--token={self._token}"]
         self._process = subprocess.Popen(
             [*command, "--no-browser"],
             stdout=subprocess.PIPE,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, Dict, List
 
 import pytest
+from PIL import Image
 
 from htrlib.document.geometry import Box
 
@@ -33,6 +35,22 @@ def test_elsewhere_the_page_is_on_this_machine(script, monkeypatch, tmp_path):
     reviewing = script("reviewing")
     monkeypatch.setattr(reviewing, "METADATA", tmp_path / "none")
     assert reviewing._address_of_jupyter(8080) == ("http://127.0.0.1:8080", "/")
+
+
+def test_a_token_may_begin_with_a_dash(script, monkeypatch, tmp_path):
+    reviewing = script("reviewing")
+    monkeypatch.setattr(reviewing, "METADATA", tmp_path / "none")
+    monkeypatch.setattr(reviewing.secrets, "token_urlsafe", lambda count: "-dash")
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    Image.new("L", (200, 100), 255).save(pages / "a.png")
+    review = reviewing.Review(pages, tmp_path / "labels")
+    with contextlib.closing(review._process.stdout):
+        try:
+            assert review.pages() == ["a.png"]
+        finally:
+            review._process.terminate()
+            review._process.wait()
 
 
 class Page:
