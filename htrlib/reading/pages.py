@@ -25,11 +25,12 @@ from htrlib.images.staves import without_staves
 from htrlib.layout.reading_order import place_of_block
 from htrlib.reading.as_given import result_as_given
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
+from htrlib.reading.show_through import lines_showing_through
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turned_lines import crosses, doubtful_lines, turned_blocks
 from htrlib.reading.turning import is_doubtful, longest, sureness
-from htrlib.reading.warnings import page_warnings, turn_warnings
+from htrlib.reading.warnings import omission_warnings, page_warnings, turn_warnings
 
 ALL_TURNS = (1, 2, 3)  # by 90 degrees each
 
@@ -77,6 +78,7 @@ class Reading:
         transform: how the page was rotated; the result is in pixels of the page as given.
         as_given: the page before it was rotated.
         margin: pixels of paper put around a picture of a line.
+        omitted: number of lines that were left out as they show through the paper.
         result: set when the page is done.
         error: the failure that stopped the page.
         milliseconds: time of each stage; for recognition, the total of all pages.
@@ -93,6 +95,7 @@ class Reading:
     transform: Optional[PageTransform] = None
     as_given: Optional[Page] = None
     margin: int = 0
+    omitted: int = 0
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
     milliseconds: Dict[str, float] = field(default_factory=dict)
@@ -149,7 +152,31 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
     _recognize([reading for reading in turned if reading.error is None], stages)
     if stages.finds_all_text:
         for reading in readings:
+            reading.attempt(partial(_omit_show_through, stages=stages))
             reading.attempt(partial(_add_turned_lines, stages=stages))
+
+
+def _omit_show_through(reading: Reading, stages: Stages) -> None:
+    """Leave out lines that show through the paper, and count them."""
+    lines, log_probs = reading.lines, reading.log_probs
+    if reading.options.what == LINE or len(log_probs) != len(lines) or len(lines) < 2:
+        return
+    recognize = partial(_recognized, stages)
+    omitted = lines_showing_through(reading.page, lines, log_probs, recognize)
+    if omitted:
+        gone = {id(lines[index]) for index in omitted}
+        kept = [id(line) not in gone for line in lines]
+        reading.lines = tuple(compress(lines, kept))
+        reading.log_probs = tuple(compress(log_probs, kept))
+        reading.omitted = len(omitted)
+        if reading.options.kinds != (HANDWRITTEN,):
+            on_this_side = [line for line in reading.found if id(line) not in gone]
+            reading.paragraph = _around_handwriting(on_this_side)
+
+
+def _around_handwriting(lines: Sequence[TextLine]) -> Optional[Box]:
+    written = [line.box for line in lines if line.kind == HANDWRITTEN]
+    return union_of(written) if written else None
 
 
 def _add_turned_lines(reading: Reading, stages: Stages) -> None:
@@ -223,8 +250,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     reading.found = lines
     _cut_one_line(reading, stages)
     if not only_handwriting:
-        written = [line.box for line in lines if line.kind == HANDWRITTEN]
-        reading.paragraph = union_of(written) if written else None
+        reading.paragraph = _around_handwriting(lines)
 
 
 def _cut_one_line(reading: Reading, stages: Stages) -> None:
@@ -340,6 +366,7 @@ def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:
     size = reading.size if reading.transform is None else reading.transform.size
     result = PageResult(size, reading.paragraph, lines, label, reading.source)
     warnings = page_warnings(reading.page, result, options.stage)
+    warnings += omission_warnings(reading.omitted)
     if reading.transform is not None:
         warnings += turn_warnings(reading.transform)
         result = result_as_given(result, reading.transform)

@@ -83,6 +83,14 @@ def turn_warnings(transform: PageTransform) -> Tuple[str, ...]:
     return tuple(found)
 
 
+def omission_warnings(count: int) -> Tuple[str, ...]:
+    """Report how many lines were left out because they show through the paper."""
+    if not count:
+        return ()
+    lines = "a faint line that seems" if count == 1 else f"{count} faint lines that seem"
+    return (f"left out {lines} to show through the paper",)
+
+
 def unread_share(page: Page, lines: Sequence[LineResult]) -> float:
     """Return the fraction of written-looking parts of a page without a line.
 

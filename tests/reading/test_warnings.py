@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 from htrlib.images.orientation import PageTransform
-from htrlib.reading.warnings import NOTHING_FOUND, page_warnings, turn_warnings, unread_share
+from htrlib.reading.warnings import (
+    NOTHING_FOUND,
+    omission_warnings,
+    page_warnings,
+    turn_warnings,
+    unread_share,
+)
 
 WIDTH, HEIGHT = 400, 600
 
@@ -113,3 +119,9 @@ def test_a_page_that_had_to_be_turned_is_told():
     assert "light on dark" in inverted
     assert "270 degrees" in quarter
     assert "tilted by 12 degrees" in tilted
+
+
+def test_lines_left_out_are_counted() -> None:
+    assert omission_warnings(0) == ()
+    assert omission_warnings(1) == ("left out a faint line that seems to show through the paper",)
+    assert "3 faint lines" in omission_warnings(3)[0]
