@@ -14,6 +14,10 @@ from htrlib.images.filters import median, percentiles
 # that happen to end below each other leave strips that are narrow and short.
 ENOUGH_LINES = ((7.0, 2), (4.0, 4), (2.5, 5), (1.4, 6), (0.6, 8))
 NARROWEST = ENOUGH_LINES[-1][0]
+BETWEEN_TEXTS = (0.3, 7)  # the same where lines on both sides are long, as on cropped facing pages
+MOST_LINES = 0.8  # of all pieces: those that separate two pages, or columns as wide
+PAGE_WIDTH = 27.0  # in core thicknesses: lines of facing pages are at least so long
+ALIKE = 0.65  # of the other page's lines: so long are those of each of two facing pages
 SAME_LINE = 0.8  # in core thicknesses: pieces whose heights differ by less belong to one line
 TEXT_WIDTH = 23.0  # in core thicknesses: wider columns are text, not table cells
 CELL_WIDTH = 9.0  # in core thicknesses: narrower columns are table cells
@@ -26,6 +30,7 @@ REACH = 0.35  # of a column's width: what enters it less far is no part of it
 STRAYS = 0.1  # of the lines beside a gutter: most that may cross it
 BESIDE = 2.5  # in core thicknesses: lines across a gutter further off are not compared
 ALIGNED = 0.75  # fraction of the compared lines of a table that are at the same height
+CELLS = 1.4  # pieces of a line beside a gutter, on average: there are further cells
 ALWAYS_ALIGNED = 0.9  # that fraction where wide cells may be running text as well
 
 Floats = NDArray[np.float64]
@@ -75,7 +80,15 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
         first: index of the left piece.
         second: index of the right piece.
     """
-    narrowest = NARROWEST * spans.thickness
+    wide = float(min(spans.right[i] - spans.left[i] for i in (first, second)))
+    found = _strip(spans, first, second, NARROWEST * spans.thickness)
+    if found is None and wide > TEXT_WIDTH * spans.thickness:
+        found = _strip(spans, first, second, BETWEEN_TEXTS[0] * spans.thickness)
+    return found
+
+
+def _strip(spans: Spans, first: int, second: int, narrowest: float) -> Optional[Gutter]:
+    """Return the gutter through a gap; pieces that leave less than `narrowest` free cross it."""
     low, high = float(spans.right[first]), float(spans.left[second])
     if high - low < narrowest:
         return None
@@ -104,13 +117,23 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
             else:
                 after.append(index)
                 high = min(high, lefts[index])
-    enough = next((n for width, n in ENOUGH_LINES if high - low >= width * spans.thickness), None)
-    if enough is None or _lines_beside(spans, before, after) < enough:
+    if not _is_respected(spans, (high - low) / spans.thickness, before, after):
         return None
     for index in strays:
         on_left = low - spans.left[index] > spans.right[index] - high
         (before if on_left else after).append(index)
     return Gutter(low, high, tuple(before), tuple(after))
+
+
+def _is_respected(spans: Spans, width: float, before: List[int], after: List[int]) -> bool:
+    """Return whether enough lines keep a strip free whose width is given in core thicknesses."""
+    enough = next((lines for least, lines in ENOUGH_LINES if width >= least), None)
+    if enough is None:
+        is_long = all(_Column.of(spans, side).usual > TEXT_WIDTH for side in (before, after))
+        if not is_long or len(before) + len(after) < MOST_LINES * len(spans.row):
+            return False
+        enough = BETWEEN_TEXTS[1]
+    return _lines_beside(spans, before, after) >= enough
 
 
 def _reaches_in(spans: Spans, index: int, before: List[int], after: List[int]) -> bool:
@@ -138,13 +161,28 @@ def is_table(spans: Spans, gutter: Gutter) -> bool:
     aligned = float((nearest[beside] <= SAME_LINE).mean())
     pitch = float(np.median([*np.diff(one), *np.diff(other), 0.0])) / spans.thickness
     columns = [_Column.of(spans, side) for side in sides]
-    if pitch >= SPARSE and aligned >= ALWAYS_ALIGNED and min(c.filled for c in columns) < FILLED:
-        return True
+    if pitch < SPARSE and _are_pages(spans, gutter, columns):
+        return False
+    if pitch >= SPARSE and aligned >= ALWAYS_ALIGNED:
+        cells = sum(len(side) for side in sides) / (len(one) + len(other))
+        if min(column.filled for column in columns) < FILLED or cells >= CELLS:
+            return True
     if all(column.is_running_text for column in columns):
         return False
     if pitch < CLOSE and all(c.widest >= TWO_CELLS and c.filled >= RAGGED for c in columns):
         return False
     return aligned >= ALIGNED
+
+
+def _are_pages(spans: Spans, gutter: Gutter, columns: Sequence[_Column]) -> bool:
+    """Return whether nearly all text is on both sides of a gutter, in lines as long as a page's.
+
+    Lines of facing pages are at the same heights if both are ruled alike.
+    """
+    if len(gutter.before) + len(gutter.after) < MOST_LINES * len(spans.row):
+        return False
+    narrower, wider = sorted(column.widest for column in columns)
+    return narrower >= max(PAGE_WIDTH, ALIKE * wider)
 
 
 @dataclass(frozen=True)

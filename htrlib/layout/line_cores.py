@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.results import TextLine
 from htrlib.images.filters import long_runs, mean_filter, median, percentiles
-from htrlib.layout.columns import NARROWEST, gutter_between
+from htrlib.layout.columns import BETWEEN_TEXTS, gutter_between
 from htrlib.layout.line_outlines import Core, Floats, outlined_lines, spans_of
 from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
@@ -224,7 +224,7 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
     fits &= ~_of_two_kinds(parts, usual)
     spans = replace(spans_of(parts, slope), thickness=usual)
-    for i, j in zip(*np.nonzero(fits & (gaps >= NARROWEST * usual))):
+    for i, j in zip(*np.nonzero(fits & (gaps >= BETWEEN_TEXTS[0] * usual))):
         fits[i, j] = gutter_between(spans, int(i), int(j)) is None
     costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
     return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]

@@ -11,10 +11,12 @@ from typing import List
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import long_runs, percentiles
+from htrlib.images.filters import long_runs, maximum_filter, percentiles
 from htrlib.layout.columns import NARROWEST
 
-LINES = 12  # height of a strip: gaps between the letters of typescript are as high as eight
+# (width in core thicknesses, height in lines): gaps between letters of typescript are up to eight
+# lines high, and those between words are narrower
+STRIPS = ((NARROWEST, 12), (2.0, 6))
 PITCH = 4.0  # in core thicknesses: distance of lines, at least
 FAINT = 0.4  # of the ink around: fainter pixels are paper
 FAINTEST = 24  # of 255: fainter pixels are paper everywhere
@@ -35,19 +37,19 @@ def white_strips(ink: Ink, slope: float, thickness: float) -> Mask:
     Returns:
         (H, W) bool.
     """
-    width = max(2, round(NARROWEST * thickness))
     band = max(1, round(thickness))  # rows that are looked at as one, to save time
-    height = round(LINES * PITCH * thickness / band)
     paper = ink < _faint(ink, round(AROUND * thickness))
-    paper = np.pad(paper, ((0, -len(ink) % band), (0, width)), mode="edge")
+    paper = np.pad(paper, ((0, -len(ink) % band), (0, 0)), mode="edge")
     paper = paper.reshape(-1, band, paper.shape[1]).all(axis=1)
-    columns = ink.shape[1]
-    free = np.logical_and.reduce([paper[:, k : k + columns] for k in range(width)])
-    free = np.roll(free, width // 2, axis=1)
-    shifts = np.round(slope * band * np.arange(len(free))).astype(int)
-    upright = _moved(free, shifts, beyond=True)
-    strips = long_runs(np.ascontiguousarray(upright.T), height).T
-    return np.repeat(_moved(strips, -shifts, beyond=False), band, axis=0)[: len(ink)]
+    shifts = np.round(slope * band * np.arange(len(paper))).astype(int)
+    strips = np.zeros_like(paper)
+    for width, lines in STRIPS:
+        free = ~maximum_filter(~paper, max(2, round(width * thickness)))
+        upright = _moved(free, shifts, beyond=True)
+        height = round(lines * PITCH * thickness / band)
+        runs = long_runs(np.ascontiguousarray(upright.T), height).T
+        strips |= _moved(runs, -shifts, beyond=False)
+    return np.repeat(strips, band, axis=0)[: len(ink)]
 
 
 def _faint(ink: Ink, side: int) -> NDArray[np.float32]:

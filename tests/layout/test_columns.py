@@ -119,3 +119,42 @@ def test_wide_cells_of_distant_rows_are_cells_of_a_table() -> None:
     gutter = gutter_between(page, 0, 12)
     assert gutter is not None
     assert is_table(page, gutter)
+
+
+def ragged(left: float, pitch: float, lines: int, widths: Tuple[float, ...]) -> List[Piece]:
+    return [(left, left + widths[row % len(widths)], pitch * row) for row in range(lines)]
+
+
+def test_facing_pages_are_no_table_though_their_lines_are_ragged_and_at_the_same_heights() -> None:
+    page = ragged(0, 21.0, 12, (90, 180, 110)) + ragged(220, 21.0, 12, (95, 180, 105))
+    gutter = gutter_between(spans(page), 0, 12)
+    assert gutter is not None
+    assert not is_table(spans(page), gutter)
+
+
+@pytest.mark.parametrize("width, lines, found", [(200, 8, True), (200, 6, False), (90, 8, False)])
+def test_long_lines_have_a_gutter_that_is_hardly_wider_than_a_stroke(
+    width: float, lines: int, found: bool
+) -> None:
+    page = spans(column(0, width, lines) + column(width + 2, 2 * width, lines))
+    assert (gutter_between(page, 0, lines) is not None) == found
+
+
+def test_such_a_gutter_separates_nearly_all_lines_of_a_page() -> None:
+    below = column(0, 402, 8, top=8 * PITCH)
+    page = spans(column(0, 200, 8) + column(202, 402, 8) + below)
+    assert gutter_between(page, 0, 8) is None
+
+
+def test_long_cells_beside_several_others_are_cells_of_a_table() -> None:
+    pitch = 7.0 * THICKNESS
+    page = spans(
+        [
+            (left, left + width, pitch * row)
+            for left, width in ((0.0, 160.0), (170.0, 150.0), (330.0, 140.0))
+            for row in range(12)
+        ]
+    )
+    gutter = gutter_between(page, 0, 12)
+    assert gutter is not None
+    assert is_table(page, gutter)

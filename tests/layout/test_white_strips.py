@@ -38,11 +38,15 @@ def test_a_core_across_two_columns_is_cut_in_the_strip_between_them() -> None:
     assert 195 <= one[1] <= 208 and 200 <= other[0] <= 212
 
 
+def test_a_core_across_two_short_pages_is_cut_where_the_strip_is_wider_than_word_spaces() -> None:
+    assert len(cut_at(two_columns(8, 12), 20 + 3 * PITCH)) == 2
+
+
 def test_sloping_columns_are_cut_too() -> None:
     assert len(cut_at(two_columns(16, 12, slope=0.05), 20 + 3 * PITCH, slope=0.05)) == 2
 
 
-@pytest.mark.parametrize("lines, gap", [(4, 8), (16, 2)])
+@pytest.mark.parametrize("lines, gap", [(3, 12), (8, 8), (16, 2)])
 def test_a_gap_that_is_short_or_narrow_is_a_gap_between_words(lines: int, gap: int) -> None:
     page = two_columns(lines, gap)
     page[0, :] = page[-1, :] = 220  # else the paper above and below would lengthen the strip
