@@ -101,22 +101,30 @@ def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]
 def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int]]:
     """Yield width and height of the largest picture decoded to render each page at `DPI`.
 
-    This is the page itself or a larger picture on it. Nothing is decoded to find out.
+    This is the page itself or a larger picture on it. Nothing is decoded to find out. A damaged
+    page, which is not rendered, has (0, 0).
 
     Raises:
-        ImageError: see `iter_pdf_pages`, or a page is damaged.
+        ImageError: see `iter_pdf_pages`.
     """
-    import pypdfium2.raw as raw
-
     with _opened(file, name) as document:
         for number in range(1, len(document.pages) + 1):
-            with document.page(number) as page:
-                sizes = [_pixels(page.get_size(), DPI)]
-                for picture in page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15):
-                    width, height = ctypes.c_uint(), ctypes.c_uint()
-                    raw.FPDFImageObj_GetImagePixelSize(picture, width, height)
-                    sizes.append((width.value, height.value))
-            yield max(sizes, key=math.prod)
+            try:
+                with document.page(number) as page:
+                    yield max(_decoded_sizes(page), key=math.prod)
+            except ImageError:
+                yield 0, 0
+
+
+def _decoded_sizes(page: Any) -> Iterator[Tuple[int, int]]:
+    """Yield width and height of a page and of the pictures on it, in pixels."""
+    import pypdfium2.raw as raw
+
+    yield _pixels(page.get_size(), DPI)
+    for picture in page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15):
+        width, height = ctypes.c_uint(), ctypes.c_uint()
+        raw.FPDFImageObj_GetImagePixelSize(picture, width, height)
+        yield width.value, height.value
 
 
 @dataclass(frozen=True, eq=False)

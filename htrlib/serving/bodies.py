@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,16 @@ from htrlib.errors import (
     ConfigError,
     ImageError,
 )
-from htrlib.images.loading import decoded_size, iter_pages, load_image
+from htrlib.images.loading import (
+    PageOutcome,
+    decoded_size,
+    identified,
+    iter_page_outcomes,
+    load_image,
+)
 from htrlib.images.part_counts import too_many_parts
 from htrlib.images.pdf import iter_pdf_decoded_sizes
+from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
 from htrlib.serving.protocol import JSON, NPY, OCTETS, RefusedError
 
 Page = NDArray[np.uint8]
@@ -45,13 +52,9 @@ _LONGEST_SIDE = 1 << 31  # largest side that an array's header may declare
 # hanging.
 _S3_WAITS = (1.5, 1.5, 2)
 
-# Only the decoders of these content types are reachable: each further one adds attack surface.
-# Pillow opens a big-endian BigTIFF as a TIFF.
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00")
-
-
-_PDF_MAGIC = b"%PDF-"
 _NPY_MAGIC = b"\x93NUMPY"
+_ANIMATED = ("WEBP", "GIF", "AVIF")
+_DATA_URI = re.compile(r"data:[^,]{0,200};base64,")
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,23 @@ class Body:
     """The content of a body.
 
     Attributes:
-        pages: (H, W) uint8 each, decoded on demand; iterating raises ImageError or RefusedError.
+        outcomes: pages, decoded on demand, and why others cannot be read; iterating raises
+            ImageError or RefusedError.
         is_pixel_list: True for the nested list that clients of the AWS solution send.
         file: picture or PDF that contains the pages; None for bare pixels.
     """
 
-    pages: Iterator[Page]
+    outcomes: Iterator[PageOutcome]
     is_pixel_list: bool = False
     file: Optional[bytes] = None
+
+    @property
+    def pages(self) -> Iterator[Page]:
+        """The pages, (H, W) uint8 each; iterating raises the error of one that cannot be read."""
+        for outcome in self.outcomes:
+            if outcome.page is None:
+                raise outcome.error or ImageError(f"page {outcome.number} cannot be read")
+            yield outcome.page
 
 
 def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
@@ -94,7 +106,7 @@ def read_body(content_type: str, body: bytes, limits: BodyLimits) -> Body:
     if content_type == OCTETS:
         content_type = _sniffed(body)
     if content_type == NPY:
-        return Body(iter((_from_npy(body, limits),)))
+        return _from_page(_from_npy(body, limits))
     if content_type == JSON:
         return _from_json(body, limits)
     return _from_file(body, limits)
@@ -107,20 +119,16 @@ def _sniffed(body: bytes) -> str:
     return JSON if body.lstrip()[:1] in (b"{", b"[") else OCTETS
 
 
+def _from_page(page: Page, *, is_pixel_list: bool = False) -> Body:
+    return Body(iter((PageOutcome(1, page),)), is_pixel_list=is_pixel_list)
+
+
 def _from_file(content: bytes, limits: BodyLimits) -> Body:
-    return Body(_from_picture(content, limits), file=content)
-
-
-def _from_picture(content: bytes, limits: BodyLimits) -> Iterator[Page]:
-    if content.startswith(_PDF_MAGIC):
+    if kind_of(content[:MAGIC_BYTES]) == PDF:
         _check_pdf(content, limits)
-        return iter_pages(content)
-    if not content.startswith(_MAGIC) and not _is_webp(content):
-        raise _bad(
-            f"a picture is PNG, JPEG, TIFF, WebP or PDF; the body starts with {content[:12]!r}"
-        )
-    _check_sizes(content, limits)
-    return iter_pages(content)
+    else:
+        _check_sizes(content, limits)
+    return Body(iter_page_outcomes(content), file=content)
 
 
 def _check_pdf(content: bytes, limits: BodyLimits) -> None:
@@ -132,23 +140,19 @@ def _check_pdf(content: bytes, limits: BodyLimits) -> None:
         _check_pixels(*size, limits)
 
 
-def _is_webp(content: bytes) -> bool:
-    return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
-
-
 def _check_sizes(content: bytes, limits: BodyLimits) -> None:
     """Refuse a file that is too large by its headers, before decoding any pixel."""
     problem = too_many_parts(content, MAX_PAGES)
     if problem is not None:
         raise _too_large(problem)
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF", "WEBP")) as picture:
+        with identified(io.BytesIO(content), "the body") as picture:
             _check_pixels(*decoded_size(picture), limits)
-            if picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1:
-                raise _bad("the WebP picture is an animation; send one page")
+            if picture.format in _ANIMATED and getattr(picture, "is_animated", False):
+                raise _bad(f"the {picture.format} picture is an animation; send one page")
             if picture.format == "TIFF":
                 _check_further_pages(picture, limits)
-    except RefusedError:
+    except (RefusedError, ImageError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(_pixels_message("far more", limits)) from error
@@ -164,10 +168,20 @@ def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
     for page in range(1, MAX_PAGES + 1):
         try:
             picture.seek(page)
-        except EOFError:
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise
+        except Exception:  # there is no further page, or it is damaged: reading names it then
             return
-        _check_pixels(*decoded_size(picture), limits)
+        _check_pixels(*_decoded_size_or_nothing(picture), limits)
     raise _too_large(f"a file has at most {MAX_PAGES} pages, found more")
+
+
+def _decoded_size_or_nothing(picture: Image.Image) -> Tuple[int, int]:
+    """Return what `decoded_size` does, or (0, 0) for a damaged page, which is not decoded."""
+    try:
+        return decoded_size(picture)
+    except Exception:
+        return 0, 0
 
 
 def _from_npy(body: bytes, limits: BodyLimits) -> Page:
@@ -204,7 +218,7 @@ def _from_json(body: bytes, limits: BodyLimits) -> Body:
     except (ValueError, RecursionError) as error:
         raise _bad(f"the body is not JSON in UTF-8 ({str(error)[:120]})") from error
     if isinstance(value, list):
-        return Body(iter((_from_pixels(value, limits),)), is_pixel_list=True)
+        return _from_page(_from_pixels(value, limits), is_pixel_list=True)
     if isinstance(value, dict) and len(value) == 1:
         name, content = next(iter(value.items()))
         if name == "image" and isinstance(content, str):
@@ -225,7 +239,7 @@ def _check_json(body: bytes) -> None:
 
 def _from_base64(text: str) -> bytes:
     try:
-        return base64.b64decode(re.sub(r"\s+", "", text), validate=True)
+        return base64.b64decode(re.sub(r"\s+", "", _DATA_URI.sub("", text, 1)), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _bad(f"image is base64 of a picture ({error})") from error
 

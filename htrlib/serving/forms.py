@@ -1,7 +1,8 @@
-"""Extract the file from a form, as `curl -F file=@page.png` and web pages send it."""
+"""Extract the file and options from a form, as `curl -F file=@page.png` and web pages send it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from http import HTTPStatus
@@ -17,8 +18,25 @@ def is_form(content_type: Optional[str]) -> bool:
     return (content_type or "").split(";", 1)[0].strip().lower() == FORM
 
 
-def file_of_form(body: bytes, content_type: str) -> Tuple[bytes, str]:
-    """Return the one file of a form and its content type.
+@dataclass(frozen=True)
+class Form:
+    """A form with one file.
+
+    Attributes:
+        file: content of the file.
+        content_type: its type.
+        fields: names and values of the text fields.
+    """
+
+    file: bytes
+    content_type: str
+    fields: Tuple[Tuple[str, str], ...] = ()
+
+
+def read_form(body: bytes, content_type: str) -> Form:
+    """Parse a form.
+
+    A part is a file if it has a file name, even an empty one, or a content type other than text.
 
     Args:
         body: body of the request.
@@ -28,7 +46,12 @@ def file_of_form(body: bytes, content_type: str) -> Tuple[bytes, str]:
             type is not supported.
     """
     boundary = _boundary(content_type)
-    files = [(part, content) for part, content in _parts(body, boundary) if part.get_filename()]
+    files, fields = [], []
+    for part, content in _parts(body, boundary):
+        if _is_file(part):
+            files.append((part, content))
+        else:
+            fields.append((_name(part), content.decode("utf-8", "replace")))
     if len(files) != 1:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
@@ -37,7 +60,18 @@ def file_of_form(body: bytes, content_type: str) -> Tuple[bytes, str]:
     part, content = files[0]
     if not content:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the file in the form is empty")
-    return content, content_type_of(part.get("Content-Type"))
+    return Form(content, content_type_of(part.get("Content-Type")), tuple(fields))
+
+
+def _is_file(part: Message) -> bool:
+    if part.get_param("filename", header="Content-Disposition") is not None:
+        return True
+    return "Content-Type" in part and part.get_content_maintype() != "text"
+
+
+def _name(part: Message) -> str:
+    name = part.get_param("name", "", header="Content-Disposition")
+    return name if isinstance(name, str) else name[2]  # encoded with its character set
 
 
 def _boundary(content_type: str) -> bytes:

@@ -147,7 +147,9 @@ class Gateway:
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
         there = "/invocations" if self.config.models is None else "/models"
-        if parts[:1] == ["jobs"]:
+        if self.jobs is not None:
+            there += " and /jobs"
+        elif parts[:1] == ["jobs"]:
             there += "; start the server with --jobs DIR for requests that are answered later"
         raise RefusedError(
             HTTPStatus.NOT_FOUND, f"here are /ping, /execution-parameters and {there}"

@@ -12,12 +12,12 @@ import sys
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Any, AsyncIterator, Dict, Optional, Tuple
+from typing import Any, AsyncIterator, Dict, Optional, Sequence, Tuple
 
 from aiohttp import web
 
 from htrlib.serving.config import ServingConfig
-from htrlib.serving.forms import file_of_form, is_form
+from htrlib.serving.forms import is_form, read_form
 from htrlib.serving.logs import log_exception
 from htrlib.serving.mms.supervisor import Supervisor
 from htrlib.serving.protocol import (
@@ -113,7 +113,9 @@ class Intake:
         body = await self._receive(request, hold)
         kind = header(request.headers, "Content-Type") or ""
         if is_form(kind) and not self.config.allow_code:
-            body, headers["Content-Type"] = file_of_form(body, kind)
+            form = read_form(body, kind)
+            body, headers["Content-Type"] = form.file, form.content_type
+            headers[CUSTOM_ATTRIBUTES] = _attributes(request, form.fields)
         return body
 
     async def read(
@@ -169,7 +171,6 @@ class Intake:
         """Return normalized headers for a worker; reject what the worker would reject."""
         kind = header(request.headers, "Content-Type")
         accept = ", ".join(request.headers.getall("Accept", ()))
-        attributes = header(request.headers, CUSTOM_ATTRIBUTES) or ""
         coding = (header(request.headers, "Content-Encoding") or "").strip().lower()
         if coding not in _NO_CODING:
             raise RefusedError(
@@ -179,12 +180,12 @@ class Intake:
             return {
                 "Content-Type": kind or OCTETS,
                 "Accept": accept or self.config.default_accept,
-                CUSTOM_ATTRIBUTES: attributes,
+                CUSTOM_ATTRIBUTES: header(request.headers, CUSTOM_ATTRIBUTES) or "",
             }
         return {
             "Content-Type": OCTETS if is_form(kind) else content_type_of(kind),
             "Accept": answer_of(accept, self.config.default_accept).header,
-            CUSTOM_ATTRIBUTES: attributes_of(options_of(attributes)),
+            CUSTOM_ATTRIBUTES: _attributes(request),
         }
 
     async def _receive(self, request: web.BaseRequest, hold: _Hold) -> bytes:
@@ -263,6 +264,12 @@ class Intake:
             self._slots[name].release()
             self._users[name] -= 1
             hold.release()
+
+
+def _attributes(request: web.BaseRequest, fields: Sequence[Tuple[str, str]] = ()) -> str:
+    """Return the options in a request's header, its query, and the fields of its form."""
+    attributes = header(request.headers, CUSTOM_ATTRIBUTES)
+    return attributes_of(options_of(attributes, (*request.query.items(), *fields)))
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -10,9 +10,10 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from htrlib.document.kinds import KINDS
 from htrlib.errors import ConfigError
@@ -29,10 +30,14 @@ _logger = logging.getLogger(__name__)
 
 CONTENT_TYPES = (*PICTURES, PDF, JSON, NPY, OCTETS)
 
-_SNIFFED = re.compile(r"(application/octet-stream|application/x-image|image/[a-z0-9.+*-]+)?")
-"""Content types that clients send with any picture, as batch transform and the AWS console do."""
+_SNIFFED = re.compile(
+    r"(application/(octet-stream|x-image|x-www-form-urlencoded)|image/[a-z0-9.+*-]+)?"
+)
+"""Content types that clients send with any picture, as batch transform, the AWS console, and
+`curl --data-binary` without a header do."""
 
 MAX_BEAM_WIDTH = 200
+_SIMILARITY = 0.84  # of an option and its misspelling; that of "usage" and "stage" is 0.8
 _OPTIONS = ("stage", "kinds", "what", "orientation", "beam_width", "language_model")
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -167,25 +172,48 @@ def attributes_of(options: ReadingOptions) -> str:
     return "; ".join(parts)
 
 
-def options_of(attributes: Optional[str]) -> ReadingOptions:
+def options_of(attributes: Optional[str], fields: Sequence[Tuple[str, str]] = ()) -> ReadingOptions:
     """Parse the options in a request's custom attributes: `beam_width=25; stage=lines`.
 
-    Other attributes are ignored: SageMaker's clients pass trace ids and the like in this header.
+    Attributes of other names are ignored unless they look like misspelled options: SageMaker's
+    clients pass trace ids and the like in this header.
 
+    Args:
+        fields: names and values of further options, none of which may have another name.
     Raises:
-        RefusedError: 400 if an option is given twice or has an invalid value.
+        RefusedError: 400 if an option is unknown, given twice or has an invalid value.
     """
+    parts = [part.partition("=") for part in (attributes or "").split(";") if part.strip()]
+    given = [(name.strip(), value.strip()) for name, _, value in parts]
+    named = [(name, value) for name, value in given if name in _OPTIONS or _similar(name)]
     found: Dict[str, Any] = {}
-    for part in (attributes or "").split(";"):
-        if not part.strip():
-            continue
-        name, _, value = (piece.strip() for piece in part.partition("="))
+    for name, value in (*named, *fields):
         if name not in _OPTIONS:
-            continue
+            similar = _similar(name)
+            advice = f"did you mean {similar}?" if similar else f"there are {', '.join(_OPTIONS)}"
+            raise _bad_option(f"there is no option {_shown(name)}; {advice}")
         if name in found:
             raise _bad_option(f"{name} is given twice")
-        found[name] = _option(name, value)
+        found[name] = _option(name, value.strip())
     return ReadingOptions(**found)
+
+
+def _similar(name: str) -> Optional[str]:
+    """Return the option that a name may be a misspelling of."""
+    spelled = name.lower().replace("-", "_")
+    return next(iter(get_close_matches(spelled, _OPTIONS, 1, _SIMILARITY)), None)
+
+
+def option_schemas() -> Dict[str, Dict[str, Any]]:
+    """Describe the options, by name, as JSON schemas."""
+    return {
+        "stage": {"type": "string", "enum": list(STAGES)},
+        "kinds": {"type": "string", "description": f"any of {', '.join(KINDS)}, with commas"},
+        "what": {"type": "string", "enum": list(CONTENTS)},
+        "orientation": {"type": "string", "enum": list(ORIENTATIONS)},
+        "beam_width": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM_WIDTH},
+        "language_model": {"type": "string", "enum": list(_LANGUAGE_MODELS)},
+    }
 
 
 def header(headers: Mapping[str, str], name: str) -> Optional[str]:
@@ -223,7 +251,10 @@ def _option(name: str, value: str) -> Any:
 
 
 def _bad_option(reason: str) -> RefusedError:
-    return RefusedError(HTTPStatus.BAD_REQUEST, f"{CUSTOM_ATTRIBUTES}: {reason}")
+    return RefusedError(
+        HTTPStatus.BAD_REQUEST,
+        f"{reason} (options: {CUSTOM_ATTRIBUTES}, the query, or fields of a form)",
+    )
 
 
 @dataclass(frozen=True)

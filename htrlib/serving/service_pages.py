@@ -8,12 +8,14 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from htrlib._version import __version__
 from htrlib.serving.config import ServingConfig
+from htrlib.serving.forms import FORM
 from htrlib.serving.protocol import (
     CONTENT_TYPES,
     CUSTOM_ATTRIBUTES,
     JSON,
     TEXT,
     answer_formats,
+    option_schemas,
 )
 from htrlib.serving.replies import Reply, json_reply
 
@@ -34,7 +36,7 @@ pre{white-space:pre-wrap;border:1px solid #999;padding:1rem;min-height:3rem}</st
 <h1>htrlib VERSION</h1>
 <p>This server reads handwriting. <a href="ping">Health</a>, <a href="metrics">metrics</a>,
 <a href="openapi.json">the routes as OpenAPI</a>.</p>
-FORM
+BODY
 </html>
 """
 
@@ -66,7 +68,7 @@ picture to <code>models/NAME/invoke</code>.</p>"""
 def index(config: ServingConfig) -> Reply:
     """Return the test page for browsers."""
     form = _FORM if config.models is None else _SEVERAL
-    page = _INDEX.replace("VERSION", __version__).replace("FORM", form)
+    page = _INDEX.replace("VERSION", __version__).replace("BODY", form)
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
     return Reply(int(HTTPStatus.OK), page.encode("utf-8"), HTML, headers)
 
@@ -74,9 +76,11 @@ def index(config: ServingConfig) -> Reply:
 def openapi(config: ServingConfig) -> Reply:
     """Describe the server's routes as OpenAPI 3.0."""
     paths: Dict[str, Any] = {
-        "/ping": {"get": _operation("Whether pages are read", {"200": "yes", "503": "no"})},
-        "/execution-parameters": {"get": _operation("What batch transform may send")},
-        "/metrics": {"get": _operation("Counts and times for Prometheus")},
+        "/": _page("A web page to try a picture"),
+        "/openapi.json": _page("This description"),
+        "/ping": _page("Whether pages are read", {"200": "yes", "503": "no"}),
+        "/execution-parameters": _page("What batch transform may send"),
+        "/metrics": _page("Counts and times for Prometheus"),
     }
     if config.jobs is not None:
         paths.update(_job_paths())
@@ -85,14 +89,22 @@ def openapi(config: ServingConfig) -> Reply:
     else:
         name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
         load = _operation(
-            "Load a model", {"200": "loaded", "409": "it is loaded", "507": "no room"}
+            "Load a model",
+            {
+                "200": "loaded",
+                "400": "no model that can be loaded",
+                "404": "there is no such directory",
+                "409": "it is loaded",
+                "507": "no room",
+            },
         )
+        missing = {"200": "OK", "404": "it is not loaded"}
         load["requestBody"] = {"content": {JSON: {"schema": {"type": "object"}}}, "required": True}
         paths["/models"] = {"get": _operation("The loaded models"), "post": load}
         paths["/models/{name}"] = {
             "parameters": [name],
-            "get": _operation("A loaded model"),
-            "delete": _operation("Unload a model"),
+            "get": _operation("A loaded model", missing),
+            "delete": _operation("Unload a model", missing),
         }
         paths["/models/{name}/invoke"] = {"parameters": [name], "post": _reading()}
     info = {"title": "htrlib", "version": __version__, "description": "Reads handwriting."}
@@ -130,6 +142,11 @@ def _job_paths() -> Dict[str, Any]:
     }
 
 
+def _page(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
+    """Describe a path that answers GET and HEAD."""
+    return {method: _operation(summary, answers) for method in ("get", "head")}
+
+
 def _operation(summary: str, answers: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
     responses = answers or {"200": "OK"}
     return {
@@ -146,25 +163,36 @@ def _reading(summary: str = "Read a picture") -> Dict[str, Any]:
         {
             "200": "the text and its places",
             "400": "no picture that can be read, or a wrong option",
-            "413": "the body is too large",
+            "406": "no answer of a type that Accept names",
+            "408": "the body did not arrive in time",
+            "413": "the body or a page is too large",
             "415": "another content type",
+            "500": "reading failed",
             "503": "too much to do; send it again after Retry-After seconds",
+            "504": "reading took too long",
         },
     )
-    operation["requestBody"] = {"required": True, "content": dict.fromkeys(CONTENT_TYPES, binary)}
+    form = {"schema": {"type": "object", "properties": {"file": binary["schema"]}}}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {**dict.fromkeys((*CONTENT_TYPES, "image/*"), binary), FORM: form},
+    }
     operation["responses"]["200"]["content"] = {
         JSON: {"schema": {"type": "object"}},
         **{kind: {"schema": {"type": "string"}} for kind in (TEXT, *answer_formats())},
     }
+    attributes = "options, as: beam_width=25; stage=lines; language_model=off"
     operation["parameters"] = [
-        {
-            "name": CUSTOM_ATTRIBUTES,
-            "in": "header",
-            "description": "options, as: beam_width=25; stage=lines; language_model=off",
-            "schema": {"type": "string"},
-        }
+        _parameter(CUSTOM_ATTRIBUTES, "header", {"type": "string"}, attributes),
+        *(_parameter(name, "query", schema) for name, schema in option_schemas().items()),
     ]
     return operation
+
+
+def _parameter(
+    name: str, place: str, schema: Mapping[str, Any], description: str = "as in the header"
+) -> Dict[str, Any]:
+    return {"name": name, "in": place, "description": description, "schema": schema}
 
 
 class Metrics:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htrlib.serving.forms import file_of_form, is_form
+from htrlib.serving.forms import Form, is_form, read_form
 from htrlib.serving.protocol import OCTETS, RefusedError
 
 KIND = "multipart/form-data; boundary=----abc"
@@ -33,19 +33,26 @@ def test_forms_are_known_by_their_content_type() -> None:
 
 @given(st.binary(min_size=1).filter(lambda content: b"------abc" not in content))
 def test_a_file_comes_out_as_it_went_in(content: bytes) -> None:
-    body = form(part("note", b"of no use"), part("file", content, "page.png", "image/png"))
-    assert file_of_form(body, KIND) == (content, "image/png")
+    body = form(part("beam_width", b"9"), part("file", content, "page.png", "image/png"))
+    assert read_form(body, KIND) == Form(content, "image/png", (("beam_width", "9"),))
 
 
 def test_a_file_of_unknown_type_is_looked_at() -> None:
     for kind in ("", "application/octet-stream", "image/webp"):
         body = form(part("file", b"bytes", "page.webp", kind))
-        assert file_of_form(body, KIND) == (b"bytes", OCTETS)
+        assert read_form(body, KIND) == Form(b"bytes", OCTETS)
+
+
+def test_a_file_may_have_no_name() -> None:
+    body = form(part("file", b"bytes", kind="image/png"))
+    assert read_form(body, KIND) == Form(b"bytes", "image/png")
+    body = body.replace(b'name="file"', b'name="file"; filename=""')
+    assert read_form(body, KIND) == Form(b"bytes", "image/png")
 
 
 def test_a_boundary_may_be_quoted() -> None:
     body = form(part("file", b"bytes", "a.png", "image/png"))
-    assert file_of_form(body, 'multipart/form-data; boundary="----abc"')[0] == b"bytes"
+    assert read_form(body, 'multipart/form-data; boundary="----abc"').file == b"bytes"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +73,7 @@ def test_a_boundary_may_be_quoted() -> None:
 )
 def test_other_forms_are_refused(body: bytes, kind: str, status: HTTPStatus) -> None:
     with pytest.raises(RefusedError) as raised:
-        file_of_form(body, kind)
+        read_form(body, kind)
     assert raised.value.status == status
 
 
@@ -75,4 +82,4 @@ def test_whatever_comes_is_taken_or_refused(body: bytes, boundary: str) -> None:
     kind = f"multipart/form-data; boundary={boundary}"
     for content in (body, form(body)):
         with contextlib.suppress(RefusedError):
-            file_of_form(content, kind)
+            read_form(content, kind)

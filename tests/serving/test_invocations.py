@@ -17,6 +17,7 @@ from PIL import Image
 
 import htrlib
 from htrlib.document.results import DocumentResult, PageResult
+from tests.replies import Reply
 from tests.serving.running import Served, serving, until
 
 
@@ -270,6 +271,42 @@ def test_the_other_paths(server: Served) -> None:
     refused = server.ask("DELETE", "/ping")
     assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD")
     assert server.ask("GET", "/invocations").status == 405
+
+
+def test_the_description_names_every_method_of_every_path(server: Served) -> None:
+    for path, methods in server.ask(path="/openapi.json").json["paths"].items():
+        described = {method.upper() for method in methods}
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+            reply = server.ask(method, path)
+            assert (reply.status == 405) == (method not in described), (method, path)
+            if reply.status == 405:
+                assert set(reply.headers["Allow"].split(", ")) == described
+            assert reply.status != 404
+
+
+@pytest.mark.parametrize("place", ["header", "query", "form"])
+def test_an_option_is_heeded_or_refused_wherever_it_is(
+    server: Served, pages: Path, place: str
+) -> None:
+    def ask(option: str) -> Reply:
+        name, value = option.split("=")
+        path, body = "/invocations", (pages / "page.png").read_bytes()
+        headers = {"Content-Type": "image/png"}
+        if place == "header":
+            headers["X-Amzn-SageMaker-Custom-Attributes"] = option
+        elif place == "query":
+            path += f"?{option}"
+        else:
+            headers["Content-Type"] = "multipart/form-data; boundary=b"
+            field = f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            file = '--b\r\nContent-Disposition: form-data; name="f"; filename="p.png"\r\n\r\n'
+            body = field.encode() + file.encode() + body + b"\r\n--b--\r\n"
+        return server.ask("POST", path, body, headers)
+
+    assert ask("stage=lines").json["text"] == "\n" * (len(ask("stage=lines").json["lines"]) - 1)
+    refused = ask("stages=lines")
+    assert refused.status == 400
+    assert "did you mean stage?" in refused.json["message"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Content:
 
 def request(body: bytes = b"page") -> Any:
     return SimpleNamespace(
+        query={},
         headers=_Headers({"Content-Type": "image/png"}),
         content_length=len(body),
         content=Content(body),

@@ -8,6 +8,7 @@ import pytest
 
 from htrlib.reading.options import ReadingOptions
 from htrlib.serving.protocol import (
+    _OPTIONS,
     OCTETS,
     Answer,
     RefusedError,
@@ -16,6 +17,7 @@ from htrlib.serving.protocol import (
     attributes_of,
     content_type_of,
     error_body,
+    option_schemas,
     options_of,
 )
 
@@ -70,14 +72,40 @@ def test_parameters_of_a_content_type_do_not_count() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [None, "", "application/octet-stream", "application/x-image", "image/*", "image/webp"],
-)
+    [None, "", "application/octet-stream", "application/x-image", "image/*", "image/webp",
+     "application/x-www-form-urlencoded"],
+)  # fmt: skip
 def test_bodies_of_other_kinds_say_themselves_what_they_are(kind: Optional[str]) -> None:
     assert content_type_of(kind) == OCTETS
 
 
 def test_attributes_of_other_names_pass() -> None:
     assert options_of("trace=1-2; whatever; stage=lines") == ReadingOptions(stage="lines")
+
+
+@pytest.mark.parametrize("name", ["beam_widht", "beam-width", "Stage", "language_modell", "kind"])
+def test_a_misspelled_option_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError, match=f"no option '{name}'; did you mean") as error:
+        options_of(f"trace=1; {name}=lines")
+    assert error.value.status == HTTPStatus.BAD_REQUEST
+
+
+def test_fields_are_options_of_these_names_only() -> None:
+    expected = ReadingOptions(stage="lines", beam_width=7)
+    assert options_of("stage=lines", [("beam_width", " 7\n")]) == expected
+    with pytest.raises(RefusedError, match="no option 'trace'; there are stage, kinds"):
+        options_of("stage=lines", [("trace", "1")])
+    with pytest.raises(RefusedError, match="stage is given twice"):
+        options_of("stage=lines", [("stage", "text")])
+
+
+def test_the_options_that_are_described_are_those_that_are_taken() -> None:
+    for name, schema in option_schemas().items():
+        for value in schema.get("enum", [schema.get("maximum", "printed")]):
+            options_of(f"{name}={value}")
+        with pytest.raises(RefusedError, match=name):
+            options_of(f"{name}=nonsense")
+    assert {*option_schemas()} == {*_OPTIONS}
 
 
 def test_options() -> None:

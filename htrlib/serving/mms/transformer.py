@@ -29,6 +29,7 @@ from htrlib.document.geometry import Box
 from htrlib.document.results import DocumentResult, PageResult, TextLine
 from htrlib.engines.memory import return_free_memory, return_memory
 from htrlib.errors import ConfigError, ImageError
+from htrlib.images.loading import PageOutcome
 from htrlib.language import NGramModel
 from htrlib.language.scoring import Scorer
 from htrlib.reading.options import ReadingOptions
@@ -73,7 +74,8 @@ class Request:
     options: ReadingOptions = field(default_factory=ReadingOptions)
     answer: Answer = field(default_factory=lambda: Answer(JSON))
     body: Optional[Body] = None
-    results: List[PageResult] = field(default_factory=list)
+    results: List[PageResult] = field(default_factory=list)  # numbered
+    errors: List[str] = field(default_factory=list)
     milliseconds: Dict[str, float] = field(default_factory=dict)
     refusal: Optional[RefusedError] = None
     start: float = field(default_factory=time.perf_counter)
@@ -88,7 +90,15 @@ class Request:
 
     @property
     def result(self) -> Any:
-        return _gathered(self.results)
+        return _gathered(self.results, self.errors)
+
+    def skip(self, error: BaseException) -> None:
+        """Record a page that cannot be read; raise the error if the answer cannot report it."""
+        if self.answer.content_type != JSON or self.answer.form == "aws":
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, f"{error}; or accept {JSON}, which has the other pages"
+            ) from error
+        self.errors.append(str(error))
 
     def fail(self, error: BaseException) -> None:
         """Turn an error into the answer; errors that are not the client's fault are logged."""
@@ -140,9 +150,11 @@ class BundleInferenceHandler(DefaultInferenceHandler):
 
     def default_predict_fn(self, data: Body, model: Bundle, context: Any = None) -> Any:
         """Read pages with the default options."""
-        pipeline, results = self.pipeline(model), []
+        pipeline = self.pipeline(model)
+        results: List[PageResult] = []
         for page in data.pages:
-            results.append(pipeline.transcribe_page(page))
+            result = pipeline.transcribe_page(page)
+            results.append(replace(result, number=len(results) + 1))
         return _gathered(results)
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
@@ -245,18 +257,18 @@ class BatchTransformer(Transformer):
         """Read the first pages of all requests together, then the second pages, and so on."""
         open_requests = [request for request in requests if request.refusal is None]
         while open_requests:
-            readings: List[Tuple[Request, Reading]] = []
+            readings: List[Tuple[Request, int, Reading]] = []
             for request in open_requests:
                 _guarded(request, partial(_take_page, readings=readings))
-            self._pipeline().read([reading for _, reading in readings])
-            for request, reading in readings:
+            self._pipeline().read([reading for _, _, reading in readings])
+            for request, number, reading in readings:
                 if reading.error is not None:
                     request.fail(reading.error)
                 elif reading.result is not None:
-                    request.results.append(reading.result)
+                    request.results.append(replace(reading.result, number=number))
                 for stage, value in reading.milliseconds.items():
                     request.milliseconds[stage] = request.milliseconds.get(stage, 0.0) + value
-            open_requests = [request for request, _ in readings if request.refusal is None]
+            open_requests = [request for request, _, _ in readings if request.refusal is None]
 
     def _run_code(self, request: Request) -> None:
         content_type = header(request.headers, "Content-Type") or OCTETS
@@ -311,25 +323,40 @@ def warm_up(pipeline: Pipeline) -> None:
         pipeline.decode(log_probs)
 
 
-def _gathered(results: Sequence[PageResult]) -> Union[PageResult, DocumentResult]:
-    """Combine the pages of a file into one result; several pages are numbered."""
-    if len(results) == 1:
-        return results[0]
-    numbered = (replace(page, number=number) for number, page in enumerate(results, start=1))
-    return DocumentResult(tuple(numbered))
+def _gathered(
+    results: Sequence[PageResult], errors: Sequence[str] = ()
+) -> Union[PageResult, DocumentResult]:
+    """Combine the numbered pages of a file into one result; a single page loses its number."""
+    if len(results) == 1 and not errors:
+        return replace(results[0], number=None)
+    return DocumentResult(tuple(results), errors=tuple(errors))
 
 
-def _take_page(request: Request, readings: List[Tuple[Request, Reading]]) -> None:
+def _take_page(request: Request, readings: List[Tuple[Request, int, Reading]]) -> None:
+    """Decode a request's next page that can be read."""
     _check_deadline(request)
     if request.body is None:
         raise RuntimeError("the request was not opened")
     start = time.perf_counter()
-    page = next(request.body.pages, None)
+    outcome = _next_outcome(request, request.body)
     request.milliseconds["load"] = request.milliseconds.get("load", 0.0) + 1000.0 * (
         time.perf_counter() - start
     )
-    if page is not None:
-        readings.append((request, Reading(page, request.options)))
+    if outcome is not None and outcome.page is not None:
+        readings.append((request, outcome.number, Reading(outcome.page, request.options)))
+
+
+def _next_outcome(request: Request, body: Body) -> Optional[PageOutcome]:
+    first: Optional[ImageError] = None
+    for outcome in body.outcomes:
+        if outcome.error is None:
+            return outcome
+        request.skip(outcome.error)
+        first = first or outcome.error
+        _check_deadline(request)
+    if first is not None and not request.results:
+        raise first  # of a file without any page that can be read
+    return None
 
 
 def _guarded(request: Request, work: Any) -> None:

@@ -16,6 +16,7 @@ from htrlib.cli.main import main
 from htrlib.document.results import PageResult
 from htrlib.errors import ConfigError
 from htrlib.serving.mms.stub import WorkerSettings
+from tests.serving.damaged import damaged_in_the_middle
 
 MEGABYTES = 1 << 20
 
@@ -90,6 +91,20 @@ def test_each_request_of_a_batch_has_its_own_answer(transformer: Any, pages: Pat
     assert json.loads(got[4][2])["lines"] == []
     first, second = json.loads(got[7][2])["pages"]
     assert (first["lines"], second["lines"]) == (expected.to_dict()["lines"], [])
+
+
+def test_pages_beside_a_damaged_one_are_answered_and_it_is_named(transformer: Any) -> None:
+    content = damaged_in_the_middle()
+    kinds = ("application/json", "text/plain", "application/json; form=aws", "application/pdf")
+    got = answers(transformer, [(content, {"Accept": kind}) for kind in kinds])
+    assert [status for status, _, _ in got] == [200, 400, 400, 400]
+    answered = json.loads(got[0][2])
+    assert [page["number"] for page in answered["pages"]] == [1, 3]
+    assert len(answered["errors"]) == 1
+    assert "page 2" in answered["errors"][0]
+    for _, _, body in got[1:]:
+        assert "page 2" in json.loads(body)["message"]
+        assert "accept application/json" in json.loads(body)["message"]
 
 
 @pytest.mark.slow
