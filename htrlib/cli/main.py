@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import Collection, Optional, Sequence
 
@@ -55,10 +56,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # results are UTF-8 in every locale; undecodable file names are escaped as in JSON
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    # Of damaged pictures Pillow warns in words of its own, with lines of its code.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     arguments = sys.argv[1:] if arguments is None else arguments
     named = [argument for argument in arguments if not argument.startswith("-")][:1]
-    parsed = build_parser(named).parse_args(arguments)
     try:
+        parsed = build_parser(named).parse_args(arguments)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
         return status
@@ -72,4 +75,21 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"htr: {os_error_text(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _interrupted()
+    except ImportError as error:
+        if not _is_due_to_interrupt(error):
+            raise
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    print("htr: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _is_due_to_interrupt(error: BaseException) -> bool:
+    """Return whether Control-C stopped the import of a package, which then calls itself broken."""
+    cause = error.__cause__ or error.__context__
+    return isinstance(error, KeyboardInterrupt) or (
+        cause is not None and _is_due_to_interrupt(cause)
+    )

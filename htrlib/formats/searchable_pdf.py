@@ -5,6 +5,7 @@ If the source is a PDF, its pages are kept and get a text layer. Pictures become
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from decimal import Decimal
@@ -98,7 +99,34 @@ def _save(document: pikepdf.Pdf, file: BinaryIO) -> None:
     """Save reproducibly, with as much compression as allowed."""
     packed = pikepdf.ObjectStreamMode.generate
     mode = pikepdf.ObjectStreamMode.disable if _is_pdfa1(document) else packed
-    document.save(file, deterministic_id=True, object_stream_mode=mode, fix_metadata_version=False)
+    output = _Output(file)
+    document.save(
+        output,  # type: ignore[arg-type]
+        deterministic_id=True,
+        object_stream_mode=mode,
+        fix_metadata_version=False,
+    )
+    if output.error is not None:
+        raise output.error
+
+
+class _Output(io.RawIOBase):
+    """A file that keeps its first error: QPDF ends the process if writing to a file raises one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.error: Optional[BaseException] = None
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        if self.error is None:
+            try:
+                self._file.write(content)
+            except (OSError, KeyboardInterrupt) as error:
+                self.error = error
+        return len(content)
 
 
 def _is_pdfa1(document: pikepdf.Pdf) -> bool:

@@ -26,7 +26,9 @@ MOST_DAMAGED = 50
 
 _MOST_AT_ONCE = 100  # pages, and
 _MOST_KEPT = 16_000_000  # bytes of the file: PDFium keeps them while a document is open
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_NO_PAGES = "the PDF has no pages; export it again"
+_PACKED_BY = ("DCTDecode", "JPXDecode", "CCITTFaxDecode", "JBIG2Decode")
+"""Filters that PDFium does not undo in `FPDFImageObj_GetImageDataDecoded`."""
 
 
 def iter_pdf_pages(
@@ -47,7 +49,7 @@ def iter_pdf_pages(
     """
     count, damaged = pdf_page_count(file, name), 0
     if count == 0:
-        raise ImageError(f"{name}: the PDF has no pages; export it again")
+        raise ImageError(f"{name}: {_NO_PAGES}")
     last = count if selection.last is None else min(count, selection.last)
     wanted = [number for number in range(1, last + 1) if number in selection]
     at_once = _pages_at_once(file, count)
@@ -121,10 +123,32 @@ def _decoded_sizes(page: Any) -> Iterator[Tuple[int, int]]:
     import pypdfium2.raw as raw
 
     yield _pixels(page.get_size(), DPI)
-    for picture in page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15):
+    for picture in _pictures(page):
         width, height = ctypes.c_uint(), ctypes.c_uint()
         raw.FPDFImageObj_GetImagePixelSize(picture, width, height)
         yield width.value, height.value
+
+
+def _pictures(page: Any) -> Iterator[Any]:
+    import pypdfium2.raw as raw
+
+    objects: Iterator[Any] = page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=15)
+    return objects
+
+
+def _is_undecodable(picture: Any) -> bool:
+    """Return whether PDFium draws nothing in place of a picture, since its data is damaged."""
+    import pypdfium2.raw as raw
+
+    bitmap = raw.FPDFImageObj_GetBitmap(picture)
+    if not bitmap:
+        return True
+    raw.FPDFBitmap_Destroy(bitmap)
+    if any(name in _PACKED_BY for name in picture.get_filters()):
+        return False
+    facts = picture.get_metadata()
+    wanted = facts.width * facts.height * facts.bits_per_pixel // 8
+    return bool(raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,16 +189,30 @@ def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
     try:
         pages = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "assword" in str(error):
-            raise ImageError(
-                f"{name}: the PDF is encrypted; remove its password first "
-                "(qpdf --decrypt --password=... in.pdf out.pdf)"
-            ) from error
-        raise ImageError(
-            f"{name}: the PDF is damaged ({error}); copy it again, or repair it with qpdf"
-        ) from error
+        raise ImageError(f"{name}: {_unopened(file)}") from error
     with closing(pages), closing(PageContents(file)) as contents:
         yield _Document(pages, contents, name)
+
+
+def _unopened(file: BinaryIO) -> str:
+    """Return why PDFium cannot open a file, and what to do.
+
+    PDFium's own reason may be that of an earlier file.
+    """
+    import pikepdf
+
+    try:
+        with pikepdf.open(file) as document:
+            if not document.pages:
+                return _NO_PAGES
+    except pikepdf.PasswordError:
+        return (
+            "the PDF is encrypted; remove its password first "
+            "(qpdf --decrypt --password=... in.pdf out.pdf)"
+        )
+    except pikepdf.PdfError:
+        pass
+    return "the PDF is damaged; copy it again, or repair it with qpdf"
 
 
 def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDArray[np.uint8]:
@@ -197,7 +235,12 @@ def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDAr
             raise ImageError(f"{name}: the page cannot be drawn ({error})") from error
         with closing(bitmap):
             pixels = bitmap.to_numpy()
-            return np.array(pixels.reshape(pixels.shape[:2]))
+            drawn = np.array(pixels.reshape(pixels.shape[:2]))
+        if drawn.min() == drawn.max() and any(map(_is_undecodable, _pictures(page))):
+            raise ImageError(
+                f"{name}: a picture on the page is damaged; copy the file, or scan the page again"
+            )
+        return drawn
 
 
 def _pixels(size: Tuple[float, float], dpi: float) -> Tuple[int, int]:

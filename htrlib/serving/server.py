@@ -28,7 +28,7 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def serve(config: ServingConfig) -> int:
-    """Serve until SIGTERM or SIGINT, and return 0.
+    """Serve until SIGTERM, SIGINT or SIGHUP, and return 0.
 
     Raises:
         ConfigError: Java, a package or the port is not available.
@@ -74,8 +74,9 @@ async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> 
 
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_end.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            loop.add_signal_handler(number, asked_to_end.set)
     supervisor = Supervisor(config, scratch)
     gateway = Gateway(config, supervisor)
     models = [] if config.models is not None else [Model(SINGLE, config.bundle)]
@@ -123,7 +124,8 @@ def _bind(config: ServingConfig) -> socket.socket:
     except OSError as error:
         bound.close()
         raise ConfigError(
-            f"{config.host}:{config.port} cannot be opened: {error.strerror or error}"
+            f"{config.host}:{config.port} cannot be opened: {error.strerror or error}; choose "
+            "another --port, or 0 for a free one"
         ) from error
     return bound
 

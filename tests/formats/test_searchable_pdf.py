@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import math
 import re
@@ -28,6 +29,7 @@ from htrlib.document.results import (
 )
 from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import font_program
+from htrlib.formats.saving import FORMATS, WriteOptions
 from htrlib.images.loading import load_image
 from tests.formats.test_result_writers import results
 
@@ -337,3 +339,14 @@ def test_lines_of_any_text_and_place_are_written(found):
         assert page.get_textpage().count_chars() >= 0
         with pikepdf.open(f"{name}/a.pdf") as document:
             pikepdf.parse_content_stream(document.pages[0])
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_an_error_of_the_file_that_is_written_is_raised(tmp_path, error):
+    class Full(io.BytesIO):
+        def write(self, content):
+            raise error
+
+    source = picture(tmp_path / "page.png", "PNG")
+    with pytest.raises(type(error)):
+        FORMATS["pdf"].write(result(), Full(), WriteOptions(source))

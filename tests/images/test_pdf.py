@@ -131,6 +131,39 @@ def test_an_encrypted_file_says_what_to_do() -> None:
     assert load_image(open_to_read).shape == (300, 300)
 
 
+def test_a_file_without_pages_says_so_even_after_an_encrypted_one() -> None:
+    for _ in range(2):
+        with pytest.raises(ImageError, match="no pages"):
+            load_image(saved(pikepdf.new()))
+        with pytest.raises(ImageError, match="encrypted"):
+            load_image(saved(pdf(), encryption=pikepdf.Encryption(owner="o", user="u")))
+
+
+@pytest.mark.parametrize("filters", ["FlateDecode", "DCTDecode", "JPXDecode"])
+@pytest.mark.parametrize("content", [b"", b"no picture" * 9])
+def test_a_page_whose_picture_is_damaged_is_not_taken_for_blank(
+    filters: str, content: bytes
+) -> None:
+    document = pdf([(72, 72)] * 3)
+    picture = document.pages[1].Resources.XObject.P
+    damaged = pikepdf.Stream(document, b"")
+    damaged.stream_dict = pikepdf.Dictionary(dict(picture.items()))
+    damaged.write(content, filter=pikepdf.Name(f"/{filters}"))
+    document.pages[1].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=damaged))
+    first, second, third = outcomes(saved(document))
+    assert first.page is not None
+    assert third.page is not None
+    assert "page 2" in str(second.error)
+    assert "picture on the page is damaged" in str(second.error)
+
+
+def test_a_page_whose_picture_is_blank_is_blank() -> None:
+    document = pdf()
+    picture = document.pages[0].Resources.XObject.P
+    picture.write(b"\xff" * len(picture.read_bytes()))
+    assert load_image(saved(document)).min() == 255
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5])
 def test_a_file_that_was_cut_off_is_an_image_error(part: float) -> None:
     content = saved(pdf())

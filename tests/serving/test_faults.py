@@ -168,13 +168,14 @@ def hold_all(server: Served, pool: ThreadPoolExecutor) -> List[Future[Reply]]:
     return list(rest)
 
 
-def test_sigterm_finishes_what_was_accepted_and_takes_nothing_new(
-    doomed: Served, own: Path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_finishes_what_was_accepted_and_takes_nothing_new(
+    doomed: Served, own: Path, number: int
 ) -> None:
     with ThreadPoolExecutor(ROOM + 1) as pool:
         held = hold_all(doomed, pool)
         processes = all_processes(doomed)
-        doomed.process.send_signal(signal.SIGTERM)
+        doomed.process.send_signal(number)
         doomed.event("draining")
         assert doomed.ask().status == 503
         assert doomed.invoke(b"new").status == 503
