@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.results import TextLine
-from htrlib.images.filters import long_runs, mean_filter, median, percentiles
+from htrlib.images.filters import long_runs, median, percentiles
 from htrlib.layout.columns import BETWEEN_TEXTS, gutter_between
+from htrlib.layout.kind_changes import (
+    SHORTEST_OF_KIND,
+    SURE_OF_KIND,
+    ink_above,
+    pieces_of_one_kind,
+)
 from htrlib.layout.line_outlines import Core, Floats, outlined_lines, spans_of
 from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import Labels
@@ -26,8 +32,6 @@ SURE = 0.85  # minimum confidence of short rows, such as a letter or a digit
 SPECK = 0.8  # in core thicknesses: lower short rows are not letters
 SMALLEST = 2  # labels
 SHORTEST = 0.5  # in core thicknesses: shorter cores are specks
-SHORTEST_OF_KIND = 3.0  # in core thicknesses: the kind of shorter pieces is undecided
-SURE_OF_KIND = 0.75
 LONG = 2.0  # in core thicknesses: longer rows need less confidence
 LONGEST_GAP = 7.0  # in core thicknesses: maximum gap between parts of a line
 LARGEST_STEP = 1.4  # in core thicknesses: maximum vertical offset between parts of a line
@@ -54,7 +58,7 @@ def cores_from_labels(labels: Labels) -> List[Core]:
     """Return what is marked as cores, in label pixels, before they are joined to lines."""
     core = labels.probabilities[0]
     usual = core_thickness(core)
-    return _cores(core, labels.kinds, usual) if usual else []
+    return _cores(core, labels.kinds, labels.ink, usual) if usual else []
 
 
 def lines_from_cores(cores: Sequence[Core], labels: Labels) -> Tuple[TextLine, ...]:
@@ -99,6 +103,7 @@ def _is_text(row: Core, usual: float) -> bool:
 def _cores(
     core: NDArray[np.float32],
     kinds: NDArray[np.float32],
+    ink: NDArray[np.uint8],
     usual: float,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> List[Core]:
@@ -108,7 +113,7 @@ def _cores(
         inside = mask.any(axis=0)
         upper = mask.argmax(axis=0)[inside]
         lower = mask.shape[0] - mask[::-1].argmax(axis=0)[inside]
-        around = core[rows, columns], kinds[:, rows, columns]
+        around = core[rows, columns], kinds[:, rows, columns], ink[rows, columns]
         if percentiles(lower - upper, (80,)).item() > TOO_THICK * usual:
             apart = _apart(mask, *around, usual, thresholds)
             if apart is not None:
@@ -121,48 +126,16 @@ def _cores(
             float(around[0][mask].mean()),
         )
         by_column = (around[1] * mask).sum(axis=1)[:, inside] / mask.sum(axis=0)[inside]
-        found += _of_one_kind(one, by_column, usual)
+        darkest = ink_above(mask, around[2], usual)[inside]
+        found += pieces_of_one_kind(one, by_column, darkest, usual)
     return found
-
-
-def _of_one_kind(core: Core, kinds: NDArray[np.float32], usual: float) -> List[Core]:
-    """Split a core where print and handwriting follow each other; return pieces with their kinds.
-
-    Args:
-        kinds: (K, N) probability of each kind at each column.
-    """
-    if not len(kinds):
-        return [core]
-    shortest = max(2, round(SHORTEST_OF_KIND * usual))
-    if kinds.shape[1] < 2 * shortest:
-        return [replace(core, kinds=kinds.mean(axis=1).astype(np.float64))]
-    written = mean_filter(kinds[0], shortest) > 0.5
-    ends = [0, *(1 + np.flatnonzero(np.diff(written))), len(written)]
-    cuts = [cut for i, cut in enumerate(ends[1:-1], 1) if cut - ends[i - 1] >= shortest]
-    cuts = [cut for cut in cuts if len(written) - cut >= shortest]
-    shares = [float(part.mean()) for part in np.split(kinds[0], cuts)]
-    # Print-like handwriting is labeled inconsistently: split only if both sides are certain.
-    cuts = [
-        cut
-        for cut, one, other in zip(cuts, shares, shares[1:])
-        if min(one, other) < 1 - SURE_OF_KIND and max(one, other) > SURE_OF_KIND
-    ]
-    return [
-        replace(
-            core,
-            columns=core.columns[start:end],
-            upper=core.upper[start:end],
-            lower=core.lower[start:end],
-            kinds=kinds[:, start:end].mean(axis=1).astype(np.float64),
-        )
-        for start, end in zip([0, *cuts], [*cuts, len(written)])
-    ]
 
 
 def _apart(
     mask: NDArray[np.bool_],
     core: NDArray[np.float32],
     kinds: NDArray[np.float32],
+    ink: NDArray[np.uint8],
     usual: float,
     thresholds: Sequence[float],
 ) -> Optional[List[Core]]:
@@ -170,9 +143,9 @@ def _apart(
     tall = int(TOO_THICK * usual) + 1
     bridges = long_runs(mask.T, tall).T
     if 0 < bridges.any(axis=0).mean() < WIDEST_BRIDGE:
-        return _cores(np.where(mask & ~bridges, core, 0), kinds, usual, thresholds)
+        return _cores(np.where(mask & ~bridges, core, 0), kinds, ink, usual, thresholds)
     if len(thresholds) > 1:
-        return _cores(np.where(mask, core, 0), kinds, usual, thresholds[1:])
+        return _cores(np.where(mask, core, 0), kinds, ink, usual, thresholds[1:])
     return None
 
 

@@ -27,7 +27,7 @@ DOUBTFUL, FAINT = 0.8, 0.55
 WEAKEST = 0.7
 """Sum of both below which it surely does: the fainter, the surer writing has to be read."""
 
-MIRRORED, SURER = 0.4, 1.2
+MIRRORED, SURER = 0.4, 1.35
 """Least `mean_sureness` of a mirrored line, and how many times as sure it must be."""
 
 BAND = 0.25  # of a line's height: from the baseline up, where the small letters are

@@ -32,7 +32,7 @@ SHARED = 0.5
 SURE = 0.3
 """Least `sureness` of an area's lines: texts of a few words count less."""
 
-MEAN_SURE, LINE_SURE = 0.45, 0.2
+MEAN_SURE, LINE_SURE = 0.5, 0.25
 """Least `mean_sureness` of an area's lines together, and of each line that is kept."""
 
 SURER = 1.15
