@@ -26,7 +26,6 @@ MOST_DAMAGED = 50
 
 _MOST_AT_ONCE = 100  # pages, and
 _MOST_KEPT = 16_000_000  # bytes of the file: PDFium keeps them while a document is open
-_NO_PAGES = "the PDF has no pages; export it again"
 _PACKED_BY = ("DCTDecode", "JPXDecode", "CCITTFaxDecode", "JBIG2Decode")
 """Filters that PDFium does not undo in `FPDFImageObj_GetImageDataDecoded`."""
 
@@ -49,7 +48,7 @@ def iter_pdf_pages(
     """
     count, damaged = pdf_page_count(file, name), 0
     if count == 0:
-        raise ImageError(f"{name}: {_NO_PAGES}")
+        raise ImageError(f"{name}: the PDF has no pages; export it again")
     last = count if selection.last is None else min(count, selection.last)
     wanted = [number for number in range(1, last + 1) if number in selection]
     at_once = _pages_at_once(file, count)
@@ -184,35 +183,14 @@ class _Document:
 def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
     import pypdfium2  # here: most pictures are no PDF
 
-    from htrlib.images.pdf_content import PageContents
+    from htrlib.images.pdf_content import PageContents, why_unopened
 
     try:
         pages = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
-        raise ImageError(f"{name}: {_unopened(file)}") from error
+        raise ImageError(f"{name}: {why_unopened(file)}") from error
     with closing(pages), closing(PageContents(file)) as contents:
         yield _Document(pages, contents, name)
-
-
-def _unopened(file: BinaryIO) -> str:
-    """Return why PDFium cannot open a file, and what to do.
-
-    PDFium's own reason may be that of an earlier file.
-    """
-    import pikepdf
-
-    try:
-        with pikepdf.open(file) as document:
-            if not document.pages:
-                return _NO_PAGES
-    except pikepdf.PasswordError:
-        return (
-            "the PDF is encrypted; remove its password first "
-            "(qpdf --decrypt --password=... in.pdf out.pdf)"
-        )
-    except pikepdf.PdfError:
-        pass
-    return "the PDF is damaged; copy it again, or repair it with qpdf"
 
 
 def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDArray[np.uint8]:

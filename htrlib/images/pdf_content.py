@@ -28,6 +28,25 @@ _DRAWN = re.compile(  # behind a comment any operator may stand
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
+def why_unopened(file: BinaryIO) -> str:
+    """Return why PDFium cannot open a PDF, and what to do.
+
+    PDFium's own reason may be that of an earlier file.
+    """
+    try:
+        with pikepdf.open(file) as document:
+            if not document.pages:
+                return "the PDF has no pages; export it again"
+    except pikepdf.PasswordError:
+        return (
+            "the PDF is encrypted; remove its password first "
+            "(qpdf --decrypt --password=... in.pdf out.pdf)"
+        )
+    except pikepdf.PdfError:
+        pass
+    return "the PDF is damaged; copy it again, or repair it with qpdf"
+
+
 class PageContents:
     """The contents of a document's pages.
 
