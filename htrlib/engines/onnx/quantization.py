@@ -1,9 +1,9 @@
 """Quantize networks to 8-bit integers, up to four times as fast as floating point on CPUs.
 
-Convolutions use ranges measured beforehand (`calibration`), and one scale per output channel of the
-weights; LSTMs and the recognizer's head measure the range of their input dynamically. Weights use 7
-of the 8 bits, because products of 8-bit numbers overflow on x86 CPUs without VNNI; no loss of
-accuracy was measurable.
+Convolutions use ranges measured beforehand (`calibration`, `activation_ranges`), and one scale per
+output channel of the weights; LSTMs and the recognizer's head measure the range of their input
+dynamically. Weights use all 8 bits. On x86 CPUs without VNNI, sums of two products of such numbers
+would overflow; the engine has ONNX Runtime use other, slower instructions there.
 
 Creating the graphs needs the package `onnx`; reading with them does not.
 """
@@ -19,6 +19,7 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 import numpy as np
 
 from htrlib.engines.network_shapes import RecognizerConfig
+from htrlib.engines.onnx.activation_ranges import activation_ranges
 from htrlib.engines.onnx.calibration import CalibrationInks, Ink, calibration_inks
 from htrlib.engines.onnx.channels_last import PIXELS
 from htrlib.engines.onnx.graphs import HEAD_BIAS, build_graph
@@ -79,23 +80,29 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
 def _quantized(model: bytes, inputs: Sequence[Inputs], dynamic: Sequence[str]) -> bytes:
     """Quantize a graph, with ranges measured on inputs but for some operators."""
     quantization = _library()
+    import onnx
+
     with tempfile.TemporaryDirectory(prefix="htrlib-") as scratch:
         stages = [Path(scratch, f"{number}.onnx") for number in range(4)]
         stages[0].write_bytes(model)
         quantization.shape_inference.quant_pre_process(
             stages[0], stages[1], skip_optimization=True, skip_symbolic_shape=True
         )
+        ranges = activation_ranges(onnx.load(stages[1]), inputs, HEAD_BIAS)
+        chosen = {
+            name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+            for name, (low, high) in ranges.items()
+        }
         quantization.quantize_static(
             stages[1],
             stages[2],
-            _reader(quantization, inputs),
+            _reader(quantization, inputs[:1]),  # its ranges are not used
             op_types_to_quantize=_STATIC,
             nodes_to_exclude=[HEAD_BIAS],
             per_channel=True,
-            reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-            extra_options={"TensorQuantOverrides": {SCALED: [_INK]}},
+            extra_options={"TensorQuantOverrides": {**chosen, SCALED: [_INK]}},
         )
         _take_ink_as_it_is(stages[2])
         if not dynamic:
@@ -106,7 +113,6 @@ def _quantized(model: bytes, inputs: Sequence[Inputs], dynamic: Sequence[str]) -
                 stages[3],
                 op_types_to_quantize=list(dynamic),
                 per_channel=True,
-                reduce_range=True,
                 weight_type=quantization.QuantType.QInt8,
             )
         return stages[3].read_bytes()
