@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List, Sequence
+from typing import Callable, List, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,27 +22,29 @@ LETTERS = 95.0  # percentile of the darkest columns
 Ink = NDArray[np.uint8]
 
 
-def ink_above(mask: NDArray[np.bool_], ink: Ink, usual: float) -> Ink:
-    """Return (w,) the darkest ink in each column of a core, above ruled lines at its baseline.
+def darkest_ink(mask: NDArray[np.bool_], ink: Ink, usual: float) -> Ink:
+    """Return the darkest ink in each column of a core, above ruled lines at its baseline.
 
     Args:
         mask: (h, w) where the core is.
         ink: (h, w) 0 is paper.
         usual: typical thickness of a core.
+    Returns:
+        (N,) for the columns where the core is.
     """
     above = np.pad(mask, ((0, max(1, round(RULE * usual))), (0, 0)))[-len(mask) :]
-    darkest: Ink = np.where(mask & above, ink, 0).max(axis=0)
+    darkest: Ink = np.where(mask & above, ink, 0).max(axis=0)[mask.any(axis=0)]
     return darkest
 
 
 def pieces_of_one_kind(
-    core: Core, kinds: NDArray[np.float32], ink: Ink, usual: float
+    core: Core, kinds: NDArray[np.float32], ink: Callable[[], Ink], usual: float
 ) -> List[Core]:
     """Cut a core where print and handwriting follow each other; return pieces with their kinds.
 
     Args:
         kinds: (K, N) probability of each kind at each column.
-        ink: (N,) the darkest ink in each column.
+        ink: gives the (N,) darkest ink in each column; few cores need it.
         usual: typical thickness of a core.
     """
     if not len(kinds):
@@ -61,7 +63,8 @@ def pieces_of_one_kind(
         for cut, one, other in zip(cuts, shares, shares[1:])
         if min(one, other) < 1 - SURE_OF_KIND and max(one, other) > SURE_OF_KIND
     ]
-    cuts = _between_words(cuts, ink, usual)
+    if cuts:
+        cuts = _between_words(cuts, ink(), usual)
     return [
         replace(
             core.picked(np.arange(start, end)),
@@ -73,8 +76,6 @@ def pieces_of_one_kind(
 
 def _between_words(cuts: Sequence[int], ink: Ink, usual: float) -> List[int]:
     """Move cuts to the nearest spaces between words; leave out those that have none near."""
-    if not cuts:
-        return []
     paper = ink <= max(FAINTEST, FAINT * percentiles(ink, (LETTERS,)).item())
     changes = np.flatnonzero(np.diff(np.pad(paper, 1).astype(np.int8)))
     starts, ends = changes[::2], changes[1::2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from htrlib.layout.columns import BETWEEN_TEXTS, gutter_between
 from htrlib.layout.kind_changes import (
     SHORTEST_OF_KIND,
     SURE_OF_KIND,
-    ink_above,
+    darkest_ink,
     pieces_of_one_kind,
 )
 from htrlib.layout.line_outlines import Core, Floats, outlined_lines, spans_of
@@ -126,7 +126,7 @@ def _cores(
             float(around[0][mask].mean()),
         )
         by_column = (around[1] * mask).sum(axis=1)[:, inside] / mask.sum(axis=0)[inside]
-        darkest = ink_above(mask, around[2], usual)[inside]
+        darkest = partial(darkest_ink, mask, around[2], usual)
         found += pieces_of_one_kind(one, by_column, darkest, usual)
     return found
 

@@ -32,7 +32,7 @@ MIRRORED, SURER = 0.4, 1.35
 
 BAND = 0.25  # of a line's height: from the baseline up, where the small letters are
 SAMPLES = 8  # rows of that band
-STEP = 2  # pixels between the columns that are looked at
+STEP = 4  # pixels between the columns that are looked at
 INK, PAPER = 4, 70  # percentiles of gray in it
 
 Recognize = Callable[[Page, Sequence[TextLine]], Sequence[LogProbs]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from htrlib.layout.kind_changes import ink_above, pieces_of_one_kind
+from htrlib.layout.kind_changes import darkest_ink, pieces_of_one_kind
 from htrlib.layout.line_outlines import Core
 
 THICK = 6
@@ -19,7 +19,7 @@ def pieces(change: int, ink: NDArray[np.uint8]) -> List[Core]:
     kinds[0, :change], kinds[2, change:] = 0.9, 0.9
     edges = np.full(WIDTH, 10.0)
     core = Core(np.arange(50, 50 + WIDTH), edges, edges + THICK, 0.9)
-    return pieces_of_one_kind(core, kinds, ink, THICK)
+    return pieces_of_one_kind(core, kinds, lambda: ink, THICK)
 
 
 def letters(*spaces: int) -> NDArray[np.uint8]:
@@ -53,5 +53,5 @@ def test_a_rule_at_the_baseline_is_no_letter() -> None:
     ink = np.zeros((THICK, WIDTH), np.uint8)
     ink[0, 60:] = 200
     ink[-1] = 255
-    darkest = ink_above(mask, ink, THICK)
+    darkest = darkest_ink(mask, ink, THICK)
     assert not darkest[:60].any() and (darkest[60:] == 200).all()
