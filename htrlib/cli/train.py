@@ -22,8 +22,8 @@ _DONE, _INTERRUPTED = 0, 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Train one network of a bundle on labeled data, and write a new bundle. Ctrl-C or "
-        "SIGTERM stops after the current step; repeat the command to resume."
+        "Train one network of a bundle on labeled data, and write a new bundle. Ctrl-C, "
+        "SIGTERM or SIGHUP stops after the current step; repeat the command to resume."
     )
     parser.add_argument("task", choices=NETWORKS, metavar="TASK", help=", ".join(NETWORKS))
     _add_data(parser)

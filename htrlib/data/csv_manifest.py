@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
+from htrlib.data.annotation_text import unread
 from htrlib.data.collector import Collector
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset
@@ -48,7 +49,7 @@ def load(
     try:
         rows = list(_rows(path, collector))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AnnotationError(str(error), path) from None
+        raise unread(path, error) from None
     if split is not None:
         rows = [row for row in rows if row[1].get("split") == split]
     if rows and EDGES[0] in rows[0][1]:

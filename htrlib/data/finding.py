@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from htrlib.data import FORMATS
+from htrlib.data.annotation_text import read_text
 from htrlib.data.csv_manifest import REQUIRED
 from htrlib.data.lines_folder import text_of
 from htrlib.data.pictures import is_left_by_system
@@ -114,8 +115,8 @@ def _is_table(path: Path) -> bool:
 
 def _is_pages(path: Path) -> bool:
     try:
-        pages = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        pages = json.loads(read_text(path))
+    except (AnnotationError, ValueError):
         return False
     return isinstance(pages, dict) and any(
         isinstance(page, dict) and "lines" in page for page in pages.values()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 from xml.etree.ElementTree import Element
 
+from htrlib.data.annotation_text import read_text
 from htrlib.data.collector import Collector
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse
@@ -218,10 +219,7 @@ def _box(element: Element) -> Optional[Box]:
 
 
 def _read_ids(path: Path) -> Set[str]:
-    try:
-        rows = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(str(error), path) from None
+    rows = read_text(path).splitlines()
     names = set()
     for number, row in enumerate(rows, start=1):
         name = row.partition(" ")[0].strip()

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from htrlib.data.annotation_text import read_text
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, LabeledLine
@@ -123,11 +124,12 @@ class _Task:
 
 
 def _read(path: Path) -> List[Dict[str, Any]]:
+    text = read_text(path)
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
+        tasks = json.loads(text)
     except json.JSONDecodeError as error:
         raise AnnotationError(f"not JSON: {error.msg}", path, error.lineno) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise AnnotationError(str(error), path) from None
     is_export = isinstance(tasks, list) and all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task

@@ -6,6 +6,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
+from htrlib.data.annotation_text import read_text
 from htrlib.data.pictures import spelled
 from htrlib.errors import AnnotationError
 
@@ -28,10 +29,7 @@ def read_rows(path: Path) -> Tuple[List[Row], List[AnnotationError]]:
     """
     rows: List[Row] = []
     errors: List[AnnotationError] = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(str(error), path) from None
+    lines = read_text(path).split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

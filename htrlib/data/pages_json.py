@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
+from htrlib.data.annotation_text import read_text
 from htrlib.data.collector import Collector, points_of
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset, LabeledLine
@@ -56,11 +57,12 @@ def load(
 
 
 def _read(path: Path) -> Dict[str, Dict[str, Any]]:
+    text = read_text(path)
     try:
-        pages = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
+        pages = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise AnnotationError(f"not JSON: {error.msg}", path, error.lineno) from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise AnnotationError(str(error), path) from None
     if not isinstance(pages, dict) or not all(isinstance(page, dict) for page in pages.values()):
         raise AnnotationError("expected an object that maps page names to objects", path)

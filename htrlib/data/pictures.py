@@ -22,7 +22,8 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
     """Find the picture of an annotation.
 
     Args:
-        name: name in the annotation, tried with its folders and then without.
+        name: name in the annotation, tried with its folders and then without; its suffix may be
+            missing.
         stem: stem of the annotation file, for pictures that were renamed or converted.
         folders: folders to search, in this order.
     Returns:
@@ -35,9 +36,10 @@ def find_picture(name: str, stem: str, folders: Sequence[Path]) -> Optional[Path
     plain = stem[: -len(Path(stem).suffix)] if Path(stem).suffix in _FORMAT_SUFFIXES else stem
     if Path(stem).suffix.lower() in PICTURE_SUFFIXES:
         candidates.append(stem)  # scan.png.xml
+    whole = relative.name if relative.suffix.lower() not in PICTURE_SUFFIXES else ""
     candidates += [
         name + suffix
-        for name in dict.fromkeys((stem, plain))
+        for name in dict.fromkeys((whole, stem, plain))
         if name
         for suffix in PICTURE_SUFFIXES
     ]

@@ -9,6 +9,7 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.data.annotation_text import read_text
 from htrlib.data.label_text import clean_text
 from htrlib.data.problems import Problem
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample, Picture
@@ -82,11 +83,7 @@ def load(
 
 
 def _words(path: Path) -> Tuple[str, ...]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"the text cannot be read: {error}", path) from None
-    words = tuple(clean_text(text).split())
+    words = tuple(clean_text(read_text(path)).split())
     if not words:
         raise AnnotationError("expected running text, found no word", path)
     return words

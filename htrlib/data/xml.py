@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as DefusedTree
 
+from htrlib.data.annotation_text import is_zip, unread
 from htrlib.data.pictures import is_left_by_system
 from htrlib.document.geometry import Point
 from htrlib.errors import AnnotationError, DatasetError
@@ -28,6 +29,8 @@ def parse(path: Path) -> Element:
     try:
         root: Element = DefusedTree.parse(path, forbid_dtd=False).getroot()
     except ParseError as error:
+        if is_zip(path):
+            raise unread(path, error) from None
         raise AnnotationError(f"not well-formed XML: {error}", path, error.position[0]) from None
     except DefusedXmlException as error:
         raise AnnotationError(
@@ -35,7 +38,7 @@ def parse(path: Path) -> Element:
             path,
         ) from None
     except (OSError, ValueError, LookupError) as error:
-        raise AnnotationError(str(error), path) from None
+        raise unread(path, error) from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root

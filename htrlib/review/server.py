@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import secrets
+import signal
 import socket
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +62,7 @@ class ReviewConfig:
 
 
 def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Control-C.
+    """Serve until SIGTERM, SIGHUP or Control-C.
 
     Args:
         tell: called with the address.
@@ -86,6 +88,7 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     address = _address(config.host, listening.getsockname()[1], base_path, token)
 
     async def started(_: web.Application) -> None:
+        _end_after_hangup()
         service.start()
         tell(f"{len(service.index.names())} pages: {address}")
         if config.host in _EVERYWHERE:
@@ -101,6 +104,13 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     web.run_app(
         app, sock=listening, print=None, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
     )
+
+
+def _end_after_hangup() -> None:
+    """End as after SIGTERM when the terminal is closed, unless started by nohup."""
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        end = partial(signal.raise_signal, signal.SIGTERM)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, end)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 from htrlib.errors import NonFiniteLossError, TrainingError
 from htrlib.training.batches.loader import Loader
+from htrlib.training.batches.worker import STOPPING_SIGNALS
 from htrlib.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from htrlib.training.config import FREE_ON_RESUME
 from htrlib.training.distributed import Machines
@@ -287,7 +288,7 @@ class Run:
 
     @contextlib.contextmanager
     def _interruptions(self) -> Iterator[None]:
-        """Turn SIGTERM and the first SIGINT into a request to stop after the current step."""
+        """Turn SIGTERM, SIGHUP and the first SIGINT into a request to stop after this step."""
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread can handle signals
             return
@@ -297,7 +298,8 @@ class Run:
                 raise KeyboardInterrupt
             self._asked_to_stop = True
 
-        before = {n: signal.signal(n, ask) for n in (signal.SIGTERM, signal.SIGINT)}
+        heeded = [n for n in STOPPING_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+        before = {number: signal.signal(number, ask) for number in heeded}
         try:
             yield
         finally:

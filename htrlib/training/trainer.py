@@ -124,8 +124,8 @@ class Trainer:
     def fit(self, train: Dataset, validation: Optional[Dataset] = None) -> TrainingResult:
         """Train, or resume the training in the directory.
 
-        SIGTERM or one Ctrl-C stops it after the current step and writes a checkpoint. Repeating
-        the call resumes from there and takes the same steps as an uninterrupted run.
+        SIGTERM, SIGHUP or one Ctrl-C stops it after the current step and writes a checkpoint.
+        Repeating the call resumes from there and takes the same steps as an uninterrupted run.
 
         Args:
             train: training data.

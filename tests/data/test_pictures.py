@@ -15,6 +15,7 @@ def test_a_picture_is_found_by_path_name_or_stem_of_the_annotation(tmp_path, mak
     assert find_picture("C:\\old\\a.png", "x", [tmp_path / "scans"]) == nested
     assert find_picture("gone.tif", "a", [tmp_path, tmp_path / "scans"]) == nested
     assert find_picture("", "a", [tmp_path / "scans"]) == nested
+    assert find_picture("scans/a", "x", [tmp_path / "scans"]) == nested
     assert find_picture("gone.png", "gone", [tmp_path]) is None
     for stem in ("a.png", "a.page", "a.alto"):  # of a.png.xml and so on
         assert find_picture("gone.tif", stem, [tmp_path / "scans"]) == nested

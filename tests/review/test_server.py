@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from htrlib.cli.main import main
 from htrlib.errors import ConfigError
+from tests.review.running import WAIT_SECONDS
 
 server = pytest.importorskip("htrlib.review.server", reason="the extra review is not installed")
 
@@ -71,6 +73,17 @@ def test_others_need_a_token(
     assert address.startswith(start.replace("PORT", str(started["port"])))
     assert len(address.partition("token=")[2]) >= 4
     assert not started["opened"]
+
+
+def test_a_terminal_that_is_closed_ends_the_server_in_order(make_picture: Make) -> None:
+    command = [sys.executable, "-m", "htrlib", "review", str(make_picture("a.png").parent)]
+    with subprocess.Popen(
+        [*command, "--port=0", "--no-browser"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1 pages")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(WAIT_SECONDS) == 0
 
 
 def test_a_port_that_is_taken_is_told(make_picture: Make) -> None:

@@ -206,14 +206,29 @@ def test_training_stops_when_validation_gets_no_better(trainer, lines, monkeypat
     assert (result.reason, result.epochs, result.best) == ("patience", 8, 0.4)
 
 
-def test_sigterm_in_the_last_validation_is_heeded(trainer, lines, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_last_validation_is_heeded(trainer, lines, monkeypatch, number):
     def score(*_):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         return {"cer": 0.5}
 
     monkeypatch.setattr(LineRecognitionTask, "score", score)
     result = trainer(replace(QUICK, epochs=1)).fit(lines(8), lines(2, seed=1))
     assert (result.reason, result.epochs) == ("interrupted", 1)
+
+
+def test_a_signal_that_nohup_ignores_stays_ignored(trainer, lines, monkeypatch):
+    def score(*_):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return {"cer": 0.5}
+
+    monkeypatch.setattr(LineRecognitionTask, "score", score)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        result = trainer(replace(QUICK, epochs=1)).fit(lines(8), lines(2, seed=1))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert result.reason == "epochs"
 
 
 def test_training_stops_when_its_time_is_over(trainer, lines, tmp_path):
