@@ -19,8 +19,9 @@ from htrlib.decoding.decoding_options import bundled_models
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import LineStrip, Polygon
 from htrlib.errors import ConfigError
+from htrlib.images.filters import LARGEST_WINDOW, median_filter
 from htrlib.images.line_strips import cut_line
-from htrlib.images.orientation import COARSE_ANGLES, _sharpness
+from htrlib.images.orientation import COARSE_ANGLES, _sharpness, strips_of
 from htrlib.language.estimation import estimate
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
@@ -195,8 +196,22 @@ def test_a_straightened_strip_is_that_of_pillow(
 def test_sharpness_at_each_tilt_is_the_same(height: int, width: int, seed: int) -> None:
     ink = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
     for turned in (ink, np.rot90(ink)):
-        one, other = in_both(lambda page=turned: _sharpness(page, COARSE_ANGLES))
+        one, other = in_both(lambda page=turned: _sharpness(strips_of(page), COARSE_ANGLES))
         assert np.array_equal(one, other)
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 200),
+    st.sampled_from((1, 3, 5, 19, LARGEST_WINDOW, LARGEST_WINDOW + 2)),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_medians_of_windows_are_the_same(height: int, width: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(-9, 9, (height, width)).astype(np.float32)
+    rows += rng.choice((0, 0.1), rows.shape).astype(np.float32)
+    one, other = in_both(lambda: median_filter(rows, size))
+    assert np.array_equal(one, other)
 
 
 arrays = st.builds(
@@ -220,7 +235,9 @@ def test_arrays_that_do_not_fit_are_refused(
         lambda: library.text_scores(levels, given[0], classes),
         lambda: library.best_states(given[2], given[3]),
         lambda: library.cheapest_seams(*given, given[0], classes, 0.01),
+        lambda: library.band_sums(given[0], width, given[1]),
         lambda: library.contrasts(*given[:2], classes, width),
+        lambda: library.running_medians(given[0], classes, width, given[1]),
         lambda: library.simplified(given[0], 1.0),
         lambda: library.straightened(*given[:2], classes, *given[2:], width, width),
         lambda: library.straightened(given[0], None, classes, *given[2:], width, width),

@@ -6,18 +6,22 @@
 
 #include "ngrams.h"
 
+PyObject *band_sums(PyObject *self, PyObject *args);
 PyObject *best_states(PyObject *self, PyObject *args);
 PyObject *cheapest_seams(PyObject *self, PyObject *args);
 PyObject *contrasts(PyObject *self, PyObject *args);
+PyObject *running_medians(PyObject *self, PyObject *args);
 PyObject *search(PyObject *self, PyObject *args);
 PyObject *simplified(PyObject *self, PyObject *args);
 PyObject *straightened(PyObject *self, PyObject *args);
 
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS, "Search a line for its likeliest readings."},
+    {"band_sums", band_sums, METH_VARARGS, "Add up bands of rows."},
     {"best_states", best_states, METH_VARARGS, "Align labels with frames."},
     {"cheapest_seams", cheapest_seams, METH_VARARGS, "Separate lines where there is least ink."},
     {"contrasts", contrasts, METH_VARARGS, "Tell how sharp lines are at each tilt."},
+    {"running_medians", running_medians, METH_VARARGS, "Find the median of each window."},
     {"simplified", simplified, METH_VARARGS, "Choose the points of a simpler outline."},
     {"straightened", straightened, METH_VARARGS, "Straighten a strip of a page."},
     {"text_scores", text_scores, METH_VARARGS, "Score the symbols of a text."},

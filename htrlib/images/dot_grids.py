@@ -118,21 +118,25 @@ def _specks(page: Page, reach: int) -> Points:
     if begun < FEWEST or np.count_nonzero(alone) > MOST * (reach + 1) ** 2:
         return np.zeros((0, 2))
     ys, xs = np.nonzero(alone)
-    specks: Dict[Tuple[int, int], List[Tuple[int, int]]] = {}
+    return _middles(ys, xs, 2 * reach)
+
+
+def _middles(ys: NDArray[np.int64], xs: NDArray[np.int64], size: int) -> Points:
+    """(N, 2) y and x of the middles of groups of pixels, which are near the first of each."""
+    groups: Dict[Tuple[int, int], List[int]] = {}  # first y and x, number of pixels, sums of y, x
     for y, x in zip(ys.tolist(), xs.tolist()):
-        row, column = y // (2 * reach), x // (2 * reach)
-        beside = ((row + i, column + j) for i in (0, -1, 1) for j in (0, -1, 1))
-        cell = next(
-            (
-                other
-                for other in beside
-                if other in specks
-                and max(abs(specks[other][0][0] - y), abs(specks[other][0][1] - x)) <= 2 * reach
-            ),
-            (row, column),
-        )
-        specks.setdefault(cell, []).append((y, x))
-    return np.array([np.mean(pixels, axis=0) for pixels in specks.values()])
+        row, column = y // size, x // size
+        for cell in ((row + i, column + j) for i in (0, -1, 1) for j in (0, -1, 1)):
+            group = groups.get(cell)
+            if group and abs(group[0] - y) <= size and abs(group[1] - x) <= size:
+                break
+        else:
+            group = groups.setdefault((row, column), [y, x, 0, 0, 0])
+        group[2] += 1
+        group[3] += y
+        group[4] += x
+    found = np.array(list(groups.values()), np.float64)
+    return found[:, 3:] / found[:, 2:3]
 
 
 def _surrounded(dark: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

@@ -7,16 +7,20 @@ the left.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from htrlib import compiled
+
 Numbers = NDArray[Any]
 
 SPOTS = 4  # of a run, at equal distances, that must be there before it is looked at whole
+FEW = 8  # values of a window: fewer are added one after the other, as NumPy does, but all at once
+LARGEST_WINDOW = 255  # of medians in C
 MOST_ROWS = 64  # of so many, `ranked` finds order statistics faster than `numpy.partition`
 
 
@@ -77,6 +81,11 @@ def mean_filter(values: Numbers, size: int, mode: str = "edge") -> NDArray[np.fl
         values: (..., N).
         mode: mode of `numpy.pad` for values beyond the ends.
     """
+    count = values.shape[-1]
+    if size < FEW:
+        padded = _padded(values, size, mode).astype(np.float64)
+        sums = reduce(np.add, (padded[..., k : k + count] for k in range(size)))
+        return np.asarray(sums / size)
     means: NDArray[np.float64] = _windows(values, size, mode).mean(axis=-1, dtype=np.float64)
     return means
 
@@ -106,9 +115,14 @@ def median_filter(values: Numbers, size: int) -> Numbers:
     """Compute the median of the window around each value, along the last axis.
 
     Args:
-        values: (..., N); extended by its first and last value.
+        values: (..., N), none of them NaN; extended by its first and last value.
         size: size of the window, odd.
     """
+    in_c = getattr(compiled.library, "running_medians", None)  # earlier builds are without it
+    if in_c is not None and values.dtype == np.float32 and size <= LARGEST_WINDOW:
+        padded = np.ascontiguousarray(_padded(values, size, "edge"))
+        found = in_c(padded, padded.shape[-1], size, _exchange_array(size))
+        return np.frombuffer(found, np.float32).reshape(values.shape)
     around = np.moveaxis(_windows(values, size, "edge"), -1, 0)
     return ranked(around.copy(), (size // 2,))[0]
 
@@ -154,6 +168,12 @@ def _exchanges(count: int, ranks: Tuple[int, ...]) -> Tuple[Tuple[int, int], ...
             needed.append(pair)
             wanted |= set(pair)
     return tuple(reversed(needed))
+
+
+@lru_cache(maxsize=32)
+def _exchange_array(size: int) -> NDArray[np.int64]:
+    """Return (P, 2) which pairs to exchange to have the median of `size` values in place."""
+    return np.array(_exchanges(size, (size // 2,)), np.int64).reshape(-1, 2)
 
 
 def gray_percentile(gray: NDArray[np.uint8], percent: float) -> float:

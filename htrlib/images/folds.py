@@ -36,7 +36,7 @@ def without_folds(page: Page) -> Page:
     if min(page.shape) < 2 * step * AROUND:
         return page
     some = np.ascontiguousarray(page[::step, ::step])
-    for axis, lines in ((0, some.T), (1, some)):
+    for axis, lines in ((0, np.ascontiguousarray(some.T)), (1, some)):
         shade = _shade(lines)
         if (shade < 1).any():
             at = np.arange(page.shape[axis])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, Iterable, Optional, Tuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -53,6 +53,7 @@ TIMES_BETTER = 1.5  # and its ratio, required for pages that hardly read: noise 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Readability = Callable[[Page], float]
+Strips = Tuple[NDArray[np.int32], Floats]
 
 
 @dataclass(frozen=True)
@@ -186,49 +187,50 @@ def upright(
     inverted = is_light_on_dark(small)
     ink = _ink(~small if inverted else small)
     given = PageTransform(size, inverted, margin=margin)
-    sharpness = _sharpness(ink, COARSE_ANGLES)
-    leveled = replace(given, tilt=_tilt(page, ink, sharpness))
+    strips = strips_of(ink)
+    sharpness = _sharpness(strips, COARSE_ANGLES)
+    leveled = replace(given, tilt=_tilt(page, strips, sharpness))
     tried: Tuple[int, ...] = ()
     if readability is not None:
-        tried = doubtful_turns(ink, sharpness) if turns is None else turns
+        tried = doubtful_turns(ink, strips, sharpness) if turns is None else turns
     transform = leveled
     if readability is not None and tried:
-        turned = [_turned(page, ink, given, turn) for turn in tried]
+        turned = (_turned(page, ink, given, turn) for turn in tried)
         # columns of a page on its side may look like sloping lines
         doubtful = leveled.tilt != 0.0 and set(SIDEWAYS) <= set(tried)
         if doubtful and readability(leveled.apply(page)) < READS:
             leveled = given
-        transform = _most_readable(page, [leveled, *turned], readability)
+        transform = _most_readable(page, leveled, turned, readability)
     return (page if transform.is_identity else transform.apply(page)), transform
 
 
-def _tilt(page: Page, ink: Page, sharpness: Floats) -> float:
-    return tilt_of(ink, sharpness) if min(page.shape) >= LEAST_FOR_TILT else 0.0
+def _tilt(page: Page, strips: Strips, sharpness: Floats) -> float:
+    return tilt_of(strips, sharpness) if min(page.shape) >= LEAST_FOR_TILT else 0.0
 
 
 def _turned(page: Page, ink: Page, given: PageTransform, turn: int) -> PageTransform:
     """Return the transform with the given quarter turns and leveled lines."""
-    ink = np.rot90(ink, turn)
-    tilt = _tilt(page, ink, _sharpness(ink, COARSE_ANGLES))
+    strips = strips_of(np.rot90(ink, turn))
+    tilt = _tilt(page, strips, _sharpness(strips, COARSE_ANGLES))
     return replace(given, quarter_turns=turn, tilt=tilt)
 
 
 def _most_readable(
-    page: Page, candidates: Sequence[PageTransform], readability: Readability
+    page: Page, first: PageTransform, others: Iterable[PageTransform], readability: Readability
 ) -> PageTransform:
     """Return the transform with the best readability, or the first if none is clearly better.
 
-    The others are not read if the first is sure to be upright.
+    The others are not tried if the first is sure to be upright.
     """
-    first, *others = candidates
     scores = [readability(first.apply(page))]
     if scores[0] >= SURE:
         return first
-    scores += [readability(candidate.apply(page)) for candidate in others]
+    candidates = [first, *others]
+    scores += [readability(candidate.apply(page)) for candidate in candidates[1:]]
     best = int(np.argmax(scores))
     clearly = scores[best] > scores[0] + BETTER
     clearly &= scores[best] >= READS or scores[best] >= TIMES_BETTER * scores[0]
-    return candidates[best] if clearly else candidates[0]
+    return candidates[best] if clearly else first
 
 
 def is_light_on_dark(page: Page) -> bool:
@@ -252,11 +254,11 @@ def is_light_on_dark(page: Page) -> bool:
     return bool(np.median(median) < LIGHTEST_GROUND and lean.mean() > 0 and np.median(lean) > 0)
 
 
-def tilt_of(ink: Page, coarse: Floats) -> float:
+def tilt_of(ink: Strips, coarse: Floats) -> float:
     """Return the degrees by which lines fall to the right, or 0 if leveling is unnecessary.
 
     Args:
-        ink: (H, W) uint8, 0 is paper.
+        ink: see `strips_of`.
         coarse: sharpness of its rows at `COARSE_ANGLES`.
     """
     near = float(COARSE_ANGLES[coarse.argmax()])
@@ -271,27 +273,32 @@ def tilt_of(ink: Page, coarse: Floats) -> float:
     return tilt
 
 
-def doubtful_turns(ink: Page, rows: Floats) -> Tuple[int, ...]:
+def doubtful_turns(ink: Page, strips: Strips, rows: Floats) -> Tuple[int, ...]:
     """Return the quarter turns that may set a page upright; empty if it seems to be upright.
 
     Args:
         ink: (H, W) uint8, 0 is paper.
+        strips: its strips, see `strips_of`.
         rows: sharpness of its rows at `COARSE_ANGLES`.
     """
-    columns = _sharpness(np.rot90(ink), COARSE_ANGLES)
+    columns = _sharpness(strips_of(np.rot90(ink)), COARSE_ANGLES)
     if columns.max() > TURNED * rows.max():
         return SIDEWAYS
-    if heads_balance(ink, float(COARSE_ANGLES[rows.argmax()])) < HEADS_DOWN:
+    if heads_balance(strips, float(COARSE_ANGLES[rows.argmax()])) < HEADS_DOWN:
         return (2,)
     return ()
 
 
-def heads_balance(ink: Page, tilt: float) -> float:
+def heads_balance(ink: Strips, tilt: float) -> float:
     """Return the balance of ink in ascenders and descenders, from -1 to 1.
 
     Latin letters with ascenders and capitals are more frequent than those with descenders.
+
+    Args:
+        ink: see `strips_of`.
+        tilt: degrees by which lines fall to the right.
     """
-    sums, middles = _strips(ink)
+    sums, middles = ink
     height = sums.shape[1]
     profiles = _leveled(sums, _shifts(middles, np.array([tilt]), height))[0]
     smooth = mean_filter(profiles, 3, "symmetric")
@@ -321,7 +328,7 @@ def _ink(gray: Page) -> Page:
     strongest = upper_percentile(darkness[::2, ::2], 98, 24.0)
     ink = np.multiply(darkness, np.float32(255.0 / strongest), dtype=np.float32)
     ink = np.minimum(ink, 255.0, out=ink).astype(np.uint8)
-    return _without_rules(np.ascontiguousarray(_without_rules(ink).T)).T
+    return _without_rules(_without_rules(ink).T).T
 
 
 def _without_rules(ink: Page) -> Page:
@@ -335,12 +342,21 @@ def _cosine_sine(degrees: float) -> Tuple[float, float]:
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
 
-def _strips(ink: Page) -> Tuple[NDArray[np.int32], Floats]:
-    """Return (S, H) the ink per row of vertical strips, and their offsets from the center."""
+def strips_of(ink: Page) -> Strips:
+    """Return (S, H) the ink per row of vertical strips, and their offsets from the center.
+
+    Args:
+        ink: (H, W) uint8, 0 is paper.
+    """
     width = ink.shape[1]
     edges = np.linspace(0, width, min(STRIPS, width) + 1).astype(int)
+    middles = (edges[:-1] + edges[1:]) / 2 - width / 2
+    in_c = getattr(compiled.library, "band_sums", None)  # earlier builds are without it
+    if in_c is not None:
+        found = in_c(np.ascontiguousarray(ink.T), ink.shape[0], edges.astype(np.int64))
+        return np.frombuffer(found, np.int32).reshape(len(middles), -1), middles
     sums = np.add.reduceat(ink.astype(np.int32), edges[:-1], axis=1, dtype=np.int32).T
-    return np.ascontiguousarray(sums), (edges[:-1] + edges[1:]) / 2 - width / 2
+    return np.ascontiguousarray(sums), middles
 
 
 def _shifts(middles: Floats, tilts: Floats, height: int) -> NDArray[np.int64]:
@@ -363,9 +379,9 @@ def _leveled(sums: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.i
     return np.asarray(leveled, np.int64)
 
 
-def _sharpness(ink: Page, angles: Floats) -> Floats:
+def _sharpness(ink: Strips, angles: Floats) -> Floats:
     """Return the contrast between text rows and gaps, for each angle of the lines."""
-    sums, middles = _strips(ink)
+    sums, middles = ink
     strips, height = sums.shape
     shifts = _shifts(middles, angles, height)
     contrasts = getattr(compiled.library, "contrasts", None)  # earlier builds are without it

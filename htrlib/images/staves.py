@@ -116,7 +116,7 @@ def _distance(ridges: Floats, widest: float) -> Optional[float]:
     """Return the distance between lines of which most strips have staves, or None."""
     if not ridges.any():
         return None
-    found = np.concatenate([_staves(ridge, widest)[1] for ridge in ridges])
+    found = _staves(ridges, widest)[2]
     if not len(found):
         return None
     alike = (np.abs(found - found[:, np.newaxis]) <= 1).sum(axis=0)
@@ -125,35 +125,39 @@ def _distance(ridges: Floats, widest: float) -> Optional[float]:
     return float(np.median(found[np.abs(found - found[alike.argmax()]) <= 1]))
 
 
-def _staves(ridge: Floats, widest: float) -> Tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return first lines, and distances between lines, of what looks like staves in a strip."""
-    lines = _peaks(ridge, CLOSEST // 2)
-    there = np.zeros(len(ridge), bool)
-    for offset in (-1, 0, 1):
-        there[np.clip(lines + offset, 0, len(ridge) - 1)] = True
+def _staves(
+    ridges: Floats, widest: float
+) -> Tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return strips, first lines, and distances between lines, of what looks like staves."""
+    strips, width = ridges.shape
+    strip, line = _peaks(ridges, CLOSEST // 2)
     steps = LINES - 1
+    apart = width + int((LINES + 1) * (widest + 1)) + 1  # no staff reaches into the next strip
+    lines = strip * apart + line
+    there = np.zeros((strips, apart), bool)
+    for offset in (-1, 0, 1):
+        there[strip, np.clip(line + offset, 0, width - 1)] = True
     nearest = np.searchsorted(lines, lines + steps * CLOSEST)
     counts = np.searchsorted(lines, lines + steps * widest, "right") - nearest
     first = np.repeat(np.arange(len(lines)), counts)
     last = np.arange(len(first)) + np.repeat(nearest - np.cumsum(counts) + counts, counts)
-    start, distance = lines[first], (lines[last] - lines[first]) / steps
+    start, distance = line[first], (line[last] - line[first]) / steps
     at = np.rint(start + np.arange(-1, LINES + 1)[:, np.newaxis] * distance).astype(int)
-    inside = (at >= 0) & (at < len(ridge))
-    line = inside & there[np.where(inside, at, 0)]
-    staff = line[1:-1].all(axis=0) & ~line[0] & ~line[-1]
-    return start[staff], distance[staff]
+    drawn = (at >= 0) & there[strip[first], np.maximum(at, 0)]
+    staff = drawn[1:-1].all(axis=0) & ~drawn[0] & ~drawn[-1]
+    return strip[first][staff], start[staff], distance[staff]
 
 
 def _only_staves(ridges: Floats, distance: float) -> Floats:
     """Return (S, W) the strips without all that is no staff with the given distance of lines."""
     found = np.zeros_like(ridges)
-    for strip, ridge in zip(found, ridges):
-        starts, distances = _staves(ridge, distance + 1)
-        starts = starts[np.abs(distances - distance) <= 1]
-        lines = np.rint(starts[:, np.newaxis] + distance * np.arange(LINES)).astype(int)
-        for offset in (-1, 0, 1):
-            at = np.clip(lines + offset, 0, len(ridge) - 1)
-            strip[at] = ridge[at]
+    strips, starts, distances = _staves(ridges, distance + 1)
+    fits = np.abs(distances - distance) <= 1
+    strips, starts = strips[fits, np.newaxis], starts[fits, np.newaxis]
+    lines = np.rint(starts + distance * np.arange(LINES)).astype(int)
+    for offset in (-1, 0, 1):
+        at = np.clip(lines + offset, 0, ridges.shape[1] - 1)
+        found[strips, at] = ridges[strips, at]
     return found
 
 
@@ -197,7 +201,7 @@ def _profile(ridges: Floats, shifts: NDArray[np.float64]) -> Floats:
 def _staff_lines(profile: Floats, distance: float) -> NDArray[np.int64]:
     """Return (N,) the places of the lines of all staves; none unless there are enough."""
     slack = max(LEAST_SAME, SAME * distance)
-    lines = _peaks(profile, int(distance / 2))
+    lines = _peaks(profile[np.newaxis], int(distance / 2))[1]
     steps = lines - lines[:, np.newaxis]
     following = np.abs(steps - distance) <= slack
     first = np.flatnonzero(~following.any(axis=0))
@@ -211,10 +215,21 @@ def _staff_lines(profile: Floats, distance: float) -> NDArray[np.int64]:
     return lines[joined] if staves >= FEWEST_STAVES else lines[:0]
 
 
-def _peaks(profile: Floats, reach: int) -> NDArray[np.int64]:
-    """Return the places of lines: darker than all within `reach`, and not much less than most."""
-    highest = maximum_filter(profile, 2 * reach + 1)
-    peaks = np.flatnonzero((profile == highest) & (profile >= LEAST_DARKNESS))
-    if len(peaks):
-        peaks = peaks[profile[peaks] >= FAINTEST * median(profile[peaks].astype(np.float64))]
-    return peaks
+def _peaks(profiles: Floats, reach: int) -> Tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of lines: darker than all within `reach`, and not much less than most.
+
+    Args:
+        profiles: (S, W) darkness.
+    Returns:
+        The profile of each line, ascending, and where it is there, ascending.
+    """
+    highest = maximum_filter(profiles, 2 * reach + 1)
+    number, place = np.nonzero((profiles == highest) & (profiles >= LEAST_DARKNESS))
+    darkness = profiles[number, place]
+    ends = np.searchsorted(number, np.arange(len(profiles) + 1))
+    usual = [
+        median(darkness[start:end].astype(np.float64)) if end > start else 0.0
+        for start, end in zip(ends, ends[1:])
+    ]
+    dark = darkness >= FAINTEST * np.array(usual)[number]
+    return number[dark], place[dark]

@@ -29,7 +29,7 @@ from htrlib.reading.show_through import lines_showing_through
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turned_lines import crosses, doubtful_lines, turned_blocks
-from htrlib.reading.turning import is_doubtful, longest, sureness
+from htrlib.reading.turning import is_doubtful, is_sure, longest, sureness
 from htrlib.reading.warnings import omission_warnings, page_warnings, turn_warnings
 
 ALL_TURNS = (1, 2, 3)  # by 90 degrees each
@@ -78,6 +78,8 @@ class Reading:
         transform: how the page was rotated; the result is in pixels of the page as given.
         as_given: the page before it was rotated.
         margin: pixels of paper put around a picture of a line.
+        looks_turned: whether the page is read as it lies though it may be on its side or upside
+            down, which its lines will tell.
         omitted: number of lines that were left out as they show through the paper.
         result: set when the page is done.
         error: the failure that stopped the page.
@@ -95,6 +97,7 @@ class Reading:
     transform: Optional[PageTransform] = None
     as_given: Optional[Page] = None
     margin: int = 0
+    looks_turned: bool = False
     omitted: int = 0
     result: Optional[PageResult] = None
     error: Optional[Exception] = None
@@ -214,11 +217,13 @@ def _recognized(stages: Stages, page: Page, lines: Sequence[TextLine]) -> Sequen
 
 
 def _turn_if_doubtful(reading: Reading, stages: Stages, turned: List[Reading]) -> None:
-    """Turn a page that was read so poorly that it may be on its side, and record it."""
-    if not is_doubtful(reading.lines, reading.log_probs):
+    """Turn a page that was not read well enough to be surely upright, and record it."""
+    doubtful = is_doubtful(reading.lines, reading.log_probs)
+    looks_turned = reading.looks_turned and not is_sure(reading.lines, reading.log_probs)
+    if not doubtful and not looks_turned:
         return
     before = reading.transform
-    turn_upright(reading, stages, ALL_TURNS)
+    turn_upright(reading, stages, ALL_TURNS if doubtful else None)
     if reading.transform != before:
         turned.append(reading)
         _find_lines(reading, stages)
@@ -230,7 +235,9 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     if reading.transform is None:
         reading.margin = margin_of(reading.page, options.what == LINE)
     if options.orientation == AUTO and reading.as_given is None:
-        reading.timed("orientation", lambda: turn_upright(reading, stages))
+        is_page = options.what != LINE and not reading.margin
+        later = is_page and options.stage == TEXT and stages.recognizes_with_bundle
+        reading.timed("orientation", lambda: turn_upright(reading, stages, later=later))
     elif reading.margin and reading.transform is None:
         reading.transform = PageTransform(reading.size, margin=reading.margin)
         reading.page = reading.transform.apply(reading.page)
@@ -265,17 +272,27 @@ def _cut_one_line(reading: Reading, stages: Stages) -> None:
         reading.lines = cuts[:1]
 
 
-def turn_upright(reading: Reading, stages: Stages, turns: Optional[Tuple[int, ...]] = None) -> None:
+def turn_upright(
+    reading: Reading,
+    stages: Stages,
+    turns: Optional[Tuple[int, ...]] = None,
+    later: bool = False,
+) -> None:
     """Turn a page the right way, and note how; take the marks of paper out.
 
     Args:
         turns: quarter turns to try; None are those that the page looks like.
+        later: read no lines of a page that may be turned, but leave it as it is and note that.
     """
     if reading.as_given is None:
         reading.as_given = _without_paper_marks(reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
-    readable = partial(readability, stages=stages, single=single, margin=margin)
+
+    def readable(page: Page) -> float:
+        reading.looks_turned |= later
+        return 1.0 if later else readability(page, stages, single, margin)
+
     page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
     changed = transform.inverted or transform.tilt or transform.quarter_turns
     reading.page = _without_paper_marks(page) if changed else page

@@ -6,12 +6,13 @@ their side hardly any.
 
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.results import LogProbs, TextLine
+from htrlib.images.orientation import SURE
 
 SAMPLE = 6
 """Number of longest lines to examine."""
@@ -60,9 +61,19 @@ def is_doubtful(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> boo
     """
     if len(lines) != len(log_probs):
         return False
-    widest = sorted(range(len(lines)), key=lambda i: lines[i].box.width, reverse=True)[:SAMPLE]
-    peaks = _peaks([log_probs[index] for index in widest])
+    peaks = _peaks(_sample(lines, log_probs))
     return len(peaks) < A_FEW or _sure(peaks) < DOUBTFUL * len(peaks)
+
+
+def is_sure(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> bool:
+    """Return whether a page is read so well that it is certainly upright; see `is_doubtful`."""
+    return len(lines) == len(log_probs) and sureness(_sample(lines, log_probs)) >= SURE
+
+
+def _sample(lines: Sequence[TextLine], log_probs: Sequence[LogProbs]) -> List[LogProbs]:
+    """Return the log-probabilities of the longest lines."""
+    widest = sorted(range(len(lines)), key=lambda i: lines[i].box.width, reverse=True)[:SAMPLE]
+    return [log_probs[index] for index in widest]
 
 
 def _sure(peaks: NDArray[np.float64]) -> float:

@@ -177,7 +177,9 @@ def test_a_word_alone_is_not_leveled():
 def test_a_tilted_page_that_seems_to_lie_on_its_side_is_leveled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(orientation, "doubtful_turns", lambda ink, rows: orientation.SIDEWAYS)
+    monkeypatch.setattr(
+        orientation, "doubtful_turns", lambda ink, strips, rows: orientation.SIDEWAYS
+    )
     transform = upright(tilted(letter(), 9), readability=lambda page: 0.9)[1]
     assert transform.quarter_turns == 0
     assert transform.tilt == pytest.approx(9, abs=1.0)

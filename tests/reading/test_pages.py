@@ -186,6 +186,34 @@ def test_pages_as_given_and_pages_that_read_well_are_read_once() -> None:
     assert len(stages.regions) == 2
 
 
+def test_a_page_that_looks_turned_is_read_once_if_it_reads_well() -> None:
+    stages = ReadingUpright([HEADING])
+    page = written_page()  # whose strokes are columns as sharp as rows of a page on its side
+    page[0, 0] = 0
+    reading = read(page, stages, ReadingOptions())
+    assert reading.looks_turned
+    assert reading.transform is None
+    assert len(stages.regions) == 1
+
+
+@pytest.mark.parametrize("looks_turned", [True, False])
+def test_a_page_is_turned_that_reads_fairly_well_only_if_it_looks_turned(
+    looks_turned: bool,
+) -> None:
+    class Fair(ReadingUpright):
+        def said(self, upright: bool) -> LogProbs:
+            values = super().said(True).values.copy()
+            if not upright:
+                values[1::2, 1], values[1::2, 0] = -2.0, np.log(0.86)
+            return LogProbs(values, CHARSET)
+
+    page = written_page() if looks_turned else np.ascontiguousarray(np.rot90(written_page()))
+    page[0, -1] = 0  # the top left corner once it is turned by 90 degrees
+    reading = read(page, Fair([HEADING]), ReadingOptions())
+    turns = 0 if reading.transform is None else reading.transform.quarter_turns
+    assert turns == int(looks_turned)
+
+
 def test_what_an_own_recognizer_says_turns_no_page() -> None:
     stages = ReadingUpright([HEADING])
     stages.recognizes_with_bundle = False

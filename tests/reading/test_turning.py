@@ -8,7 +8,7 @@ import pytest
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import LogProbs, TextLine
-from htrlib.reading.turning import FULL_SAMPLE, is_doubtful, longest, sureness
+from htrlib.reading.turning import FULL_SAMPLE, is_doubtful, is_sure, longest, sureness
 
 CHARSET = Charset.from_text("abc")
 
@@ -56,3 +56,10 @@ def test_well_read_pages_and_words_are_not_doubtful() -> None:
     assert not is_doubtful(lines(90), [said(200, 0.9)])
     assert not is_doubtful(lines(90), [said(6, 0.9)])
     assert not is_doubtful(lines(90, 20), [said(60, 0.9), said(3, 0.5)])
+
+
+def test_a_page_is_sure_if_many_characters_are() -> None:
+    assert is_sure(lines(90), [said(60, 0.95)])
+    assert not is_sure(lines(90), [said(60, 0.85)])
+    assert not is_sure(lines(90), [said(6, 0.95)])
+    assert not is_sure(lines(90, 80), [said(60, 0.95)])
