@@ -110,6 +110,8 @@ def _squares(page: Page) -> Tuple[Page, ...]:
 def _specks(page: Page, reach: int) -> Points:
     """(N, 2) y and x of the middles of what is dark and stands alone."""
     dark = page < gray_percentile(page, 80) - DARKER
+    if np.count_nonzero(dark) < FEWEST:
+        return np.zeros((0, 2))
     alone = dark & ~_surrounded(dark, reach)
     continued = np.zeros_like(alone)
     continued[1:] = alone[:-1]

@@ -13,7 +13,6 @@ import numpy as np
 from htrlib.document.geometry import Box
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import TextLine
-from htrlib.layout.line_cores import core_thickness
 from htrlib.layout.line_outlines import Core
 from htrlib.layout.pixel_labels import Labels
 
@@ -35,7 +34,7 @@ def small_print_regions(cores: Sequence[Core], labels: Labels) -> List[Box]:
     """
     if labels.kind_probabilities is None:
         return []
-    usual = core_thickness(labels.probabilities[0])
+    usual = labels.core_thickness
     boxes = [_around(core, REACH * usual) for core in cores if _is_thin(core, usual)]
     regions: List[Tuple[Box, int]] = []
     for box in boxes:
@@ -71,15 +70,21 @@ def _on_page(box: Box, labels: Labels) -> Box:
     return Box(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
 
 
-def is_small_print(line: TextLine, region: Box, lines: Sequence[TextLine]) -> bool:
-    """Return whether a line of a region is print far smaller than the page's lines.
+def small_print_among(
+    found: Sequence[TextLine], region: Box, lines: Sequence[TextLine]
+) -> List[TextLine]:
+    """Return the lines found in a region that are print far smaller than the page's lines.
 
     A line at a side of the region may be the end of a longer one, and does not count.
     """
-    usual = float(np.median([other.box.height for other in lines]))
-    margin = MARGIN * line.box.height
-    inside = region.left + margin < line.box.left and line.box.right < region.right - margin
-    return inside and line.kind != HANDWRITTEN and line.box.height <= SMALL * usual
+    highest = SMALL * float(np.median([line.box.height for line in lines]))
+
+    def is_small(line: TextLine) -> bool:
+        margin = MARGIN * line.box.height
+        inside = region.left + margin < line.box.left and line.box.right < region.right - margin
+        return inside and line.kind != HANDWRITTEN and line.box.height <= highest
+
+    return [line for line in found if is_small(line)]
 
 
 def cores_beside(cores: Sequence[Core], small: Sequence[TextLine], labels: Labels) -> List[Core]:

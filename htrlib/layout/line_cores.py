@@ -20,11 +20,11 @@ from htrlib.layout.kind_changes import (
 )
 from htrlib.layout.line_outlines import Core, Floats, outlined_lines, spans_of
 from htrlib.layout.parts import connected_parts
-from htrlib.layout.pixel_labels import Labels
+from htrlib.layout.pixel_labels import MARKED, Labels
 from htrlib.layout.white_strips import pieces_between, white_strips
 
 TAUGHT_CORE = 0.45  # in ascents, from the baseline up: the core that labelers are trained to mark
-THRESHOLDS = (0.5, 0.7, 0.85)  # higher thresholds separate cores that touch
+THRESHOLDS = (MARKED, 0.7, 0.85)  # higher thresholds separate cores that touch
 LEAST_CONFIDENCE = 0.72  # best on validation: at lower values, print is taken for handwriting
 TOO_THICK = 1.8  # in typical thicknesses: thicker cores are two lines that touch
 WIDEST_BRIDGE = 0.5  # fraction of columns in which strokes may join cores that are separated
@@ -39,16 +39,6 @@ TAIL_LENGTH = 6.0  # in core thicknesses: shorter pieces may be a loop below a l
 TAIL_DISTANCE = 0.65  # in typical line distances: such a piece closer to a line is a loop
 
 
-def core_thickness(probabilities: NDArray[np.float32]) -> float:
-    """Return the typical thickness of cores in label pixels; 0 without cores."""
-    mask = probabilities > THRESHOLDS[0]
-    columns = mask.any(axis=0)
-    if not columns.any():
-        return 0.0
-    starts = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1]
-    return float(np.median(mask.sum(axis=0)[columns] / starts.sum(axis=0)[columns]))
-
-
 def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
     """Return lines in reading order, in page pixels."""
     return lines_from_cores(cores_from_labels(labels), labels)
@@ -56,14 +46,13 @@ def lines_from_labels(labels: Labels) -> Tuple[TextLine, ...]:
 
 def cores_from_labels(labels: Labels) -> List[Core]:
     """Return what is marked as cores, in label pixels, before they are joined to lines."""
-    core = labels.probabilities[0]
-    usual = core_thickness(core)
-    return _cores(core, labels.kinds, labels.ink, usual) if usual else []
+    usual = labels.core_thickness
+    return _cores(labels.probabilities[0], labels.kinds, labels.ink, usual) if usual else []
 
 
 def lines_from_cores(cores: Sequence[Core], labels: Labels) -> Tuple[TextLine, ...]:
     """Join cores to lines; return these in reading order, in page pixels."""
-    usual = core_thickness(labels.probabilities[0])
+    usual = labels.core_thickness
     parts = [part for part in cores if part.right - part.left >= SHORTEST * usual]
     if not parts:
         return ()

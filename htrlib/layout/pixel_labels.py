@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Optional, Tuple, Union
 
 import numpy as np
@@ -16,6 +17,7 @@ from htrlib.images.regions import Floats, Region, cut_region, page_ink
 
 SIDE_MULTIPLE = 64  # pixels: inputs are padded to multiples of it, so that few shapes occur
 PLACES = 2  # labels of cores and areas of lines; labels of kinds follow
+MARKED = 0.5  # probability above which a pixel belongs to a core
 LARGEST_SCALE = 2.0  # maximum enlargement of small scans
 
 BundleLike = Union[str, Bundle, None]
@@ -44,6 +46,16 @@ class Labels:
         if self.kind_probabilities is not None:
             return self.kind_probabilities
         return np.zeros((0, *self.probabilities.shape[1:]), np.float32)
+
+    @cached_property
+    def core_thickness(self) -> float:
+        """The typical thickness of cores in label pixels; 0 without cores."""
+        mask = self.probabilities[0] > MARKED
+        columns = mask.any(axis=0)
+        if not columns.any():
+            return 0.0
+        starts = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1]
+        return float(np.median(mask.sum(axis=0)[columns] / starts.sum(axis=0)[columns]))
 
     @property
     def stride(self) -> float:

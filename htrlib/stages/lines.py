@@ -18,11 +18,10 @@ from htrlib.layout.fine_print import (
     ENLARGEMENT,
     cores_beside,
     inserted,
-    is_small_print,
+    small_print_among,
     small_print_regions,
 )
 from htrlib.layout.line_cores import (
-    core_thickness,
     cores_from_labels,
     lines_from_cores,
     lines_from_labels,
@@ -110,7 +109,7 @@ def _label_lines(
 ) -> Tuple[TextLine, ...]:
     scale = scale_for(region, REGION_AREA)
     labels = label_region(page, region, scale, engine, network)
-    thickness = core_thickness(labels.probabilities[0])
+    thickness = labels.core_thickness
     if thickness and not FINE_THICKNESS[0] <= thickness <= FINE_THICKNESS[1]:
         better = min(scale * BEST_THICKNESS / thickness, scale_for(region, 4 * REGION_AREA))
         labels = label_region(page, region, better, engine, network)
@@ -137,7 +136,7 @@ def _with_small_print(
     for part in small_print_regions(cores, labels):
         scale = min(ENLARGEMENT * labels.region.scale, scale_for(part, 4 * REGION_AREA))
         closer = lines_from_labels(label_region(page, part, scale, engine, network))
-        regions.append([line for line in closer if is_small_print(line, part, lines)])
+        regions.append(small_print_among(closer, part, lines))
     small = [line for region in regions for line in region]
     if not small:
         return lines

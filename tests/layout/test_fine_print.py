@@ -11,7 +11,7 @@ from htrlib.document.geometry import Box
 from htrlib.document.kinds import HANDWRITTEN, KINDS, PRINTED
 from htrlib.document.results import TextLine
 from htrlib.images.regions import Region
-from htrlib.layout.fine_print import cores_beside, inserted, is_small_print, small_print_regions
+from htrlib.layout.fine_print import cores_beside, inserted, small_print_among, small_print_regions
 from htrlib.layout.line_outlines import Core
 from htrlib.layout.pixel_labels import Labels
 from htrlib.stages.lines import segment_lines
@@ -75,11 +75,14 @@ def test_a_network_without_kinds_finds_no_small_print() -> None:
 def test_small_print_is_low_print_inside_the_region() -> None:
     lines = [line(0, 100 * n, 500, 100 * n + 60, HANDWRITTEN) for n in range(5)]
     region = Box(0, 0, 400, 200)
-    assert is_small_print(line(20, 20, 200, 40), region, lines)
-    assert not is_small_print(line(20, 20, 200, 70), region, lines)
-    assert not is_small_print(line(20, 20, 200, 40, HANDWRITTEN), region, lines)
-    assert not is_small_print(line(20, 20, 399, 40), region, lines)
-    assert not is_small_print(line(2, 20, 200, 40), region, lines)
+    small = line(20, 20, 200, 40)
+    others = [
+        line(20, 20, 200, 70),
+        line(20, 20, 200, 40, HANDWRITTEN),
+        line(20, 20, 399, 40),
+        line(2, 20, 200, 40),
+    ]
+    assert small_print_among([others[0], small, *others[1:]], region, lines) == [small]
 
 
 def test_cores_of_small_print_are_left_out_and_longer_ones_are_cut() -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from htrlib.document.results import KINDS, TextLine
 from htrlib.images.regions import Region
-from htrlib.layout.line_cores import core_thickness, lines_from_labels, link
+from htrlib.layout.line_cores import lines_from_labels, link
 from htrlib.layout.line_outlines import Core
 from htrlib.layout.pixel_labels import Labels
 
@@ -195,14 +195,6 @@ def test_words_at_one_height_are_read_from_left_to_right() -> None:
     drawing.band(20, 300, 100 + PITCH)
     lines = drawing.lines()
     assert [round(line.box.left / 10) for line in lines] == [2, 23, 2]
-
-
-def test_the_usual_thickness_counts_every_band_of_a_column() -> None:
-    mask = np.zeros((60, 30), np.float32)
-    for top in (5, 25, 45):
-        mask[top : top + 5] = 1
-    assert core_thickness(mask) == 5
-    assert core_thickness(np.zeros((5, 5), np.float32)) == 0
 
 
 def flat(left: int, right: int, base: float) -> Core:

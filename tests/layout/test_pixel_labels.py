@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
-from htrlib.layout.pixel_labels import LARGEST_SCALE, label_region, network_input, scale_for
+from htrlib.images.regions import Region
+from htrlib.layout.pixel_labels import (
+    LARGEST_SCALE,
+    Labels,
+    label_region,
+    network_input,
+    scale_for,
+)
 
 PAGE = np.full((300, 400), 240, np.uint8)
 PAGE[100:110, 200:240] = 10
@@ -83,3 +90,12 @@ def test_no_picture_becomes_much_larger_than_asked_for(sides: Tuple[int, int]) -
     ink = np.broadcast_to(np.uint8(0), tuple(max(1, round(side * scale)) for side in sides))
     assert network_input(ink).size < 2 * 400_000
     assert scale > 0.5 or min(sides) < 3 or max(sides) > 2000
+
+
+def test_the_usual_thickness_of_cores_counts_every_band_of_a_column() -> None:
+    probabilities = np.zeros((1, 60, 30), np.float32)
+    region = Region(PAGE, 0, 0, 1.0)
+    assert Labels(probabilities, PAGE, region).core_thickness == 0
+    for top in (5, 25, 45):
+        probabilities[0, top : top + 5] = 1
+    assert Labels(probabilities, PAGE, region).core_thickness == 5
