@@ -9,7 +9,7 @@ import io
 import re
 import zlib
 from decimal import Decimal
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Optional, Sequence
 
 import pikepdf
 from pikepdf import Dictionary, Name, Stream
@@ -23,6 +23,7 @@ from htrlib.formats.pdf_text import Placement, text_layer
 from htrlib.formats.saving import Result, WriteOptions
 from htrlib.images.loading import at_each_page, identified
 from htrlib.images.opening import opened, source_name
+from htrlib.images.pdf import copy_sound_pages, pdf_page_count
 from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
 
 _PDFA1 = re.compile(rb"pdfaid:part(?:\s[^>]*>|[>=])\W{0,9}1\b")
@@ -63,9 +64,14 @@ def _write_over_pdf(source: BinaryIO, name: str, read: _ReadPages, file: BinaryI
         document = pikepdf.open(source)
     except (pikepdf.PdfError, pikepdf.PasswordError) as error:
         raise ImageError(f"{name}: the PDF is damaged or encrypted ({error})") from error
+    numbers: Sequence[int] = range(1, pdf_page_count(source, name) + 1)
+    if len(document.pages) != len(numbers):  # QPDF leaves damaged pages out
+        document.close()
+        sound, numbers = copy_sound_pages(source, name)
+        document = pikepdf.open(sound)
     with document:
         font = GlyphlessFont(document)
-        for number, page in enumerate(document.pages, start=1):
+        for number, page in zip(numbers, document.pages):
             found = read.page(number)
             if found is not None and found.lines:
                 placement = _pdf_placement(page, found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import math
 import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,36 @@ def pdf_page_count(file: BinaryIO, name: str) -> int:
     """Return the number of pages. Raises what `iter_pdf_pages` raises."""
     with _opened(file, name) as document:
         return len(document.pages)
+
+
+def copy_sound_pages(file: BinaryIO, name: str) -> Tuple[BinaryIO, Tuple[int, ...]]:
+    """Copy the pages of a PDF that are not damaged into a new one, without looking at pictures.
+
+    Returns:
+        The new PDF, and the numbers that its pages had.
+    Raises:
+        ImageError: see `iter_pdf_pages`.
+    """
+    import pypdfium2
+
+    numbers: List[int] = []
+    damaged = 0
+    with _opened(file, name) as document, closing(pypdfium2.PdfDocument.new()) as sound:
+        for number in range(1, len(document.pages) + 1):
+            try:
+                sound.import_pages(document.pages, pages=[number - 1])
+            except pypdfium2.PdfiumError:
+                damaged += 1
+                if len(sound) > len(numbers):  # it left a blank page
+                    del sound[len(numbers)]
+                if damaged == MOST_DAMAGED:
+                    break
+            else:
+                numbers.append(number)
+                damaged = 0
+        copied = io.BytesIO()
+        sound.save(copied)
+    return copied, tuple(numbers)
 
 
 def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]:
@@ -189,7 +220,7 @@ def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
         pages = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
         raise ImageError(f"{name}: {why_unopened(file)}") from error
-    with closing(pages), closing(PageContents(file)) as contents:
+    with closing(pages), closing(PageContents(file, len(pages))) as contents:
         yield _Document(pages, contents, name)
 
 

@@ -53,10 +53,14 @@ class PageContents:
     Args:
         file: the PDF, open for reading; left open. Of one that only PDFium can read nothing is
             known.
+        count: number of pages that PDFium counts. It counts damaged pages that QPDF leaves out;
+            if the numbers differ, any page may be any other.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, count: int) -> None:
+        self._count = count
         self._sizes: Dict[Tuple[int, int], float] = {}
+        self._largest: Optional[float] = None
         self._document: Optional[pikepdf.Pdf] = None
         try:
             self._document = pikepdf.open(file)
@@ -87,9 +91,16 @@ class PageContents:
         Args:
             number: of the page, from 1.
         """
-        if self._document is None or number > len(self._document.pages):
+        if self._document is None:
             return 0.0
-        page = self._document.pages[number - 1].obj
+        pages = self._document.pages
+        if len(pages) != self._count:
+            if self._largest is None:
+                self._largest = max((self._size_of_page(page.obj) for page in pages), default=0.0)
+            return self._largest
+        return self._size_of_page(pages[number - 1].obj)
+
+    def _size_of_page(self, page: Any) -> float:
         resources = _inherited(page, "/Resources")
         size = self._size(page.get("/Contents"), resources, ())
         for annotation in _items(page.get("/Annots")):

@@ -350,3 +350,18 @@ def test_an_error_of_the_file_that_is_written_is_raised(tmp_path, error):
     source = picture(tmp_path / "page.png", "PNG")
     with pytest.raises(type(error)):
         FORMATS["pdf"].write(result(), Full(), WriteOptions(source))
+
+
+def test_pages_after_a_damaged_one_keep_their_text(tmp_path):
+    source = tmp_path / "damaged.pdf"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 300]>>endobj"
+    source.write_bytes(
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Count 3/Kids[3 0 R 4 0 R 5 0 R]>>endobj\n"
+        b"3 0 obj" + page + b"\n4 0 obj(no page)endobj\n5 0 obj" + page + b"\n"
+        b"trailer<</Root 1 0 R/Size 6>>\n%%EOF"
+    )
+    read = DocumentResult((result(("first",), number=1), result(("third",), number=3)))
+    document = saved(tmp_path / "found.pdf", read, source)
+    texts = [page.get_textpage().get_text_bounded().strip() for page in document]
+    assert texts == ["first", "third"]

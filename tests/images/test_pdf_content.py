@@ -112,7 +112,7 @@ def test_what_is_drawn_repeatedly_counts_as_often() -> None:
         page.Resources = Dictionary(XObject=Dictionary(F=inner))
         page.Contents = Stream(made, b"/F Do " * 30)
         made.save(file)
-    with closing(PageContents(file)) as contents:
+    with closing(PageContents(file, 1)) as contents:
         assert 30_000 < contents.size(1) < 60_000
 
 
@@ -124,7 +124,7 @@ def test_a_font_of_the_name_of_a_form_draws_nothing() -> None:
         page.Resources = Dictionary(XObject=Dictionary(F=form(made, b" " * 9999)))
         page.Contents = Stream(made, b"/F 9 Tf /Form Do (/F) Tj")
         made.save(file)
-    with closing(PageContents(file)) as contents:
+    with closing(PageContents(file, 1)) as contents:
         assert contents.size(1) < 100
 
 
@@ -135,5 +135,15 @@ def test_a_page_of_wrong_parts_asks_for_nothing(key: str) -> None:
         made.add_blank_page(page_size=SIZE)
         made.pages[0].obj[key] = 7
         made.save(file)
-    with closing(PageContents(file)) as contents:
+    with closing(PageContents(file, 1)) as contents:
         assert contents.too_much(1) is None
+
+
+def test_a_page_behind_damaged_ones_that_only_pdfium_counts_is_measured() -> None:
+    file = io.BytesIO()
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=SIZE)
+        made.pages[0].obj.Contents = Stream(made, b" " * 9999)
+        made.save(file)
+    with closing(PageContents(file, 2)) as contents:
+        assert contents.size(2) == contents.size(1) >= 9999
