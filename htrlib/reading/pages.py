@@ -24,8 +24,8 @@ from htrlib.images.rulings import without_squares
 from htrlib.images.staves import without_staves
 from htrlib.layout.reading_order import place_of_block
 from htrlib.reading.as_given import result_as_given
+from htrlib.reading.false_lines import false_lines
 from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
-from htrlib.reading.show_through import lines_showing_through
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turned_lines import crosses, doubtful_lines, turned_blocks
@@ -80,7 +80,7 @@ class Reading:
         margin: pixels of paper put around a picture of a line.
         looks_turned: whether the page is read as it lies though it may be on its side or upside
             down, which its lines will tell.
-        omitted: number of lines that were left out as they show through the paper.
+        omitted: number of lines left out as stray marks, or as they show through the paper.
         result: set when the page is done.
         error: the failure that stopped the page.
         milliseconds: time of each stage; for recognition, the total of all pages.
@@ -155,17 +155,17 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
     _recognize([reading for reading in turned if reading.error is None], stages)
     if stages.finds_all_text:
         for reading in readings:
-            reading.attempt(partial(_omit_show_through, stages=stages))
+            reading.attempt(partial(_omit_false_lines, stages=stages))
             reading.attempt(partial(_add_turned_lines, stages=stages))
 
 
-def _omit_show_through(reading: Reading, stages: Stages) -> None:
-    """Leave out lines that show through the paper, and count them."""
+def _omit_false_lines(reading: Reading, stages: Stages) -> None:
+    """Leave out lines that are no writing on this side of the paper, and count them."""
     lines, log_probs = reading.lines, reading.log_probs
     if reading.options.what == LINE or len(log_probs) != len(lines) or len(lines) < 2:
         return
     recognize = partial(_recognized, stages)
-    omitted = lines_showing_through(reading.page, lines, log_probs, recognize)
+    omitted = false_lines(reading.page, lines, log_probs, recognize)
     if omitted:
         gone = {id(lines[index]) for index in omitted}
         kept = [id(line) not in gone for line in lines]

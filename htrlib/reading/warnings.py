@@ -84,11 +84,11 @@ def turn_warnings(transform: PageTransform) -> Tuple[str, ...]:
 
 
 def omission_warnings(count: int) -> Tuple[str, ...]:
-    """Report how many lines were left out because they show through the paper."""
+    """Report how many lines were left out as no writing on this side of the paper."""
     if not count:
         return ()
-    lines = "a faint line that seems" if count == 1 else f"{count} faint lines that seem"
-    return (f"left out {lines} to show through the paper",)
+    lines = "a line that is" if count == 1 else f"{count} lines that are"
+    return (f"left out {lines} hardly readable: stray marks, or ink that shows through the paper",)
 
 
 def unread_share(page: Page, lines: Sequence[LineResult]) -> float:

@@ -123,5 +123,5 @@ def test_a_page_that_had_to_be_turned_is_told():
 
 def test_lines_left_out_are_counted() -> None:
     assert omission_warnings(0) == ()
-    assert omission_warnings(1) == ("left out a faint line that seems to show through the paper",)
-    assert "3 faint lines" in omission_warnings(3)[0]
+    assert omission_warnings(1)[0].startswith("left out a line that is hardly readable")
+    assert omission_warnings(3)[0].startswith("left out 3 lines that are hardly readable")
