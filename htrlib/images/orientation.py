@@ -35,6 +35,8 @@ LARGEST_TILT = 18.5  # degrees: 15 for the paper, plus the slope of the lines on
 COARSE_STEP, FINE_STEP = 2.5, 0.5  # degrees
 COARSE_ANGLES = np.arange(-7, 8) * COARSE_STEP
 LEAST_TILT = 5.5  # degrees: the line finder follows smaller slopes
+CLEAR_TILT = 3.0  # degrees: tilts from here on are leveled where they are clear, as on ruled paper
+CLEAR_GAIN = 2.2  # sharpness of its leveled lines relative to that of the page as given
 LEAST_GAIN = 1.15  # minimum sharpness of leveled lines relative to that of the page as given
 STRIPS = 48  # number of vertical strips whose profiles are shifted against each other
 GROUPS = 4  # number of groups of strips, which are rated separately
@@ -268,7 +270,9 @@ def tilt_of(ink: Strips, coarse: Floats) -> float:
     fine = near + np.arange(-COARSE_STEP, COARSE_STEP + FINE_STEP / 2, FINE_STEP)
     sharpness = _sharpness(ink, fine)
     tilt = float(fine[sharpness.argmax()])
-    if not LEAST_TILT <= abs(tilt) <= LARGEST_TILT or sharpness.max() < LEAST_GAIN * level:
+    gain = sharpness.max() / max(level, 1.0)
+    least = CLEAR_TILT if gain >= CLEAR_GAIN else LEAST_TILT
+    if not least <= abs(tilt) <= LARGEST_TILT or gain < LEAST_GAIN:
         return 0.0
     return tilt
 

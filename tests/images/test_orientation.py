@@ -50,7 +50,7 @@ def readability(page: Page) -> float:
 
 
 def test_a_page_as_it_should_be_is_handed_on_unchanged() -> None:
-    page = letter()
+    page = letter().copy()
     found, transform = upright(page, readability=readability)
     assert found is page
     assert transform.is_identity
@@ -128,6 +128,14 @@ def test_tilted_lines_are_leveled(degrees: float) -> None:
 @pytest.mark.parametrize("degrees", [-3, 2])
 def test_a_slight_slope_is_left_to_the_line_finder(degrees: float) -> None:
     assert upright(tilted(letter(), degrees))[1].is_identity
+
+
+@pytest.mark.parametrize("degrees", [-4.5, 4.5])
+def test_a_small_tilt_is_leveled_where_rules_show_it_clearly(degrees: float) -> None:
+    page = letter().copy()
+    page[20::12] = 150
+    assert upright(tilted(page, degrees))[1].tilt == pytest.approx(degrees, abs=0.5)
+    assert upright(tilted(letter(), degrees / 2))[1].is_identity
 
 
 def test_a_picture_of_a_few_pixels_stays() -> None:
