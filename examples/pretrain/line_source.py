@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import numpy as np
 import torch
 from bleed_through import show_through
+from filler_strokes import with_filler
 from line_store import HEIGHT, SOURCE_MARGIN, CutLine
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,6 +26,7 @@ Drawing = Callable[[np.random.Generator], Tuple[Ink, str]]
 WIDTH_STEP = 128  # few widths, because each new shape takes a second to plan
 FRAME = 4  # input columns per frame
 LARGEST_WIDTH = 2400
+HANDWRITTEN = "real", "hand"  # sources
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Mixture:
         columns: input columns per batch.
         collage: fraction of the real lines that are made of words of one page.
         bleed: fraction of the real lines behind which another one shows through.
+        filler: fraction of the handwritten lines with a stroke that fills the rest of the line.
     """
 
     height: int
@@ -44,6 +47,7 @@ class Mixture:
     columns: int
     collage: float = 0.0
     bleed: float = 0.0
+    filler: float = 0.0
 
 
 class LineSource(IterableDataset):  # type: ignore[type-arg]
@@ -89,6 +93,8 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
         while True:
             name = self._names[int(rng.choice(len(self._names), p=self._odds))]
             ink, text = self._draw[name](rng)
+            if name in HANDWRITTEN and rng.random() < self._mixture.filler:
+                ink = with_filler(ink, rng)
             picture = self._augment(ink, self._mixture.height, SOURCE_MARGIN, rng)
             if not text or self._charset.unknown(text):
                 continue

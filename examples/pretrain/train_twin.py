@@ -41,6 +41,7 @@ VALIDATED = 40  # lines of a collection, about
 COLUMNS = 6500  # of a process's batch
 COLLAGE = 0.4  # of the real lines, where the words have been found
 BLEED = 0.2  # of the real lines
+FILLER = 0.04  # of the handwritten lines
 SHARES = {"real": 0.62, "hand": 0.10, "print": 0.14, "type": 0.14}
 WEIGHTS = {  # how often a line is drawn; labeled by clerks' lists least, by letters most
     **dict.fromkeys(COLLECTIONS, 1.0),
@@ -60,6 +61,7 @@ class Plan:
     columns: int = COLUMNS
     collage: float = COLLAGE
     bleed: float = BLEED
+    filler: float = FILLER
 
 
 def scores(training: Training, validation: Mapping[str, List[CutLine]]) -> Dict[str, float]:
@@ -148,7 +150,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
-    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage, plan.bleed)
+    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage, plan.bleed, plan.filler)
     collage = collages(args.lines, list(real))
 
     def source(seed: int) -> LineSource:
