@@ -4,9 +4,10 @@
         --plot ../../docs/reliability.svg
 
 Each page is read with the language model that fits it. The weights are those of the lowest
-character error rate on `validation` lines of CSAFE, Copiste and the archives. The calibration is
-fitted on these lines and on synthetic ones in held-out fonts, from held-out texts. Writes the
-decoding section of the bundle's configuration, which `assemble.py --decoding` takes.
+character error rate on `validation` lines, the mean of modern pages (CSAFE and Copiste) and each
+collection of the archives. The calibration is fitted on these lines and on synthetic ones in
+held-out fonts, from held-out texts. Writes the decoding section of the bundle's configuration,
+which `assemble.py --decoding` takes.
 """
 
 from __future__ import annotations
@@ -77,17 +78,20 @@ def real_pages(root: Path, bundle: Bundle) -> Iterator[Lines]:
             yield recognize(image, cut, bundle)
 
 
-def archive_pages(root: Path, bundle: Bundle) -> Iterator[Lines]:
-    """Every third line of the archives' `validation` pages, where the labels have them.
+def archive_pages(root: Path, bundle: Bundle) -> Dict[str, List[Lines]]:
+    """Collection -> lines of its `validation` pages, where the labels have them.
 
     The labels of these pages hold some of the lines only, so those that a bundle finds have no
     certain text.
     """
-    for name in ARCHIVES:
-        if name not in VALIDATED or not (root / COLLECTIONS[name]).exists():
-            continue
-        for page in tqdm(load_labeled(root, name, "validation").pages, desc=name):
-            yield recognize(page.load_image(), list(filter(usable, page.lines))[::3], bundle)
+    found = [name for name in ARCHIVES if name in VALIDATED and (root / COLLECTIONS[name]).exists()]
+    return {
+        name: [
+            recognize(page.load_image(), filter(usable, page.lines), bundle)
+            for page in tqdm(load_labeled(root, name, "validation").pages, desc=name)
+        ]
+        for name in found
+    }
 
 
 def synthetic_pages(root: Path, bundle: Bundle, count: int) -> Iterator[Lines]:
@@ -120,14 +124,19 @@ def error_rate_of(groups: Groups, options: DecodingOptions) -> float:
     return float(np.average(rates, weights=sizes))
 
 
-def with_best_weights(groups: Groups, options: DecodingOptions) -> DecodingOptions:
-    """The options with the weights of the fewest errors."""
+def mean_error_rate(collections: Sequence[Groups], options: DecodingOptions) -> float:
+    """The mean of the collections' character error rates, however many lines each has."""
+    return float(np.mean([error_rate_of(groups, options) for groups in collections]))
+
+
+def with_best_weights(collections: Sequence[Groups], options: DecodingOptions) -> DecodingOptions:
+    """The options with the weights of the lowest mean error rate."""
     tried = [
         replace(options, lm_weight=weight, insertion_bonus=bonus)
         for weight, bonus in itertools.product(WEIGHTS, BONUSES)
     ]
     bar = tqdm(tried, desc="choosing weights")
-    return min(bar, key=lambda options: error_rate_of(groups, options))
+    return min(bar, key=lambda options: mean_error_rate(collections, options))
 
 
 def judged_together(groups: Groups, options: DecodingOptions) -> Judged:
@@ -201,16 +210,21 @@ def main() -> int:
     bundle = load_bundle(args.bundle)
     options = replace(bundled_options(bundle), calibration=UNCALIBRATED)
     models = bundled_models(bundle)
-    pages = [*real_pages(args.data, bundle), *archive_pages(args.data, bundle)]
-    real = grouped(pages, models)
-    print(f"best path: CER {error_rate_of(real, replace(options, method='greedy')):.4f}")
+    modern = list(real_pages(args.data, bundle))
+    archives = archive_pages(args.data, bundle)
+    collections = [grouped(pages, models) for pages in (modern, *archives.values())]
+    best_path = mean_error_rate(collections, replace(options, method="greedy"))
+    print(f"best path: mean CER {best_path:.4f}")
     if models:
-        options = with_best_weights(real, options)
+        options = with_best_weights(collections, options)
     print(
         f"weight {options.lm_weight}, bonus {options.insertion_bonus}: "
-        f"CER {error_rate_of(real, options):.4f}"
+        f"mean CER {mean_error_rate(collections, options):.4f}"
     )
-    lines = real + grouped(synthetic_pages(args.data, bundle, args.synthetic), models)
+    # A third of the archives' lines, so that they do not outnumber the others.
+    old = [lines[::3] for pages in archives.values() for lines in pages]
+    drawn = synthetic_pages(args.data, bundle, args.synthetic)
+    lines = grouped([*modern, *old, *drawn], models)
     section = {
         **bundle.decoding,
         "method": "beam",

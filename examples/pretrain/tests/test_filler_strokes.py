@@ -20,7 +20,7 @@ def test_a_filler_stands_beside_the_line_and_belongs_to_it(script, seed):
     inked = (stroke > 1).any(axis=0)
     assert inked.sum() > 0.5 * script("filler_strokes").LINE_HEIGHT
     rows = np.flatnonzero((stroke > 1).any(axis=1))
-    assert 0 < rows[0] and rows[-1] < height - 1  # not cut off
+    assert rows[0] > 0 and rows[-1] < height - 1  # not cut off
 
 
 def test_lines_without_handwriting_get_no_filler(script):
