@@ -31,6 +31,7 @@ STRAYS = 0.1  # of the lines beside a gutter: most that may cross it
 BESIDE = 2.5  # in core thicknesses: lines across a gutter further off are not compared
 ALIGNED = 0.75  # fraction of the compared lines of a table that are at the same height
 CELLS = 1.4  # pieces of a line beside a gutter, on average: there are further cells
+FEW_CELLS = 1.2  # the same where lines are at the same heights as across the gutter
 ALWAYS_ALIGNED = 0.9  # that fraction where wide cells may be running text as well
 
 Floats = NDArray[np.float64]
@@ -161,12 +162,13 @@ def is_table(spans: Spans, gutter: Gutter) -> bool:
     aligned = float((nearest[beside] <= SAME_LINE).mean())
     pitch = float(np.median([*np.diff(one), *np.diff(other), 0.0])) / spans.thickness
     columns = [_Column.of(spans, side) for side in sides]
-    if pitch < SPARSE and _are_pages(spans, gutter, columns):
+    cells = sum(len(side) for side in sides) / (len(one) + len(other))
+    rows = aligned >= ALWAYS_ALIGNED and cells >= FEW_CELLS
+    if pitch < SPARSE and not rows and _are_pages(spans, gutter, columns):
         return False
-    if pitch >= SPARSE and aligned >= ALWAYS_ALIGNED:
-        cells = sum(len(side) for side in sides) / (len(one) + len(other))
-        if min(column.filled for column in columns) < FILLED or cells >= CELLS:
-            return True
+    some_short = cells >= CELLS or min(column.filled for column in columns) < FILLED
+    if pitch >= SPARSE and aligned >= ALWAYS_ALIGNED and some_short:
+        return True
     if all(column.is_running_text for column in columns):
         return False
     if pitch < CLOSE and all(c.widest >= TWO_CELLS and c.filled >= RAGGED for c in columns):

@@ -158,3 +158,11 @@ def test_long_cells_beside_several_others_are_cells_of_a_table() -> None:
     gutter = gutter_between(page, 0, 12)
     assert gutter is not None
     assert is_table(page, gutter)
+
+
+def test_close_rows_of_several_cells_are_no_facing_pages_though_some_cells_are_long() -> None:
+    widths = ((0.0, (200, 150)), (220.0, (60, 40)), (300.0, (160, 60)))
+    pieces = [piece for left, some in widths for piece in ragged(left, 21.0, 12, some)]
+    gutter = gutter_between(spans(pieces), 0, 12)
+    assert gutter is not None
+    assert is_table(spans(pieces), gutter)
