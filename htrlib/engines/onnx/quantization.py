@@ -1,9 +1,13 @@
 """Quantize networks to 8-bit integers, up to four times as fast as floating point on CPUs.
 
-Convolutions use ranges measured beforehand (`calibration`, `activation_ranges`), and one scale per
-output channel of the weights; LSTMs and the recognizer's head measure the range of their input
-dynamically. Weights use all 8 bits. On x86 CPUs without VNNI, sums of two products of such numbers
-would overflow; the engine has ONNX Runtime use other, slower instructions there.
+Convolutions use ranges measured beforehand (`calibration`), and one scale per output channel of the
+weights; LSTMs and the recognizer's head measure the range of their input dynamically.
+
+The recognizer's ranges are those of least error (`activation_ranges`), and its weights use all 8
+bits. On x86 CPUs without VNNI, sums of two products of such numbers would overflow; the engine has
+ONNX Runtime use other, slower instructions there. Labelers have the whole range that was measured,
+and weights of 7 bits: with the recipe of the recognizer, fewer pixels differ from float32, but more
+lines fall into pieces.
 
 Creating the graphs needs the package `onnx`; reading with them does not.
 """
@@ -74,48 +78,53 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
     else:
         model = build_graph(network, config, parameters, channels_last=True)
         inputs = [{"ink": page[np.newaxis, np.newaxis]} for page in inks.pages]
-    return _quantized(model, inputs, dynamic=_DYNAMIC if network == RECOGNIZER else ())
+    return _quantized(model, inputs, network == RECOGNIZER)
 
 
-def _quantized(model: bytes, inputs: Sequence[Inputs], dynamic: Sequence[str]) -> bytes:
+def _quantized(model: bytes, inputs: Sequence[Inputs], is_recognizer: bool) -> bytes:
     """Quantize a graph, with ranges measured on inputs but for some operators."""
     quantization = _library()
-    import onnx
-
     with tempfile.TemporaryDirectory(prefix="htrlib-") as scratch:
         stages = [Path(scratch, f"{number}.onnx") for number in range(4)]
         stages[0].write_bytes(model)
         quantization.shape_inference.quant_pre_process(
             stages[0], stages[1], skip_optimization=True, skip_symbolic_shape=True
         )
-        ranges = activation_ranges(onnx.load(stages[1]), inputs, HEAD_BIAS)
-        chosen = {
-            name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
-            for name, (low, high) in ranges.items()
-        }
+        chosen = _ranges_of_least_error(stages[1], inputs) if is_recognizer else {}
         quantization.quantize_static(
             stages[1],
             stages[2],
-            _reader(quantization, inputs[:1]),  # its ranges are not used
+            _reader(quantization, inputs[:1] if chosen else inputs),
             op_types_to_quantize=_STATIC,
             nodes_to_exclude=[HEAD_BIAS],
             per_channel=True,
+            reduce_range=not is_recognizer,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             extra_options={"TensorQuantOverrides": {**chosen, SCALED: [_INK]}},
         )
         _take_ink_as_it_is(stages[2])
-        if not dynamic:
+        if not is_recognizer:
             return stages[2].read_bytes()
         with _no_warning():
             quantization.quantize_dynamic(
                 stages[2],
                 stages[3],
-                op_types_to_quantize=list(dynamic),
+                op_types_to_quantize=_DYNAMIC,
                 per_channel=True,
                 weight_type=quantization.QuantType.QInt8,
             )
         return stages[3].read_bytes()
+
+
+def _ranges_of_least_error(path: Path, inputs: Sequence[Inputs]) -> Dict[str, Any]:
+    """Return `activation_ranges` of a graph as overrides for ONNX Runtime's quantization."""
+    import onnx
+
+    return {
+        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+        for name, (low, high) in activation_ranges(onnx.load(path), inputs, HEAD_BIAS).items()
+    }
 
 
 def _take_ink_as_it_is(path: Path) -> None:
