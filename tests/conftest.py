@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -53,6 +54,14 @@ def take_more_examples(item: pytest.Item) -> None:
     if own is not None:
         more = settings.get_profile("thorough").max_examples
         function._hypothesis_internal_use_settings = settings(own, max_examples=more)
+
+
+@pytest.fixture
+def heeded_hangups() -> Iterator[None]:
+    """Let this process, and those it starts, heed SIGHUP, which `nohup pytest` ignores."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 TINY_RECOGNIZER = {

@@ -13,12 +13,10 @@ import pytest
 from htrlib.reading.parallel import read_files
 
 PROGRAM = """
-import os, signal, sys, time
+import os, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from htrlib.reading.parallel import read_files
-
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup pytest` would have it ignored
 
 def transcribe(path):
     sys.stdout.write(f"{os.getpid()}\\n")
@@ -41,6 +39,7 @@ def runs(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.usefixtures("heeded_hangups")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 def test_reading_processes_end_with_the_one_that_started_them(name):
     first = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)

@@ -75,6 +75,7 @@ def test_others_need_a_token(
     assert not started["opened"]
 
 
+@pytest.mark.usefixtures("heeded_hangups")
 def test_a_terminal_that_is_closed_ends_the_server_in_order(make_picture: Make) -> None:
     command = [sys.executable, "-m", "htrlib", "review", str(make_picture("a.png").parent)]
     with subprocess.Popen(
@@ -83,7 +84,10 @@ def test_a_terminal_that_is_closed_ends_the_server_in_order(make_picture: Make) 
         assert process.stdout is not None
         assert process.stdout.readline().startswith("1 pages")
         process.send_signal(signal.SIGHUP)
-        assert process.wait(WAIT_SECONDS) == 0
+        try:
+            assert process.wait(WAIT_SECONDS) == 0
+        finally:
+            process.kill()
 
 
 def test_a_port_that_is_taken_is_told(make_picture: Make) -> None:

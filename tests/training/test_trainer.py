@@ -206,6 +206,7 @@ def test_training_stops_when_validation_gets_no_better(trainer, lines, monkeypat
     assert (result.reason, result.epochs, result.best) == ("patience", 8, 0.4)
 
 
+@pytest.mark.usefixtures("heeded_hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_the_last_validation_is_heeded(trainer, lines, monkeypatch, number):
     def score(*_):
