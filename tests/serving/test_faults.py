@@ -168,6 +168,7 @@ def hold_all(server: Served, pool: ThreadPoolExecutor) -> List[Future[Reply]]:
     return list(rest)
 
 
+@pytest.mark.usefixtures("heeded_hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_what_was_accepted_and_takes_nothing_new(
     doomed: Served, own: Path, number: int
