@@ -42,7 +42,7 @@ LAYERS = (
     ("language", "metrics", "images"),
     ("document", "archives"),
     ("compiled", "registry", "atomic_files"),
-    ("errors", "progress", "_version"),
+    ("errors", "progress", "ending_signals", "_version"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

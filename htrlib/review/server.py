@@ -18,6 +18,7 @@ from typing import Callable, Optional
 from aiohttp import web
 
 from htrlib.bundle import load_bundle
+from htrlib.ending_signals import heeded_signals
 from htrlib.errors import ConfigError
 from htrlib.review.access import Access, is_loopback
 from htrlib.review.folder import ReviewFolder
@@ -108,9 +109,10 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
 
 def _end_after_hangup() -> None:
     """End as after SIGTERM when the terminal is closed, unless started by nohup."""
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup in heeded_signals():
         end = partial(signal.raise_signal, signal.SIGTERM)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, end)
+        asyncio.get_running_loop().add_signal_handler(hangup, end)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -10,7 +10,6 @@ import importlib.util
 import os
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Coroutine
 
 from htrlib.bundle import load_bundle
+from htrlib.ending_signals import heeded_signals
 from htrlib.errors import BundleError, ConfigError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import configure_logs, log
@@ -74,9 +74,8 @@ async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> 
 
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
-            loop.add_signal_handler(number, asked_to_end.set)
+    for number in heeded_signals():
+        loop.add_signal_handler(number, asked_to_end.set)
     supervisor = Supervisor(config, scratch)
     gateway = Gateway(config, supervisor)
     models = [] if config.models is not None else [Model(SINGLE, config.bundle)]

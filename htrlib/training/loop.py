@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
 
+from htrlib.ending_signals import heeded_signals
 from htrlib.errors import NonFiniteLossError, TrainingError
 from htrlib.training.batches.loader import Loader
-from htrlib.training.batches.worker import STOPPING_SIGNALS
 from htrlib.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from htrlib.training.config import FREE_ON_RESUME
 from htrlib.training.distributed import Machines
@@ -298,8 +298,7 @@ class Run:
                 raise KeyboardInterrupt
             self._asked_to_stop = True
 
-        heeded = [n for n in STOPPING_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
-        before = {number: signal.signal(number, ask) for number in heeded}
+        before = {number: signal.signal(number, ask) for number in heeded_signals()}
         try:
             yield
         finally:

@@ -10,17 +10,12 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-STOPPING_SIGNALS = tuple(
-    signal.Signals[name]
-    for name in ("SIGINT", "SIGTERM", "SIGHUP")
-    if name in signal.Signals.__members__  # Windows has no SIGHUP
-)
-"""Signals that stop a training after its current step."""
+from htrlib.ending_signals import ENDING_SIGNALS
 
 
 def main() -> None:
     """Receive a source of batches, then plans; send back batches, or errors in their place."""
-    for number in STOPPING_SIGNALS:  # they are handled by the trainer
+    for number in ENDING_SIGNALS:  # they are handled by the trainer
         signal.signal(number, signal.SIG_IGN)
     with Connection(int(sys.argv[1])) as connection:
         try:
