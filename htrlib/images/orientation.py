@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Callable, Iterable, Optional, Tuple
+from typing import Callable, Iterable, NamedTuple, Optional, Tuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -166,13 +166,28 @@ LEAST_FOR_TILT = 200
 """Pixels; a picture less high or wide is that of a word or a line, whose slant is no tilt."""
 
 
+class Upright(NamedTuple):
+    """A page as `upright` turned it.
+
+    Attributes:
+        page: (H, W) uint8, 0 is black; the array as given if unchanged.
+        transform: how it was rotated.
+        looks_turned: whether it may be on its side or upside down, and no one could say, since
+            `upright` was called without `readability`.
+    """
+
+    page: Page
+    transform: PageTransform
+    looks_turned: bool
+
+
 def upright(
     page: Page,
     *,
     readability: Optional[Readability] = None,
     turns: Optional[Tuple[int, ...]] = None,
     margin: int = 0,
-) -> Tuple[Page, PageTransform]:
+) -> Upright:
     """Turn a page upright.
 
     Args:
@@ -181,8 +196,6 @@ def upright(
             page may be on its side or upside down; without it, such pages stay as they are.
         turns: quarter turns to try; by default those that the page's appearance suggests.
         margin: pixels of paper to add around the page.
-    Returns:
-        The page, which is the same array if unchanged, and its transform.
     """
     size = Size(page.shape[1], page.shape[0])
     small = _reduced(page)
@@ -192,9 +205,7 @@ def upright(
     strips = strips_of(ink)
     sharpness = _sharpness(strips, COARSE_ANGLES)
     leveled = replace(given, tilt=_tilt(page, strips, sharpness))
-    tried: Tuple[int, ...] = ()
-    if readability is not None:
-        tried = doubtful_turns(ink, strips, sharpness) if turns is None else turns
+    tried = doubtful_turns(ink, strips, sharpness) if turns is None else turns
     transform = leveled
     if readability is not None and tried:
         turned = (_turned(page, ink, given, turn) for turn in tried)
@@ -203,7 +214,9 @@ def upright(
         if doubtful and readability(leveled.apply(page)) < READS:
             leveled = given
         transform = _most_readable(page, leveled, turned, readability)
-    return (page if transform.is_identity else transform.apply(page)), transform
+    looks_turned = readability is None and bool(tried)
+    found = page if transform.is_identity else transform.apply(page)
+    return Upright(found, transform, looks_turned)
 
 
 def _tilt(page: Page, strips: Strips, sharpness: Floats) -> float:

@@ -288,12 +288,10 @@ def turn_upright(
         reading.as_given = _without_paper_marks(reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
-
-    def readable(page: Page) -> float:
-        reading.looks_turned |= later
-        return 1.0 if later else readability(page, stages, single, margin)
-
-    page, transform = upright(reading.as_given, readability=readable, turns=turns, margin=margin)
+    readable = None if later else partial(readability, stages=stages, single=single, margin=margin)
+    page, transform, reading.looks_turned = upright(
+        reading.as_given, readability=readable, turns=turns, margin=margin
+    )
     changed = transform.inverted or transform.tilt or transform.quarter_turns
     reading.page = _without_paper_marks(page) if changed else page
     reading.transform = None if transform.is_identity else transform

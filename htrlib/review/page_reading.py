@@ -62,7 +62,7 @@ def read_lines(
 
 def _dark_on_light(page: Page) -> Page:
     """Invert a page with light ink; it is not rotated, since lines have fixed positions."""
-    _, transform = upright(page)
+    transform = upright(page).transform
     return ~page if transform.inverted else page
 
 

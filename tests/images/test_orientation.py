@@ -51,13 +51,13 @@ def readability(page: Page) -> float:
 
 def test_a_page_as_it_should_be_is_handed_on_unchanged() -> None:
     page = letter().copy()
-    found, transform = upright(page, readability=readability)
+    found, transform, _ = upright(page, readability=readability)
     assert found is page
     assert transform.is_identity
 
 
 def test_light_on_dark_is_inverted() -> None:
-    found, transform = upright(~letter())
+    found, transform, _ = upright(~letter())
     assert transform.inverted
     np.testing.assert_array_equal(found, letter())
 
@@ -72,14 +72,24 @@ def test_dark_borders_and_empty_pages_are_not_inverted(border: int) -> None:
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_turned_page_is_turned_back_where_it_reads_better_so(turns: int) -> None:
-    found, transform = upright(np.rot90(letter(), -turns), readability=readability)
+    found, transform, _ = upright(np.rot90(letter(), -turns), readability=readability)
     assert transform.quarter_turns == turns
     np.testing.assert_array_equal(found, letter())
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_without_a_reader_a_page_that_looks_turned_stays_and_is_said_to(turns: int) -> None:
+    page = np.ascontiguousarray(np.rot90(letter(), -turns))
+    found = upright(page)
+    assert found.transform.quarter_turns == 0
+    assert found.looks_turned
+    assert not upright(page, readability=lambda page: 0.5).looks_turned
+    assert not upright(letter()).looks_turned
+
+
 def test_a_turned_page_stays_where_it_reads_no_better() -> None:
     page = np.ascontiguousarray(np.rot90(letter()))
-    found, transform = upright(page, readability=lambda page: 0.5)
+    found, transform, _ = upright(page, readability=lambda page: 0.5)
     assert found is page
     assert transform.is_identity
 
@@ -95,7 +105,7 @@ def test_a_page_that_hardly_reads_is_turned_only_where_it_reads_far_better(
     def reads(tried: Page) -> float:
         return turned if readability(tried) == 1.0 else given
 
-    assert upright(page, readability=reads)[1].quarter_turns == turns
+    assert upright(page, readability=reads).transform.quarter_turns == turns
 
 
 @pytest.mark.parametrize(("given", "readings"), [(0.9, 1), (0.7, 3)])
@@ -107,7 +117,7 @@ def test_a_page_that_reads_well_as_it_is_is_not_read_turned(given: float, readin
         return given
 
     page = np.ascontiguousarray(np.rot90(letter()))
-    assert upright(page, readability=reads)[1].quarter_turns == 0
+    assert upright(page, readability=reads).transform.quarter_turns == 0
     assert len(read) == 1 + readings  # the first one is for its tilt
 
 
@@ -115,33 +125,33 @@ def test_an_upright_page_is_never_read_to_find_that_out() -> None:
     def fails(page: Page) -> float:
         raise AssertionError("not to be asked")
 
-    assert upright(letter(), readability=fails)[1].is_identity
+    assert upright(letter(), readability=fails).transform.is_identity
 
 
 @pytest.mark.parametrize("degrees", [-14, -9, 7, 13])
 def test_tilted_lines_are_leveled(degrees: float) -> None:
-    found, transform = upright(tilted(letter(), degrees))
+    found, transform, _ = upright(tilted(letter(), degrees))
     assert transform.tilt == pytest.approx(degrees, abs=1.0)
-    assert upright(found)[1].is_identity
+    assert upright(found).transform.is_identity
 
 
 @pytest.mark.parametrize("degrees", [-3, 2])
 def test_a_slight_slope_is_left_to_the_line_finder(degrees: float) -> None:
-    assert upright(tilted(letter(), degrees))[1].is_identity
+    assert upright(tilted(letter(), degrees)).transform.is_identity
 
 
 @pytest.mark.parametrize("degrees", [-4.5, 4.5])
 def test_a_small_tilt_is_leveled_where_rules_show_it_clearly(degrees: float) -> None:
     page = letter().copy()
     page[20::12] = 150
-    assert upright(tilted(page, degrees))[1].tilt == pytest.approx(degrees, abs=0.5)
-    assert upright(tilted(letter(), degrees / 2))[1].is_identity
+    assert upright(tilted(page, degrees)).transform.tilt == pytest.approx(degrees, abs=0.5)
+    assert upright(tilted(letter(), degrees / 2)).transform.is_identity
 
 
 def test_a_picture_of_a_few_pixels_stays() -> None:
     for shape in ((1, 1), (3, 40), (40, 3)):
         page = np.full(shape, 200, np.uint8)
-        assert upright(page, readability=readability)[0] is page
+        assert upright(page, readability=readability).page is page
 
 
 @given(transforms, st.floats(0, 1), st.floats(0, 1))
@@ -179,7 +189,7 @@ def test_a_word_alone_is_not_leveled():
     for start in range(40, 360, 6):  # strokes that rise by 12 degrees
         top = 80 - int(0.21 * start)
         page[top : top + 30, start : start + 2] = 30
-    assert upright(page)[1].tilt == 0.0
+    assert upright(page).transform.tilt == 0.0
 
 
 def test_a_tilted_page_that_seems_to_lie_on_its_side_is_leveled(
@@ -188,6 +198,6 @@ def test_a_tilted_page_that_seems_to_lie_on_its_side_is_leveled(
     monkeypatch.setattr(
         orientation, "doubtful_turns", lambda ink, strips, rows: orientation.SIDEWAYS
     )
-    transform = upright(tilted(letter(), 9), readability=lambda page: 0.9)[1]
+    transform = upright(tilted(letter(), 9), readability=lambda page: 0.9).transform
     assert transform.quarter_turns == 0
     assert transform.tilt == pytest.approx(9, abs=1.0)
