@@ -14,7 +14,7 @@ from typing import BinaryIO, Iterator, List, Sequence, Set, Tuple
 from htrlib.errors import ConfigError
 from htrlib.images.suffixes import IMAGE_SUFFIXES, PDF, SUFFIXES
 
-STANDARD_INPUT = Path("-")
+STANDARD_STREAM = Path("-")  # standard input among inputs, standard output as output
 _OVERLAY = ".overlay.png"
 _DROPPINGS = ("thumbs.db", "desktop.ini")
 _PAGE = re.compile(r"-[0-9]+$")

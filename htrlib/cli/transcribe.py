@@ -14,7 +14,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 from tqdm import tqdm
 
 from htrlib.cli.inputs import (
-    STANDARD_INPUT,
+    STANDARD_STREAM,
     Input,
     Shard,
     find_inputs,
@@ -98,7 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"one or more of {', '.join(FORMATS)} (default: text; see docs/formats.md)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write files to this folder")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write files to this folder, not to standard output (-)",
+    )
     parser.add_argument(
         "--overlay",
         action="store_true",
@@ -149,7 +154,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
         TranscribeConfig(
             paths=tuple(parsed.paths),
             formats=parsed.format,
-            output=parsed.output,
+            output=None if parsed.output == STANDARD_STREAM else parsed.output,
             overlay=parsed.overlay,
             bundle=parsed.bundle,
             device=parsed.device,
@@ -257,7 +262,9 @@ def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
     """Find the inputs of this run, with standard input saved to a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [
-            spool_standard_input(Path(folder), sys.stdin.buffer) if path == STANDARD_INPUT else path
+            spool_standard_input(Path(folder), sys.stdin.buffer)
+            if path == STANDARD_STREAM
+            else path
             for path in config.paths
         ]
         formats = (*config.formats, *((OVERLAY,) if config.overlay else ()))

@@ -127,6 +127,16 @@ def test_a_picture_comes_by_standard_input(
     assert capsys.readouterr().out == "40-1\n40-2\n"
 
 
+def test_output_to_a_dash_is_standard_output_and_no_folder(
+    htr: Run, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = draw(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert htr(str(page), "--output", "-") == 0
+    assert capsys.readouterr().out == "40-1\n40-2\n"
+    assert list(tmp_path.iterdir()) == [page]
+
+
 def test_a_format_of_an_installed_package_is_written(tmp_path: Path) -> None:
     (tmp_path / "shouting.py").write_text(
         "from htrlib.formats import Format\n"
