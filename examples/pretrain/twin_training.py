@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from line_source import as_recognized, collate
 from line_store import CutLine
+from muon import Muon, split_for_muon
 from texts import KIN
 from torch import Tensor
 from torch.nn import functional
@@ -25,6 +26,7 @@ from htrlib.engines.network_shapes import RecognizerConfig
 HEIGHT = 64  # of the network's input
 EXTRA_HEAD = 0.1  # weight of the second CTC head
 WARM_UP = 200  # steps
+WEIGHT_DECAY = 1e-4  # of a step, in learning rates
 RARE = 3.0  # how much lower than its kin's the bias of a new symbol starts
 Batch = Tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -113,9 +115,11 @@ class Training:
         self.model = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average = TwinRecognizer(config).to(memory_format=torch.channels_last)
         self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), schedule.peak, weight_decay=1e-4
-        )
+        for_muon, for_adam = split_for_muon(self.model)
+        self.optimizers = {
+            "muon": Muon(for_muon, schedule.peak, WEIGHT_DECAY),
+            "adam": torch.optim.AdamW(for_adam, schedule.peak, weight_decay=WEIGHT_DECAY),
+        }
         clock = torch.tensor([time.time()], dtype=torch.float64)
         dist.broadcast(clock, 0)  # or else the processes would differ on when time is over
         self._zero = self.now = float(clock)
@@ -134,8 +138,9 @@ class Training:
     def step(self, batch: Batch) -> float:
         """One update; returns the loss per label."""
         ink, frames, labels, lengths = batch
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
         with torch.autocast("cpu", torch.bfloat16):
             heads = self.model(as_input(ink))
         losses = [
@@ -149,11 +154,12 @@ class Training:
             )
             for logits in heads
         ]
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         (losses[0] + EXTRA_HEAD * losses[1]).backward()
         loss, lines = self._share(float(losses[0].detach()), len(ink))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 4.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         self._follow()
         self.progress.step += 1
         self.progress.lines += lines
@@ -193,7 +199,7 @@ class Training:
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "progress": vars(self.progress),
             "symbols": self.charset.symbols,
             "config": asdict(self.config),
@@ -209,7 +215,8 @@ class Training:
         saved = torch.load(path)
         self.model.load_state_dict(saved["model"])
         self.average.load_state_dict(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(saved[name])
         self.progress = Progress(**saved["progress"])
         return True
 
