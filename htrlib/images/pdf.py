@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from htrlib.errors import ImageError
 from htrlib.images.page_selection import DPI, PageSelection
@@ -29,6 +30,11 @@ _MOST_AT_ONCE = 100  # pages, and
 _MOST_KEPT = 16_000_000  # bytes of the file: PDFium keeps them while a document is open
 _PACKED_BY = ("DCTDecode", "JPXDecode", "CCITTFaxDecode", "JBIG2Decode")
 """Filters that PDFium does not undo in `FPDFImageObj_GetImageDataDecoded`."""
+
+_END_OF_JPEG = b"\xff\xd9"
+_LONGEST_PADDING = 64  # bytes after it
+_JPEG_BLOCK = 8  # rows
+_WHITE = 250  # gray level
 
 
 def iter_pdf_pages(
@@ -181,6 +187,22 @@ def _is_undecodable(picture: Any) -> bool:
     return bool(raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < wanted)
 
 
+def _is_cut_off(picture: Any) -> bool:
+    """Return whether a baseline JPEG is cut off: PDFium repeats its last gray to the end."""
+    if picture.get_filters() != ["DCTDecode"]:
+        return False
+    data = bytes(picture.get_data())
+    if _END_OF_JPEG in data[-_LONGEST_PADDING:]:
+        return False
+    try:
+        with Image.open(io.BytesIO(data + _END_OF_JPEG)) as ended:
+            last = np.asarray(ended.convert("L"))[-_JPEG_BLOCK:]
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return False  # see `_is_undecodable`
+    # Some lack the mark alone; white is their margin.
+    return bool(last.min() == last.max() < _WHITE)
+
+
 @dataclass(frozen=True, eq=False)
 class _Document:
     """An open PDF: its pages as PDFium has them, what they contain, and its name in messages."""
@@ -245,7 +267,8 @@ def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDAr
         with closing(bitmap):
             pixels = bitmap.to_numpy()
             drawn = np.array(pixels.reshape(pixels.shape[:2]))
-        if drawn.min() == drawn.max() and any(map(_is_undecodable, _pictures(page))):
+        blank = drawn.min() == drawn.max()
+        if any(_is_cut_off(x) or (blank and _is_undecodable(x)) for x in _pictures(page)):
             raise ImageError(
                 f"{name}: a picture on the page is damaged; copy the file, or scan the page again"
             )

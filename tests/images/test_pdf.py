@@ -157,6 +157,40 @@ def test_a_page_whose_picture_is_damaged_is_not_taken_for_blank(
     assert "picture on the page is damaged" in str(second.error)
 
 
+def with_jpeg(content: bytes) -> bytes:
+    """A PDF of three pages, whose second one shows a JPEG."""
+    document = pdf([(72, 72)] * 3)
+    picture = document.pages[1].Resources.XObject.P
+    jpeg = pikepdf.Stream(document, b"")
+    jpeg.stream_dict = pikepdf.Dictionary(dict(picture.items()))
+    jpeg.write(content, filter=pikepdf.Name.DCTDecode)
+    document.pages[1].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=jpeg))
+    return saved(document)
+
+
+def noisy_jpeg() -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (72, 72)).astype(np.uint8)
+    Image.fromarray(noise).save(file, "jpeg")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_a_page_whose_jpeg_is_cut_off_is_not_read_in_part(part: float) -> None:
+    whole = noisy_jpeg()
+    first, second, third = outcomes(with_jpeg(whole[: int(part * len(whole))]))
+    assert first.page is not None
+    assert third.page is not None
+    assert "page 2: a picture on the page is damaged" in str(second.error)
+
+
+@pytest.mark.parametrize("end", [b"\xff\xd9", b"", b"\xff\xd9\r\n\0\0"])
+def test_a_page_whose_jpeg_is_whole_is_read_whatever_its_end(end: bytes) -> None:
+    page = outcomes(with_jpeg(noisy_jpeg()[:-2] + end))[1].page
+    assert page is not None
+    assert page[-8:].std() > 20
+
+
 def test_a_page_whose_picture_is_blank_is_blank() -> None:
     document = pdf()
     picture = document.pages[0].Resources.XObject.P
