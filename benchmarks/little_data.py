@@ -93,13 +93,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--init", default="english", help="bundle to start from")
     parser.add_argument("--epochs", type=int, help="at most (default: that of htr train)")
     parser.add_argument("--minutes", type=float, help="for each training, at most")
+    parser.add_argument("--learning-rate", type=float, help="(default: that of htr train)")
     parser.add_argument("--workers", type=int, default=1, help="processes that cut lines")
     parser.add_argument("--test-pages", type=int, help="read only so many test pages")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(arguments)
     config = TrainerConfig(minutes=args.minutes, workers=args.workers, seed=args.seed)
-    if args.epochs is not None:
-        config = dataclasses.replace(config, epochs=args.epochs)
+    given = {"epochs": args.epochs, "learning_rate": args.learning_rate}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = dataclasses.replace(config, **given)
     dataset, test = select(*args.train), Dataset(select(*args.test).pages[: args.test_pages])
     print("| lines | minutes | CER, best path | CER, language model |\n|---|---|---|---|")
     print(row("0", 0.0, error_rates(load_bundle(args.init), test)), flush=True)
