@@ -84,9 +84,9 @@ class TranscribeConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Read pictures and PDFs. Results go to standard output, or with --output to one file per "
-        "input; progress and errors go to standard error. The exit status is 1 if an input could "
-        "not be read."
+        "Read pictures and PDFs. Results go to standard output (-), or with --output to one file "
+        "per input; progress and errors go to standard error. The exit status is 1 if an input "
+        "could not be read."
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="picture, PDF or folder"
@@ -98,12 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"one or more of {', '.join(FORMATS)} (default: text; see docs/formats.md)",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="write files to this folder, not to standard output (-)",
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write files to this folder")
     parser.add_argument(
         "--overlay",
         action="store_true",
