@@ -254,6 +254,7 @@ def is_light_on_dark(page: Page) -> bool:
     Squares with sufficient contrast vote: paper covers more of a square than ink, so the mean lies
     on the ink's side of the median. Dark borders alone do not invert a page.
     """
+    page = _reduced(page)
     height, width = (n - n % CELL for n in page.shape)
     if min(height, width) == 0:
         return False

@@ -9,7 +9,7 @@ from htrlib.data.corrected_pages import CorrectedLine
 from htrlib.document.results import PageResult, TextLine
 from htrlib.images.loading import Page
 from htrlib.images.numbered_pages import load_page
-from htrlib.images.orientation import upright
+from htrlib.images.orientation import is_light_on_dark
 from htrlib.reading.options import ReadingOptions
 from htrlib.reading.outlines import outline_lines
 from htrlib.reading.pipeline import Pipeline
@@ -62,8 +62,7 @@ def read_lines(
 
 def _dark_on_light(page: Page) -> Page:
     """Invert a page with light ink; it is not rotated, since lines have fixed positions."""
-    transform = upright(page).transform
-    return ~page if transform.inverted else page
+    return ~page if is_light_on_dark(page) else page
 
 
 def _pipeline(bundle: str) -> Pipeline:

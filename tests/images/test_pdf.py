@@ -139,33 +139,27 @@ def test_a_file_without_pages_says_so_even_after_an_encrypted_one() -> None:
             load_image(saved(pdf(), encryption=pikepdf.Encryption(owner="o", user="u")))
 
 
-@pytest.mark.parametrize("filters", ["FlateDecode", "DCTDecode", "JPXDecode"])
-@pytest.mark.parametrize("content", [b"", b"no picture" * 9])
-def test_a_page_whose_picture_is_damaged_is_not_taken_for_blank(
-    filters: str, content: bytes
-) -> None:
+def three_pages(content: bytes, filter: str) -> Tuple[PageOutcome, ...]:
+    """Three pages, the picture of whose second one has this data."""
     document = pdf([(72, 72)] * 3)
     picture = document.pages[1].Resources.XObject.P
-    damaged = pikepdf.Stream(document, b"")
-    damaged.stream_dict = pikepdf.Dictionary(dict(picture.items()))
-    damaged.write(content, filter=pikepdf.Name(f"/{filters}"))
-    document.pages[1].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=damaged))
-    first, second, third = outcomes(saved(document))
+    other = pikepdf.Stream(document, b"")
+    other.stream_dict = pikepdf.Dictionary(dict(picture.items()))
+    other.write(content, filter=pikepdf.Name(f"/{filter}"))
+    document.pages[1].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=other))
+    return outcomes(saved(document))
+
+
+@pytest.mark.parametrize("filter", ["FlateDecode", "DCTDecode", "JPXDecode"])
+@pytest.mark.parametrize("content", [b"", b"no picture" * 9])
+def test_a_page_whose_picture_is_damaged_is_not_taken_for_blank(
+    filter: str, content: bytes
+) -> None:
+    first, second, third = three_pages(content, filter)
     assert first.page is not None
     assert third.page is not None
     assert "page 2" in str(second.error)
     assert "picture on the page is damaged" in str(second.error)
-
-
-def with_jpeg(content: bytes) -> bytes:
-    """A PDF of three pages, whose second one shows a JPEG."""
-    document = pdf([(72, 72)] * 3)
-    picture = document.pages[1].Resources.XObject.P
-    jpeg = pikepdf.Stream(document, b"")
-    jpeg.stream_dict = pikepdf.Dictionary(dict(picture.items()))
-    jpeg.write(content, filter=pikepdf.Name.DCTDecode)
-    document.pages[1].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(P=jpeg))
-    return saved(document)
 
 
 def noisy_jpeg() -> bytes:
@@ -178,7 +172,7 @@ def noisy_jpeg() -> bytes:
 @pytest.mark.parametrize("part", [0.5, 0.9])
 def test_a_page_whose_jpeg_is_cut_off_is_not_read_in_part(part: float) -> None:
     whole = noisy_jpeg()
-    first, second, third = outcomes(with_jpeg(whole[: int(part * len(whole))]))
+    first, second, third = three_pages(whole[: int(part * len(whole))], "DCTDecode")
     assert first.page is not None
     assert third.page is not None
     assert "page 2: a picture on the page is damaged" in str(second.error)
@@ -186,7 +180,7 @@ def test_a_page_whose_jpeg_is_cut_off_is_not_read_in_part(part: float) -> None:
 
 @pytest.mark.parametrize("end", [b"\xff\xd9", b"", b"\xff\xd9\r\n\0\0"])
 def test_a_page_whose_jpeg_is_whole_is_read_whatever_its_end(end: bytes) -> None:
-    page = outcomes(with_jpeg(noisy_jpeg()[:-2] + end))[1].page
+    page = three_pages(noisy_jpeg()[:-2] + end, "DCTDecode")[1].page
     assert page is not None
     assert page[-8:].std() > 20
 
