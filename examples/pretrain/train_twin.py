@@ -38,7 +38,7 @@ from htrlib.engines.port import RECOGNIZER
 
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about
-COLUMNS = 6500  # of a process's batch
+COLUMNS = 16384  # of a process's batch: lines by sixteens suit the kernels of `fast_lstm`
 COLLAGE = 0.4  # of the real lines, where the words have been found
 BLEED = 0.2  # of the real lines
 FILLER = 0.04  # of the handwritten lines

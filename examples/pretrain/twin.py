@@ -11,6 +11,7 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
+from fast_lstm import bidirectional
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -57,7 +58,7 @@ class TwinRecognizer(nn.Module):
         self.lstms = config.lstms
         inputs = channels
         for name in self.lstms:
-            lstm = nn.LSTM(inputs, config.hidden, batch_first=True, bidirectional=True)
+            lstm = nn.LSTM(inputs, config.hidden, bidirectional=True)
             setattr(self, name, lstm)
             inputs = 2 * config.hidden
         self.head = nn.Linear(2 * config.hidden, config.num_classes)
@@ -67,11 +68,11 @@ class TwinRecognizer(nn.Module):
         x = functional.relu(self.stem_norm(self.stem_conv(x)))  # (N, 24, H/2, W/2)
         for block in self.blocks:
             x = block(x)
-        x = x.amax(2).transpose(1, 2)  # (N, T, C)
+        x = x.amax(2).permute(2, 0, 1).contiguous()  # (T, N, C)
         extra = self.extra_head(x)
         for name in self.lstms:
-            x, _ = getattr(self, name)(self.dropout(x))
-        return self.head(self.dropout(x)), extra
+            x = bidirectional(getattr(self, name), self.dropout(x))
+        return self.head(self.dropout(x)).transpose(0, 1), extra.transpose(0, 1)
 
 
 _NORM = {

@@ -27,6 +27,8 @@ HEIGHT = 64  # of the network's input
 EXTRA_HEAD = 0.1  # weight of the second CTC head
 WARM_UP = 200  # steps
 WEIGHT_DECAY = 1e-4  # of a step, in learning rates
+FOLLOW_EVERY = 8  # steps from one update of the average to the next
+KEEP = 0.999  # of the average, a step
 RARE = 3.0  # how much lower than its kin's the bias of a new symbol starts
 Batch = Tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -167,6 +169,9 @@ class Training:
 
     def _share(self, loss: float, count: int) -> Tuple[float, int]:
         """Average gradients, clocks and losses over the processes, so that all decide alike."""
+        if dist.get_world_size() == 1:
+            self.now = time.time()
+            return loss, count
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         extra = torch.tensor([time.time() - self._zero, loss, float(count)])
         flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), extra])
@@ -181,7 +186,10 @@ class Training:
 
     def _follow(self) -> None:
         """Let the average follow the model; it is what is kept."""
-        keep = min(0.999, (self.progress.step + 1) / (self.progress.step + 8))
+        step = self.progress.step
+        if step % FOLLOW_EVERY:
+            return
+        keep = min(KEEP**FOLLOW_EVERY, (step + FOLLOW_EVERY) / (step + 8 * FOLLOW_EVERY))
         with torch.no_grad():
             for mean, value in zip(
                 self.average.state_dict().values(), self.model.state_dict().values()

@@ -1,0 +1,131 @@
+"""Bidirectional LSTMs that train three times as fast as PyTorch's on a CPU with AMX.
+
+PyTorch's took half of the recognizer's training time, though they are a third of its operations:
+each frame multiplies few rows by a matrix, and PyTorch starts anew for it. `lstm_kernels.c` goes
+through all frames in one call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SOURCE = Path(__file__).with_name("lstm_kernels.c")
+ROWS = 16  # the kernels take multiples of this many lines
+DEPTH = 64  # and of hidden units
+GATES = 4
+
+
+@functools.cache
+def kernels() -> Optional[ctypes.CDLL]:
+    """The compiled kernels; None without AMX or a compiler that knows it."""
+    flags = Path("/proc/cpuinfo")
+    if not flags.exists() or "amx_bf16" not in flags.read_text(encoding="utf-8"):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "lstm_kernels.so")
+        command = ["gcc", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
+        try:
+            subprocess.run([*command, SOURCE, "-o", library], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        loaded = ctypes.CDLL(os.fspath(library))
+    return None if loaded.lstm_request() else loaded
+
+
+def bidirectional(lstm: nn.LSTM, x: Tensor) -> Tensor:
+    """What a bidirectional `lstm` of one layer gives for x, by the kernels where they can be used.
+
+    They can in a CPU's bfloat16 autocast alone.
+
+    Args:
+        x: (T, N, C) frames of lines.
+    Returns:
+        (T, N, 2 * hidden).
+    """
+    fits = lstm.hidden_size % DEPTH == 0 and torch.is_autocast_enabled("cpu")
+    library = kernels() if fits else None
+    if library is None:
+        return lstm(x)[0]  # type: ignore[no-any-return]
+    weights = [
+        (
+            getattr(lstm, f"weight_ih_l0{side}"),
+            getattr(lstm, f"weight_hh_l0{side}"),
+            getattr(lstm, f"bias_ih_l0{side}") + getattr(lstm, f"bias_hh_l0{side}"),
+        )
+        for side in ("", "_reverse")
+    ]
+    incoming, recurrent, bias = (torch.cat(pair) for pair in zip(*weights))
+    lines = x.shape[1]
+    if lines % ROWS:
+        x = functional.pad(x, (0, 0, 0, ROWS - lines % ROWS))
+    with torch.autocast("cpu", enabled=False):
+        gates = functional.linear(x.bfloat16(), incoming.bfloat16(), bias.bfloat16())
+        return _Recurrence.apply(library, gates, recurrent.bfloat16())[:, :lines]
+
+
+class _Recurrence(torch.autograd.Function):
+    """(T, N, 8 H) inputs of the gates of both directions, (8 H, H) weights -> (T, N, 2 H).
+
+    The gates are written over, first by what they let through, then by their gradients.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, library: ctypes.CDLL, gates: Tensor, recurrent: Tensor
+    ) -> Tensor:
+        frames, rows, hidden = *gates.shape[:2], recurrent.shape[1]
+        recurrent = recurrent.contiguous()
+        out = gates.new_empty(frames, rows, 2 * hidden)
+        cells = gates.new_empty(2, frames, rows, hidden, dtype=torch.float32)
+        _run(library.lstm_forward, gates, recurrent, cells, out)
+        ctx.save_for_backward(recurrent, cells, out)
+        ctx.library, ctx.gates = library, gates
+        return out
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any, gradients: Tensor
+    ) -> Tuple[None, Tensor, Tensor]:
+        recurrent, cells, out = ctx.saved_tensors
+        gates, hidden = ctx.gates, recurrent.shape[1]
+        _run(ctx.library.lstm_backward, gates, recurrent, cells, gradients.contiguous())
+        ahead, back = gates.split(GATES * hidden, 2)
+        before, after = out.split(hidden, 2)
+        products = (_product(ahead[1:], before[:-1]), _product(back[:-1], after[1:]))
+        return None, gates, torch.cat(products)
+
+
+def _run(kernel: Any, gates: Tensor, recurrent: Tensor, cells: Tensor, states: Tensor) -> None:
+    """Call a kernel for either direction; `states` are the layer's output or its gradients."""
+    frames, rows, hidden = cells.shape[1:]
+    for side in range(2):
+        weights, _ = _at(recurrent, side * GATES * hidden * hidden)
+        failed = kernel(
+            *_at(gates, side * GATES * hidden),
+            *(weights, ctypes.c_void_p(cells[side].data_ptr())),
+            *_at(states, side * hidden),
+            *(frames, rows, hidden, side),
+        )
+        if failed:
+            raise MemoryError("no memory for the weights of an LSTM")
+
+
+def _product(gates: Tensor, states: Tensor) -> Tensor:
+    """(T, N, 4 H) and (T, N, H): the gradient of (4 H, H) recurrent weights."""
+    return gates.flatten(0, 1).T @ states.flatten(0, 1)
+
+
+def _at(array: Tensor, offset: int) -> Tuple[ctypes.c_void_p, ctypes.c_long]:
+    """Where the last axis of a bfloat16 array starts from an offset, and the step of its rows."""
+    address = array.data_ptr() + offset * array.element_size()
+    return ctypes.c_void_p(address), ctypes.c_long(array.shape[-1])
