@@ -5,6 +5,7 @@ Graves et al. 2006, "Connectionist Temporal Classification".
 
 from __future__ import annotations
 
+import math
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -58,6 +59,22 @@ def log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int]) ->
             np.logaddexp(scores[2:], scores[1:-1]), scores[:-2] + may_skip
         )
     return float(np.logaddexp.reduce(scores[-2:] if labels else scores[-1:]))
+
+
+def path_log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> float:
+    """Compute the natural log of the probability of the labels' most probable path.
+
+    It is close to `log_probability` and takes a tenth of the time; -inf if there are too few
+    frames.
+    """
+    values = np.maximum(values, _IMPOSSIBLE)
+    if not labels:
+        return float(values[:, -1].sum(dtype=np.float64))
+    _, emissions, may_skip = _trellis(values, labels)
+    passed = _best_states(emissions, may_skip)
+    if passed is None:
+        return -math.inf
+    return float(emissions[np.arange(len(emissions)), passed].sum())
 
 
 def _trellis(

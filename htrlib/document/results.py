@@ -83,11 +83,13 @@ class LogProbs:
         values: (T, C) float32 natural-log probabilities, C = len(charset) + 1, blank last.
         charset: the symbols of the first C - 1 columns.
         strip: position of the T frames on the page, or None if unknown.
+        again: the same line recognized a second time, from a closer picture, if it is doubtful.
     """
 
     values: NDArray[np.float32]
     charset: Charset
     strip: Optional[LineStrip] = None
+    again: Optional[LogProbs] = None
 
     def __repr__(self) -> str:
         frames, classes = self.values.shape

@@ -89,6 +89,7 @@ def cut_line(
     strip: LineStrip,
     height: int,
     polygon: Optional[Polygon] = None,
+    stretch: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Cut the ink of a strip out of the page and straighten it.
 
@@ -97,13 +98,14 @@ def cut_line(
         strip: position of the line, in page pixels.
         height: height of the result in pixels; its width keeps the strip's aspect ratio.
         polygon: ink outside it belongs to other lines and is removed.
+        stretch: factor of the width.
     Returns:
         (height, W) uint8, 0 is paper and 255 is the darkest ink; W is at most `WIDEST`.
     """
     if strip.quarter_turns:
         page, strip, polygon = _upright(page, strip, polygon)
     scale = height / strip.height
-    width = min(max(8, round((strip.right - strip.left) * scale)), WIDEST)
+    width = min(max(8, round((strip.right - strip.left) * scale * stretch)), WIDEST)
     region, offset, reduction = _region(page, strip, scale)
     mesh = _mesh(strip, width, height, offset, reduction)
     if polygon is None:

@@ -13,11 +13,11 @@ from typing import Callable, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.decoding.sureness import mean_sureness
 from htrlib.document.geometry import Box, Point, Polygon
 from htrlib.document.results import LogProbs, TextLine
 from htrlib.images.filters import percentiles
 from htrlib.images.loading import Page
-from htrlib.reading.turning import mean_sureness
 
 SURE = 0.45
 """`mean_sureness` of the lines that tell how dark a page's ink is."""

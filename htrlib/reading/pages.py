@@ -12,6 +12,8 @@ from functools import partial
 from itertools import compress
 from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
+from htrlib.decoding.defaults import GREEDY
+from htrlib.decoding.sureness import sureness
 from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
@@ -29,7 +31,7 @@ from htrlib.reading.options import AUTO, LINE, PARAGRAPH, TEXT, ReadingOptions
 from htrlib.reading.single_lines import cuts_of_picture, margin_of, surest
 from htrlib.reading.tidying import tidied
 from htrlib.reading.turned_lines import crosses, doubtful_lines, turned_blocks
-from htrlib.reading.turning import is_doubtful, is_sure, longest, sureness
+from htrlib.reading.turning import is_doubtful, is_sure, longest
 from htrlib.reading.warnings import omission_warnings, page_warnings, turn_warnings
 
 ALL_TURNS = (1, 2, 3)  # by 90 degrees each
@@ -55,6 +57,10 @@ class Stages(Protocol):
     def recognize_pages(
         self, pages: Sequence[Page], lines: Sequence[Sequence[TextLine]]
     ) -> Sequence[Sequence[LogProbs]]: ...
+
+    def look_again(
+        self, page: Page, lines: Sequence[TextLine], log_probs: Sequence[LogProbs]
+    ) -> Sequence[LogProbs]: ...
 
     def decode_lines(
         self, lines: Sequence[LogProbs], options: ReadingOptions
@@ -132,6 +138,7 @@ def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str]
     """
     recognize_pages(readings, stages)
     for reading in readings:
+        reading.attempt(partial(_look_again, stages=stages))
         reading.attempt(partial(_decode, stages=stages, label=label))
 
 
@@ -365,6 +372,17 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
         if reading.one_line and len(reading.log_probs) == len(reading.lines):
             reading.lines, reading.log_probs = surest(reading.lines, reading.log_probs)
         reading.milliseconds["recognition"] = 1000.0 * (time.perf_counter() - start)
+
+
+def _look_again(reading: Reading, stages: Stages) -> None:
+    """Recognize doubtful lines twice, where that can change their text."""
+    if not stages.recognizes_with_bundle or reading.options.decoder == GREEDY:
+        return
+    if reading.log_probs and len(reading.log_probs) == len(reading.lines):
+        look = partial(stages.look_again, reading.page, reading.lines, reading.log_probs)
+        first = reading.milliseconds.get("recognition", 0.0)
+        reading.log_probs = tuple(reading.timed("recognition", look))
+        reading.milliseconds["recognition"] += first
 
 
 def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:

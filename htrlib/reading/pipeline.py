@@ -76,7 +76,7 @@ class Pipeline:
         replaced = detect_paragraph, segment_lines, recognize_lines, decode
         self.bundle = None if all(replaced) else load_bundle(bundle)
         self.options = options or ReadingOptions()
-        networks: Dict[str, Any] = {"bundle": self.bundle, "engine": engine, "device": device}
+        networks = self._networks = _networks(self.bundle, engine, device)
         self.detect_paragraph: Detector = detect_paragraph or partial(
             paragraph.detect_paragraph, **networks
         )
@@ -184,6 +184,12 @@ class Pipeline:
             return self._recognize_pages(pages, lines)
         return [self.recognize_lines(page, found) for page, found in zip(pages, lines)]
 
+    def look_again(
+        self, page: Page, lines: Sequence[TextLine], log_probs: Sequence[LogProbs]
+    ) -> Sequence[LogProbs]:
+        """Let the bundle recognize doubtful lines a second time."""
+        return recognition.look_again(page, lines, log_probs, **self._networks)
+
     def decode(self, log_probs: LogProbs) -> Transcription:
         """Run the fourth stage with the pipeline's options."""
         return self.decode_lines([log_probs], self.options)[0]
@@ -229,6 +235,12 @@ def transcribe(
         options = replace(options or ReadingOptions(), kinds=kinds)
     pipeline = Pipeline(bundle=bundle, engine=engine, device=device, options=options)
     return pipeline.transcribe(source)
+
+
+def _networks(
+    bundle: Optional[Bundle], engine: EngineLike, device: Optional[str]
+) -> Dict[str, Any]:
+    return {"bundle": bundle, "engine": engine, "device": device}
 
 
 def _check_callable(**stages: object) -> None:

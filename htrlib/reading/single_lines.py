@@ -10,11 +10,11 @@ from typing import Sequence, Tuple
 
 import numpy as np
 
+from htrlib.decoding.sureness import mean_sureness
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LogProbs, TextLine
 from htrlib.images.loading import Page
 from htrlib.layout.word_pictures import MARGIN, TALLEST, WIDEST, ink_box
-from htrlib.reading.turning import mean_sureness
 
 LARGEST = 1000
 """Pixels; what is longer or higher is no picture of a word."""

@@ -24,6 +24,7 @@ from htrlib.decoding.decoding_options import (
 )
 from htrlib.decoding.defaults import BEAM_WIDTH, PRUNING
 from htrlib.decoding.input_checks import as_log_probs
+from htrlib.decoding.looks import Look, most_supported
 from htrlib.decoding.model_choice import fitting_model
 from htrlib.decoding.spans import (
     Span,
@@ -67,6 +68,8 @@ def decode(
 
     Args:
         log_probs: the result of `recognize_line`, or a (T, C) array of natural-log probabilities.
+            Of the texts of a line that was recognized twice, the beam search returns the one that
+            both recognitions support most.
         charset: the symbols of a plain array's columns, without the blank.
         method: "beam" or "greedy".
         beam_width: number of hypotheses that the search keeps.
@@ -152,10 +155,8 @@ def read_with_evidence(
         The transcription and, for each of its words, the evidence that
         :func:`htrlib.decoding.calibration.fit_calibration` takes.
     """
-    line = _tempered(line, options.temperature)
-    found = beam_search(
-        line.values, options.beam_width, options.pruning, _scorer(line.charset, options)
-    )
+    looks = [line] if line.again is None else [line, line.again]
+    line, found = most_supported([_searched(look, options) for look in looks])
     best, *others = found.hypotheses
     text = line.charset.decode(best.labels)
     spans = align(line.values, best.labels)
@@ -179,6 +180,12 @@ def read_with_evidence(
         alternatives=_alternatives(line.charset, text.strip(), others, options.n_best - 1),
     )
     return transcription, evidence
+
+
+def _searched(line: LogProbs, options: DecodingOptions) -> Look:
+    line = _tempered(line, options.temperature)
+    scorer = _scorer(line.charset, options)
+    return line, beam_search(line.values, options.beam_width, options.pruning, scorer)
 
 
 def _alternatives(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htrlib.decoding.alignment import align, log_probability
+from htrlib.decoding.alignment import align, log_probability, path_log_probability
 from htrlib.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("inner_loops")
@@ -40,6 +40,16 @@ def test_the_probability_is_the_sum_over_all_paths(
     values = random_line(seed, frames)
     expected = sum(math.exp(log_prob) for log_prob, _ in paths(values, labels))
     assert math.exp(log_probability(values, labels)) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6), label_lists)
+@settings(max_examples=40, deadline=None)
+def test_the_probability_of_a_path_is_that_of_the_likeliest(
+    seed: int, frames: int, labels: List[int]
+) -> None:
+    values = random_line(seed, frames)
+    expected = max((log_prob for log_prob, _ in paths(values, labels)), default=-math.inf)
+    assert path_log_probability(values, labels) == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), label_lists)

@@ -28,6 +28,7 @@ class FakeStages:
     def __init__(self, lines: Sequence[TextLine], finds_all_text: bool = True) -> None:
         self.lines, self.finds_all_text = tuple(lines), finds_all_text
         self.regions: List[Box] = []
+        self.decoded: Tuple[LogProbs, ...] = ()
 
     def detect_paragraph(self, page: Any) -> Optional[Box]:
         return NOTE.box
@@ -42,9 +43,13 @@ class FakeStages:
     def recognize_pages(self, pages: Any, lines: Any) -> List[List[LogProbs]]:
         return [[LogProbs(np.zeros((1, 3), np.float32), CHARSET) for _ in found] for found in lines]
 
+    def look_again(self, page: Any, lines: Any, log_probs: Any) -> List[LogProbs]:
+        return [replace(line, again=line) for line in log_probs]
+
     def decode_lines(
         self, lines: Sequence[LogProbs], options: ReadingOptions
     ) -> Sequence[Transcription]:
+        self.decoded = tuple(lines)
         read = Transcription("a", 0.0, 1.0, (Word("a", 0.5, 0, 1, Box(20, 50, 40, 70)),))
         return [read for _ in lines]
 
@@ -149,6 +154,23 @@ class ReadingUpright(FakeStages):
         values[:, 2] = 0.0
         values[1 : 100 if upright else 2 : 2] = (0.0, -9.0, -9.0)
         return LogProbs(values, CHARSET)
+
+
+@pytest.mark.parametrize("decoder, looks", [("beam", True), ("greedy", False)])
+def test_lines_are_looked_at_again_only_where_that_can_change_them(
+    decoder: str, looks: bool
+) -> None:
+    stages = ReadingUpright([HEADING, NOTE])
+    reading = read(PAGE, stages, ReadingOptions(decoder=decoder))
+    assert len(stages.decoded) == 2
+    assert [line.again is not None for line in stages.decoded] == [looks, looks]
+    assert reading.milliseconds["recognition"] > 0.0
+
+
+def test_lines_of_another_recognizer_are_not_looked_at_again() -> None:
+    stages = FakeStages([HEADING])
+    read(PAGE, stages, ReadingOptions())
+    assert [line.again for line in stages.decoded] == [None]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])

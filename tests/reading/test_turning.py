@@ -3,12 +3,11 @@ from __future__ import annotations
 from typing import Tuple
 
 import numpy as np
-import pytest
 
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import LogProbs, TextLine
-from htrlib.reading.turning import FULL_SAMPLE, is_doubtful, is_sure, longest, sureness
+from htrlib.reading.turning import is_doubtful, is_sure, longest
 
 CHARSET = Charset.from_text("abc")
 
@@ -23,22 +22,6 @@ def said(characters: int, probability: float) -> LogProbs:
 
 def lines(*widths: float) -> Tuple[TextLine, ...]:
     return tuple(TextLine(Box(0, 20 * i, width, 20 * i + 15)) for i, width in enumerate(widths))
-
-
-def test_sure_characters_make_a_page_sure_and_blanks_do_not() -> None:
-    assert sureness([said(FULL_SAMPLE, 0.9)]) == pytest.approx(0.8, abs=1e-3)
-    assert sureness([said(FULL_SAMPLE, 0.5)]) == pytest.approx(0.0, abs=1e-3)
-    assert sureness([said(0, 0.9)]) == 0.0
-    assert sureness([]) == 0.0
-
-
-def test_a_few_characters_say_little() -> None:
-    assert sureness([said(FULL_SAMPLE // 4, 0.9)]) == pytest.approx(0.2, abs=1e-3)
-
-
-def test_a_character_that_spans_columns_counts_once() -> None:
-    twice = np.repeat(said(FULL_SAMPLE, 0.9).values, 2, axis=0)
-    assert sureness([LogProbs(twice, CHARSET)]) == pytest.approx(0.8, abs=1e-3)
 
 
 def test_the_longest_lines_tell() -> None:

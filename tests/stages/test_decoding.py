@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -364,3 +365,13 @@ def test_white_space_at_the_ends_is_left_out(method: str) -> None:
     read = decode(values, charset=Charset((" ", "a")), method=method)
     assert read.text == "a"
     assert [word.text for word in read.words] == ["a"]
+
+
+def test_a_line_recognized_twice_has_the_text_that_both_support() -> None:
+    unsure = frames_for("hat", {1: {"a": 0.45, "e": 0.55}})
+    sure = replace(frames_for("hat", {1: {"a": 0.9, "e": 0.1}}), strip=None)
+    assert decode(unsure, language_model=None).text == "het"
+    read = decode(replace(unsure, again=sure), language_model=None)
+    assert read.text == "hat"
+    assert [word.text for word in read.words] == ["hat"]
+    assert decode(replace(unsure, again=sure), method="greedy").text == "het"

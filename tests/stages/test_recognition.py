@@ -14,6 +14,7 @@ from htrlib.document.results import TextLine
 from htrlib.engines.mxnet import building, runner
 from htrlib.engines.mxnet.framework import mx
 from htrlib.errors import ImageError
+from htrlib.stages import recognition
 from htrlib.stages.recognition import recognize_line, recognize_lines
 
 NETWORK = {
@@ -88,6 +89,22 @@ def test_a_line_wider_than_the_cap_is_cut_and_joined(bundle: Path, page: NDArray
     columns = 32 * (strip.right - strip.left) / strip.height
     assert columns > NETWORK["max_width"]
     assert len(said.values) == pytest.approx(columns / 4, abs=4)
+
+
+def test_doubtful_lines_are_recognized_twice(bundle: Path, page: NDArray[np.uint8]) -> None:
+    first, second = recognize_lines(page, lines(200, 60), bundle=str(bundle))  # random weights
+    for said in (first, second):
+        assert said.again is not None and said.again.again is None
+        assert len(said.again.values) > 1.25 * len(said.values)
+        assert said.again.strip == said.strip
+
+
+def test_sure_lines_are_recognized_once(
+    bundle: Path, page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "mean_sureness", lambda lines: 0.95)
+    (said,) = recognize_lines(page, lines(200), bundle=str(bundle))
+    assert said.again is None
 
 
 def test_no_lines_say_nothing(bundle: Path, page: NDArray[np.uint8]) -> None:
