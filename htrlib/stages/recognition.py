@@ -19,9 +19,9 @@ from htrlib.layout.pixel_labels import BundleLike
 Piece = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 
-DOUBTFUL = 0.8
-"""`mean_sureness` below which a line is recognized twice: a tenth of the lines of modern pages, and
-more than half of old ones. Higher, the time grows faster than the errors get fewer."""
+DOUBTFUL = 0.75
+"""`mean_sureness` below which a line is recognized twice: some of twenty lines of modern pages, and half
+of old ones. Higher, the time grows faster than the errors get fewer."""
 
 CLOSER = -0.04, 1.25
 """Margin, in line heights, and stretch of the second picture of a line. It shows less above and
