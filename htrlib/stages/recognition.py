@@ -20,8 +20,8 @@ Piece = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 
 DOUBTFUL = 0.75
-"""`mean_sureness` below which a line is recognized twice: some of twenty lines of modern pages, and half
-of old ones. Higher, the time grows faster than the errors get fewer."""
+"""`mean_sureness` below which a line is recognized twice: a few lines of modern pages, and about a
+third of old ones. Higher, the time grows faster than the errors get fewer."""
 
 CLOSER = -0.04, 1.25
 """Margin, in line heights, and stretch of the second picture of a line. It shows less above and
