@@ -3,7 +3,7 @@
  * What has no recurrence (inputs times weights, gradients of weights) is left to PyTorch, whose
  * matrix products are fast; only its step from one frame to the next is slow. Gates stand in
  * PyTorch's order: input, forget, cell, output. Arrays are bfloat16 (as uint16_t) in row-major
- * order; N is a multiple of 16 (pad with zeros), H one of 32.
+ * order; N is a multiple of 16 (pad with zeros), H one of 64.
  */
 #include <immintrin.h>
 #include <stdint.h>
@@ -117,11 +117,11 @@ static inline __m512 slope(__m512 s) { /* of the logistic function where it is s
 
 /* Run one direction over the frames.
  *
- * gates: (T, N, *) inputs times weights and biases; becomes what the gates let through. A frame is
- *     `gates_frame` numbers after another, a row `gates_row`.
+ * gates: (T, N, *) inputs times weights and biases; becomes what the gates let through. A row
+ *     begins `gates_row` numbers after another.
  * weights: (4H, H) hidden to hidden.
  * cells: (T, N, H) float, written.
- * out: (T, N, *), written; steps as for gates.
+ * out: (T, N, *), written; a row begins `out_row` numbers after another.
  * backward: from the last frame to the first.
  * Returns 0, or 1 without memory.
  */

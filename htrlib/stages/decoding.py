@@ -22,7 +22,7 @@ from htrlib.decoding.decoding_options import (
     bundled_options,
     cached_model,
 )
-from htrlib.decoding.defaults import BEAM_WIDTH, PRUNING
+from htrlib.decoding.defaults import BEAM, BEAM_WIDTH, GREEDY, PRUNING
 from htrlib.decoding.input_checks import as_log_probs
 from htrlib.decoding.looks import Look, most_supported
 from htrlib.decoding.model_choice import fitting_model
@@ -52,7 +52,7 @@ def decode(
     log_probs: Union[LogProbs, NDArray[np.floating[Any]]],
     *,
     charset: Optional[Charset] = None,
-    method: str = "beam",
+    method: str = BEAM,
     beam_width: int = BEAM_WIDTH,
     language_model: Union[NGramModel, str, Path, None] = BUNDLED,
     lm_weight: Optional[float] = None,
@@ -102,7 +102,7 @@ def decode(
         model = language_model
     elif language_model != BUNDLED:
         model = cached_model(Path(language_model))
-    elif method == "beam":
+    elif method == BEAM:
         model = fitting_model(bundled_models(bundle), [line])
     options = replace(
         defaults,
@@ -132,7 +132,7 @@ def decode_lines(
         language_model: see `decode`; of the bundle's models, the one that fits all lines together.
         options: options of `decode`.
     """
-    if language_model == BUNDLED and options.get("method") != "greedy":
+    if language_model == BUNDLED and options.get("method") != GREEDY:
         language_model = fitting_model(bundled_models(bundle), lines)
     return tuple(
         decode(line, bundle=bundle, language_model=language_model, **options) for line in lines
@@ -141,7 +141,7 @@ def decode_lines(
 
 def read_line(line: LogProbs, options: DecodingOptions) -> Transcription:
     """Read a line whose log-probabilities have been checked; `decode` does both."""
-    if options.method == "greedy":
+    if options.method == GREEDY:
         return _read_greedy(line, options)
     return read_with_evidence(line, options)[0]
 

@@ -96,7 +96,8 @@ def look_again(
     networks: Dict[str, Any] = {"bundle": bundle, "engine": engine, "device": device}
     (again,) = recognize_pages((page,), (chosen,), closer=True, **networks)
     for i, line in zip(doubtful, again):
-        looked[i] = replace(log_probs[i], again=line)
+        # Words are as high as in the first look; both pictures end at the same columns of the page.
+        looked[i] = replace(log_probs[i], again=replace(line, strip=log_probs[i].strip))
     return tuple(looked)
 
 
@@ -122,15 +123,16 @@ def recognize_pages(
     config = loaded.network_config(RECOGNIZER)
     height, max_width = int(config["height"]), int(config["max_width"])
     margin, stretch = CLOSER if closer else (MARGIN, 1.0)
+    strips = [[line_strip(line, margin) for line in page_lines] for page_lines in lines]
     inks = [
-        cut_line(page, line_strip(line, margin), height, line.polygon, stretch)
-        for page, page_lines in zip(pages, lines)
-        for line in page_lines
+        cut_line(page, strip, height, line.polygon, stretch)
+        for page, page_lines, page_strips in zip(pages, lines, strips)
+        for line, strip in zip(page_lines, page_strips)
     ]
     log_probs = iter(log_probs_of(loaded.engine(engine, device).read_lines, inks, max_width))
     return tuple(
-        tuple(LogProbs(next(log_probs), loaded.charset, line_strip(line)) for line in page_lines)
-        for page_lines in lines
+        tuple(LogProbs(next(log_probs), loaded.charset, strip) for strip in page_strips)
+        for page_strips in strips
     )
 
 

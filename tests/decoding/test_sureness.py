@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 from htrlib.decoding.sureness import FULL_SAMPLE, mean_sureness, sureness
-from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
-
-CHARSET = Charset.from_text("abc")
-
-
-def said(characters: int, probability: float) -> LogProbs:
-    """Simulated output for a line of characters with this probability, each after a blank."""
-    probabilities = np.full((2 * characters + 1, 4), (1 - probability) / 3)
-    probabilities[::2] = (0.01, 0.01, 0.01, 0.97)
-    probabilities[1::2, 0] = probability
-    return LogProbs(np.log(probabilities).astype(np.float32), CHARSET)
+from tests.decoding.simulated import CHARSET, said
 
 
 def test_sure_characters_make_a_page_sure_and_blanks_do_not() -> None:
