@@ -15,6 +15,7 @@ from htrlib.errors import ConfigError
 from htrlib.images.suffixes import IMAGE_SUFFIXES, PDF, SUFFIXES
 
 STANDARD_STREAM = Path("-")  # standard input among inputs, standard output as output
+STANDARD_INPUT = "stdin"  # its name in results and messages
 _OVERLAY = ".overlay.png"
 _DROPPINGS = ("thumbs.db", "desktop.ini")
 _PAGE = re.compile(r"-[0-9]+$")
@@ -117,14 +118,16 @@ def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:
     return tuple(inputs[shard.number - 1 :: shard.count])
 
 
-def spool_standard_input(folder: Path, stream: BinaryIO) -> Path:
-    """Save standard input to a file."""
+def spool_standard_input(path: Path, stream: BinaryIO) -> None:
+    """Save standard input to a file.
+
+    Raises:
+        ConfigError: it is a terminal.
+    """
     if sys.stdin is not None and sys.stdin.isatty():
         raise ConfigError("- reads a picture from standard input: pipe one in")
-    path = folder / "stdin"
     with path.open("wb") as file:
         shutil.copyfileobj(stream, file)
-    return path
 
 
 def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:

@@ -7,13 +7,14 @@ import contextlib
 import errno
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Iterator, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
 from htrlib.cli.inputs import (
+    STANDARD_INPUT,
     STANDARD_STREAM,
     Input,
     Shard,
@@ -37,6 +38,8 @@ from htrlib.progress import Heartbeat
 from htrlib.reading.options import ReadingOptions
 
 OVERLAY = "overlay"
+
+ResultOrError = Union[Result, ImageError]
 
 _OF_THE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 """Errors in writing that are due to a file's name: those of other inputs can be written."""
@@ -176,7 +179,7 @@ def run(config: TranscribeConfig) -> int:
     """
     parse_device(config.device)
     _check_output(config)
-    with _inputs(config) as inputs:
+    with _inputs(config) as (inputs, spooled):
         for folder in filter(Path.is_dir, config.paths):
             report_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
@@ -185,16 +188,19 @@ def run(config: TranscribeConfig) -> int:
                 inputs = tuple(entry for entry in inputs if not files.complete(entry))
             elif not config.overwrite:
                 check_new(files, inputs)
-        return _read(config, inputs, files)
+        return _read(config, inputs, files, spooled)
 
 
-def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[ResultFiles]) -> int:
+def _outcomes(
+    config: TranscribeConfig, paths: Sequence[Path]
+) -> Iterator[Tuple[Path, ResultOrError]]:
+    """Read files, and yield the result of each, or why it cannot be read, in their order."""
     # here, to keep `htr --help` fast
     from htrlib.bundle import load_bundle
     from htrlib.reading.parallel import jobs_at_once, read_files
     from htrlib.reading.pipeline import Pipeline
 
-    jobs = jobs_at_once(config.jobs, len(inputs))
+    jobs = jobs_at_once(config.jobs, len(paths))
     bundle = load_bundle(config.bundle)
     engine = bundle.engine(config.engine, config.device)
     pipeline = Pipeline(
@@ -203,6 +209,16 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
         engine=engine,
         options=config.reading,
     )
+    return read_files(paths, pipeline, engine, jobs)
+
+
+def _read(
+    config: TranscribeConfig,
+    inputs: Sequence[Input],
+    files: Optional[ResultFiles],
+    spooled: Path,
+) -> int:
+    outcomes = _outcomes(config, [entry.path for entry in inputs])
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     counts = FileCounts()
@@ -210,8 +226,9 @@ def _read(config: TranscribeConfig, inputs: Sequence[Input], files: Optional[Res
     heartbeat = Heartbeat("reading", len(inputs), "files")
     # disable=None: no bar if standard error is not a terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
-        outcomes = read_files([entry.path for entry in inputs], pipeline, engine, jobs)
         for number, (entry, (path, result)) in enumerate(zip(inputs, outcomes)):
+            if path == spooled:
+                path, result = Path(STANDARD_INPUT), _from_standard_input(path, result)
             progress.update()
             heartbeat.beat(number + 1)
             if isinstance(result, ImageError):
@@ -253,19 +270,31 @@ def _check_output(config: TranscribeConfig) -> None:
 
 
 @contextlib.contextmanager
-def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Input, ...]]:
-    """Find the inputs of this run, with standard input saved to a temporary file."""
+def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Tuple[Input, ...], Path]]:
+    """Find the inputs of this run, and the file to which standard input is saved."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = [
-            spool_standard_input(Path(folder), sys.stdin.buffer)
-            if path == STANDARD_STREAM
-            else path
-            for path in config.paths
-        ]
+        spooled = Path(folder, STANDARD_INPUT)
+        if STANDARD_STREAM in config.paths:
+            spool_standard_input(spooled, sys.stdin.buffer)
+        paths = [spooled if path == STANDARD_STREAM else path for path in config.paths]
         formats = (*config.formats, *((OVERLAY,) if config.overlay else ()))
         numbered = any(FORMATS[name].one_page for name in formats)
         inputs = find_inputs(paths, recursive=config.recursive, numbered=numbered)
-        yield inputs if config.shard is None else shard_of(inputs, config.shard)
+        yield (inputs if config.shard is None else shard_of(inputs, config.shard)), spooled
+
+
+def _from_standard_input(spooled: Path, result: ResultOrError) -> ResultOrError:
+    """Name standard input in a result or an error, and not the file to which it was saved."""
+    from htrlib.document.packed_pages import PackedPages
+    from htrlib.document.results import DocumentResult, PageResult
+
+    if isinstance(result, ImageError):
+        return ImageError(str(result).replace(str(spooled), STANDARD_INPUT))
+    if isinstance(result, PageResult):
+        return replace(result, source=STANDARD_INPUT)
+    pages = PackedPages(replace(page, source=STANDARD_INPUT) for page in result.pages)
+    errors = tuple(error.replace(str(spooled), STANDARD_INPUT) for error in result.errors)
+    return DocumentResult(pages, STANDARD_INPUT, errors)
 
 
 def _result_files(config: TranscribeConfig) -> Optional[ResultFiles]:

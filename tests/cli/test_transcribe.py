@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from PIL import Image
 
 from htrlib.cli.main import main
 from htrlib.document.results import PageResult
@@ -125,6 +126,32 @@ def test_a_picture_comes_by_standard_input(
         monkeypatch.setattr(sys, "stdin", stream)
         assert htr("-") == 0
     assert capsys.readouterr().out == "40-1\n40-2\n"
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_standard_input_has_a_name_that_its_user_knows(
+    htr: Run, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    picture = Image.open(draw(tmp_path / "a.png"))
+    white = Image.new("L", picture.size, 255)
+    file = io.BytesIO()
+    picture.save(file, "TIFF", save_all=True, append_images=[white] * (pages - 1))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.getvalue())))
+    assert htr("-", "--format", "json") == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["source"] == "stdin"
+    assert [page["source"] for page in found.get("pages", ())] == ["stdin"] * (pages > 1) * pages
+    assert "tmp" not in out + err
+    assert err.startswith("htr: no handwriting found in stdin, page 2\n" * (pages > 1))
+
+
+def test_an_unreadable_standard_input_is_called_so(
+    htr: Run, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
+    assert htr("-") == 1
+    assert capsys.readouterr().err.startswith("htr: 'stdin': ")
 
 
 def test_output_to_a_dash_is_standard_output_and_no_folder(
