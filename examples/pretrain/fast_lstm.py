@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any, Optional, Tuple
 
 import torch
+from compiled_kernels import address, compiled
 from torch import Tensor, nn
 from torch.nn import functional
 
-SOURCE = Path(__file__).with_name("lstm_kernels.c")
+SOURCE = "lstm_kernels.c"
 ROWS = 16  # the kernels take multiples of this many lines
 DEPTH = 64  # and of hidden units
 GATES = 4
@@ -27,19 +24,9 @@ GATES = 4
 
 @functools.cache
 def kernels() -> Optional[ctypes.CDLL]:
-    """The compiled kernels; None without AMX or a compiler that knows it."""
-    flags = Path("/proc/cpuinfo")
-    if not flags.exists() or "amx_bf16" not in flags.read_text(encoding="utf-8"):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "lstm_kernels.so")
-        command = ["gcc", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
-        try:
-            subprocess.run([*command, SOURCE, "-o", library], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        loaded = ctypes.CDLL(os.fspath(library))
-    return None if loaded.lstm_request() else loaded
+    """The compiled kernels; None where they cannot be used, or Linux does not grant AMX."""
+    library = compiled(SOURCE)
+    return None if library is None or library.lstm_request() else library
 
 
 def bidirectional(lstm: nn.LSTM, x: Tensor) -> Tensor:
@@ -112,7 +99,7 @@ def _run(kernel: Any, gates: Tensor, recurrent: Tensor, cells: Tensor, states: T
         weights, _ = _at(recurrent, side * GATES * hidden * hidden)
         failed = kernel(
             *_at(gates, side * GATES * hidden),
-            *(weights, ctypes.c_void_p(cells[side].data_ptr())),
+            *(weights, address(cells[side])),
             *_at(states, side * hidden),
             *(frames, rows, hidden, side),
         )
@@ -127,5 +114,4 @@ def _product(gates: Tensor, states: Tensor) -> Tensor:
 
 def _at(array: Tensor, offset: int) -> Tuple[ctypes.c_void_p, ctypes.c_long]:
     """Where the last axis of a bfloat16 array starts from an offset, and the step of its rows."""
-    address = array.data_ptr() + offset * array.element_size()
-    return ctypes.c_void_p(address), ctypes.c_long(array.shape[-1])
+    return address(array, offset), ctypes.c_long(array.shape[-1])

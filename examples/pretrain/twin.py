@@ -12,9 +12,9 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 import torch
 from fast_lstm import bidirectional
+from fast_norm import normalized
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from htrlib.engines.network_shapes import RecognizerConfig
 
@@ -34,11 +34,29 @@ class ResidualBlock(nn.Module):
             self.norm3 = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = functional.relu(self.norm1(self.conv1(x)))
-        y = self.norm2(self.conv2(y))
+        y = normalized(self.norm1, self.conv1(x))
         if self.shortcut:
-            x = self.norm3(self.conv3(x))
-        return functional.relu(x + y)
+            x = normalized(self.norm3, self.conv3(x), relu=False)
+        return normalized(self.norm2, self.conv2(y), added=x)
+
+
+class Dropout(nn.Module):
+    """Dropout by random bytes, four times as fast on a CPU as PyTorch's by random floats.
+
+    Args:
+        share: of the numbers, which become 0; rounded to 256ths.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.below = round(share * 256)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.below:
+            return x
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.below
+        return x * (kept.to(x.dtype) * (256 / (256 - self.below)))
 
 
 class TwinRecognizer(nn.Module):
@@ -54,7 +72,7 @@ class TwinRecognizer(nn.Module):
             blocks.append(ResidualBlock(channels, outputs, strides))
             channels = outputs
         self.blocks = nn.ModuleList(blocks)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.lstms = config.lstms
         inputs = channels
         for name in self.lstms:
@@ -65,7 +83,7 @@ class TwinRecognizer(nn.Module):
         self.extra_head = nn.Linear(channels, config.num_classes)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
-        x = functional.relu(self.stem_norm(self.stem_conv(x)))  # (N, 24, H/2, W/2)
+        x = normalized(self.stem_norm, self.stem_conv(x))  # (N, 24, H/2, W/2)
         for block in self.blocks:
             x = block(x)
         x = x.amax(2).permute(2, 0, 1).contiguous()  # (T, N, C)

@@ -56,9 +56,14 @@ class Schedule:
 
 @dataclass
 class Progress:
-    """What a resumed run must know; times in seconds since the epoch."""
+    """What a resumed run must know; times in seconds since the epoch.
+
+    Attributes:
+        extra_head: weight of the second CTC head in the loss.
+    """
 
     started: float
+    extra_head: float = EXTRA_HEAD
     step: int = 0
     lines: int = 0
     scored: float = 0.0
@@ -145,6 +150,7 @@ class Training:
                 group["lr"] = self.rate
         with torch.autocast("cpu", torch.bfloat16):
             heads = self.model(as_input(ink))
+        weights = (1.0, self.progress.extra_head)
         losses = [
             functional.ctc_loss(
                 functional.log_softmax(logits.float(), -1).transpose(0, 1),
@@ -154,10 +160,11 @@ class Training:
                 blank=self.charset.blank_index,
                 zero_infinity=True,
             )
-            for logits in heads
+            for logits, weight in zip(heads, weights)
+            if weight
         ]
         self.model.zero_grad()
-        (losses[0] + EXTRA_HEAD * losses[1]).backward()
+        sum(weight * loss for weight, loss in zip(weights, losses)).backward()
         loss, lines = self._share(float(losses[0].detach()), len(ink))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 4.0)
         for optimizer in self.optimizers.values():
@@ -229,13 +236,18 @@ class Training:
         return True
 
     def start_from(self, bundle: Bundle) -> None:
-        """Take over a bundle's weights; symbols that it lacks start as rare copies of their kin."""
+        """Take over a bundle's weights; symbols that it lacks start as rare copies of their kin.
+
+        The second head, which bundles lack, stays out of the loss: it would have to begin anew,
+        though it helps a network to begin, and pull at layers that have learned.
+        """
         parameters = grown(
             dict(bundle.parameters("line-recognition")), bundle.charset, self.charset
         )
         weights = state_from_bundle(self.model, parameters)
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
+        self.progress.extra_head = 0.0
 
 
 def grown(parameters: Any, old: Charset, new: Charset) -> Any:

@@ -37,7 +37,7 @@ def read_page(address: str, accept: str) -> str:
 
 def assert_read_as_here(text: str) -> None:
     """Two characters may differ: the image's version of ONNX Runtime adds up 8-bit products in
-    another order than the one installed here, which decides between two texts that are as likely."""
+    another order than the one installed here, which decides between texts that are as likely."""
     here = htrlib.transcribe(PAGE).text.strip()
     assert Levenshtein.distance(text.strip(), here) <= 2, f"{text}\nand here\n{here}"
 

@@ -45,6 +45,33 @@ def test_weights_return_from_a_bundle_as_they_went(twin):
     assert not any(name.startswith("extra_head") for name in parameters)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+def test_dropout_keeps_the_mean_and_drops_its_share(twin, share):
+    torch.manual_seed(1)
+    dropout = twin.Dropout(share)
+    x = torch.ones(64, 1000, requires_grad=True)
+    y = dropout(x)
+    y.sum().backward()
+    assert float((y == 0).float().mean()) == pytest.approx(share, abs=0.01)
+    assert float(y.detach().mean()) == pytest.approx(1.0, abs=0.02)
+    assert torch.equal(x.grad, y.detach())
+    assert share == 0.0 or not torch.equal(dropout(x), y.detach()), (
+        "it drops the same numbers again"
+    )
+    dropout.eval()
+    assert torch.equal(dropout(x), x)
+
+
+def test_the_second_head_stays_out_of_the_loss_of_a_training_that_goes_on(training):
+    training.start_from(load_bundle("english"))
+    ink = torch.zeros(2, 1, 64, 128, dtype=torch.uint8)
+    frames, lengths = torch.full((2,), 32), torch.full((2,), 1)
+    before = training.model.extra_head.weight.clone()
+    training.step((ink, frames, torch.tensor([3, 4]), lengths))
+    assert training.model.extra_head.weight.grad is None
+    assert torch.equal(training.model.extra_head.weight, before)
+
+
 def test_the_twin_reads_as_the_library_does_with_the_same_weights(twin, script, training, tmp_path):
     training.save()
     base = tmp_path / "base"

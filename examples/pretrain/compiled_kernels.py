@@ -1,0 +1,37 @@
+"""Kernels in C for the training of the twin, compiled when it starts."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Optional
+
+from torch import Tensor
+
+
+@functools.cache
+def compiled(name: str) -> Optional[ctypes.CDLL]:
+    """The library of a C file beside this one; None without AMX or a compiler that knows it."""
+    flags = Path("/proc/cpuinfo")
+    if not flags.exists() or "amx_bf16" not in flags.read_text(encoding="utf-8"):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "kernels.so")
+        command = ["gcc", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
+        source = Path(__file__).with_name(name)
+        try:
+            subprocess.run([*command, source, "-o", library], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return ctypes.CDLL(os.fspath(library))
+
+
+def address(array: Optional[Tensor], offset: int = 0) -> ctypes.c_void_p:
+    """Where the elements of an array begin, from an offset; NULL for None."""
+    if array is None:
+        return ctypes.c_void_p(None)
+    return ctypes.c_void_p(array.data_ptr() + offset * array.element_size())
