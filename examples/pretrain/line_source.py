@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -40,6 +40,7 @@ class Mixture:
         collage: fraction of the real lines that are made of words of one page.
         bleed: fraction of the real lines behind which another one shows through.
         filler: fraction of the handwritten lines with a stroke that fills the rest of the line.
+        augmentation: the random changes of all lines.
     """
 
     height: int
@@ -48,6 +49,7 @@ class Mixture:
     collage: float = 0.0
     bleed: float = 0.0
     filler: float = 0.0
+    augmentation: LineAugmentation = field(default_factory=LineAugmentation)
 
 
 class LineSource(IterableDataset):  # type: ignore[type-arg]
@@ -71,7 +73,7 @@ class LineSource(IterableDataset):  # type: ignore[type-arg]
         self._charset, self._mixture, self._seed = charset, mixture, seed
         shares = np.array([weights[name] * len(lines) for name, lines in real.items()])
         self._shares = shares / shares.sum() if len(shares) else shares
-        self._augment = LineAugmentation()
+        self._augment = mixture.augmentation
         self._draw: Dict[str, Drawing] = {"real": self._real_line, **drawings}
         self._names = list(mixture.shares)
         odds = np.array([mixture.shares[name] for name in self._names])

@@ -35,6 +35,7 @@ from htrlib.bundle import Bundle, load_bundle
 from htrlib.document.charset import Charset
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.port import RECOGNIZER
+from htrlib.training.batches.augmentation import LineAugmentation
 
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
 VALIDATED = 40  # lines of a collection, about
@@ -54,7 +55,11 @@ WEIGHTS = {  # how often a line is drawn; labeled by clerks' lists least, by let
 
 @dataclass(frozen=True)
 class Plan:
-    """What the lines are drawn from; see `Mixture` and `LineSource`."""
+    """What the lines are drawn from; see `Mixture` and `LineSource`.
+
+    Attributes:
+        augmentation: fields of `LineAugmentation` that are not its defaults.
+    """
 
     shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
@@ -62,6 +67,7 @@ class Plan:
     collage: float = COLLAGE
     bleed: float = BLEED
     filler: float = FILLER
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def scores(training: Training, validation: Mapping[str, List[CutLine]]) -> Dict[str, float]:
@@ -150,7 +156,15 @@ def main(arguments: Sequence[str] = ()) -> None:
     unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
-    mixture = Mixture(HEIGHT, plan.shares, plan.columns, plan.collage, plan.bleed, plan.filler)
+    mixture = Mixture(
+        HEIGHT,
+        plan.shares,
+        plan.columns,
+        plan.collage,
+        plan.bleed,
+        plan.filler,
+        LineAugmentation(**plan.augmentation),
+    )
     collage = collages(args.lines, list(real))
 
     def source(seed: int) -> LineSource:
