@@ -15,3 +15,8 @@ with contextlib.suppress(ImportError):
     from htrlib import _compiled
 
     library = _compiled
+
+
+def runs_lstms() -> bool:
+    """Return whether the C part is there and can run 8-bit LSTMs, which takes AVX-512 VNNI."""
+    return library is not None and bool(library.knows_recurrence())

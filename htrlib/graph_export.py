@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Dict, Iterator
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.engines.onnx.graphs import build_graph
-from htrlib.engines.onnx.quantization import quantized_graphs
+from htrlib.engines.onnx.quantization import quantized_graphs, split_recognizer
+from htrlib.engines.port import RECOGNIZER
 
 if TYPE_CHECKING:
     from htrlib.engines.onnx.comparison import Comparison
@@ -30,13 +31,16 @@ def add_int8_graphs(bundle: Bundle) -> Bundle:
         DeviceError: the package `onnx` or ONNX Runtime is not installed.
     """
     networks = bundle.config["networks"]
+    graphs = onnx_graphs(bundle, INT8)
+    if RECOGNIZER in graphs:
+        graphs.update(split_recognizer(graphs[RECOGNIZER]))
     write_bundle(
         bundle.directory,
         bundle.config,
         bundle.charset,
         {name: bundle.stored_parameters(name) for name in networks},
         {name: bundle.file(name).read_bytes() for name in bundle.extra_files},
-        onnx_graphs(bundle, INT8),
+        graphs,
     )
     return load_bundle(bundle.directory)
 

@@ -62,7 +62,8 @@ def _decoding() -> str:
 
     if compiled.library is None:
         return "decoding: in Python; reinstall htrlib where there is a C compiler to decode faster"
-    return "decoding: in C"
+    lstms = "in C" if compiled.runs_lstms() else "by ONNX Runtime; in C with AVX-512 VNNI"
+    return f"decoding: in C\n8-bit LSTMs: {lstms}"
 
 
 def _bundles() -> List[str]:

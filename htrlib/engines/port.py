@@ -17,6 +17,9 @@ WORDS = "line-segmentation-ssd"
 HANDWRITTEN_LINES = "line-segmentation-handwriting"
 """A labeler of handwritten lines only; preferred for handwriting, if a bundle has it."""
 
+RECURRENCE = "line-recognition-recurrence"
+"""The part of an 8-bit recognizer from its LSTMs on, in a graph of its own."""
+
 NETWORKS = (RECOGNIZER, LINES, WORDS, PARAGRAPHS)
 """The networks that a bundle can hold, each trained by the task of its name."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from htrlib.engines.device import parse_device
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.graphs import build_graph
 from htrlib.engines.onnx.model_file import Graph
-from htrlib.engines.port import RECOGNIZER, WORDS, Ink, Networks
+from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, recurrent_layers
+from htrlib.engines.port import RECOGNIZER, RECURRENCE, WORDS, Ink, Networks
 from htrlib.errors import BundleMismatchError, DeviceError, HtrError
 
 try:
@@ -31,6 +32,9 @@ except ImportError as error:
 INT8, FLOAT32, FLOAT16 = "int8", "float32", "float16"
 GPU_BATCH = 32  # maximum lines per batch on a GPU
 WIDTH_MULTIPLE = 256  # columns: widths are multiples, since GPUs tune convolutions to each
+
+Recurrence = Callable[[Sequence[NDArray[np.float32]]], Tuple[NDArray[np.float32], ...]]
+"""The logits (T, C) of lines with features (T, channels)."""
 
 Provider = Union[str, Tuple[str, Dict[str, Any]]]
 
@@ -71,6 +75,7 @@ class OnnxEngine:
         self._networks = networks
         self._threads = threads
         self._sessions: Dict[str, Any] = {}
+        self._last_part: Optional[Recurrence] = None
         self._lock = threading.Lock()
 
     def label_pixels(self, network: str, ink: Ink) -> NDArray[np.float32]:
@@ -86,6 +91,8 @@ class OnnxEngine:
             return ()
         shape = RecognizerConfig.from_dict(self._networks.network_config(RECOGNIZER))
         frames = [-(-line.shape[1] // shape.frame_width) for line in lines]
+        if self.precision == INT8 and self._networks.int8_graph(RECURRENCE) is not None:
+            return self._read_in_two_parts(lines, shape)
         logits: Dict[int, NDArray[np.float32]] = {}
         by_length = sorted(range(len(lines)), key=frames.__getitem__)
         for start in range(0, len(lines), self._batch):
@@ -96,6 +103,49 @@ class OnnxEngine:
             for row, index in enumerate(members):
                 logits[index] = outputs[: frames[index], row]
         return tuple(logits[index] for index in range(len(lines)))
+
+    def _read_in_two_parts(
+        self, lines: Sequence[Ink], shape: RecognizerConfig
+    ) -> Tuple[NDArray[np.float32], ...]:
+        """Run the convolutions line by line, then the rest of lines of similar lengths in pairs."""
+        by_length = sorted(range(len(lines)), key=lambda index: lines[index].shape[1])
+        features = [
+            self._run(RECOGNIZER, ink=self._between_paper([lines[index]], shape))[0][:, 0]
+            for index in by_length
+        ]
+        logits = dict(zip(by_length, self._recurrence()(features)))
+        return tuple(logits[index] for index in range(len(lines)))
+
+    def _recurrence(self) -> Recurrence:
+        """Return what gives the logits of features: the C part, or else ONNX Runtime."""
+        with self._lock:
+            if self._last_part is None:
+                layers = self._recurrent_layers()
+                self._last_part = self._read_features if layers is None else layers
+            return self._last_part
+
+    def _recurrent_layers(self) -> Optional[RecurrentLayers]:
+        """Return the LSTMs and the head for the C part, or None if it cannot run them.
+
+        Raises:
+            BundleMismatchError: the bundle's parameters do not match its configuration.
+        """
+        config = self._networks.network_config(RECOGNIZER)
+        try:
+            parameters = self._networks.parameters(RECOGNIZER)
+            return recurrent_layers(RecognizerConfig.from_dict(config), parameters)
+        except (KeyError, ValueError) as error:
+            raise _mismatch(RECOGNIZER, error) from error
+
+    def _read_features(
+        self, features: Sequence[NDArray[np.float32]]
+    ) -> Tuple[NDArray[np.float32], ...]:
+        return tuple(
+            self._run(
+                RECURRENCE, features=line[:, np.newaxis], lengths=np.array([len(line)], np.int32)
+            )[0][:, 0]
+            for line in features
+        )
 
     def _between_paper(self, lines: Sequence[Ink], shape: RecognizerConfig) -> Ink:
         """(N, 1, H, W) ink of lines with as much paper beside them as convolutions reach."""
@@ -122,7 +172,7 @@ class OnnxEngine:
         Raises:
             BundleMismatchError: the bundle lacks the network, or its parameters do not match it.
         """
-        config = self._networks.network_config(network)
+        config = self._networks.network_config(RECOGNIZER if network == RECURRENCE else network)
         stored = self._networks.int8_graph(network) if self.precision == INT8 else None
         precision = FLOAT16 if self.precision == FLOAT16 else FLOAT32
         try:
@@ -134,13 +184,14 @@ class OnnxEngine:
             session = onnxruntime.InferenceSession(
                 model, self._options(), providers=self._providers
             )
-            session.run(None, _smallest_inputs(network, config))  # this is the only check of shapes
+            known = [entry.name for entry in session.get_inputs()]
+            inputs = _smallest_inputs(network, config)
+            # this is the only check of shapes
+            session.run(None, {name: inputs[name] for name in known})
         except HtrError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
-            raise BundleMismatchError(
-                "the parameters do not match the network", f"those of a {network!r}", error
-            ) from error
+            raise _mismatch(network, error) from error
         return session
 
     def _options(self) -> Any:
@@ -167,14 +218,21 @@ def float16_engine(networks: Networks, device: Optional[str] = None) -> OnnxEngi
     return OnnxEngine(networks, device, FLOAT16)
 
 
+def _mismatch(network: str, error: Exception) -> BundleMismatchError:
+    return BundleMismatchError(
+        "the parameters do not match the network", f"those of a {network!r}", error
+    )
+
+
 def _smallest_inputs(network: str, config: Mapping[str, Any]) -> Dict[str, NDArray[Any]]:
     """Return the smallest inputs of a network: empty paper."""
-    if network != RECOGNIZER:
+    if network not in (RECOGNIZER, RECURRENCE):
         return {"ink": np.zeros((1, 1, 64, 64), np.uint8)}
     shape = RecognizerConfig.from_dict(config)
     width = shape.frame_width + 2 * shape.reach
     ink = np.zeros((1, 1, int(config["height"]), width), np.uint8)
-    return {"ink": ink, "lengths": np.array([1], np.int32)}
+    features = np.zeros((1, 1, shape.blocks[-1][0]), np.float32)
+    return {"ink": ink, "features": features, "lengths": np.array([1], np.int32)}
 
 
 def _choose_device(device: Optional[str]) -> Tuple[str, List[Provider]]:

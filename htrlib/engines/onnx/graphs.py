@@ -16,6 +16,9 @@ from htrlib.engines.onnx.layers import NetworkGraph, Parameters
 from htrlib.engines.port import HANDWRITTEN_LINES, LINES, PARAGRAPHS, RECOGNIZER, WORDS
 from htrlib.engines.word_anchors import CLASSES, SsdConfig
 
+FEATURES = "features"
+"""The node that gives what the recognizer's convolutions find: (T, N, C), not negative."""
+
 HEAD_BIAS = "biased"
 """The node of the recognizer's head that adds the bias; it is not quantized."""
 
@@ -69,7 +72,7 @@ def _recognizer(graph: NetworkGraph, config: Mapping[str, Any]) -> None:
     paper = shape.reach // shape.frame_width
     x = graph.node("Slice", x, *map(graph.numbers, (paper, -paper, 3)))  # of axis 3
     x = graph.node("Squeeze", x, graph.numbers(2))
-    x = graph.node("Transpose", x, perm=(2, 0, 1))  # (T, N, C)
+    x = graph.node("Transpose", x, perm=(2, 0, 1), output=FEATURES)  # (T, N, C)
     for name in shape.lstms:
         x = graph.bidirectional(name, x, lengths, shape.hidden)
     x = graph.node("MatMul", x, graph.weights(graph.parameters["head.weight"].T))

@@ -26,7 +26,7 @@ from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.activation_ranges import activation_ranges
 from htrlib.engines.onnx.calibration import CalibrationInks, Ink, calibration_inks
 from htrlib.engines.onnx.channels_last import PIXELS
-from htrlib.engines.onnx.graphs import HEAD_BIAS, build_graph
+from htrlib.engines.onnx.graphs import FEATURES, HEAD_BIAS, build_graph
 from htrlib.engines.onnx.layers import SCALED
 from htrlib.engines.port import (
     HANDWRITTEN_LINES,
@@ -34,6 +34,7 @@ from htrlib.engines.port import (
     LINES,
     PARAGRAPHS,
     RECOGNIZER,
+    RECURRENCE,
     Networks,
 )
 from htrlib.errors import DeviceError
@@ -79,6 +80,27 @@ def quantized_graph(networks: Networks, network: str, inks: CalibrationInks) -> 
         model = build_graph(network, config, parameters, channels_last=True)
         inputs = [{"ink": page[np.newaxis, np.newaxis]} for page in inks.pages]
     return _quantized(model, inputs, network == RECOGNIZER)
+
+
+def split_recognizer(graph: bytes) -> Dict[str, bytes]:
+    """Split a recognizer's graph where its LSTMs begin, which `recurrent_layers` may replace.
+
+    Raises:
+        DeviceError: the package `onnx` is not installed.
+    """
+    _library()
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    channels = [None, None, None]
+    model.graph.value_info.append(
+        onnx.helper.make_tensor_value_info(FEATURES, onnx.TensorProto.FLOAT, channels)
+    )
+    parts = onnx.utils.Extractor(model)
+    ends = {RECOGNIZER: (["ink"], [FEATURES]), RECURRENCE: ([FEATURES, "lengths"], ["logits"])}
+    return {
+        name: parts.extract_model(*between).SerializeToString() for name, between in ends.items()
+    }
 
 
 def _quantized(model: bytes, inputs: Sequence[Inputs], is_recognizer: bool) -> bytes:
