@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/engines.py
 
 The engines take turns, and the fastest round of each counts. Compare the ratios in the last column.
+"onnx without C" has ONNX Runtime run the LSTMs, as on CPUs without AVX-512 VNNI.
 """
 
 from __future__ import annotations
@@ -16,11 +17,24 @@ from typing import Callable, Dict, List, Mapping, Sequence
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by MXNet when it is imported
 
-from htrlib.bundle import load_bundle
+from htrlib import compiled
+from htrlib.bundle import Bundle, load_bundle
 from htrlib.engines.choice import ENGINES
 from htrlib.engines.onnx.calibration import calibration_inks
+from htrlib.engines.onnx.engine import OnnxEngine
 from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER, Engine, Ink
 from htrlib.errors import DeviceError
+
+
+class AllByOnnxRuntime(OnnxEngine):
+    """The default engine as it is where the C part cannot run LSTMs."""
+
+    def __init__(self, bundle: Bundle, device: str) -> None:
+        super().__init__(bundle, device)
+        self.name = "onnx without C"
+
+    def _recurrent_layers(self) -> None:
+        return None
 
 
 def fastest(works: Mapping[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
@@ -64,6 +78,7 @@ def main() -> int:
             engines.append(ENGINES[name](bundle, args.device))
         except DeviceError as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
+    engines += [AllByOnnxRuntime(bundle, args.device)] if compiled.runs_lstms() else []
     height = int(bundle.network_config(RECOGNIZER)["height"])
     inks = calibration_inks(bundle.charset.symbols, height)
     lines, pages = inks.lines[: args.lines], inks.pages[: args.pages]

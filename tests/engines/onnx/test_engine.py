@@ -4,7 +4,8 @@ import builtins
 import importlib
 import sys
 from dataclasses import replace
-from typing import Any, List
+from pathlib import Path
+from typing import Any, List, Optional
 
 import numpy as np
 import pytest
@@ -110,6 +111,38 @@ def test_parameters_that_do_not_fit_are_a_mismatch(random_networks: Any, change:
     networks = replace(random_networks, arrays={"paragraph": arrays})
     with pytest.raises(BundleMismatchError, match="do not match"):
         OnnxEngine(networks, "cpu").label_pixels("paragraph", ink(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("machine", "features", "overflow"),
+    [
+        ("x86_64", "fpu avx2 avx512f", True),
+        ("x86_64", "fpu avx2 avx512f avx512_vnni", False),
+        ("AMD64", "fpu avx2 avx_vnni", False),
+        ("AMD64", None, True),
+        ("aarch64", "fp asimd", False),
+    ],
+)
+def test_slow_products_are_for_cpus_whose_fast_ones_overflow(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    random_networks: Any,
+    machine: str,
+    features: Optional[str],
+    overflow: bool,
+) -> None:
+    if features is not None:
+        (tmp_path / "cpuinfo").write_text(f"flags : {features}\n")
+    monkeypatch.setattr(engine_module, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(engine_module.platform, "machine", lambda: machine)
+    engine_module.products_overflow.cache_clear()
+    options = OnnxEngine(random_networks, "cpu")._options()
+    engine_module.products_overflow.cache_clear()
+    if overflow:
+        assert options.get_session_config_entry("session.x64quantprecision") == "1"
+    else:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry("session.x64quantprecision")
 
 
 def test_without_onnx_runtime_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
