@@ -21,7 +21,7 @@ from htrlib import compiled
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.engines.choice import ENGINES
 from htrlib.engines.onnx.calibration import calibration_inks
-from htrlib.engines.onnx.engine import OnnxEngine
+from htrlib.engines.onnx.engine import OnnxEngine, Recurrence
 from htrlib.engines.port import LINES, PARAGRAPHS, RECOGNIZER, Engine, Ink
 from htrlib.errors import DeviceError
 
@@ -33,8 +33,8 @@ class AllByOnnxRuntime(OnnxEngine):
         super().__init__(bundle, device)
         self.name = "onnx without C"
 
-    def _recurrent_layers(self) -> None:
-        return None
+    def _recurrence(self) -> Recurrence:
+        return self._read_features
 
 
 def fastest(works: Mapping[str, Callable[[], object]], rounds: int) -> Dict[str, float]:

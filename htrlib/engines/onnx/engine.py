@@ -20,7 +20,7 @@ from htrlib.engines.device import parse_device
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.graphs import build_graph
 from htrlib.engines.onnx.model_file import Graph
-from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, recurrent_layers
+from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, can_run
 from htrlib.engines.port import RECOGNIZER, RECURRENCE, WORDS, Ink, Networks
 from htrlib.errors import BundleMismatchError, DeviceError, HtrError
 
@@ -123,20 +123,19 @@ class OnnxEngine:
         """Return what gives the logits of features: the C part, or else ONNX Runtime."""
         with self._lock:
             if self._last_part is None:
-                layers = self._recurrent_layers()
-                self._last_part = self._read_features if layers is None else layers
+                config = self._networks.network_config(RECOGNIZER)
+                shape = RecognizerConfig.from_dict(config)
+                self._last_part = self._layers(shape) if can_run(shape) else self._read_features
             return self._last_part
 
-    def _recurrent_layers(self) -> Optional[RecurrentLayers]:
-        """Return the LSTMs and the head for the C part, or None if it cannot run them.
+    def _layers(self, shape: RecognizerConfig) -> RecurrentLayers:
+        """Prepare the LSTMs and the head for the C part.
 
         Raises:
             BundleMismatchError: the bundle's parameters do not match its configuration.
         """
-        config = self._networks.network_config(RECOGNIZER)
         try:
-            parameters = self._networks.parameters(RECOGNIZER)
-            return recurrent_layers(RecognizerConfig.from_dict(config), parameters)
+            return RecurrentLayers(shape, self._networks.parameters(RECOGNIZER))
         except (KeyError, ValueError) as error:
             raise _mismatch(RECOGNIZER, error) from error
 

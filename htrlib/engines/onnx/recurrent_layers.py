@@ -7,7 +7,7 @@ and here it is that of a hyperbolic tangent.
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class RecurrentLayers:
     """All layers of the recognizer after its convolutions.
 
     Args:
-        shape: of the network; its `hidden` is a multiple of 16.
+        shape: of a network that `can_run` knows.
         parameters: the network's arrays by structural name.
     """
 
@@ -129,13 +129,10 @@ class RecurrentLayers:
         return np.frombuffer(content, np.uint8).reshape(len(inputs), -1)
 
 
-def recurrent_layers(
-    shape: RecognizerConfig, parameters: Mapping[str, Array]
-) -> Optional[RecurrentLayers]:
-    """Return the layers, or None if the C part or this CPU cannot run them."""
+def can_run(shape: RecognizerConfig) -> bool:
+    """Return whether the C part and this CPU can run the layers of such a network."""
     inputs = shape.blocks[-1][0] if shape.blocks else shape.stem
-    fits = shape.hidden % LANES == 0 and inputs % FOUR == 0
-    return RecurrentLayers(shape, parameters) if fits and compiled.runs_lstms() else None
+    return shape.hidden % LANES == 0 and inputs % FOUR == 0 and compiled.runs_lstms()
 
 
 def _library() -> Any:

@@ -18,7 +18,7 @@ from htrlib.errors import BundleMismatchError
 pytest.importorskip("onnxruntime")
 from htrlib.engines.onnx.calibration import calibration_inks
 from htrlib.engines.onnx.engine import OnnxEngine
-from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, recurrent_layers
+from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, can_run
 
 library: Any = compiled.library
 needs_vnni = pytest.mark.skipif(
@@ -154,9 +154,10 @@ def test_sizes_that_do_not_fit_are_refused(change: str) -> None:
 
 
 def test_onnx_runtime_reads_where_the_c_part_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert recurrent_layers(shape_of(hidden=5), {}) is None
+    assert not can_run(shape_of(hidden=5))
+    assert can_run(shape_of(hidden=16)) == compiled.runs_lstms()
     monkeypatch.setattr(compiled, "library", None)
-    assert recurrent_layers(shape_of(hidden=16), {}) is None
+    assert not can_run(shape_of(hidden=16))
 
 
 @needs_vnni
