@@ -23,6 +23,9 @@ DOUBTFUL = 0.93
 """`mean_sureness` below which a line is recognized twice: a third of the lines of modern pages, and
 nearly all old ones. Looking twice at the others changes nothing."""
 
+LOOK_AGAIN_BELOW = "look_again_below"
+"""The entry of a bundle's decoding section that replaces `DOUBTFUL`."""
+
 CLOSER = -0.04, 1.25
 """Margin, in line heights, and stretch of the second picture of a line. It shows less above and
 below the line, and so its letters larger."""
@@ -88,7 +91,8 @@ def look_again(
         The same, where doubtful lines have the second result as `again`, by which `decode` checks
         its text.
     """
-    doubtful = [i for i, line in enumerate(log_probs) if mean_sureness([line]) < DOUBTFUL]
+    below = float(load_bundle(bundle).decoding.get(LOOK_AGAIN_BELOW, DOUBTFUL))
+    doubtful = [i for i, line in enumerate(log_probs) if mean_sureness([line]) < below]
     if not doubtful:
         return tuple(log_probs)
     looked = list(log_probs)

@@ -25,6 +25,7 @@ from htrlib.engines.mxnet.runner import context
 from htrlib.errors import ConfigError, TrainingError
 from htrlib.language import NGramModel
 from htrlib.language.files import save_model
+from htrlib.stages.recognition import LOOK_AGAIN_BELOW
 from htrlib.training import CPU_PARTS, distributed, tuning
 from htrlib.training.charsets import CharsetChange
 from htrlib.training.config import TrainerConfig
@@ -215,6 +216,8 @@ class Trainer:
         if refit and isinstance(task, LineRecognitionTask) and task.validates:
             extra, decoding, learned = self._refitted(task, extra, decoding)
             history.update(learned)
+        if isinstance(task, LineRecognitionTask) and self.config.augmentation is None:
+            decoding = {**decoding, LOOK_AGAIN_BELOW: 0.0}  # it has seen lines at one scale
         config = {
             "name": name or directory.resolve().name,
             "version": "1",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from htrlib.bundle import write_bundle
+from htrlib.bundle import load_bundle, write_bundle
 from htrlib.document.charset import Charset
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
@@ -105,6 +105,17 @@ def test_sure_lines_are_recognized_once(
     monkeypatch.setattr(recognition, "mean_sureness", lambda lines: 0.95)
     (said,) = recognize_lines(page, lines(200), bundle=str(bundle))
     assert said.again is None
+
+
+def test_a_bundle_says_below_what_sureness_lines_are_recognized_twice(
+    bundle: Path, page: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    said = load_bundle(bundle)
+    config = {**said.config, "decoding": {"look_again_below": 0.0}}
+    parameters = {"line-recognition": said.stored_parameters("line-recognition")}
+    write_bundle(tmp_path / "once", config, said.charset, parameters)
+    (once,) = recognize_lines(page, lines(200), bundle=str(tmp_path / "once"))
+    assert once.again is None
 
 
 def test_no_lines_say_nothing(bundle: Path, page: NDArray[np.uint8]) -> None:
