@@ -5,8 +5,8 @@
  * PyTorch's order: input, forget, cell, output. Arrays are bfloat16 (as uint16_t) in row-major
  * order; N is a multiple of 16 (pad with zeros), H one of 64.
  */
-#include <immintrin.h>
-#include <stdint.h>
+#include "bfloat16.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -75,15 +75,6 @@ static void multiply(const uint16_t *a, int stride, const uint16_t *packed, int 
         _tile_stored(2, out + n + 2 * ROWS, width * 4);
         _tile_stored(3, out + n + 3 * ROWS, width * 4);
     }
-}
-
-static inline __m512 load(const uint16_t *from) {
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
-static inline void store(uint16_t *to, __m512 value) {
-    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value));
 }
 
 /* 1 / (1 + exp(-x)), to about 1e-6: exp by a polynomial of degree 5 of the fraction of a power of 2. */

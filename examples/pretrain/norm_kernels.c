@@ -4,14 +4,13 @@
  * the next. They are taken in periods, the shortest stretches that are whole places and whole
  * vectors of 16 numbers; a period has `vectors` vectors, and the arrays have `periods` periods.
  */
-#include <immintrin.h>
-#include <stdint.h>
+#include "bfloat16.h"
+
 #include <string.h>
 
 #define WIDTH 16  /* numbers of a vector */
 #define MOST 12   /* vectors of a period */
 #define BLOCK 256 /* periods that are summed in single precision */
-#define INLINE static inline __attribute__((always_inline))
 
 /* Call a function with the number of vectors known to the compiler, so that it unrolls its loops.
  * Returns from the caller: 0, or 1 for a number that is not here. */
@@ -26,15 +25,6 @@
         case 12: function(12, __VA_ARGS__); return 0;        \
         default: return 1;                                   \
     }
-
-INLINE __m512 load(const uint16_t *from) {
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
-INLINE void store(uint16_t *to, __m512 value) {
-    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value));
-}
 
 /* dy where ReLU let y through; all of it where there was no ReLU (y is NULL). */
 INLINE __m512 passed(const uint16_t *dy, const uint16_t *y, long at) {

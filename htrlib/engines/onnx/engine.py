@@ -93,9 +93,9 @@ class OnnxEngine:
         if not lines:
             return ()
         shape = RecognizerConfig.from_dict(self._networks.network_config(RECOGNIZER))
-        frames = [-(-line.shape[1] // shape.frame_width) for line in lines]
         if self.precision == INT8 and self._networks.int8_graph(RECURRENCE) is not None:
             return self._read_in_two_parts(lines, shape)
+        frames = [-(-line.shape[1] // shape.frame_width) for line in lines]
         logits: Dict[int, NDArray[np.float32]] = {}
         by_length = sorted(range(len(lines)), key=frames.__getitem__)
         for start in range(0, len(lines), self._batch):

@@ -59,8 +59,8 @@ class RecurrentLayers:
         self._classes = len(weight)
         missing = -len(weight) % (MOST * LANES)
         biases = parameters["head.bias"] - _shift(weight, scales)
-        self._head = np.pad(weight, ((0, missing), (0, 0)))
-        self._head = _packed(self._head.reshape(-1, MOST, LANES, weight.shape[1]))
+        padded = np.pad(weight, ((0, missing), (0, 0)))
+        self._head = _packed(padded.reshape(-1, MOST, LANES, weight.shape[1]))
         self._head_scales, self._head_biases = (
             np.pad(array, (0, missing)).astype(np.float32) for array in (scales / ONE, biases)
         )
