@@ -38,6 +38,7 @@ from htrlib.engines.port import RECOGNIZER
 from htrlib.training.batches.augmentation import LineAugmentation
 
 SAVE_EVERY, SCORE_EVERY = 180, 840  # seconds
+DAY = 86400  # seconds
 VALIDATED = 40  # lines of a collection, about
 COLUMNS = 16384  # of a process's batch: lines by sixteens suit the kernels of `fast_lstm`
 COLLAGE = 0.4  # of the real lines, where the words have been found
@@ -83,15 +84,10 @@ def scores(training: Training, validation: Mapping[str, List[CutLine]]) -> Dict[
     return {name: float(row[0] / row[1]) for name, row in zip(validation, counts)}
 
 
-def run(training: Training, source: Any, validation: Mapping[str, List[CutLine]]) -> None:
-    """Train until the time is over.
-
-    Args:
-        source: makes a `LineSource` of a seed.
-    """
+def run(training: Training, source: LineSource, validation: Mapping[str, List[CutLine]]) -> None:
+    """Train until the time is over."""
     progress = training.progress
-    seed = 2 * progress.step + 1 + training.rank
-    loader = iter(DataLoader(source(seed), batch_size=None, num_workers=1, prefetch_factor=24))
+    loader = iter(DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=24))
     losses: List[float] = []
     while training.done < 1:
         losses.append(training.step(next(loader)))
@@ -116,9 +112,10 @@ def report(training: Training, **values: float) -> None:
 
 
 def seconds_of(clock: str) -> float:
-    """The time of today that a clock shows as HH:MM, in seconds since the epoch."""
+    """When a clock shows HH:MM, in seconds since the epoch: today, or after the next midnight."""
     hour, minute = map(int, clock.split(":"))
-    return time.mktime((*time.localtime()[:3], hour, minute, 0, 0, 0, -1))
+    today = time.mktime((*time.localtime()[:3], hour, minute, 0, 0, 0, -1))
+    return today if today > time.time() - DAY / 2 else today + DAY
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -131,10 +128,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--french", type=Path, nargs="*", default=(), help="text files whose French is drawn too"
     )
     parser.add_argument("--mixture", type=Path, help="JSON of the fields of Plan")
-    parser.add_argument("--until", required=True, help="HH:MM of today")
+    parser.add_argument("--until", required=True, help="HH:MM")
     parser.add_argument("--flat", type=float, default=0.4, help="share of the time at peak rate")
     parser.add_argument("--peak-rate", type=float, default=1e-3, help="of learning")
     parser.add_argument("--init", type=Path, help="bundle whose recognizer to start from")
+    parser.add_argument("--seed", type=int, default=0, help="another one for each run of a mean")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args(arguments or None)
 
@@ -166,16 +164,14 @@ def main(arguments: Sequence[str] = ()) -> None:
         LineAugmentation(**plan.augmentation),
     )
     collage = collages(args.lines, list(real))
-
-    def source(seed: int) -> LineSource:
-        return LineSource(real, plan.weights, drawing, charset, mixture, seed, collage)
-
     schedule = Schedule(seconds_of(args.until), args.peak_rate, args.flat)
     start = load_bundle(args.init) if args.init else None
     training = Training(args.out, charset, schedule, rank, shape_for(charset, start))
     if not training.resume() and start is not None:
         training.start_from(start)
-    torch.manual_seed(rank + 2 * training.progress.step)
+    seed = rank + 2 * training.progress.step + 1000003 * args.seed
+    torch.manual_seed(seed)
+    source = LineSource(real, plan.weights, drawing, charset, mixture, seed, collage)
     run(training, source, validation)
     dist.destroy_process_group()
 

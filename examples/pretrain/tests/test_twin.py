@@ -157,6 +157,16 @@ def test_the_mean_of_states_is_that_of_their_weights(twin):
     assert twin.mean_state([first, second])["a"].item() == 2.5
 
 
+def test_a_training_may_end_after_midnight(script, monkeypatch):
+    train_twin = script("train_twin")
+    evening = train_twin.time.mktime((2026, 3, 3, 23, 30, 0, 0, 0, -1))
+    monkeypatch.setattr(train_twin.time, "time", lambda: evening)
+    monkeypatch.setattr(train_twin.time, "localtime", lambda: (2026, 3, 3, 23, 30, 0, 0, 0, -1))
+    assert train_twin.seconds_of("23:45") - evening == 15 * 60
+    assert train_twin.seconds_of("23:20") - evening == -10 * 60  # resumed when it is over
+    assert train_twin.seconds_of("01:00") - evening == 90 * 60
+
+
 def test_the_whole_command_learns_from_cut_lines_and_goes_on(script, tmp_path, monkeypatch):
     train_twin, store = script("train_twin"), script("line_store")
     rng = np.random.default_rng(0)
