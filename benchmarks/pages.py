@@ -4,7 +4,7 @@
         ../shared/data/copiste/pages.json --tesseract --rapidocr venv/bin/python --before OLD
     python benchmarks/pages.py FOLDER
 
-Prints milliseconds for each stage in this process (after a warm-up page), then the pages per
+Prints milliseconds for each stage in this process (the best of three times), then the pages per
 second of each reader with one thread per page: a page at a time, and a page per core; starts are
 included. Each row also has the CPU seconds per page, which depend less on other work here,
 and how many times as fast htrlib is.
@@ -29,10 +29,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import htrlib
 from htrlib import data
+from htrlib.reading.pages import Reading
+from htrlib.reading.pipeline import Pipeline
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 HTR = "htr transcribe"
@@ -46,20 +48,6 @@ read = RapidOCR(params=threads)
 for path in sys.argv[1:]:
     read(path)
 """
-Result = TypeVar("Result")
-
-
-class Clock:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: Dict[str, float] = {}
-
-    def __call__(self, stage: str, work: Callable[[], Result]) -> Result:
-        start = time.perf_counter()
-        result = work()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-        return result
 
 
 def pages_of(source: Path) -> List[Path]:
@@ -70,16 +58,16 @@ def pages_of(source: Path) -> List[Path]:
     return [Path(sample.image) for sample in samples if isinstance(sample.image, (str, Path))]
 
 
-def read(path: Path, clock: Clock, bundle: Optional[str]) -> int:
-    """Run and time the four stages; return the number of lines."""
-    page = clock("load", lambda: htrlib.load_image(path))
-    paragraph = clock("paragraph", lambda: htrlib.detect_paragraph(page, bundle=bundle))
-    if paragraph is None:
-        return 0
-    lines = clock("lines", lambda: htrlib.segment_lines(page, paragraph, bundle=bundle))
-    said = clock("recognition", lambda: htrlib.recognize_lines(page, lines, bundle=bundle))
-    clock("decoding", lambda: [htrlib.decode(line, bundle=bundle) for line in said])
-    return len(lines)
+def read(path: Path, pipeline: Pipeline) -> Reading:
+    """Read a page as `htr transcribe` does, noting the time of each stage."""
+    start = time.perf_counter()
+    reading = Reading(htrlib.load_image(path))
+    loaded = time.perf_counter() - start
+    pipeline.read([reading])
+    if reading.error is not None:
+        raise reading.error
+    reading.milliseconds["load"] = 1000.0 * loaded
+    return reading
 
 
 def machine() -> str:
@@ -95,17 +83,23 @@ def machine() -> str:
 
 
 def stages(paths: List[Path], bundle: Optional[str]) -> None:
-    """Print a table of the time of each stage in this process."""
-    read(paths[0], Clock(), bundle)
-    clock = Clock()
-    start = time.perf_counter()
-    lines = sum(read(path, clock, bundle) for path in paths)
-    total = time.perf_counter() - start
+    """Print a table of the time of each stage in this process, the best of three rounds."""
+    pipeline = Pipeline(bundle=bundle)
+    read(paths[0], pipeline)
+    best: Dict[str, float] = {}
+    lines = 0
+    for path in paths:
+        rounds = [read(path, pipeline) for _ in range(3)]
+        lines += len(rounds[0].lines)
+        for stage in rounds[0].milliseconds:
+            spent = min(reading.milliseconds[stage] for reading in rounds)
+            best[stage] = best.get(stage, 0.0) + spent
+    total = sum(best.values())
     print(f"{machine()}; {len(paths)} pages, {lines} lines\n")
     print("| stage | ms per page | share |\n|---|---|---|")
-    for stage, seconds in clock.seconds.items():
-        print(f"| {stage} | {1000 * seconds / len(paths):.0f} | {seconds / total:.0%} |")
-    print(f"| all, one process | {1000 * total / len(paths):.0f} | |\n")
+    for stage, spent in sorted(best.items(), key=lambda item: -item[1]):
+        print(f"| {stage} | {spent / len(paths):.1f} | {spent / total:.1%} |")
+    print(f"| all, one process | {total / len(paths):.1f} | |\n")
 
 
 def tree_memory(root: int) -> float:

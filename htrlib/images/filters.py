@@ -199,8 +199,10 @@ def percentile_filter(values: Numbers, percent: float, size: int) -> Numbers:
     Args:
         values: (N,) or (H, W); extended by its edge values.
     """
-    reach = [(size // 2, size - size // 2 - 1)] * values.ndim
-    windows = sliding_window_view(np.pad(values, reach, mode="edge"), (size,) * values.ndim)
+    wide = _padded(values, size, "edge")
+    if values.ndim > 1:
+        wide = _padded(wide.T, size, "edge").T
+    windows = sliding_window_view(wide, (size,) * values.ndim)
     rank = int(size**values.ndim * percent / 100.0)
     if values.ndim > 1 and size**values.ndim <= MOST_ROWS:
         around = np.moveaxis(windows, range(-values.ndim, 0), range(values.ndim))
@@ -227,9 +229,9 @@ def long_runs(mask: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
 
 def _long_runs(rows: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
     """Keep the long runs of (R, N) bool."""
-    counts = np.cumsum(np.pad(rows, [(0, 0), (1, 0)]), axis=-1, dtype=np.int32)
+    counts = np.cumsum(extended(rows, 1, 0, "zero"), axis=-1, dtype=np.int32)
     starts = counts[:, length:] - counts[:, :-length] == length
-    begun = np.cumsum(np.pad(starts, [(0, 0), (length, length - 1)]), axis=-1, dtype=np.int32)
+    begun = np.cumsum(extended(starts, length, length - 1, "zero"), axis=-1, dtype=np.int32)
     runs: NDArray[np.bool_] = begun[:, length:] > begun[:, :-length]
     return runs
 
@@ -241,7 +243,28 @@ def _windows(values: Numbers, size: int, mode: str) -> Numbers:
 
 def _padded(values: Numbers, size: int, mode: str) -> Numbers:
     """Extend the last axis so far that there is a window around each value."""
-    ends = [(0, 0)] * (values.ndim - 1)
-    reach = (size // 2, size - size // 2 - 1)
-    padded: Numbers = np.pad(values, [*ends, reach], mode=mode)  # type: ignore[call-overload]
-    return padded
+    return extended(values, size // 2, size - size // 2 - 1, mode)
+
+
+def extended(values: Numbers, before: int, after: int, mode: str = "edge") -> Numbers:
+    """Extend the last axis as `numpy.pad` does, which takes longer than a filter of a small array.
+
+    Args:
+        values: (..., N), N at least 1.
+        before, after: number of values to add.
+        mode: "edge" repeats the first and last value, "symmetric" mirrors values, "zero" adds 0.
+    """
+    count = values.shape[-1]
+    if mode == "symmetric" and max(before, after) > count:
+        ends = [(0, 0)] * (values.ndim - 1)
+        return np.pad(values, [*ends, (before, after)], mode="symmetric")
+    wide = np.empty((*values.shape[:-1], before + count + after), values.dtype)
+    head, tail = wide[..., :before], wide[..., before + count :]
+    wide[..., before : before + count] = values
+    if mode == "symmetric":
+        head[...], tail[...] = values[..., :before][..., ::-1], values[..., ::-1][..., :after]
+    elif mode == "edge":
+        head[...], tail[...] = values[..., :1], values[..., -1:]
+    else:
+        head[...] = tail[...] = 0
+    return wide

@@ -19,6 +19,7 @@ from PIL import Image
 from htrlib import compiled
 from htrlib.document.geometry import Box, Point, Polygon, Size
 from htrlib.images.filters import (
+    extended,
     long_runs,
     maximum_filter,
     mean_filter,
@@ -322,7 +323,7 @@ def heads_balance(ink: Strips, tilt: float) -> float:
     smooth = mean_filter(profiles, 3, "symmetric")
     bands = smooth > 0.5 * maximum_filter(smooth, max(3, height // 12), "symmetric")
     bands &= smooth > 0.25 * smooth.max(axis=1, keepdims=True)
-    sums = np.pad(smooth.cumsum(axis=1), ((0, 0), (1, 0)))
+    sums = extended(smooth.cumsum(axis=1), 1, 0, "zero")
     edges = np.diff(bands.astype(np.int8), axis=1, prepend=0, append=0)
     (group, start), end = np.nonzero(edges == 1), np.nonzero(edges == -1)[1]
     reach = end - start
@@ -391,7 +392,7 @@ def _leveled(sums: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.i
     """Return (A, G, H) strips shifted to level each tilt, in groups: few lines span a page."""
     strips, height = sums.shape
     most = int(np.abs(shifts).max())
-    shifted = sliding_window_view(np.pad(sums, ((0, 0), (most, most))), height, axis=1)
+    shifted = sliding_window_view(extended(sums, most, most, "zero"), height, axis=1)
     starts = np.arange(0, strips, _group_size(strips))
     leveled = np.add.reduceat(shifted[np.arange(strips), most + shifts], starts, axis=1)
     return np.asarray(leveled, np.int64)

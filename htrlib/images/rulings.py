@@ -12,7 +12,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from htrlib.images.filters import maximum_filter, median_filter, percentiles, ranked
+from htrlib.images.filters import extended, maximum_filter, median_filter, percentiles, ranked
 
 Page = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -147,7 +147,7 @@ def ruling_at(
     darkness = np.where(inside, np.minimum(seen, 1.5 * usual), usual)
     profile = _profile(ridges, columns, inside)
     if np.ptp(places[:, 0]) > 1:  # lines that slope are now here, now a pixel further
-        profile = maximum_filter(np.pad(profile, 1), 3)
+        profile = maximum_filter(extended(profile, 1, 1, "zero"), 3)
     return Ruling(distance, middles, places, darkness, profile)
 
 
@@ -178,7 +178,7 @@ def stepping_ridges(page: Page) -> Floats:
     strips = _strips(page)
     around = median_filter(_usual_grays(strips), 2 * THICKEST + 1)
     grays = _usual_grays(np.minimum(strips[..., 1:], strips[..., :-1]))
-    pairs = np.pad(grays, ((0, 0), (1, 1)), mode="edge")
+    pairs = extended(grays, 1, 1)
     grays = np.minimum(pairs[:, 1:], pairs[:, :-1])
     return np.asarray(np.maximum(around - grays, 0), np.float32)
 
@@ -207,7 +207,7 @@ def _distances(ridges: Floats) -> List[float]:
     if not ridges.any():
         return []
     width = ridges.shape[1]
-    beside = np.pad(ridges, ((0, 0), (1, 1)), mode="edge")
+    beside = extended(ridges, 1, 1)
     capped = (beside[:, :-2] + ridges + beside[:, 2:]) / 3
     capped = np.minimum(capped, percentiles(capped, (98,))[0, :, np.newaxis])
     capped -= capped.mean(axis=1, keepdims=True)
@@ -245,7 +245,7 @@ def _refined(together: NDArray[np.float64], lag: int) -> float:
 def _places(ridges: Floats, distance: float) -> NDArray[np.float64]:
     """Locate the lines (S, N): a comb over each strip, whose teeth are moved to the ridges."""
     strips, width = ridges.shape
-    beside = np.pad(ridges, ((0, 0), (1, 1)), mode="edge")
+    beside = extended(ridges, 1, 1)
     smooth = 0.25 * beside[:, :-2] + 0.5 * ridges + 0.25 * beside[:, 2:]
     capped = np.minimum(smooth, np.percentile(smooth, 98, axis=1, keepdims=True))
     count = int(width / distance) + 1

@@ -115,10 +115,11 @@ class Reading:
         return Size(self.page.shape[1], self.page.shape[0])
 
     def timed(self, stage: str, work: Callable[[], Value]) -> Value:
-        """Do the work, record its duration, and return its result."""
+        """Do the work, add its duration to that of the stage, and return its result."""
         start = time.perf_counter()
         value = work()
-        self.milliseconds[stage] = 1000.0 * (time.perf_counter() - start)
+        spent = 1000.0 * (time.perf_counter() - start)
+        self.milliseconds[stage] = self.milliseconds.get(stage, 0.0) + spent
         return value
 
     def attempt(self, work: Callable[[Reading], None]) -> None:
@@ -244,7 +245,7 @@ def _find_lines(reading: Reading, stages: Stages) -> None:
     if options.orientation == AUTO and reading.as_given is None:
         is_page = options.what != LINE and not reading.margin
         later = is_page and options.stage == TEXT and stages.recognizes_with_bundle
-        reading.timed("orientation", lambda: turn_upright(reading, stages, later=later))
+        turn_upright(reading, stages, later=later)
     elif reading.margin and reading.transform is None:
         reading.transform = PageTransform(reading.size, margin=reading.margin)
         reading.page = reading.transform.apply(reading.page)
@@ -292,16 +293,21 @@ def turn_upright(
         later: read no lines of a page that may be turned, but leave it as it is and note that.
     """
     if reading.as_given is None:
-        reading.as_given = _without_paper_marks(reading.page)
+        reading.as_given = given = _cleaned(reading, reading.page)
+    else:
+        given = reading.as_given
     margin = reading.margin
     single = reading.options.what == LINE
     readable = None if later else partial(readability, stages=stages, single=single, margin=margin)
-    page, transform, reading.looks_turned = upright(
-        reading.as_given, readability=readable, turns=turns, margin=margin
-    )
+    turn = partial(upright, given, readability=readable, turns=turns, margin=margin)
+    page, transform, reading.looks_turned = reading.timed("orientation", turn)
     changed = transform.inverted or transform.tilt or transform.quarter_turns
-    reading.page = _without_paper_marks(page) if changed else page
+    reading.page = _cleaned(reading, page) if changed else page
     reading.transform = None if transform.is_identity else transform
+
+
+def _cleaned(reading: Reading, page: Page) -> Page:
+    return reading.timed("paper", lambda: _without_paper_marks(page))
 
 
 def _without_paper_marks(page: Page) -> Page:
@@ -380,9 +386,7 @@ def _look_again(reading: Reading, stages: Stages) -> None:
         return
     if reading.log_probs and len(reading.log_probs) == len(reading.lines):
         look = partial(stages.look_again, reading.page, reading.lines, reading.log_probs)
-        first = reading.milliseconds.get("recognition", 0.0)
         reading.log_probs = tuple(reading.timed("recognition", look))
-        reading.milliseconds["recognition"] += first
 
 
 def _decode(reading: Reading, stages: Stages, label: Optional[str]) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from htrlib.images.filters import (
+    extended,
     gray_percentile,
     long_runs,
     maximum_filter,
@@ -64,6 +65,18 @@ def test_an_upper_percentile_is_no_lower_than_asked(values, percent, least):
 )
 def test_a_median_is_that_of_numpy(values):
     assert median(values) == float(np.median(values))
+
+
+@given(
+    st.one_of(bytes_1d, bytes_2d),
+    st.integers(0, 15),
+    st.integers(0, 15),
+    st.sampled_from(("edge", "symmetric", "zero")),
+)
+def test_values_are_extended_as_by_numpy(values, before, after, mode):
+    ends = [(0, 0)] * (values.ndim - 1) + [(before, after)]
+    expected = np.pad(values, ends, mode="constant" if mode == "zero" else mode)
+    np.testing.assert_array_equal(extended(values, before, after, mode), expected)
 
 
 @given(bytes_1d, st.integers(1, 9))

@@ -165,6 +165,7 @@ def test_lines_are_looked_at_again_only_where_that_can_change_them(
     assert len(stages.decoded) == 2
     assert [line.again is not None for line in stages.decoded] == [looks, looks]
     assert reading.milliseconds["recognition"] > 0.0
+    assert {"paper", "orientation", "lines", "decoding"} <= set(reading.milliseconds)
 
 
 def test_lines_of_another_recognizer_are_not_looked_at_again() -> None:
