@@ -14,12 +14,16 @@ from PIL import Image, ImageFilter
 
 from htrlib.errors import ConfigError
 
+COARSEST = 0.25, 0.7
+"""Fewest and most pixels per side of a `coarse` line, relative to those of the result."""
+
 
 @dataclass(frozen=True)
 class LineAugmentation:
     """Ranges and probabilities of the random changes; 0 turns a change off.
 
-    Lengths are fractions of the line's height, slants are tangents.
+    Lengths are fractions of the line's height, slants are tangents. `coarse` pictures are those of
+    pages scanned at a fraction of the usual resolution.
 
     Raises:
         ConfigError: a value is out of range.
@@ -36,6 +40,7 @@ class LineAugmentation:
     fade: float = 0.5
     noise: float = 0.3
     spans: float = 0.3
+    coarse: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -65,6 +70,8 @@ class LineAugmentation:
             (height, W') uint8.
         """
         warped = self._warp(ink, height, source_margin, rng)
+        if self.coarse and rng.random() < self.coarse:
+            warped = _coarse(warped, rng.uniform(*COARSEST))
         picture = Image.fromarray(warped)
         chance = rng.random()
         if chance < self.thin:
@@ -153,6 +160,14 @@ class LineAugmentation:
                 left = int(rng.integers(0, max(1, ink.shape[1] - width)))
                 values[:, left : left + width] *= rng.uniform(0.0, 0.4)
         return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _coarse(ink: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """Return a line as it looks when it is enlarged from a share of its pixels per side."""
+    height, width = ink.shape
+    small = max(1, round(share * width)), max(1, round(share * height))
+    shrunk = Image.fromarray(ink).resize(small, Image.Resampling.BOX)
+    return np.asarray(shrunk.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _mix(first: NDArray[np.uint8], second: NDArray[np.float32], share: float) -> NDArray[np.uint8]:

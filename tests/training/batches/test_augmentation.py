@@ -52,6 +52,13 @@ def test_any_line_becomes_a_picture_of_the_height_asked_for(seed, rows, columns,
     assert picture.shape[1] >= 8
 
 
+def test_a_coarse_line_loses_its_edges_and_keeps_its_ink():
+    sharp, coarse = augmented(NEUTRAL).astype(int), augmented(only(coarse=1.0)).astype(int)
+    assert coarse.shape == sharp.shape
+    assert coarse.mean() == pytest.approx(sharp.mean(), rel=0.1)
+    assert np.abs(np.diff(coarse, axis=1)).max() < 0.7 * np.abs(np.diff(sharp, axis=1)).max()
+
+
 def test_the_same_seed_makes_the_same_picture():
     first, again, other = (augmented(LineAugmentation(), seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
