@@ -31,14 +31,13 @@ def align(values: NDArray[np.floating[Any]], labels: Sequence[int]) -> Tuple[Spa
     """
     if not labels:
         return ()
-    states, emissions, may_skip = _trellis(np.maximum(values, _IMPOSSIBLE), labels)
-    passed = _best_states(emissions, may_skip)
+    emissions, passed = _best_path(values, labels)
     if passed is None:
         raise ConfigError(
             f"{len(values)} frames are too few for {len(labels)} labels and the blanks between "
             "equal neighbors; use a recognizer with more frames per line"
         )
-    numbers = np.arange(1, len(states), 2)
+    numbers = np.arange(1, emissions.shape[1], 2)
     starts = np.searchsorted(passed, numbers, side="left").tolist()
     ends = np.searchsorted(passed, numbers, side="right").tolist()
     return tuple(zip(starts, ends))
@@ -67,11 +66,9 @@ def path_log_probability(values: NDArray[np.floating[Any]], labels: Sequence[int
     It is close to `log_probability` and takes a tenth of the time; -inf if there are too few
     frames.
     """
-    values = np.maximum(values, _IMPOSSIBLE)
     if not labels:
-        return float(values[:, -1].sum(dtype=np.float64))
-    _, emissions, may_skip = _trellis(values, labels)
-    passed = _best_states(emissions, may_skip)
+        return float(np.maximum(values[:, -1], _IMPOSSIBLE).sum(dtype=np.float64))
+    emissions, passed = _best_path(values, labels)
     if passed is None:
         return -math.inf
     return float(emissions[np.arange(len(emissions)), passed].sum())
@@ -92,6 +89,17 @@ def _trellis(
     may_skip = np.full(len(states), -np.inf)
     may_skip[3::2][states[3::2] != states[1:-2:2]] = 0.0
     return states, values[:, states].astype(np.float64), may_skip
+
+
+def _best_path(
+    values: NDArray[np.floating[Any]], labels: Sequence[int]
+) -> Tuple[NDArray[np.float64], Optional[NDArray[np.int64]]]:
+    """Return (T, S) the log probability of each state, and (T,) the states of the best path.
+
+    The path is None if there are too few frames.
+    """
+    _, emissions, may_skip = _trellis(np.maximum(values, _IMPOSSIBLE), labels)
+    return emissions, _best_states(emissions, may_skip)
 
 
 def _best_states(

@@ -216,8 +216,8 @@ class Trainer:
         if refit and isinstance(task, LineRecognitionTask) and task.validates:
             extra, decoding, learned = self._refitted(task, extra, decoding)
             history.update(learned)
-        if isinstance(task, LineRecognitionTask) and self.config.augmentation is None:
-            decoding = {**decoding, LOOK_AGAIN_BELOW: 0.0}  # it has seen lines at one scale
+        if isinstance(task, LineRecognitionTask):
+            decoding = _looking(decoding, once=self.config.augmentation is None)
         config = {
             "name": name or directory.resolve().name,
             "version": "1",
@@ -305,6 +305,15 @@ def _failures_told() -> Iterator[None]:
             f"MXNet failed: {str(error).strip().splitlines()[-1]}; if memory ran out, use smaller "
             "batches (batch_columns, or batch_crops for pages)"
         ) from error
+
+
+def _looking(decoding: Mapping[str, Any], once: bool) -> Mapping[str, Any]:
+    """Have a recognizer that saw lines at one scale look at them once, and others as usual."""
+    if once:
+        return {**decoding, LOOK_AGAIN_BELOW: 0.0}
+    if decoding.get(LOOK_AGAIN_BELOW) == 0.0:  # it was trained so before
+        return {key: value for key, value in decoding.items() if key != LOOK_AGAIN_BELOW}
+    return decoding
 
 
 def _with_model(

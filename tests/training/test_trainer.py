@@ -76,10 +76,12 @@ def test_eight_lines_are_learned_by_heart_and_the_bundle_reads_them(trained):
 def test_a_recognizer_that_saw_one_scale_looks_once(trained, trainer, lines, tmp_path):
     path, known, _ = trained
     assert load_bundle(path).decoding["look_again_below"] == 0.0
-    augmented = trainer(replace(QUICK, augmentation=LineAugmentation()), init=None)
-    augmented.fit(known, known)
-    augmented.save(tmp_path / "augmented")
-    assert "look_again_below" not in load_bundle(tmp_path / "augmented").decoding
+    usual = replace(QUICK, augmentation=LineAugmentation())
+    for start in ({}, {"init": path, "network": None, "directory": tmp_path / "further"}):
+        augmented = trainer(usual, **start)
+        augmented.fit(known, known)
+        augmented.save(tmp_path / "augmented")
+        assert "look_again_below" not in load_bundle(tmp_path / "augmented").decoding
 
 
 def test_validation_scores_stand_in_lines_that_a_regular_expression_reads(
