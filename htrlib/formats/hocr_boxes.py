@@ -83,5 +83,10 @@ def _trim(upper: _Extent, lower: _Extent) -> bool:
 
 
 def within(box: Box, line: Box) -> Box:
-    """Return a word's box without what is above or below its line's."""
-    return Box(box.left, max(box.top, line.top), box.right, min(box.bottom, line.bottom))
+    """Return a word's box without what is above or below its line's; a pixel of it at least.
+
+    Args:
+        box, line: in whole pixels. A word of a steep and tiny line may be rounded out of it.
+    """
+    top = min(max(box.top, line.top), line.bottom - 1)
+    return Box(box.left, top, box.right, max(min(box.bottom, line.bottom), top + 1))

@@ -79,6 +79,13 @@ def test_words_keep_their_middle(places: Sequence[Edges]) -> None:
         assert (box.left, box.right) == (whole.left, whole.right)
 
 
+def test_a_word_beside_its_line_is_put_on_the_edge_of_it() -> None:
+    line = Box(0, 10, 100, 12)
+    assert within(Box(5, 12, 9, 20), line) == Box(5, 11, 9, 12)
+    assert within(Box(5, 2, 9, 10), line) == Box(5, 10, 9, 11)
+    assert within(Box(5, 2, 9, 30), line) == Box(5, 10, 9, 12)
+
+
 def test_trimmed_boxes_are_read_back_whole(tmp_path: Path) -> None:
     Image.fromarray(np.full((400, 600), 255, np.uint8)).save(tmp_path / "a.png")
     boxes = [Box(10, 20, 500, 120), Box(10, 70, 500, 170), Box(10, 300, 500, 360)]
