@@ -1,9 +1,9 @@
 """Build a character language model from books, transcripts, quotations and word lists.
 
     python build_language_model.py english.lm --books TEXT_FOLDER \
-        --transcripts inkbench/pages.json --quotes quotes/gcide.txt
+        --transcripts inkbench/pages.json --quotes quotes/gcide.txt --words-of en
     python build_language_model.py french.lm --transcripts copiste/pages.json \
-        testaments/pages.json --quotes quotes/littre.txt
+        testaments/pages.json --quotes quotes/littre.txt --words-of fr
     python build_language_model.py other.lm --languages it es de nl
 
 Books are text files as Project Gutenberg and NLTK distribute them; those that `held_out.py` names
@@ -27,7 +27,7 @@ from texts import folded
 
 from htrlib import data
 from htrlib.data.samples import PageSample
-from htrlib.language import NGramModel
+from htrlib.language import NGramModel, words
 from htrlib.language.estimation import estimate
 from htrlib.language.files import load_model, save_model
 from htrlib.language.text import read_paragraphs
@@ -35,6 +35,7 @@ from htrlib.language.text import read_paragraphs
 ORDER = 6
 MIN_COUNTS = (20, 1)  # of characters, and of all longer n-grams
 WORDS = 25_000  # of a language of which there is no running text
+KNOWN = 60_000  # words of a language that the model knows, beside those of the texts
 CAPITALS = 5  # of so many paragraphs one is repeated in capitals: so are forms filled in
 
 _AFTER_BOOK = re.compile(
@@ -90,6 +91,18 @@ def word_paragraphs(language: str) -> Iterator[str]:
         yield " ".join(salad(language, rng, 50))
 
 
+def listed_words(language: str) -> List[str]:
+    """Return the most frequent words of a language (`wordfreq`)."""
+    from wordfreq import top_n_list
+
+    return [word for entry in top_n_list(language, KNOWN) for word in words.words_of(entry)]
+
+
+def with_words(model: NGramModel, more: Iterable[str]) -> NGramModel:
+    """Return a model that knows more words."""
+    return NGramModel(model.vocabulary, model.levels, model.words.union(more))
+
+
 def bits_per_character(model: NGramModel, texts: Iterable[str]) -> float:
     """Return the model's mean bits per character of the texts."""
     scores = np.concatenate([model.character_scores(text, begin=True) for text in texts])
@@ -108,6 +121,7 @@ def run(
     transcripts: Sequence[Path] = (),
     languages: Sequence[str] = (),
     quotes: Sequence[Path] = (),
+    words_of: Optional[str] = None,
 ) -> float:
     """Build the model; return its bits per character on the held-out books, or NaN without any."""
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
@@ -116,7 +130,8 @@ def run(
     rest += [p for path in quotes for p in quoted_paragraphs(path)]
     rest += [p for language in languages for p in word_paragraphs(language)]
     rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
-    save_model(estimate(rest, order, MIN_COUNTS), output)
+    model = estimate(rest, order, MIN_COUNTS)
+    save_model(with_words(model, listed_words(words_of) if words_of else ()), output)
     return bits_per_character(load_model(output), held_out) if held_out else math.nan
 
 
@@ -134,9 +149,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--quotes", type=Path, nargs="*", default=(), help="files of dictionary_quotes.py"
     )
+    parser.add_argument("--words-of", metavar="CODE", help="a language whose words it knows")
     args = parser.parse_args(argv)
     texts = sorted(args.books.glob("*.txt")) if args.books else []
-    bits = run(texts, args.output, args.order, args.transcripts, args.languages, args.quotes)
+    sources = args.transcripts, args.languages, args.quotes, args.words_of
+    bits = run(texts, args.output, args.order, *sources)
     print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
     return 0
 

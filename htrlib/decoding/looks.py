@@ -1,35 +1,69 @@
-"""Choose between the texts that several looks at a line give.
+"""Choose between the texts that one or more looks at a line give.
 
 A line that is recognized again, from a picture of another scale, is read with other errors. Each
-look can say how likely the text of the other is; the text that both support most is right more
-often than that of either.
+look can say how likely the texts of the others are; the text that all support most is right more
+often than the best one of any. And a text of words that the language knows is right more often
+than one with words that it does not.
 """
 
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from dataclasses import replace
+from typing import AbstractSet, Mapping, Sequence, Tuple
 
 from htrlib.decoding.alignment import path_log_probability
 from htrlib.decoding.beam_search import Hypothesis, SearchResult
 from htrlib.document.results import LogProbs
+from htrlib.language.words import ENOUGH, count_unknown
 
+Labels = Tuple[int, ...]
 Look = Tuple[LogProbs, SearchResult]
 
+COMPARED = 4
+"""Texts of each look that are compared. With more, `validation` lines are read no better."""
 
-def most_supported(looks: Sequence[Look]) -> Look:
-    """Return the look whose best text has most support from all looks, and the language model.
+UNKNOWN_WORD = 2.0
+"""Subtracted from the score of a text, a natural log, for each word that is not known."""
+
+
+def most_supported(looks: Sequence[Look], known: AbstractSet[str] = frozenset()) -> Look:
+    """Return the look that gives the best text, and this text as the first of its hypotheses.
 
     Args:
         looks: recognitions of the same line, and the result of the search in each.
+        known: words of the language; fewer than `ENOUGH` are not taken into account.
     """
-    best = [found.hypotheses[0] for _, found in looks]
-    if len({one.labels for one in best}) == 1:
+    charset = looks[0][0].charset
+
+    def unknown(labels: Labels) -> int:
+        return count_unknown(charset.decode(labels), known) if len(known) >= ENOUGH else 0
+
+    best = {found.hypotheses[0].labels for _, found in looks}
+    if len(best) == 1 and not unknown(*best):
         return looks[0]
-    support = [_support(one, looks) for one in best]
-    return looks[support.index(max(support))]
+    seen = [{one.labels: one.log_prob for one in found.hypotheses} for _, found in looks]
+    readings = [
+        (_support(one, looks, seen) - UNKNOWN_WORD * unknown(one.labels), -place, -which, one)
+        for which, (_, found) in enumerate(looks)
+        for place, one in enumerate(found.hypotheses[:COMPARED])
+    ]
+    _, _, which, chosen = max(readings, key=lambda reading: reading[:3])
+    line, found = looks[-which]
+    others = (one for one in found.hypotheses if one is not chosen)
+    return line, replace(found, hypotheses=(chosen, *others))
 
 
-def _support(hypothesis: Hypothesis, looks: Sequence[Look]) -> float:
-    """The score of a hypothesis with the mean log-probability of its text in all looks."""
-    seen = [path_log_probability(line.values, hypothesis.labels) for line, _ in looks]
-    return hypothesis.score - hypothesis.log_prob + sum(seen) / len(seen)
+def _support(
+    hypothesis: Hypothesis, looks: Sequence[Look], seen: Sequence[Mapping[Labels, float]]
+) -> float:
+    """The score of a hypothesis with the mean log-probability of its text in all looks.
+
+    Args:
+        seen: for each look, the log-probabilities of the texts that its search found.
+    """
+    labels = hypothesis.labels
+    log_probs = [
+        found[labels] if labels in found else path_log_probability(line.values, labels)
+        for (line, _), found in zip(looks, seen)
+    ]
+    return hypothesis.score - hypothesis.log_prob + sum(log_probs) / len(log_probs)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.ngram import BEGIN, END, SPECIAL, UNKNOWN, Level, NGramModel
+from htrlib.language.words import frequent_words
 
 # Discounts of orders whose counts are not sufficient to estimate them, as in KenLM. This is always
 # so for single characters, each of which occurs often.
@@ -65,7 +66,8 @@ def estimate(texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = (
     if order < 1:
         raise ConfigError(f"the order of an n-gram model must be at least 1, found {order}")
     limits = _limits(min_counts, order)
-    vocabulary, stream = _read(texts, limits[0])
+    pieces = _pieces(texts)
+    vocabulary, stream = _read(pieces, limits[0])
     grams = _count(stream, order, len(vocabulary))
     kept = [np.ones(len(vocabulary), dtype=bool)]
     kept += [level.counts >= limit for level, limit in zip(grams[1:], limits[1:])]
@@ -82,7 +84,7 @@ def estimate(texts: Iterable[str], order: int = 6, min_counts: Sequence[int] = (
         lower = probabilities
     log_probs[0][_BEGIN] = NEVER
     backoffs = [*backoffs[1:], np.zeros(len(grams[-1].symbols))]
-    return NGramModel(vocabulary, _levels(grams, kept, log_probs, backoffs))
+    return NGramModel(vocabulary, _levels(grams, kept, log_probs, backoffs), frequent_words(pieces))
 
 
 def _limits(min_counts: Sequence[int], order: int) -> List[int]:
@@ -95,14 +97,19 @@ def _limits(min_counts: Sequence[int], order: int) -> List[int]:
     return limits
 
 
-def _read(texts: Iterable[str], min_count: int) -> Tuple[Tuple[str, ...], _Ints]:
-    """Return the vocabulary and the texts as one sequence, each text between `<s>` and `</s>`."""
+def _pieces(texts: Iterable[str]) -> List[str]:
+    """Return the texts in composed characters, with single spaces."""
     if isinstance(texts, str):
         texts = [texts]
     pieces = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts]
     pieces = [piece for piece in pieces if piece]
     if not pieces:
         raise LanguageModelError("expected text to estimate a language model from, found none")
+    return pieces
+
+
+def _read(pieces: Sequence[str], min_count: int) -> Tuple[Tuple[str, ...], _Ints]:
+    """Return the vocabulary and the pieces as one sequence, each between `<s>` and `</s>`."""
     points = np.frombuffer("".join(pieces).encode("utf-32-le"), dtype=np.uint32)
     characters, symbols, counts = np.unique(points, return_inverse=True, return_counts=True)
     frequent = counts >= min_count

@@ -78,7 +78,7 @@ def mix(first: NGramModel, second: NGramModel, share: float) -> NGramModel:
         np.log(share * np.exp(a) + (1 - share) * np.exp(b) + _ALMOST_NEVER) for a, b in zip(*scores)
     ]
     mixed[0][ids[BEGIN]] = NEVER
-    return NGramModel(vocabulary, _levels(unions, mixed))
+    return NGramModel(vocabulary, _levels(unions, mixed), first.words | second.words)
 
 
 def best_share(first: NGramModel, second: NGramModel, texts: Sequence[str]) -> float:

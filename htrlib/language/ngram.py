@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,15 +80,23 @@ class NGramModel:
 
     Attributes:
         contexts_kept: maximum number of cached contexts per model; about 300 bytes each.
+        words: words of the language; see `htrlib.decoding.looks.most_supported`.
     """
 
     contexts_kept = 1 << 15
 
-    def __init__(self, vocabulary: Sequence[str], levels: Sequence[Level]) -> None:
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        levels: Sequence[Level],
+        words: FrozenSet[str] = frozenset(),
+    ) -> None:
         """Args:
         vocabulary: the special symbols, followed by single characters.
         levels: n-grams of length 1, 2, ...; the first level has one n-gram per symbol, in order.
+        words: words of the language, in lower case; they do not change any probability.
         """
+        self.words = words
         self.vocabulary = tuple(vocabulary)
         self.levels = tuple(levels)
         _check(self.vocabulary, self.levels)

@@ -3,7 +3,8 @@
 A NumPy archive (`.npz`, no pickles) with a JSON header and, for each n-gram length k, the arrays
 `symbols_k`, `children_k` (number of longer n-grams that begin with each) and `scores_k`,
 `backoffs_k`: indices into the code books `score_values_k` and `backoff_values_k` of at most 256
-values. The archive's checksums detect damage.
+values. A model that knows words has them in `words`, sorted, one per line. The archive's checksums
+detect damage.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def write_compact(model: NGramModel, path: Path) -> None:
             arrays[f"children_{length}"] = _smallest(children)
             codes, values = _quantize(level.backoffs)
             arrays[f"backoffs_{length}"], arrays[f"backoff_values_{length}"] = codes, values
+    if model.words:
+        arrays["words"] = _bytes("\n".join(sorted(model.words)))
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -68,7 +71,8 @@ def read_compact(path: Path) -> NGramModel:
                 _level(archive, length, length == header["order"])
                 for length in range(1, header["order"] + 1)
             ]
-            return NGramModel(header["vocabulary"], levels)
+            words = bytes(archive["words"]).decode("utf-8") if "words" in archive else ""
+            return NGramModel(header["vocabulary"], levels, frozenset(words.split()))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise LanguageModelError(f"{path} is damaged ({error}); copy or build it again") from error
     except (KeyError, TypeError, IndexError, ValueError) as error:

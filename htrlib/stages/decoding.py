@@ -69,7 +69,8 @@ def decode(
     Args:
         log_probs: the result of `recognize_line`, or a (T, C) array of natural-log probabilities.
             Of the texts of a line that was recognized twice, the beam search returns the one that
-            both recognitions support most.
+            both recognitions support most; see `most_supported`, also for how words count that the
+            language model does not know.
         charset: the symbols of a plain array's columns, without the blank.
         method: "beam" or "greedy".
         beam_width: number of hypotheses that the search keeps.
@@ -156,13 +157,14 @@ def read_with_evidence(
         :func:`htrlib.decoding.calibration.fit_calibration` takes.
     """
     looks = [line] if line.again is None else [line, line.again]
-    line, found = most_supported([_searched(look, options) for look in looks])
+    model = options.language_model
+    known = frozenset() if model is None or options.lexicon is not None else model.words
+    line, found = most_supported([_searched(look, options) for look in looks], known)
     best, *others = found.hypotheses
     text = line.charset.decode(best.labels)
     spans = align(line.values, best.labels)
     peaks = peak_probabilities(line.values, best.labels, spans)
     ranges = word_ranges(text)
-    model = options.language_model
     language = np.zeros(len(text)) if model is None else model.character_scores(text, before=" ")
     posteriors = word_posteriors(found, line.charset, text, ranges, spans)
     evidence = tuple(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from htrlib.decoding import looks as looks_module
 from htrlib.decoding.beam_search import beam_search
 from htrlib.decoding.looks import Look, most_supported
 from htrlib.document.charset import Charset
@@ -48,4 +49,38 @@ def test_one_look_is_enough() -> None:
 
 def test_a_text_too_long_for_the_frames_of_the_other_look_loses() -> None:
     short, long = look(0.4), look(0.9, 0.9, 0.9)
-    assert text(most_supported([long, short])) == "b"
+    assert len(text(most_supported([long, short]))) == 1
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_module, "ENOUGH", 1)
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_text_of_known_words_wins_over_one_a_little_likelier() -> None:
+    one = look(0.6, 0.9)
+    assert text(one) == "aa"
+    chosen = most_supported([one], {"ba"})
+    assert text(chosen) == "ba"
+    assert sorted(h.labels for h in chosen[1].hypotheses) == sorted(
+        h.labels for h in one[1].hypotheses
+    )
+    assert most_supported([one], {"aa", "ba"}) is one
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_text_of_known_words_loses_to_one_far_likelier() -> None:
+    assert text(most_supported([look(0.99, 0.99)], {"ba", "bb"})) == "aa"
+
+
+def test_a_short_list_of_words_counts_for_nothing() -> None:
+    one = look(0.6, 0.9)
+    assert most_supported([one], {"ba"}) is one
+
+
+def test_a_second_text_that_all_looks_support_wins() -> None:
+    """Each look alone prefers another text; both find the same one nearly as likely."""
+    first, second = look(0.55, 0.02), look(0.02, 0.55)
+    assert [text(one) for one in (first, second)] == ["ab", "ba"]
+    assert text(most_supported([first, second])) == "bb"

@@ -69,6 +69,12 @@ def test_what_either_model_has_seen_has_the_mixed_probability() -> None:
         assert probabilities(mixed, before, after) == pytest.approx(expected.tolist(), rel=1e-4)
 
 
+def test_a_mixture_knows_the_words_of_both() -> None:
+    cats, dogs = (estimate([f"the {it} saw the {it} once"], order=2) for it in ("cat", "dog"))
+    assert cats.words == {"the", "cat"}
+    assert mix(cats, dogs, 0.3).words == {"the", "cat", "dog"}
+
+
 def test_a_model_mixed_with_itself_stays_what_it_is() -> None:
     model = estimate(SEA, order=5)
     mixed = mix(model, model, 0.5)

@@ -36,6 +36,15 @@ def test_a_model_read_back_and_written_again_is_the_same_file(
     assert (tmp_path / "a.lm").read_bytes() == (tmp_path / "b.lm").read_bytes()
 
 
+def test_the_words_that_a_model_knows_are_kept(model: NGramModel, tmp_path: Path) -> None:
+    words = frozenset(("été", "cat", "ſo"))
+    knowing = NGramModel(model.vocabulary, model.levels, words)
+    save_model(knowing, tmp_path / "model.lm")
+    assert load_model(tmp_path / "model.lm").words == words
+    save_model(NGramModel(model.vocabulary, model.levels), tmp_path / "without.lm")
+    assert load_model(tmp_path / "without.lm").words == frozenset()
+
+
 def test_many_distinct_scores_are_kept_to_a_small_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list("abcdefgh "), 400)) + "." for _ in range(40)]
