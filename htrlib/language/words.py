@@ -10,9 +10,8 @@ ENOUGH = 10_000
 """Words; a model that knows fewer cannot tell a misread word from a rare one."""
 
 _WORD = re.compile(r"[^\W\d_]+")
-_CUT = re.compile(
-    r"[^\W\d_]+[-\u00ac=]\s*$"
-)  # the beginning of a word that goes on in the next line
+# A word that goes on in the next line.
+_CUT = re.compile(r"[^\W\d_]+[-\u00ac=]\s*$")
 
 
 def words_of(text: str) -> List[str]:

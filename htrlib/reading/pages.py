@@ -293,12 +293,11 @@ def turn_upright(
         later: read no lines of a page that may be turned, but leave it as it is and note that.
     """
     if reading.as_given is None:
-        reading.as_given = given = _cleaned(reading, reading.page)
-    else:
-        given = reading.as_given
+        reading.as_given = _cleaned(reading, reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
     readable = None if later else partial(readability, stages=stages, single=single, margin=margin)
+    given = reading.as_given
     turn = partial(upright, given, readability=readable, turns=turns, margin=margin)
     page, transform, reading.looks_turned = reading.timed("orientation", turn)
     changed = transform.inverted or transform.tilt or transform.quarter_turns
