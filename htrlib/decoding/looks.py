@@ -34,18 +34,19 @@ def most_supported(looks: Sequence[Look], known: AbstractSet[str] = frozenset())
         known: words of the language; fewer than `ENOUGH` are not taken into account.
     """
     charset = looks[0][0].charset
-    seen = [{one.labels: one.log_prob for one in found.hypotheses} for _, found in looks]
 
     def unknown(labels: Labels) -> int:
         return count_unknown(charset.decode(labels), known) if len(known) >= ENOUGH else 0
+
+    best = {found.hypotheses[0].labels for _, found in looks}
+    if len(best) == 1 and not unknown(*best):
+        return looks[0]
+    seen = [{one.labels: one.log_prob for one in found.hypotheses} for _, found in looks]
 
     def score(reading: Tuple[LogProbs, SearchResult, Hypothesis]) -> float:
         _, _, one = reading
         return _support(one, looks, seen) - UNKNOWN_WORD * unknown(one.labels)
 
-    best = {found.hypotheses[0].labels for _, found in looks}
-    if len(best) == 1 and not unknown(*best):
-        return looks[0]
     readings = [(*look, one) for look in looks for one in look[1].hypotheses[:COMPARED]]
     line, found, chosen = max(readings, key=score)
     others = (one for one in found.hypotheses if one is not chosen)

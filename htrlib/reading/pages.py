@@ -293,24 +293,21 @@ def turn_upright(
         later: read no lines of a page that may be turned, but leave it as it is and note that.
     """
     if reading.as_given is None:
-        reading.as_given = _cleaned(reading, reading.page)
+        reading.as_given = _without_paper_marks(reading, reading.page)
     margin = reading.margin
     single = reading.options.what == LINE
     readable = None if later else partial(readability, stages=stages, single=single, margin=margin)
-    given = reading.as_given
-    turn = partial(upright, given, readability=readable, turns=turns, margin=margin)
+    turn = partial(upright, reading.as_given, readability=readable, turns=turns, margin=margin)
     page, transform, reading.looks_turned = reading.timed("orientation", turn)
     changed = transform.inverted or transform.tilt or transform.quarter_turns
-    reading.page = _cleaned(reading, page) if changed else page
+    reading.page = _without_paper_marks(reading, page) if changed else page
     reading.transform = None if transform.is_identity else transform
 
 
-def _cleaned(reading: Reading, page: Page) -> Page:
-    return reading.timed("paper", lambda: _without_paper_marks(page))
-
-
-def _without_paper_marks(page: Page) -> Page:
-    return without_dots(without_staves(without_squares(without_folds(page))))
+def _without_paper_marks(reading: Reading, page: Page) -> Page:
+    return reading.timed(
+        "paper", lambda: without_dots(without_staves(without_squares(without_folds(page))))
+    )
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:
