@@ -35,6 +35,7 @@ FEW_CELLS = 1.2  # the same where lines are at the same heights as across the gu
 ALWAYS_ALIGNED = 0.9  # that fraction where wide cells may be running text as well
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,9 @@ class Gutter:
     after: Tuple[int, ...]
 
 
-def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
+def gutter_between(
+    spans: Spans, first: int, second: int, beyond: Optional[Flags] = None
+) -> Optional[Gutter]:
     """Return the gutter through the gap between two pieces on one line, or None.
 
     The strip extends from the gap up and down until a piece of text crosses it. It is a gutter if
@@ -80,15 +83,19 @@ def gutter_between(spans: Spans, first: int, second: int) -> Optional[Gutter]:
     Args:
         first: index of the left piece.
         second: index of the right piece.
+        beyond: (N,) bool, pieces in columns further off. They say nothing about what may cross it.
     """
+    beyond = np.zeros(len(spans.row), bool) if beyond is None else beyond
     wide = float(min(spans.right[i] - spans.left[i] for i in (first, second)))
-    found = _strip(spans, first, second, NARROWEST * spans.thickness)
+    found = _strip(spans, first, second, beyond, NARROWEST * spans.thickness)
     if found is None and wide > TEXT_WIDTH * spans.thickness:
-        found = _strip(spans, first, second, BETWEEN_TEXTS[0] * spans.thickness)
+        found = _strip(spans, first, second, beyond, BETWEEN_TEXTS[0] * spans.thickness)
     return found
 
 
-def _strip(spans: Spans, first: int, second: int, narrowest: float) -> Optional[Gutter]:
+def _strip(
+    spans: Spans, first: int, second: int, beyond: Flags, narrowest: float
+) -> Optional[Gutter]:
     """Return the gutter through a gap; pieces that leave less than `narrowest` free cross it."""
     low, high = float(spans.right[first]), float(spans.left[second])
     if high - low < narrowest:
@@ -106,8 +113,9 @@ def _strip(spans: Spans, first: int, second: int, narrowest: float) -> Optional[
             room_right = high - max(low, rights[index])
             room_left = min(high, lefts[index]) - low
             if max(room_left, room_right) < narrowest:
-                if len(strays) >= STRAYS * (len(before) + len(after)) or not _reaches_in(
-                    spans, index, before, after
+                columns = [[i for i in side if not beyond[i]] for side in (before, after)]
+                if len(strays) >= STRAYS * sum(map(len, columns)) or not _reaches_in(
+                    spans, index, *columns
                 ):
                     break
                 strays.append(index)

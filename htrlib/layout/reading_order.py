@@ -27,10 +27,7 @@ def reading_order(spans: Spans) -> List[int]:
     T. Breuel, 2003, "High Performance Document Layout Analysis", except that there everything on
     the left counts as a column.
     """
-    gutters = _column_gutters(spans)
-    parted = np.zeros((len(spans.row), len(spans.row)), bool)
-    for gutter in gutters:
-        parted[np.ix_(gutter.before, gutter.after)] = True
+    gutters, parted = _column_gutters(spans)
     spans = _within(spans, gutters)
     rows = _rows(spans, parted)
     left = np.array([spans.left[row].min() for row in rows])
@@ -111,18 +108,21 @@ def _neighbor(spans: Spans, first: int, reach: float) -> Optional[int]:
     return int(found[np.argmin(spans.left[found])]) if len(found) else None
 
 
-def _column_gutters(spans: Spans) -> List[Gutter]:
+def _column_gutters(spans: Spans) -> Tuple[List[Gutter], Flags]:
+    """Return the gutters, and (N, N) bool: whether one lies between pieces i and j."""
     found: List[Gutter] = []
-    known: Set[Tuple[int, int]] = set()
+    parted = np.zeros((len(spans.row), len(spans.row)), bool)
     for first in range(len(spans.row)):
         second = _neighbor(spans, first, BESIDE * spans.thickness)
-        if second is None or (first, second) in known:
+        if second is None or parted[first, second]:
             continue
-        gutter = gutter_between(spans, first, second)
+        gap = [first, second]
+        beyond = (parted[gap] | parted[:, gap].T).any(axis=0)
+        gutter = gutter_between(spans, first, second, beyond)
         if gutter is not None and not is_table(spans, gutter):
             found.append(gutter)
-            known |= {(i, j) for i in gutter.before for j in gutter.after}
-    return found
+            parted[np.ix_(gutter.before, gutter.after)] = True
+    return found, parted
 
 
 def _rows(spans: Spans, parted: Flags) -> List[List[int]]:

@@ -69,6 +69,14 @@ def test_notes_in_the_margin_do_not_cut_the_text_in_pieces() -> None:
     assert order(page) == list(range(16))
 
 
+def test_a_wide_gap_in_a_heading_of_the_right_page_leaves_the_lines_above_it_in_order() -> None:
+    left = [(42.0, 370.0, 17.0 * number) for number in range(27)]
+    letter = [*((453.0, 659.0, 78.0 + 12 * number) for number in range(4)), (452.0, 514.0, 125.0)]
+    heading = [(462.0, 512.0, 226.0), (554.0, 580.0, 226.0)]
+    page = left + letter + heading + column(555, 662, 3, top=337)
+    assert order(page) == list(range(len(page)))
+
+
 def test_a_second_block_far_below_comes_last() -> None:
     page = column(0, 430, 5) + column(0, 300, 4, top=900)
     assert order(page) == list(range(9))
