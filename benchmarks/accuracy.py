@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
+from peers import rapidocr, tesseract
 from PIL import Image
 from tqdm import tqdm
 
@@ -79,13 +81,7 @@ def legible(sample: PageSample) -> PageSample:
 
 DECODERS = (BEST_PATH, LANGUAGE_MODEL)
 Texts = Mapping[str, Sequence[Transcription]]
-
-
-def tesseract(path: Path, language: str) -> str:
-    done = subprocess.run(
-        ["tesseract", str(path), "-", "-l", language], capture_output=True, text=True, check=True
-    )
-    return done.stdout
+Reader = Callable[[Path], str]
 
 
 def by_decoder() -> Dict[str, TextErrors]:
@@ -99,7 +95,7 @@ class Report:
     whole: Dict[str, TextErrors] = field(default_factory=by_decoder)
     whole_full: Dict[str, TextErrors] = field(default_factory=by_decoder)
     given: Dict[str, TextErrors] = field(default_factory=by_decoder)
-    peer: TextErrors = field(default_factory=TextErrors)
+    peers: Dict[str, TextErrors] = field(default_factory=lambda: defaultdict(TextErrors))
     layout: Layout = field(default_factory=Layout)
     pages: int = 0
     lines: int = 0
@@ -180,8 +176,8 @@ class Report:
         if self.given[BEST_PATH]:
             for name in DECODERS:
                 print("  " + row(f"given lines, {name}", self.given[name]))
-        if self.peer:
-            print("  " + row("Tesseract, whole pages", self.peer))
+        for name, errors in self.peers.items():
+            print("  " + row(f"pages, {name}", errors))
         print(f"  seconds per page                     {self.seconds / self.pages:.2f}", flush=True)
 
 
@@ -217,6 +213,28 @@ def pipeline_for(collection: str, bundle: Optional[str], method: str) -> htrlib.
     )
 
 
+def peers_for(collection: str, args: argparse.Namespace) -> Dict[str, Reader]:
+    """Return the other readers of a collection's pages by name."""
+    peers: Dict[str, Reader] = {}
+    for bundle in args.beside:
+        pipeline = pipeline_for(collection, bundle, args.method)
+        name = pipeline.bundle.label if pipeline.bundle else bundle
+        peers[name] = lambda path, read=pipeline: read.transcribe(path).text  # type: ignore[misc]
+    if args.tesseract:
+        peers["Tesseract"] = partial(tesseract, language=FILES[collection][1])
+    if args.rapidocr:
+        peers["RapidOCR"] = rapidocr
+    return peers
+
+
+def texts_by(readers: Mapping[str, Reader], page: NDArray[np.uint8]) -> Dict[str, str]:
+    """Return a page's text by each reader."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.png"
+        Image.fromarray(page).save(file)
+        return {name: read(file) for name, read in readers.items()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -225,6 +243,8 @@ def main() -> int:
     parser.add_argument("--bundle")
     parser.add_argument("--method", default="labels", help="of segment_lines: labels or ssd")
     parser.add_argument("--tesseract", action="store_true", help="the same pages by Tesseract")
+    parser.add_argument("--rapidocr", action="store_true", help="the same pages by RapidOCR")
+    parser.add_argument("--beside", nargs="+", default=(), help="bundles that read the same pages")
     parser.add_argument("--given-lines", action="store_true", help="also read the given lines")
     parser.add_argument("--worst", type=Path, help="write the worst lines and overlays here")
     args = parser.parse_args()
@@ -233,6 +253,7 @@ def main() -> int:
     for collection in args.collection:
         pipeline = pipeline_for(collection, args.bundle, args.method)
         decoders = dict(zip(DECODERS, bundle_decoders(pipeline.bundle).values()))
+        peers = peers_for(collection, args)
         report = Report()
         for sample in tqdm(load(args.data, collection, args.split), desc=collection):
             page = sample.load_image()
@@ -245,12 +266,9 @@ def main() -> int:
                     page, [line.line for line in sample.lines if line.line is not None], pipeline
                 )
                 report.add_given(sample, read_lines(page, given, pipeline, decoders).texts)
-            if args.tesseract and scored(sample) and transcribed(sample):
-                with tempfile.TemporaryDirectory() as folder:
-                    file = Path(folder) / "page.png"
-                    Image.fromarray(page).save(file)
-                    text = tesseract(file, FILES[collection][1])
-                report.peer.add(comparable(sample.text), comparable(text))
+            if peers and scored(sample) and transcribed(sample):
+                for name, text in texts_by(peers, page).items():
+                    report.peers[name].add(comparable(sample.text), comparable(text))
             if args.worst:
                 args.worst.mkdir(parents=True, exist_ok=True)
                 result = reading.result(LANGUAGE_MODEL)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
+from peers import rapidocr, tesseract
 from tqdm import tqdm
 
 import htrlib
@@ -61,22 +61,6 @@ def accuracy(reference: str, found: str) -> float:
     return max(0.0, 1.0 - rate.rate)
 
 
-def tesseract(path: Path) -> str:
-    done = subprocess.run(["tesseract", str(path), "-"], capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def rapidocr() -> Reader:
-    from rapidocr import RapidOCR
-
-    engine = RapidOCR()
-
-    def read(path: Path) -> str:
-        return "\n".join(engine(str(path)).txts or ())
-
-    return read
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -93,7 +77,7 @@ def main() -> int:
     if args.tesseract:
         readers["Tesseract, here"] = tesseract
     if args.rapidocr:
-        readers["RapidOCR, here"] = rapidocr()
+        readers["RapidOCR, here"] = rapidocr
     found: Dict[str, Dict[str, List[float]]] = {name: defaultdict(list) for name in readers}
     for group, path, transcript in tqdm(list(pages(args.data, args.split)), unit="page"):
         for name, read in readers.items():

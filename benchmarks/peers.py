@@ -1,0 +1,28 @@
+"""Other readers of pages, to be measured beside htrlib in the same run."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def tesseract(path: Path, language: str = "eng") -> str:
+    """Return the text of a page by Tesseract (`apt install tesseract-ocr`)."""
+    done = subprocess.run(
+        ["tesseract", str(path), "-", "-l", language], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def rapidocr(path: Path) -> str:
+    """Return the text of a page by RapidOCR (`pip install rapidocr`), line by line."""
+    return "\n".join(_rapidocr()(str(path)).txts or ())
+
+
+@cache
+def _rapidocr() -> Any:
+    from rapidocr import RapidOCR
+
+    return RapidOCR()
