@@ -22,6 +22,10 @@ Look = Tuple[LogProbs, SearchResult]
 COMPARED = 4
 """Texts of each look that are compared. With more, `validation` lines are read no better."""
 
+BEST_LOOK = 0.3
+"""Weight of the look that supports a text most; that of the mean of all looks is the rest. A look in
+which a letter is cut off or covered says little about the text."""
+
 UNKNOWN_WORD = 2.0
 """Subtracted from the score of a text, a natural log, for each word that is not known."""
 
@@ -56,7 +60,7 @@ def most_supported(looks: Sequence[Look], known: AbstractSet[str] = frozenset())
 def _support(
     hypothesis: Hypothesis, looks: Sequence[Look], seen: Sequence[Mapping[Labels, float]]
 ) -> float:
-    """The score of a hypothesis with the mean log-probability of its text in all looks.
+    """The score of a hypothesis with the log-probability of its text in all looks, see `BEST_LOOK`.
 
     Args:
         seen: for each look, the log-probabilities of the texts that its search found.
@@ -66,4 +70,6 @@ def _support(
         found[labels] if labels in found else path_log_probability(line.values, labels)
         for (line, _), found in zip(looks, seen)
     ]
-    return hypothesis.score - hypothesis.log_prob + sum(log_probs) / len(log_probs)
+    mean = sum(log_probs) / len(log_probs)
+    support = (1 - BEST_LOOK) * mean + BEST_LOOK * max(log_probs)
+    return hypothesis.score - hypothesis.log_prob + support

@@ -53,6 +53,11 @@ def test_a_text_too_long_for_the_frames_of_the_other_look_loses() -> None:
     assert text(most_supported([long, short])) == "a"  # by far what the long look prefers to "b"
 
 
+def test_a_text_that_one_look_supports_well_wins_over_one_that_both_support_a_little() -> None:
+    clear, covered = look(0.9, 0.9), look(0.06, 0.3)
+    assert text(most_supported([clear, covered])) == "aa"  # by the mean of both, "ba"
+
+
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks_module, "ENOUGH", 1)
