@@ -33,6 +33,12 @@ def french_words(real: Mapping[str, Sequence[CutLine]]) -> List[str]:
     ]
 
 
+def english_words(texts: Path, held: bool) -> List[str]:
+    """Return the words of a folder of books, of those held out or of the others."""
+    books = sorted(texts.glob("*.txt"))
+    return read_words([book for book in books if (book.stem in HELD_OUT_TEXTS) == held])
+
+
 def transcript_words(path: Path) -> List[str]:
     """Return the words of the transcripts of `train` pages; none if the file is missing."""
     if not path.exists():
@@ -54,8 +60,7 @@ def drawings(
         letters: English words of old letters.
         held: use the held-out fonts and books.
     """
-    books = sorted(texts.glob("*.txt"))
-    english = read_words([book for book in books if (book.stem in HELD_OUT_TEXTS) == held])
+    english = english_words(texts, held)
     faces = {kind: _fonts(fonts / kind, held) for kind in KINDS}
     printed = PrintTexts(english, french, letters)
     return {

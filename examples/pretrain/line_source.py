@@ -26,7 +26,7 @@ Drawing = Callable[[np.random.Generator], Tuple[Ink, str]]
 WIDTH_STEP = 128  # few widths, because each new shape takes a second to plan
 FRAME = 4  # input columns per frame
 LARGEST_WIDTH = 2400
-HANDWRITTEN = "real", "hand"  # sources
+HANDWRITTEN = "real", "hand", "letters"  # sources
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 import torch
 import torch.distributed as dist
-from drawn_lines import drawings, drawn, french_words, transcript_words
+from drawn_lines import drawings, drawn, english_words, french_words, transcript_words
 from labeled import COLLECTIONS
+from letter_collage import letter_collage
 from line_source import LineSource, Mixture
 from line_store import CutLine, load
 from rapidfuzz.distance import Levenshtein
@@ -59,6 +60,8 @@ class Plan:
     """What the lines are drawn from; see `Mixture` and `LineSource`.
 
     Attributes:
+        letters: collection -> how often a page of it gives letters to lines of the share
+            `letters`, see `letter_collage`.
         augmentation: fields of `LineAugmentation` that are not its defaults.
     """
 
@@ -68,6 +71,7 @@ class Plan:
     collage: float = COLLAGE
     bleed: float = BLEED
     filler: float = FILLER
+    letters: Mapping[str, float] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -151,6 +155,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     french, letters = french_words(real), transcript_words(args.letters) if args.letters else []
     read_french = [*french, *read_words(args.french)]
     drawing = drawings(args.fonts, args.texts, read_french, letters, held=False)
+    if plan.shares.get("letters"):
+        english = [*english_words(args.texts, held=False), *letters]
+        drawing["letters"] = letter_collage(args.lines, plan.letters, english, read_french)
     unseen = drawings(args.fonts, args.texts, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})

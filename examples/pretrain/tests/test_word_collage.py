@@ -51,8 +51,10 @@ def test_words_are_cut_where_the_recognizer_finds_the_gap(script):
     for frame, label in ((20, 0), (40, 2), (60, 1)):
         values[frame] = -9.0
         values[frame, label] = -0.1
-    pieces = words.pieces_of(line, values, [0, 2, 1])
+    alignment = script("line_alignment").alignment_of
+    pieces = words.pieces_of(line, alignment(values, [0, 2, 1]))
     assert [text for _, _, text in pieces] == ["a", "b"]
     assert 150 <= pieces[0][1] <= 170 and pieces[0][1] == pieces[1][0]
     values[:, 0] = -9.0
-    assert words.pieces_of(line, values, [0, 2, 1]) == []  # the text is not on the picture
+    # the text is not on the picture
+    assert words.pieces_of(line, alignment(values, [0, 2, 1])) == []

@@ -1,0 +1,210 @@
+"""Draw lines of real handwriting with any text, from runs of letters of one page.
+
+Most of the real lines are French. A recognizer learns the language with the hands, and reads
+English in such a hand worse than it has to. A letter collage writes English with the letters of
+French pages. Runs of letters are as long as the page has them; where two of them meet, the second
+moves up or down until its stroke meets the first one's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from find_letters import MIDDLE, Cuts, upright
+from line_store import HEIGHT, CutLine, load
+from numpy.typing import NDArray
+
+Ink = NDArray[np.uint8]
+LONGEST_RUN = 5  # letters
+SHORTEST_RUN = 1.6  # letters, on average: words that need shorter ones are left out
+COMPARED = 12  # runs of the same letters of which the one is taken that fits best
+ALIKE = 1.25  # ratio of a line's width of a letter to the usual one of its page, at most
+SHIFT = 3  # rows that a run moves up or down, at most
+AROUND = 4.0  # letters on either side of a run, by which the height of its line is judged
+GAP = 0.5, 1.5  # between words, in widths of a letter
+ENGLISH = 0.65  # of the lines
+KEPT = 6  # lines drawn from a page before it is left
+FEWEST = 120  # letters of a page that is drawn from
+SLANT = 0.06  # standard deviation of the slant that is added
+
+
+class Run(NamedTuple):
+    """Letters [first, end) of a line."""
+
+    line: int
+    first: int
+    end: int
+
+
+class Page:
+    """The letters of one page."""
+
+    def __init__(self, lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> None:
+        self.slant = cuts[0].slant
+        self.lines, self.cuts = lines, cuts
+        widths = np.array([cut.columns[-1] / max(1, len(cut.sure)) for cut in cuts])
+        self.letter = float(np.median(widths))
+        self.widest = max(line.ink.shape[1] for line in lines)
+        self._runs: Dict[str, List[Run]] = defaultdict(list)
+        for number, (line, cut) in enumerate(zip(lines, cuts)):
+            if self.letter / ALIKE < widths[number] < self.letter * ALIKE:
+                self._add(number, line.text, cut.sure)
+
+    def _add(self, number: int, text: str, sure: Sequence[int]) -> None:
+        for first in range(len(text)):
+            for end in range(first + 1, min(len(text), first + LONGEST_RUN) + 1):
+                if text[end - 1] == " " or not sure[end - 1]:
+                    break
+                self._runs[text[first:end]].append(Run(number, first, end))
+
+    def covered(self, word: str, rng: np.random.Generator) -> Optional[List[Run]]:
+        """Runs that give a word; None if the page lacks letters of it."""
+        runs: List[Run] = []
+        at = 0
+        while at < len(word):
+            lengths = range(min(LONGEST_RUN, len(word) - at), 0, -1)
+            length = next((n for n in lengths if word[at : at + n] in self._runs), 0)
+            if not length:
+                return None
+            if length > 2 and rng.random() < 0.3:
+                length -= 1
+            runs.append(self._best(word, at, at + length, rng))
+            at += length
+        return runs if len(word) >= SHORTEST_RUN * len(runs) or len(word) < 3 else None
+
+    def _best(self, word: str, first: int, end: int, rng: np.random.Generator) -> Run:
+        """Of some runs of these letters, the one with the same neighbors, if there is one."""
+        known = self._runs[word[first:end]]
+        chosen = [known[i] for i in rng.integers(len(known), size=min(COMPARED, 2 * len(known)))]
+        around = f" {word} "
+
+        def likeness(run: Run) -> int:
+            text = f" {self.lines[run.line].text} "
+            same = (text[run.first] == around[first]) + (text[run.end + 1] == around[end + 1])
+            ends = (text[run.first] == " ") == (first == 0)
+            return same + 2 * ends + 2 * ((text[run.end + 1] == " ") == (end == len(word)))
+
+        return max(chosen, key=likeness)
+
+    def ink(self, run: Run) -> Ink:
+        """The upright ink of a run, moved to the middle row."""
+        cut, line = self.cuts[run.line], self.lines[run.line]
+        first, end = cut.columns[run.first], cut.columns[run.end]
+        ink = upright(line.ink, self.slant, first, max(first + 1, end))
+        around = round(AROUND * self.letter)
+        middle = max(0, (first + end) // 2)
+        near = line.ink[:, max(0, middle - around) : middle + around]
+        weights = np.where(near & 1, near, 0).sum(axis=1, dtype=np.float64)
+        if not weights.any():
+            return ink
+        center = float(weights @ np.arange(HEIGHT) / weights.sum())
+        return moved(ink, round(MIDDLE - center))
+
+
+class LetterCollage:
+    """Draws lines in the hands of pages, with words of two languages."""
+
+    def __init__(
+        self,
+        pages: Sequence[Tuple[Sequence[CutLine], Sequence[Cuts]]],
+        odds: Sequence[float],
+        english: Sequence[str],
+        french: Sequence[str],
+    ) -> None:
+        self._pages, self._english, self._french = pages, english, french
+        self._odds = np.asarray(odds, float) / np.sum(odds)
+        self._page: Optional[Page] = None
+        self._left = 0
+
+    def __call__(self, rng: np.random.Generator) -> Tuple[Ink, str]:
+        """Return (HEIGHT, W) ink, of which the lowest bit is set inside outlines, and its text."""
+        while True:
+            if self._page is None or self._left <= 0:
+                chosen = int(rng.choice(len(self._pages), p=self._odds))
+                self._page, self._left = Page(*self._pages[chosen]), KEPT
+            self._left -= 1
+            words = self._english if rng.random() < ENGLISH else self._french
+            ink, text = self._line(self._page, words, rng)
+            if text:
+                return ink, text
+
+    def _line(self, page: Page, words: Sequence[str], rng: np.random.Generator) -> Tuple[Ink, str]:
+        wanted = page.widest * rng.uniform(0.3, 1.0)
+        start = int(rng.integers(len(words)))
+        parts: List[Ink] = []
+        text: List[str] = []
+        width = 0
+        for word in words[start : start + 40]:
+            if width >= wanted:
+                break
+            runs = page.covered(word, rng)
+            if runs is None:
+                continue
+            if text:
+                gap = np.zeros((HEIGHT, round(page.letter * rng.uniform(*GAP))), np.uint8)
+                parts.append(gap)
+            parts += joined([page.ink(run) for run in runs], rng)
+            text.append(word)
+            width = sum(part.shape[1] for part in parts)
+        if not text:
+            return np.zeros((HEIGHT, 1), np.uint8), ""
+        slant = page.slant + float(rng.normal(0, SLANT))
+        reach = round(abs(slant) * HEIGHT / 2)
+        ink = np.concatenate(parts, axis=1)
+        return upright(ink, -slant, -reach, ink.shape[1] + reach), " ".join(text)
+
+
+def moved(ink: Ink, rows: int) -> Ink:
+    """Ink moved down; what comes in is paper."""
+    out = np.zeros_like(ink)
+    if rows >= 0:
+        out[rows:] = ink[: HEIGHT - rows]
+    else:
+        out[:rows] = ink[-rows:]
+    return out
+
+
+def joined(inks: Sequence[Ink], rng: np.random.Generator) -> List[Ink]:
+    """Move each of a word's runs up or down, so that its stroke meets that of the one before it."""
+    placed = [np.roll(inks[0], int(rng.integers(-1, 2)), axis=0)]
+    for ink in inks[1:]:
+        edge = placed[-1][:, -2:].max(axis=1).astype(np.float32)
+        start = ink[:, :2].max(axis=1).astype(np.float32)
+        shifts = sorted(range(-SHIFT, SHIFT + 1), key=abs)
+        best = max(shifts, key=lambda shift: float(np.minimum(edge, np.roll(start, shift)).sum()))
+        placed.append(np.roll(ink, best, axis=0))
+    return placed
+
+
+def letter_collage(
+    folder: Path, weights: Mapping[str, float], english: Sequence[str], french: Sequence[str]
+) -> LetterCollage:
+    """Return the collage of the collections whose letters `find_letters` has found.
+
+    Args:
+        weights: collection -> how often a page of it is drawn from.
+    Raises:
+        ValueError: there is no page.
+    """
+    pages: List[Tuple[List[CutLine], List[Cuts]]] = []
+    odds: List[float] = []
+    for name, weight in weights.items():
+        places = folder / f"{name}_train.letters.json"
+        if not weight or not places.exists():
+            continue
+        by_page: Dict[str, List[Tuple[CutLine, Cuts]]] = defaultdict(list)
+        rows = json.loads(places.read_text(encoding="utf-8"))
+        for line, row in zip(load(folder / f"{name}_train"), rows):
+            if row is not None:
+                by_page[line.page].append((line, Cuts(*row)))
+        for found in by_page.values():
+            if sum(sum(cuts.sure) for _, cuts in found) >= FEWEST:
+                pages.append(([line for line, _ in found], [cuts for _, cuts in found]))
+                odds.append(weight)
+    if not pages:
+        raise ValueError(f"no page of letters in {folder}: run find_letters.py first")
+    return LetterCollage(pages, odds, english, french)
