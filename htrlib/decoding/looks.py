@@ -23,8 +23,8 @@ COMPARED = 4
 """Texts of each look that are compared. With more, `validation` lines are read no better."""
 
 BEST_LOOK = 0.3
-"""Weight of the look that supports a text most; that of the mean of all looks is the rest. A look in
-which a letter is cut off or covered says little about the text."""
+"""Weight of the look that supports a text most; that of the mean of all looks is the rest. A look
+in which a letter is cut off or covered says little about the text."""
 
 UNKNOWN_WORD = 2.0
 """Subtracted from the score of a text, a natural log, for each word that is not known."""
