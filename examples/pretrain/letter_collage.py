@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 Ink = NDArray[np.uint8]
 LONGEST_RUN = 5  # letters
 SHORTEST_RUN = 1.6  # letters, on average: words that need shorter ones are left out
+CUT_SHORT = 0.3  # of the runs, so that few words are whole ones of the page
 COMPARED = 12  # runs of the same letters of which the one is taken that fits best
 ALIKE = 1.25  # ratio of a line's width of a letter to the usual one of its page, at most
 SHIFT = 3  # rows that a run moves up or down, at most
 AROUND = 4.0  # letters on either side of a run, by which the height of its line is judged
 GAP = 0.5, 1.5  # between words, in widths of a letter
 ENGLISH = 0.65  # of the lines
+MOST_WORDS = 40  # of a text that are tried for a line
 KEPT = 6  # lines drawn from a page before it is left
 FEWEST = 120  # letters of a page that is drawn from
 SLANT = 0.06  # standard deviation of the slant that is added
@@ -70,7 +72,7 @@ class Page:
             length = next((n for n in lengths if word[at : at + n] in self._runs), 0)
             if not length:
                 return None
-            if length > 2 and rng.random() < 0.3:
+            if length > 2 and rng.random() < CUT_SHORT:
                 length -= 1
             runs.append(self._best(word, at, at + length, rng))
             at += length
@@ -138,7 +140,7 @@ class LetterCollage:
         parts: List[Ink] = []
         text: List[str] = []
         width = 0
-        for word in words[start : start + 40]:
+        for word in words[start : start + MOST_WORDS]:
             if width >= wanted:
                 break
             runs = page.covered(word, rng)
