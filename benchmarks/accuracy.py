@@ -20,11 +20,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from peers import rapidocr, tesseract
+from peers import Reader, by_pipeline, rapidocr, tesseract
 from PIL import Image
 from tqdm import tqdm
 
@@ -81,7 +81,6 @@ def legible(sample: PageSample) -> PageSample:
 
 DECODERS = (BEST_PATH, LANGUAGE_MODEL)
 Texts = Mapping[str, Sequence[Transcription]]
-Reader = Callable[[Path], str]
 
 
 def by_decoder() -> Dict[str, TextErrors]:
@@ -217,9 +216,8 @@ def peers_for(collection: str, args: argparse.Namespace) -> Dict[str, Reader]:
     """Return the other readers of a collection's pages by name."""
     peers: Dict[str, Reader] = {}
     for bundle in args.beside:
-        pipeline = pipeline_for(collection, bundle, args.method)
-        name = pipeline.bundle.label if pipeline.bundle else bundle
-        peers[name] = lambda path, read=pipeline: read.transcribe(path).text  # type: ignore[misc]
+        name, read = by_pipeline(pipeline_for(collection, bundle, args.method), bundle)
+        peers[name] = read
     if args.tesseract:
         peers["Tesseract"] = partial(tesseract, language=FILES[collection][1])
     if args.rapidocr:

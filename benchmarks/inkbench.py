@@ -14,9 +14,9 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
-from peers import rapidocr, tesseract
+from peers import Reader, by_pipeline, rapidocr, tesseract
 from tqdm import tqdm
 
 import htrlib
@@ -38,8 +38,6 @@ PUBLISHED = {  # pages of inkbench_pages and inkbench `dev`, weighted by their n
     "GPT-5.1": (0.850, 0.832, 0.796, 0.741),
     "Gemini 3.5 Flash": (0.888, 0.923, 0.908, 0.820),
 }
-
-Reader = Callable[[Path], str]
 
 
 def pages(root: Path, split: str) -> Iterator[Tuple[str, Path, str]]:
@@ -71,9 +69,8 @@ def main() -> int:
     args = parser.parse_args()
     readers: Dict[str, Reader] = {}
     for bundle in args.bundle:
-        pipeline = htrlib.Pipeline(bundle=bundle)
-        label = pipeline.bundle.label if pipeline.bundle else bundle
-        readers[label] = lambda path, read=pipeline: read.transcribe(path).text  # type: ignore[misc]
+        name, read = by_pipeline(htrlib.Pipeline(bundle=bundle), bundle)
+        readers[name] = read
     if args.tesseract:
         readers["Tesseract, here"] = tesseract
     if args.rapidocr:

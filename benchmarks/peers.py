@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Tuple
+
+import htrlib
+
+Reader = Callable[[Path], str]
+
+
+def by_pipeline(pipeline: htrlib.Pipeline, bundle: str) -> Tuple[str, Reader]:
+    """Return the name of a pipeline's bundle, and what reads pages by it."""
+    name = pipeline.bundle.label if pipeline.bundle else bundle
+    return name, lambda path: pipeline.transcribe(path).text
 
 
 def tesseract(path: Path, language: str = "eng") -> str:

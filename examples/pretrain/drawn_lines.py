@@ -49,18 +49,16 @@ def transcript_words(path: Path) -> List[str]:
 
 
 def drawings(
-    fonts: Path, texts: Path, french: Sequence[str], letters: Sequence[str], held: bool
+    fonts: Path, english: Sequence[str], french: Sequence[str], letters: Sequence[str], held: bool
 ) -> Dict[str, Drawing]:
     """Return the functions that draw a line of handwriting, print and typescript.
 
     Args:
         fonts: folder with `hand`, `print` and `type`.
-        texts: folder of English books.
-        french: words of running text.
+        english, french: words of running text.
         letters: English words of old letters.
-        held: use the held-out fonts and books.
+        held: use the held-out fonts.
     """
-    english = english_words(texts, held)
     faces = {kind: _fonts(fonts / kind, held) for kind in KINDS}
     printed = PrintTexts(english, french, letters)
     return {

@@ -9,18 +9,16 @@ collection's `train` lines: for each line, `Cuts`.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
-from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
-from line_alignment import Alignment, alignments
-from line_store import HEIGHT, CutLine, load
+from line_alignment import Alignment, alignments, train_lines
+from line_store import HEIGHT, CutLine
 from numpy.typing import NDArray
 
-from htrlib.bundle import Bundle, load_bundle
+from htrlib.bundle import Bundle
 
 SLANTS = np.linspace(-0.4, 1.4, 19)  # columns to the right, per row up
 JUDGED = 6  # lines of a page by which its slant is judged
@@ -90,16 +88,8 @@ def found_cuts(lines: Sequence[CutLine], bundle: Bundle) -> List[Optional[Cuts]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--lines", type=Path, required=True, help="what cut_lines.py wrote")
-    parser.add_argument("--bundle", default="english", help="whose recognizer is aligned")
-    parser.add_argument("--only", nargs="*", help="collections; default: all")
-    args = parser.parse_args()
-    bundle = load_bundle(args.bundle)
-    for path in sorted(args.lines.glob("*_train.json")):
-        if args.only and path.stem[: -len("_train")] not in args.only:
-            continue
-        cuts = found_cuts(load(path.with_suffix("")), bundle)
+    for path, lines, bundle in train_lines(__doc__ or ""):
+        cuts = found_cuts(lines, bundle)
         path.with_suffix(".letters.json").write_text(json.dumps(cuts), encoding="utf-8")
         print(f"{path.stem}: {sum(map(bool, cuts))} of {len(cuts)} lines", flush=True)
 

@@ -9,16 +9,12 @@ collection's `train` lines: for each line, its pieces as [first column, end colu
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 from typing import List, Optional, Tuple
 
 import numpy as np
-from line_alignment import Alignment, alignments
-from line_store import CutLine, load
-
-from htrlib.bundle import load_bundle
+from line_alignment import Alignment, alignments, train_lines
+from line_store import CutLine
 
 Piece = Tuple[int, int, str]
 TOUCHING = 40.0  # mean ink of the clearest column of a gap, of 255, above which words touch
@@ -50,16 +46,7 @@ def pieces_of(line: CutLine, alignment: Optional[Alignment]) -> List[Piece]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--lines", type=Path, required=True, help="what cut_lines.py wrote")
-    parser.add_argument("--bundle", default="english", help="whose recognizer is aligned")
-    parser.add_argument("--only", nargs="*", help="collections; default: all")
-    args = parser.parse_args()
-    bundle = load_bundle(args.bundle)
-    for path in sorted(args.lines.glob("*_train.json")):
-        if args.only and path.stem[: -len("_train")] not in args.only:
-            continue
-        lines = load(path.with_suffix(""))
+    for path, lines, bundle in train_lines(__doc__ or ""):
         pieces = [pieces_of(line, found) for line, found in zip(lines, alignments(lines, bundle))]
         whole = sum(bool(line) for line in pieces)
         path.with_suffix(".words.json").write_text(json.dumps(pieces), encoding="utf-8")

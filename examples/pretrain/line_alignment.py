@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
+import argparse
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from line_source import as_recognized
-from line_store import CutLine
+from line_store import CutLine, load
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from htrlib.bundle import Bundle
+from htrlib.bundle import Bundle, load_bundle
 from htrlib.decoding.alignment import align
 from htrlib.engines.port import LINE_HEIGHT
+from htrlib.stages.recognition import log_probs_of
 
 UNLIKELY = -1.2  # mean natural-log probability per label below which text and picture disagree
 
@@ -56,7 +59,25 @@ def alignments(lines: Sequence[CutLine], bundle: Bundle) -> Iterator[Optional[Al
         if line.consent or bundle.charset.unknown(line.text):
             yield None
             continue
-        (logits,) = engine.read_lines([as_recognized(line, LINE_HEIGHT)])
-        peak = logits.max(axis=1, keepdims=True)
-        values = logits - peak - np.log(np.exp(logits - peak).sum(axis=1, keepdims=True))
+        ink = as_recognized(line, LINE_HEIGHT)
+        (values,) = log_probs_of(engine.read_lines, [ink], ink.shape[1])
         yield alignment_of(values, bundle.charset.encode(line.text))
+
+
+def train_lines(program: str) -> Iterator[Tuple[Path, List[CutLine], Bundle]]:
+    """Parse the command line of a program that cuts `train` lines by a bundle's alignment.
+
+    Args:
+        program: its docstring.
+    Yields:
+        The index of a collection's lines, these lines, and the bundle.
+    """
+    parser = argparse.ArgumentParser(description=program.splitlines()[0])
+    parser.add_argument("--lines", type=Path, required=True, help="what cut_lines.py wrote")
+    parser.add_argument("--bundle", default="english", help="whose recognizer is aligned")
+    parser.add_argument("--only", nargs="*", help="collections; default: all")
+    args = parser.parse_args()
+    bundle = load_bundle(args.bundle)
+    for path in sorted(args.lines.glob("*_train.json")):
+        if not args.only or path.stem[: -len("_train")] in args.only:
+            yield path, load(path.with_suffix("")), bundle

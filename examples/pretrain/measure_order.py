@@ -5,8 +5,8 @@
 Columns are rendered in held-out fonts, from held-out texts; pages side by side are `validation`
 pages of different collections. The labels of some are not in reading order (a sheet's reference
 comes last, a heading after the line below it), so those of a page of one column are taken from top
-to bottom. For each layout, prints the lines found at IoU 0.4, how many of them
-follow the line that they should follow, and on how many pages all of them do.
+to bottom. For each layout, prints the lines found at IoU 0.4, how many of them follow the line that
+they should follow, and on how many pages all of them do.
 """
 
 from __future__ import annotations

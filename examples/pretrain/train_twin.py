@@ -154,11 +154,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     real = lines_of(args.lines, plan.weights, "train")
     french, letters = french_words(real), transcript_words(args.letters) if args.letters else []
     read_french = [*french, *read_words(args.french)]
-    drawing = drawings(args.fonts, args.texts, read_french, letters, held=False)
+    english, held_english = (english_words(args.texts, held) for held in (False, True))
+    drawing = drawings(args.fonts, english, read_french, letters, held=False)
     if plan.shares.get("letters"):
-        english = [*english_words(args.texts, held=False), *letters]
-        drawing["letters"] = letter_collage(args.lines, plan.letters, english, read_french)
-    unseen = drawings(args.fonts, args.texts, french, letters, held=True)
+        words = [*english, *letters]
+        drawing["letters"] = letter_collage(args.lines, plan.letters, words, read_french)
+    unseen = drawings(args.fonts, held_english, french, letters, held=True)
     validation = {name: some(x) for name, x in lines_of(args.lines, None, "validation").items()}
     validation.update({name: drawn(draw, VALIDATED, 7) for name, draw in unseen.items()})
     mixture = Mixture(
