@@ -2,9 +2,8 @@
 
     python benchmarks/accuracy.py --data ../shared/data --collection csafe --split dev
 
-Prints totals, with best path and with the bundle's language model side by side: lines of pages
-recognized once, given lines as `recognize_lines` does. `--beside` reads pages as `htr transcribe`
-does. With `--worst DIR` (for validation splits only) it also writes the worst lines.
+Prints totals, with best path and with the bundle's language model side by side. With `--worst DIR`
+(for validation splits only) it also writes the worst lines.
 CER and WER are corpus edits over reference length; a page's text is its lines joined by a space,
 white space folded. Quotation marks and apostrophes are compared as straight ones, and words that
 are struck out in the reference (`>...<`) are left out.

@@ -139,7 +139,6 @@ def read_pages(readings: Sequence[Reading], stages: Stages, label: Optional[str]
     """
     recognize_pages(readings, stages)
     for reading in readings:
-        reading.attempt(partial(_look_again, stages=stages))
         reading.attempt(partial(_decode, stages=stages, label=label))
 
 
@@ -165,6 +164,8 @@ def recognize_pages(readings: Sequence[Reading], stages: Stages) -> None:
         for reading in readings:
             reading.attempt(partial(_omit_false_lines, stages=stages))
             reading.attempt(partial(_add_turned_lines, stages=stages))
+    for reading in wanted:
+        reading.attempt(partial(_look_again, stages=stages))
 
 
 def _omit_false_lines(reading: Reading, stages: Stages) -> None:
@@ -378,7 +379,7 @@ def _recognize(readings: List[Reading], stages: Stages) -> None:
 
 def _look_again(reading: Reading, stages: Stages) -> None:
     """Recognize doubtful lines twice, where that can change their text."""
-    if not stages.recognizes_with_bundle or reading.options.decoder == GREEDY:
+    if reading.options.decoder == GREEDY:
         return
     if reading.log_probs and len(reading.log_probs) == len(reading.lines):
         look = partial(stages.look_again, reading.page, reading.lines, reading.log_probs)

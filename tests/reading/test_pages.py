@@ -168,6 +168,12 @@ def test_lines_are_looked_at_again_only_where_that_can_change_them(
     assert {"paper", "orientation", "lines", "decoding"} <= set(reading.milliseconds)
 
 
+def test_pages_that_are_only_recognized_are_looked_at_again_too() -> None:
+    reading = Reading(PAGE)
+    recognize_pages([reading], ReadingUpright([HEADING, NOTE]))
+    assert [line.again is not None for line in reading.log_probs] == [True, True]
+
+
 def test_lines_of_another_recognizer_are_not_looked_at_again() -> None:
     stages = FakeStages([HEADING])
     read(PAGE, stages, ReadingOptions())
