@@ -16,6 +16,7 @@ from htrlib.decoding.alignment import align
 from htrlib.decoding.beam_search import Hypothesis, beam_search
 from htrlib.decoding.best_path import best_path
 from htrlib.decoding.calibration import word_evidence
+from htrlib.decoding.capitals import read_in_capitals
 from htrlib.decoding.decoding_options import (
     DecodingOptions,
     bundled_models,
@@ -129,12 +130,17 @@ def decode_lines(
 ) -> Tuple[Transcription, ...]:
     """Read the lines of a page or passage, which is in one language.
 
+    Lines in capitals get no small letters, see `htrlib.decoding.capitals`, unless by the greedy
+    method.
+
     Args:
         language_model: see `decode`; of the bundle's models, the one that fits all lines together.
         options: options of `decode`.
     """
-    if language_model == BUNDLED and options.get("method") != GREEDY:
-        language_model = fitting_model(bundled_models(bundle), lines)
+    if options.get("method") != GREEDY:
+        lines = read_in_capitals(lines)
+        if language_model == BUNDLED:
+            language_model = fitting_model(bundled_models(bundle), lines)
     return tuple(
         decode(line, bundle=bundle, language_model=language_model, **options) for line in lines
     )
