@@ -79,6 +79,12 @@ def legible(sample: PageSample) -> PageSample:
     return replace(sample, lines=tuple(lines))
 
 
+def read_down(sample: PageSample) -> str:
+    """Return the text of a page of one column, whose labels may be in another order."""
+    placed = [(line.line.box.center[1], line.text) for line in sample.lines if line.line]
+    return comparable(page_text(text for _, text in sorted(placed)))
+
+
 DECODERS = (BEST_PATH, LANGUAGE_MODEL)
 Texts = Mapping[str, Sequence[Transcription]]
 
@@ -89,10 +95,16 @@ def by_decoder() -> Dict[str, TextErrors]:
 
 @dataclass
 class Report:
-    """The results of one collection."""
+    """The results of one collection.
 
+    Attributes:
+        down: errors of pages whose labels are sorted from top to bottom, if that is wanted.
+    """
+
+    one_column: bool = False
     whole: Dict[str, TextErrors] = field(default_factory=by_decoder)
     whole_full: Dict[str, TextErrors] = field(default_factory=by_decoder)
+    down: Dict[str, TextErrors] = field(default_factory=by_decoder)
     given: Dict[str, TextErrors] = field(default_factory=by_decoder)
     peers: Dict[str, TextErrors] = field(default_factory=lambda: defaultdict(TextErrors))
     layout: Layout = field(default_factory=Layout)
@@ -123,6 +135,8 @@ class Report:
             reference = comparable(page_text(references))
             text = comparable(page_text(line.text for line in lines))
             self.whole[name].add(reference, text)
+            if self.one_column:
+                self.down[name].add(read_down(sample), text)
             if sample.size.width >= LOW_RESOLUTION:
                 self.whole_full[name].add(reference, text)
 
@@ -161,6 +175,8 @@ class Report:
             )
             for name in DECODERS:
                 print("  " + row(f"pages, {name}", self.whole[name]))
+                if self.one_column:
+                    print("  " + row("  labels from top to bottom", self.down[name]))
             full = self.whole_full
             if 0 < len(full[BEST_PATH]) < len(self.whole[BEST_PATH]):
                 for name in DECODERS:
@@ -192,6 +208,7 @@ FILES: Dict[str, Tuple[str, str]] = {
     },
 }
 HANDWRITING_ALONE = ("copiste",)  # its labels omit the print of the forms
+ONE_COLUMN = ("copiste",)  # its labels end with a reference that stands above the text
 
 
 def load(root: Path, collection: str, split: str) -> List[PageSample]:
@@ -252,7 +269,7 @@ def main() -> int:
         pipeline = pipeline_for(collection, args.bundle, args.method)
         decoders = dict(zip(DECODERS, bundle_decoders(pipeline.bundle).values()))
         peers = peers_for(collection, args)
-        report = Report()
+        report = Report(collection in ONE_COLUMN)
         for sample in tqdm(load(args.data, collection, args.split), desc=collection):
             page = sample.load_image()
             start = time.perf_counter()
