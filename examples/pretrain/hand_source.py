@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import Sequence, Tuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from texts import phrase
 from htrlib.synthesis.handwriting import HandwritingFont, draw_line
 
 Ink = NDArray[np.uint8]
+CAPITALS = 0.12  # of the lines
+SMALL_CAPITALS = 0.12  # of the lines: some letters are always capitals, as some hands print them
 
 
 class HandSource:
@@ -26,7 +29,7 @@ class HandSource:
         text, font = "", self._fonts[0]
         while not text:
             font = self._fonts[int(rng.integers(len(self._fonts)))]
-            text = phrase(self._english, self._french, rng)
+            text = in_a_case(phrase(self._english, self._french, rng), rng)
             text = text if font.covers(text) else ""
         line_height = HEIGHT / (1 + 2 * SOURCE_MARGIN)
         drawn = draw_line(text, font, line_height, rng)
@@ -45,6 +48,17 @@ class HandSource:
             shade = np.uint8(rng.integers(40, 200))
             ink[rule : rule + int(rng.integers(1, 3))] |= shade
         return ink, drawn.text
+
+
+def in_a_case(text: str, rng: np.random.Generator) -> str:
+    """Return a text in capitals, with some letters always in capitals, or mostly as it is."""
+    style = rng.random()
+    if style < CAPITALS:
+        return text.upper()
+    if style < CAPITALS + SMALL_CAPITALS:
+        chosen = {letter for letter in string.ascii_lowercase if rng.random() < 0.5}
+        return "".join(c.upper() if c in chosen else c for c in text)
+    return text
 
 
 def paste(canvas: Ink, ink: Ink, left: int, top: int) -> None:

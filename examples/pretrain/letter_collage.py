@@ -17,6 +17,7 @@ import numpy as np
 from find_letters import MIDDLE, Cuts, upright
 from line_store import HEIGHT, CutLine, load
 from numpy.typing import NDArray
+from texts import in_capitals
 
 Ink = NDArray[np.uint8]
 LONGEST_RUN = 5  # letters
@@ -31,6 +32,7 @@ ENGLISH = 0.65  # of the lines
 MOST_WORDS = 40  # of a text that are tried for a line
 KEPT = 6  # lines drawn from a page before it is left
 FEWEST = 120  # letters of a page that is drawn from
+RARE = 10.0  # how much more often a page in capitals is drawn from
 SLANT = 0.06  # standard deviation of the slant that is added
 
 
@@ -51,6 +53,7 @@ class Page:
         widths = np.array([cut.columns[-1] / max(1, len(cut.sure)) for cut in cuts])
         self.letter = float(np.median(widths))
         self.widest = max(line.ink.shape[1] for line in lines)
+        self.in_capitals = in_capitals("".join(line.text for line in lines))
         self._runs: Dict[str, List[Run]] = defaultdict(list)
         for number, (line, cut) in enumerate(zip(lines, cuts)):
             if self.letter / ALIKE < widths[number] < self.letter * ALIKE:
@@ -143,6 +146,7 @@ class LetterCollage:
         for word in words[start : start + MOST_WORDS]:
             if width >= wanted:
                 break
+            word = word.upper() if page.in_capitals else word
             runs = page.covered(word, rng)
             if runs is None:
                 continue
@@ -206,7 +210,8 @@ def letter_collage(
         for found in by_page.values():
             if sum(sum(cuts.sure) for _, cuts in found) >= FEWEST:
                 pages.append(([line for line, _ in found], [cuts for _, cuts in found]))
-                odds.append(weight)
+                capitals = in_capitals("".join(line.text for line, _ in found))
+                odds.append(weight * RARE if capitals else weight)
     if not pages:
         raise ValueError(f"no page of letters in {folder}: run find_letters.py first")
     return LetterCollage(pages, odds, english, french)

@@ -37,6 +37,12 @@ def read_words(paths: Sequence[Path]) -> List[str]:
     return words
 
 
+def in_capitals(text: str) -> bool:
+    """Whether most letters of a text, of five at least, are capitals."""
+    letters = [character for character in text if character.isalpha()]
+    return len(letters) >= 5 and 2 * sum(map(str.isupper, letters)) > len(letters)
+
+
 def mixed_words(english: Sequence[str], french: Sequence[str], count: int, seed: int) -> List[str]:
     """Return about `count` words: phrases of two languages, and other content of letters and forms.
 

@@ -27,7 +27,7 @@ from letter_collage import letter_collage
 from line_source import LineSource, Mixture
 from line_store import CutLine, load
 from rapidfuzz.distance import Levenshtein
-from texts import CHARACTERS, read_words
+from texts import CHARACTERS, in_capitals, read_words
 from torch.utils.data import DataLoader
 from twin_training import HEIGHT, Schedule, Training, read
 from word_collage import collages
@@ -45,6 +45,8 @@ COLUMNS = 16384  # of a process's batch: lines by sixteens suit the kernels of `
 COLLAGE = 0.4  # of the real lines, where the words have been found
 BLEED = 0.2  # of the real lines
 FILLER = 0.04  # of the handwritten lines
+CAPITALS = "capitals"  # the lines in capitals of all collections, which are few, once more
+HEADINGS = ("lecrep",)  # collections whose capitals are print
 SHARES = {"real": 0.62, "hand": 0.10, "print": 0.14, "type": 0.14}
 WEIGHTS = {  # how often a line is drawn; labeled by clerks' lists least, by letters most
     **dict.fromkeys(COLLECTIONS, 1.0),
@@ -153,6 +155,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     plan = Plan(**json.loads(args.mixture.read_text(encoding="utf-8"))) if args.mixture else Plan()
     real = lines_of(args.lines, plan.weights, "train")
     french, letters = french_words(real), transcript_words(args.letters) if args.letters else []
+    if plan.weights.get(CAPITALS):
+        hands = (lines for name, lines in real.items() if name not in HEADINGS)
+        real[CAPITALS] = [line for lines in hands for line in lines if in_capitals(line.text)]
     read_french = [*french, *read_words(args.french)]
     english, held_english = (english_words(args.texts, held) for held in (False, True))
     drawing = drawings(args.fonts, english, read_french, letters, held=False)

@@ -15,9 +15,13 @@ TALL = 20  # rows
 @pytest.fixture
 def collage(script, tmp_path, monkeypatch):
     """The collage of a page on which each letter's ink has a darkness of its own."""
+    return collage_of(TEXTS, script, tmp_path, monkeypatch)
+
+
+def collage_of(texts, script, tmp_path, monkeypatch):
     store, letters = script("line_store"), script("letter_collage")
     lines, cuts = [], []
-    for text in TEXTS:
+    for text in texts:
         ink = np.zeros((store.HEIGHT, WIDTH * len(text)), np.uint8)
         for at, letter in enumerate(text):
             ink[38 : 38 + TALL, at * WIDTH : (at + 1) * WIDTH] = darkness(letter)
@@ -31,7 +35,7 @@ def collage(script, tmp_path, monkeypatch):
 
 
 def darkness(letter: str) -> int:
-    return 0 if letter == " " else 1 + 2 * (10 + 5 * (ord(letter) - ord("a")))
+    return 0 if letter == " " else 1 + 2 * (10 + 5 * (ord(letter.lower()) - ord("a")))
 
 
 def test_a_collage_writes_words_of_the_language_with_the_letters_of_the_page(collage):
@@ -44,6 +48,13 @@ def test_a_collage_writes_words_of_the_language_with_the_letters_of_the_page(col
         assert letters == [darkness(letter) for letter in text if letter != " "]
         texts.add(text)
     assert len(texts) > 5
+
+
+def test_a_page_in_capitals_gives_words_in_capitals(script, tmp_path, monkeypatch):
+    capitals = [text.upper() for text in TEXTS]
+    collage = collage_of(capitals, script, tmp_path, monkeypatch)
+    texts = {collage(np.random.default_rng(seed))[1] for seed in range(9)}
+    assert {word for text in texts for word in text.split()} <= {"BEET", "ACT", "BE", "A"}
 
 
 def test_runs_of_letters_are_as_long_as_the_page_has_them(script):
