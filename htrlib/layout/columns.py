@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -54,6 +55,23 @@ class Spans:
     row: Floats
     thickness: float
 
+    def outward(self, height: float) -> Tuple[List[int], List[int]]:
+        """Return the pieces at a height and below, and those above it, the nearest first."""
+        rows, downward, upward = self._by_row
+        above = int(np.searchsorted(rows, height))
+        return downward[above:], upward[len(rows) - above :]
+
+    @cached_property
+    def _by_row(self) -> Tuple[Floats, List[int], List[int]]:
+        downward = np.argsort(self.row, kind="stable")
+        upward = np.argsort(-self.row, kind="stable")
+        return self.row[downward], downward.tolist(), upward.tolist()
+
+    @cached_property
+    def edges(self) -> Tuple[List[float], List[float]]:
+        """The left and right edges as lists, which are faster to read one by one."""
+        return self.left.tolist(), self.right.tolist()
+
 
 @dataclass(frozen=True)
 class Gutter:
@@ -85,7 +103,6 @@ def gutter_between(
         second: index of the right piece.
         beyond: (N,) bool, pieces in columns further off. They say nothing about what may cross it.
     """
-    beyond = np.zeros(len(spans.row), bool) if beyond is None else beyond
     wide = float(min(spans.right[i] - spans.left[i] for i in (first, second)))
     found = _strip(spans, first, second, beyond, NARROWEST * spans.thickness)
     if found is None and wide > TEXT_WIDTH * spans.thickness:
@@ -94,26 +111,25 @@ def gutter_between(
 
 
 def _strip(
-    spans: Spans, first: int, second: int, beyond: Flags, narrowest: float
+    spans: Spans, first: int, second: int, beyond: Optional[Flags], narrowest: float
 ) -> Optional[Gutter]:
     """Return the gutter through a gap; pieces that leave less than `narrowest` free cross it."""
-    low, high = float(spans.right[first]), float(spans.left[second])
+    lefts, rights = spans.edges
+    low, high = rights[first], lefts[second]
     if high - low < narrowest:
         return None
-    height = (spans.row[first] + spans.row[second]) / 2
-    distance = spans.row - height
-    lefts, rights = spans.left.tolist(), spans.right.tolist()
     before, after = [first], [second]
     strays: List[int] = []
-    others = np.ones(len(spans.row), bool)
-    others[[first, second]] = False
-    for downward in (True, False):
-        side = np.flatnonzero(others & ((distance >= 0) == downward))
-        for index in side[np.argsort(np.abs(distance[side]), kind="stable")].tolist():
+    for side in spans.outward((spans.row[first] + spans.row[second]) / 2):
+        for index in side:
+            if index in (first, second):
+                continue
             room_right = high - max(low, rights[index])
             room_left = min(high, lefts[index]) - low
             if max(room_left, room_right) < narrowest:
-                columns = [[i for i in side if not beyond[i]] for side in (before, after)]
+                columns = [before, after]
+                if beyond is not None:
+                    columns = [[i for i in column if not beyond[i]] for column in columns]
                 if len(strays) >= STRAYS * sum(map(len, columns)) or not _reaches_in(
                     spans, index, *columns
                 ):

@@ -20,6 +20,7 @@ ENLARGEMENT = 2.0
 THIN = 0.55  # of the typical thickness of a page's cores: those of small print
 LONG = 4.0  # in their own thicknesses: shorter ones are dots and dashes
 FEWEST = 2  # thin cores of a region
+MOST_REGIONS = 20  # of a page: where it lies on its side, there are three times as many
 REACH = 2.0  # in typical thicknesses: a region extends so far beyond its thin cores
 SMALL = 0.45  # of the typical height of a page's lines, at most: lines of small print
 MARGIN = 0.4  # of a line's height: from the side of a region, at least
@@ -44,17 +45,19 @@ def small_print_regions(cores: Sequence[Core], labels: Labels) -> List[Box]:
             box, count = box.union(other[0]), count + other[1]
         regions.append((box, count))
     found = [box for box, count in regions if count >= FEWEST]
-    return [_on_page(_with_whole_cores(box, cores), labels) for box in found]
+    if len(found) > MOST_REGIONS:
+        return []
+    boxes = [_around(core, 1.0) for core in cores] if found else []
+    return [_on_page(_with_whole_cores(box, boxes), labels) for box in found]
 
 
 def _is_thin(core: Core, usual: float) -> bool:
     return core.thickness <= THIN * usual and core.right - core.left >= LONG * core.thickness
 
 
-def _with_whole_cores(region: Box, cores: Sequence[Core]) -> Box:
+def _with_whole_cores(region: Box, cores: Sequence[Box]) -> Box:
     """Widen a region so that it contains its lines from end to end."""
-    for core in cores:
-        box = _around(core, 1.0)
+    for box in cores:
         if region.intersection_area(box) > INSIDE * box.area:
             region = region.union(box)
     return region

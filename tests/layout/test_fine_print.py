@@ -68,6 +68,17 @@ def test_other_pages_have_no_regions(cores: List[Core]) -> None:
     assert small_print_regions(cores, labels_of(WRITING)) == []
 
 
+def test_thin_cores_all_over_a_page_are_no_small_print() -> None:
+    pairs = [
+        core(left, left + 20, top + line, 2)
+        for top in range(10, 190, 40)
+        for left in range(10, 280, 54)
+        for line in (0, 6)
+    ]
+    assert len(small_print_regions(pairs[:30], labels_of(WRITING))) == 15
+    assert small_print_regions(pairs, labels_of(WRITING)) == []
+
+
 def test_a_network_without_kinds_finds_no_small_print() -> None:
     assert small_print_regions([*WRITING, *PRINT], labels_of(WRITING, kinds=False)) == []
 
