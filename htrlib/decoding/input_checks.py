@@ -41,14 +41,23 @@ def as_log_probs(
         raise CharsetError("a plain array needs the symbols of its columns; pass charset=")
     else:
         line = LogProbs(_blank_last(np.asarray(log_probs), blank_index), charset)
+    check_classes(line)
+    _check_rows(line.values)
+    return line
+
+
+def check_classes(line: LogProbs) -> None:
+    """Check that a line has frames, and a column for each symbol and the blank.
+
+    Raises:
+        CharsetError, ConfigError: see `as_log_probs`.
+    """
     _check_shape(line.values)
     if line.values.shape[1] != len(line.charset) + 1:
         raise CharsetError(
             f"a charset of {len(line.charset)} symbols needs {len(line.charset) + 1} classes "
             f"(one for the blank), found {line.values.shape[1]}"
         )
-    _check_rows(line.values)
-    return line
 
 
 def _blank_last(

@@ -24,7 +24,7 @@ from htrlib.decoding.decoding_options import (
     cached_model,
 )
 from htrlib.decoding.defaults import BEAM, BEAM_WIDTH, GREEDY, PRUNING
-from htrlib.decoding.input_checks import as_log_probs
+from htrlib.decoding.input_checks import as_log_probs, check_classes
 from htrlib.decoding.looks import Look, most_supported
 from htrlib.decoding.model_choice import fitting_model
 from htrlib.decoding.spans import (
@@ -136,7 +136,11 @@ def decode_lines(
     Args:
         language_model: see `decode`; of the bundle's models, the one that fits all lines together.
         options: options of `decode`.
+    Raises:
+        CharsetError, ConfigError, LanguageModelError, BundleError: see `decode`.
     """
+    for line in lines:
+        check_classes(line)
     if options.get("method") != GREEDY:
         lines = read_in_capitals(lines)
         if language_model == BUNDLED:

@@ -22,7 +22,7 @@ from htrlib.language import Lexicon, NGramModel
 from htrlib.language.estimation import estimate
 from htrlib.language.files import save_model
 from htrlib.language.scoring import Content, Scorer
-from htrlib.stages.decoding import decode, read_line
+from htrlib.stages.decoding import decode, decode_lines, read_line
 
 VECTORS = Path(__file__).parents[3] / "shared" / "data" / "vectors"
 VECTOR_SYMBOLS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -277,6 +277,10 @@ def test_values_that_are_no_log_probabilities_are_errors(
 ) -> None:
     with pytest.raises((ConfigError, CharsetError), match=message):
         decode(values, charset=CHARSET, language_model=None)
+    lines = [frames_for("tea"), LogProbs(values, CHARSET)]
+    for language_model in (None, "bundled"):
+        with pytest.raises((ConfigError, CharsetError), match=message):
+            decode_lines(lines, language_model=language_model)
 
 
 @pytest.mark.parametrize(
