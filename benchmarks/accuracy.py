@@ -98,7 +98,8 @@ class Report:
     """The results of one collection.
 
     Attributes:
-        down: errors of pages whose labels are sorted from top to bottom, if that is wanted.
+        one_column: whether pages are also measured with their labels from top to bottom.
+        down: errors measured so.
     """
 
     one_column: bool = False

@@ -33,7 +33,7 @@ LINE_OF_SUCH_A_PAGE = 0.15
 ENOUGH = 3
 NEVER = -30.0  # natural-log probability
 
-_WITHIN_WORD = re.compile(r"(?<=[^\W\d_])[^\W\d_]+")
+_LETTER_WITHIN_WORD = re.compile(r"(?<=[^\W\d_])[^\W\d_]")
 
 
 def read_in_capitals(lines: Sequence[LogProbs]) -> Tuple[LogProbs, ...]:
@@ -57,12 +57,7 @@ def read_in_capitals(lines: Sequence[LogProbs]) -> Tuple[LogProbs, ...]:
 
 def _count(text: str) -> Tuple[int, int]:
     """Count the capitals, and all, of the distinct letters of a text that do not begin a word."""
-    within = [
-        letter
-        for word in _WITHIN_WORD.findall(text)
-        for letter in word
-        if letter.lower() in DISTINCT
-    ]
+    within = [c for c in _LETTER_WITHIN_WORD.findall(text) if c.lower() in DISTINCT]
     return sum(map(str.isupper, within)), len(within)
 
 

@@ -45,9 +45,9 @@ def small_print_regions(cores: Sequence[Core], labels: Labels) -> List[Box]:
             box, count = box.union(other[0]), count + other[1]
         regions.append((box, count))
     found = [box for box, count in regions if count >= FEWEST]
-    if len(found) > MOST_REGIONS:
+    if not found or len(found) > MOST_REGIONS:
         return []
-    boxes = [_around(core, 1.0) for core in cores] if found else []
+    boxes = [_around(core, 1.0) for core in cores]
     return [_on_page(_with_whole_cores(box, boxes), labels) for box in found]
 
 
