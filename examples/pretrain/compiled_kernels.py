@@ -15,13 +15,13 @@ from torch import Tensor
 
 @functools.cache
 def compiled(name: str) -> Optional[ctypes.CDLL]:
-    """The library of a C file beside this one; None without AMX or a compiler that knows it."""
+    """The library of a C file beside this one; None without a compiler, or bfloat16 in AVX-512."""
     flags = Path("/proc/cpuinfo")
-    if not flags.exists() or "amx_bf16" not in flags.read_text(encoding="utf-8"):
+    if not flags.exists() or "avx512_bf16" not in flags.read_text(encoding="utf-8"):
         return None
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "kernels.so")
-        command = ["gcc", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
+        command = ["gcc", "-O3", "-march=native", "-shared", "-fPIC"]
         source = Path(__file__).with_name(name)
         try:
             subprocess.run([*command, source, "-o", library], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-/* The recurrence of an LSTM layer on one core with AMX: forward, and back through time.
+/* The recurrence of an LSTM layer on one core, by AMX or AVX-512: forward, and back through time.
  *
  * What has no recurrence (inputs times weights, gradients of weights) is left to PyTorch, whose
  * matrix products are fast; only its step from one frame to the next is slow. Gates stand in
@@ -15,6 +15,20 @@
 #define ROWS 16        /* of a tile */
 #define DEPTH 32       /* bfloat16 numbers in a row of a tile */
 #define TILE 512       /* numbers of a tile of weights */
+#define BLOCK 8        /* rows that AVX-512 multiplies at once */
+
+/* Lay out a (depth, width) matrix as AMX multiplies with it: tiles of 32 x 16, pairs of rows side
+ * by side. `row` and `column` are the steps between its rows and columns. */
+static void pack(const uint16_t *matrix, int depth, int width, int row, int column, uint16_t *out) {
+    for (int n = 0; n < width; n += ROWS)
+        for (int k = 0; k < depth; k += DEPTH)
+            for (int r = 0; r < ROWS; r++)
+                for (int c = 0; c < ROWS; c++)
+                    for (int p = 0; p < 2; p++)
+                        *out++ = matrix[(k + 2 * r + p) * row + (n + c) * column];
+}
+
+#ifdef __AMX_BF16__
 #define REQUEST 0x1023 /* ARCH_REQ_XCOMP_PERM */
 #define TILE_DATA 18   /* XFEATURE_XTILEDATA */
 
@@ -24,7 +38,7 @@ typedef struct {
     uint8_t rows[16];
 } __attribute__((packed)) Configuration;
 
-/* Ask Linux for AMX. Returns 0 if it may be used. */
+/* Ask Linux for AMX. Returns 0 if the kernels may be used. */
 int lstm_request(void) {
     return (int)syscall(SYS_arch_prctl, REQUEST, TILE_DATA);
 }
@@ -38,15 +52,8 @@ static void configure(void) {
     _tile_loadconfig(&configuration);
 }
 
-/* Lay out a (depth, width) matrix as AMX multiplies with it: tiles of 32 x 16, pairs of rows side
- * by side. `row` and `column` are the steps between its rows and columns. */
-static void pack(const uint16_t *matrix, int depth, int width, int row, int column, uint16_t *out) {
-    for (int n = 0; n < width; n += ROWS)
-        for (int k = 0; k < depth; k += DEPTH)
-            for (int r = 0; r < ROWS; r++)
-                for (int c = 0; c < ROWS; c++)
-                    for (int p = 0; p < 2; p++)
-                        *out++ = matrix[(k + 2 * r + p) * row + (n + c) * column];
+static void release(void) {
+    _tile_release();
 }
 
 /* (16, depth) times a packed (depth, width): (16, width) float. */
@@ -76,6 +83,48 @@ static void multiply(const uint16_t *a, int stride, const uint16_t *packed, int 
         _tile_stored(3, out + n + 3 * ROWS, width * 4);
     }
 }
+
+#else /* AVX-512 multiplies, which takes no preparation */
+
+int lstm_request(void) {
+    return 0;
+}
+
+static void configure(void) {}
+
+static void release(void) {}
+
+/* Eight rows times two columns of tiles keep sixteen sums in registers, and the weights of a
+ * pass in the first cache. */
+static void multiply(const uint16_t *a, int stride, const uint16_t *packed, int depth, int width,
+                     float *out) {
+    int column = depth / DEPTH * TILE; /* numbers of a column of tiles */
+    for (int n = 0; n < width; n += 2 * ROWS)
+        for (int first = 0; first < ROWS; first += BLOCK) {
+            const uint16_t *b = packed + n / ROWS * column;
+            const uint16_t *row = a + (long)first * stride;
+            __m512 sums[BLOCK][2];
+            for (int r = 0; r < BLOCK; r++)
+                sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+            for (int k = 0; k < depth; k += 2, b += 2 * ROWS) {
+                __m512bh left = (__m512bh)_mm512_loadu_si512(b);
+                __m512bh right = (__m512bh)_mm512_loadu_si512(b + column);
+                for (int r = 0; r < BLOCK; r++) {
+                    int pair;
+                    memcpy(&pair, row + r * stride + k, sizeof pair);
+                    __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+                    sums[r][0] = _mm512_dpbf16_ps(sums[r][0], both, left);
+                    sums[r][1] = _mm512_dpbf16_ps(sums[r][1], both, right);
+                }
+            }
+            for (int r = 0; r < BLOCK; r++) {
+                _mm512_store_ps(out + (first + r) * width + n, sums[r][0]);
+                _mm512_store_ps(out + (first + r) * width + n + ROWS, sums[r][1]);
+            }
+        }
+}
+
+#endif
 
 /* 1 / (1 + exp(-x)), to about 1e-6: exp by a polynomial of degree 5 of the fraction of a power of 2. */
 static inline __m512 logistic(__m512 x) {
@@ -158,7 +207,7 @@ int lstm_forward(uint16_t *gates, long gates_row, const uint16_t *weights, float
             }
         }
     }
-    _tile_release();
+    release();
     free(packed);
     free(sums);
     return 0;
@@ -222,7 +271,7 @@ int lstm_backward(uint16_t *gates, long gates_row, const uint16_t *weights, cons
             }
         }
     }
-    _tile_release();
+    release();
     free(packed);
     free(sums);
     free(carried);

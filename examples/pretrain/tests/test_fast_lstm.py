@@ -15,7 +15,7 @@ def fast(script):
 def kernels(fast):
     found = fast.kernels()
     if found is None:
-        pytest.skip("this machine has no AMX, or no compiler that knows it")
+        pytest.skip("this machine has no AVX-512 with bfloat16, or no compiler that knows it")
     return found
 
 
