@@ -45,7 +45,8 @@ class TrainerConfig:
         weight_decay: decoupled weight decay per step, multiplied by the learning rate, as in AdamW.
         clip: maximum norm of a batch's mean gradient.
         average: decay of the weights' moving average, which is what is saved.
-        extra_head: weight of the recognizer's second CTC head in the loss.
+        extra_head: weight of the recognizer's second CTC head in the loss; None is 0.1 from
+            scratch, and 0 for a recognizer that can read, which a new head holds back.
         dropout: the recognizer's dropout; None keeps its own.
         freeze_batch_statistics: normalize by the initial running means, and keep them.
         augmentation: random changes to line pictures, as JSON such as {"slant": 0.2}, or "off".
@@ -71,7 +72,7 @@ class TrainerConfig:
     weight_decay: float = 1e-4
     clip: float = 4.0
     average: float = 0.999
-    extra_head: float = 0.1
+    extra_head: Optional[float] = None
     dropout: Optional[float] = None
     freeze_batch_statistics: bool = False
     augmentation: Optional[LineAugmentation] = field(default_factory=LineAugmentation)

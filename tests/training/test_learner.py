@@ -34,7 +34,7 @@ def learned(
     contexts: List[Any], dropout: float = 0.0, rows: Sequence[int] = range(4), steps: int = 3
 ) -> Dict[str, NDArray[np.float32]]:
     mx.random.seed(1)
-    network = LineRecognizer(replace(SHAPE, dropout=dropout), extra_head=True)
+    network = LineRecognizer(replace(SHAPE, dropout=dropout), training=True, extra_head=True)
     network.initialize(mx.init.Xavier(), ctx=contexts)
     learner = Learner(network, lambda net: _CtcLoss(net, 0.1), contexts, CONFIG, lambda v: v)
     chosen = {name: values[list(rows)] for name, values in batch().items()}

@@ -108,6 +108,20 @@ def test_fine_tuning_keeps_what_is_known_and_adds_new_characters(trained, traine
     assert result.best == 0.0, "the rows of known characters have changed"
 
 
+def test_only_a_recognizer_that_cannot_read_yet_gets_a_second_head(
+    trained, trainer, lines, tmp_path
+):
+    further = {"init": trained[0], "network": None}
+    asked = replace(QUICK, extra_head=0.1)
+    for number, (config, start, given) in enumerate(
+        [(QUICK, {}, True), (QUICK, further, False), (asked, further, True)]
+    ):
+        folder = tmp_path / str(number)
+        trainer(config, directory=folder, **start).fit(lines(2), lines(2))
+        parameters, _ = read_checkpoint(folder / "best.npz")
+        assert ("extra_head.weight" in parameters) == given
+
+
 def test_the_language_model_learns_the_texts_of_the_data(trained, trainer, lines, tmp_path):
     path, known, _ = trained
     init = load_bundle(path)

@@ -45,14 +45,16 @@ class ResidualBlock(gluon.HybridBlock):
 class LineRecognizer(gluon.HybridBlock):
     """Maps (N, 1, H, W) ink between 0 and 1 to (N, T, C) logits, T = ceil(W / frame width).
 
-    In training (`extra_head=True`), a second CTC head on the convolutional columns speeds up the
-    first epochs; it is not stored in bundles.
+    A second CTC head on the convolutional columns (`extra_head`) speeds up the first epochs of a
+    new network; it is not stored in bundles.
 
     After A. Graves et al., 2006, "Connectionist Temporal Classification", and J. Puigcerver, 2017,
     "Are Multidimensional Recurrent Layers Really Necessary for Handwritten Text Recognition?".
     """
 
-    def __init__(self, config: RecognizerConfig, extra_head: bool = False) -> None:
+    def __init__(
+        self, config: RecognizerConfig, training: bool = False, extra_head: bool = False
+    ) -> None:
         super().__init__()
         self.frame_width, self.reach = config.frame_width, config.reach
         nn, rnn = gluon.nn, gluon.rnn
@@ -61,7 +63,7 @@ class LineRecognizer(gluon.HybridBlock):
         self.blocks = nn.HybridSequential()
         channels = config.stem
         for outputs, strides in config.blocks:
-            self.blocks.add(ResidualBlock(channels, outputs, strides, extra_head))
+            self.blocks.add(ResidualBlock(channels, outputs, strides, training))
             channels = outputs
         hidden = config.hidden
         self.dropout = nn.Dropout(config.dropout)

@@ -34,6 +34,7 @@ from htrlib.training.tasks.task import Parameters, Task
 INPUT = {"height": 64, "max_width": 3072}
 SOURCE_SCALE = 1.5  # stored rows per row of the network's input, for augmentation
 SOURCE_MARGIN = 0.30  # margin above and below in line heights, for augmentation
+EXTRA_HEAD = 0.1  # weight in the loss of a network that cannot read yet
 ALIGNED = 1.75  # loss per label below which the network has found the alignment
 EASY_SHARE = 0.25  # fraction of lines, the shortest, with which training from scratch starts
 EASY_LEAST = 200
@@ -156,10 +157,17 @@ class LineRecognitionTask(Task):
         shape = self._shape()
         if self.config.dropout is not None:
             shape = replace(shape, dropout=self.config.dropout)
-        return LineRecognizer(shape, extra_head=True)
+        return LineRecognizer(shape, training=True, extra_head=self._extra_head > 0)
+
+    @property
+    def _extra_head(self) -> float:
+        """Weight of the second head in the loss."""
+        if self.config.extra_head is not None:
+            return self.config.extra_head
+        return EXTRA_HEAD if self.parent is None else 0.0
 
     def loss(self, network: Any) -> Any:
-        return _CtcLoss(network, self.config.extra_head)
+        return _CtcLoss(network, self._extra_head)
 
     def initial(self) -> Parameters:
         parameters = dict(super().initial())
@@ -243,7 +251,7 @@ class LineRecognitionTask(Task):
 
 
 class _CtcLoss(gluon.HybridBlock):
-    """Maps ink, frames, labels, lengths to (N,) losses per label, including the extra head's."""
+    """Maps ink, frames, labels, lengths to (N,) losses per label, of one head or two."""
 
     def __init__(self, network: Any, extra_head: float) -> None:
         super().__init__()
@@ -253,7 +261,8 @@ class _CtcLoss(gluon.HybridBlock):
     def hybrid_forward(self, F: Any, *inputs: Any) -> Any:  # noqa: N803 - Gluon names it so
         ink, frames, labels, lengths = inputs
         total = None
-        heads = self.network(F.cast(ink, "float32") / 255)
+        found = self.network(F.cast(ink, "float32") / 255)
+        heads = found if self._extra_head else (found,)
         for logits, weight in zip(heads, (1.0, self._extra_head)):
             loss = weight * F.CTCLoss(
                 F.swapaxes(logits, 0, 1),
