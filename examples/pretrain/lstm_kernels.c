@@ -17,7 +17,7 @@
 #define TILE 512       /* numbers of a tile of weights */
 #define BLOCK 8        /* rows that AVX-512 multiplies at once */
 
-/* Lay out a (depth, width) matrix as AMX multiplies with it: tiles of 32 x 16, pairs of rows side
+/* Lay out a (depth, width) matrix as `multiply` takes it: tiles of 32 x 16, pairs of rows side
  * by side. `row` and `column` are the steps between its rows and columns. */
 static void pack(const uint16_t *matrix, int depth, int width, int row, int column, uint16_t *out) {
     for (int n = 0; n < width; n += ROWS)
@@ -94,8 +94,8 @@ static void configure(void) {}
 
 static void release(void) {}
 
-/* Eight rows times two columns of tiles keep sixteen sums in registers, and the weights of a
- * pass in the first cache. */
+/* (16, depth) times a packed (depth, width): (16, width) float. Eight rows times two columns of
+ * tiles keep sixteen sums in registers, and the weights of a pass in the first cache. */
 static void multiply(const uint16_t *a, int stride, const uint16_t *packed, int depth, int width,
                      float *out) {
     int column = depth / DEPTH * TILE; /* numbers of a column of tiles */
