@@ -79,7 +79,7 @@ export class PageEdits extends EventTarget {
     const line = this.line(id);
     if (!line || this.conflicts.has(id)) return;
     const draft = this.drafts.get(id);
-    if (text === line.text && !draft?.sent) this.drafts.delete(id);
+    if (text === line.text && draft?.sent === undefined) this.drafts.delete(id);
     else {
       const { box, polygon, baseline, kind } = line;
       const place = { box, polygon, baseline, kind };
@@ -252,29 +252,41 @@ export class PageEdits extends EventTarget {
       const draft = this.drafts.get(id);
       if (!draft) continue;
       if (draft.text === text) this.drafts.delete(id);
-      else draft.base = page.lines.find((line) => line.id === id)?.text ?? draft.base;
+      else {
+        draft.base = page.lines.find((line) => line.id === id)?.text ?? draft.base;
+        if (draft.sent === text) draft.sent = undefined;
+      }
     }
     this.#keepDrafts();
   }
 
   #reconcile(job, theirs) {
-    const fits = !job.from && !job.read && job.restore === undefined;
-    const kept = fits && job.edits.every((edit) => editFits(edit, this.page, theirs));
+    const dropped = this.#dropUnfit(theirs);
     const isText = job.cause === "text";
-    const arrived = isText && !kept && Object.entries(job.texts).every(
+    const arrived = isText && dropped.includes(job) && Object.entries(job.texts).every(
       ([id, text]) => theirs.lines.find((line) => line.id === id)?.text === text,
     ); // an earlier try whose answer was lost
-    if (!kept) this.#queue.shift();
-    for (const id of Object.keys(job.texts)) {
-      const draft = this.drafts.get(id);
-      if (draft && !kept) draft.sent = undefined;
-    }
     this.adopt(theirs);
-    if (arrived) return;
+    const undone = dropped.some(({ cause }) => cause !== "text");
+    if (arrived && !undone) return;
     const who = theirs.changed_by || "Somebody";
-    const lost = kept || isText ? "" : " Your last change was not made: look, and make it again.";
+    const lost = undone ? " Your last change was not made: look, and make it again." : "";
     const choose = this.conflicts.size ? " Nothing is lost: choose between the two texts." : "";
     this.#tell(`${who} changed this page while you worked on it.${lost}${choose}`, "problem");
+  }
+
+  /** Take the jobs out of the queue that do not mean the same in `theirs`, and return them. */
+  #dropUnfit(theirs) {
+    const mine = this.page;
+    const fits = ({ from, read, restore, edits }) =>
+      !from && !read && restore === undefined && edits.every((edit) => editFits(edit, mine, theirs));
+    const dropped = this.#queue.filter((job) => !fits(job));
+    this.#queue = this.#queue.filter(fits);
+    for (const id of dropped.flatMap(({ texts }) => Object.keys(texts))) {
+      const draft = this.drafts.get(id);
+      if (draft) draft.sent = undefined;
+    }
+    return dropped;
   }
 
   async #refuse(error) {
