@@ -6,6 +6,7 @@ All methods block, and are thread-safe.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 import zipfile
 from concurrent.futures import CancelledError, Future
@@ -30,11 +31,21 @@ from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.requested_edits import edits_of
 from htrlib.review.store import ConflictError, PageStore, StoredPage
 from htrlib.review.trainings import Trainings, superseded
+from htrlib.review.whole_files import read_json, write_json
 
 Json = Dict[str, Any]
 Value = TypeVar("Value")
 
 _PICTURES_AT_ONCE = 2  # a large picture takes a few hundred megabytes while it is rendered
+
+
+def _folder_id(folder: ReviewFolder) -> str:
+    """Return what tells a folder from others that were served at the same address."""
+    file = folder.work / "folder-id.json"
+    if not isinstance(read_json(file, None), str):
+        with contextlib.suppress(OSError):  # the disk is full
+            write_json(file, secrets.token_hex(8))
+    return str(read_json(file, ""))
 
 
 class NoPageError(HtrError):
@@ -64,6 +75,7 @@ class ReviewService:
         self.folder, self.readers = folder, readers
         self._new_readers = new_readers
         self._people, self._token = people, token
+        self._folder_id = _folder_id(folder)
         self.store = PageStore(folder)
         self.index = PageIndex(folder, self.store)
         self.background = BackgroundReading(self.index, self.store, readers)
@@ -90,6 +102,7 @@ class ReviewService:
         """Return the folder, its numbers, and the progress of reading."""
         return {
             "folder": self.folder.pictures.name,
+            "folder_id": self._folder_id,
             "people": self._people,
             "token": self._token,
             "version": __version__,

@@ -164,3 +164,53 @@ def test_script_in_texts_and_names_is_harmless(browser: Any, tmp_path: Path) -> 
         visitor.keys(Keys.F2)
         assert not visitor.all("[onerror]")
         assert not browser.execute_script("return window.harmed")
+
+
+def test_of_several_changes_that_wait_those_to_lines_of_others_are_not_made(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    correct_in_a_second_window(visitor)
+    visitor.block(POLLING, SAVING)
+    visitor.keys(Keys.ARROW_DOWN, Keys.END, " I")
+    visitor.keys(Keys.ARROW_UP, Keys.END, " pm", Keys.ARROW_DOWN)
+    visitor.until(lambda: "Not saved" in visitor.state(), "both wait")
+    visitor.block(POLLING)
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until(lambda: visitor.all(".conflict"), "both texts")
+    visitor.until(lambda: "choose" in visitor.state(), "the other one is saved")
+    assert visitor.one(".conflict .mine").text == "the ferri left at six pm"
+    assert texts_on_disk(tmp_path / "a.png") == ["the ferry left at six", "on a grey moming and I"]
+
+
+def test_a_text_that_is_typed_again_while_its_deletion_is_saved_is_kept(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    visitor.keys(Keys.ARROW_DOWN)
+    visitor.chord(Keys.CONTROL, "a")
+    visitor.keys(Keys.DELETE)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the deletion waits")
+    visitor.keys(LINES[1][0])
+    visitor.block()
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert texts_on_disk(tmp_path / "a.png")[1] == LINES[1][0]
+
+
+def test_text_of_a_page_of_this_name_in_another_folder_is_not_taken_for_it(
+    visitor: Visitor, server: Running, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    kept = "return Object.keys(localStorage).filter((key) => key.includes('drafts')).join()"
+    name = visitor.browser.execute_script(kept)
+    other = draw_page(tmp_path / "other" / "a.png", LINES)
+    with running(other.parent) as elsewhere:
+        assert server.service.overview()["folder_id"] in name
+        assert elsewhere.service.overview()["folder_id"] not in name
+    with running(other.parent) as again:
+        assert again.service.overview()["folder_id"] == elsewhere.service.overview()["folder_id"]

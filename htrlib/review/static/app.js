@@ -8,7 +8,7 @@ import { PageEdits } from "./page_edits.js";
 import { PageList } from "./page_list.js";
 import { PageView } from "./page_view.js";
 import { LIST, routeOf } from "./routes.js";
-import { saveSetting, setting } from "./settings.js";
+import { drafts, saveSetting, setting } from "./settings.js";
 import { TrainingView } from "./training.js";
 
 const POLL = 2000; // milliseconds
@@ -22,6 +22,7 @@ let revision = 0;
 async function start() {
   overview = await api.overview();
   revision = overview.revision;
+  drafts.folder = overview.folder_id;
   if (overview.people && setting("name") === null) saveSetting("name", await askName(null));
   window.addEventListener("hashchange", show);
   window.addEventListener("beforeunload", warn);

@@ -24,22 +24,28 @@ export function saveSetting(name, value) {
   }
 }
 
-/** Texts that are typed but not saved: page name -> {line id: {text, base}}. */
+/**
+ * Texts that are typed but not saved: page name -> {line id: {text, base}}. Servers of other
+ * folders have the same storage if they had the same port, so `folder` is to be set first.
+ */
 export const drafts = {
+  folder: "",
   load(page) {
     try {
-      return JSON.parse(localStorage.getItem(`${PREFIX}drafts:${page}`)) ?? {};
+      return JSON.parse(localStorage.getItem(this.key(page))) ?? {};
     } catch {
       return {};
     }
   },
   save(page, texts) {
     try {
-      const key = `${PREFIX}drafts:${page}`;
-      if (Object.keys(texts).length) localStorage.setItem(key, JSON.stringify(texts));
-      else localStorage.removeItem(key);
+      if (Object.keys(texts).length) localStorage.setItem(this.key(page), JSON.stringify(texts));
+      else localStorage.removeItem(this.key(page));
     } catch {
       // Storage is full or off; the texts stay in the open page, which warns before it is left.
     }
+  },
+  key(page) {
+    return `${PREFIX}drafts:${this.folder}:${page}`;
   },
 };
