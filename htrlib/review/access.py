@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Mapping, Optional, Tuple
+from typing import Iterator, Mapping, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
 from htrlib.data.label_text import clean_text
 
 COOKIE = "htr-review"
+"""Start of the name of the cookie with the token. The rest tells servers of one computer apart:
+browsers send cookies to all of its ports."""
+
 MARK = "X-HTR-Review"
 """A header that pages of other sites cannot send without asking first, and are refused."""
 
@@ -56,12 +60,12 @@ class Access:
 
     token: Optional[str] = None
 
-    def refusal(self, headers: Mapping[str, str], cookie: Optional[str]) -> Optional[Refusal]:
+    def refusal(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Optional[Refusal]:
         """Return the reason to refuse a request, or None.
 
         Args:
             headers: headers of the request.
-            cookie: its value of the cookie `COOKIE`.
+            cookies: cookies of the request.
         """
         host = headers.get("Host", "")
         if self.token is None and not is_loopback(_host_name(host)):
@@ -78,7 +82,7 @@ class Access:
             headers.get("Sec-Fetch-Mode") != "navigate"
         ):
             return Refusal(403, "foreign_origin", "a page of another site asks; it is not answered")
-        if self.token is not None and not self.is_token(cookie):
+        if self.token is not None and not any(map(self.is_token, _tokens(cookies))):
             return Refusal(
                 401,
                 "token",
@@ -92,11 +96,21 @@ class Access:
         forwarded = headers.get("X-Forwarded-Host", "").lower()
         return (host,) if self.token is None or not forwarded else (host, forwarded)
 
+    @property
+    def cookie(self) -> str:
+        """Name of the cookie with the token."""
+        digest = hashlib.sha256((self.token or "").encode()).hexdigest()
+        return f"{COOKIE}-{digest[:12]}"
+
     def is_token(self, value: Optional[str]) -> bool:
         """Compare a value with the token in constant time."""
         if self.token is None or value is None:
             return False
         return hmac.compare_digest(value.encode("utf-8", "replace"), self.token.encode())
+
+
+def _tokens(cookies: Mapping[str, str]) -> Iterator[str]:
+    return (value for name, value in cookies.items() if name.startswith(COOKIE))
 
 
 def change_refusal(headers: Mapping[str, str], content_type: str) -> Optional[Refusal]:

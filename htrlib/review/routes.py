@@ -15,7 +15,7 @@ from typing import Any, Awaitable, Callable, Dict, List, Mapping, Type, TypeVar
 from aiohttp import web
 
 from htrlib.errors import AnnotationError, CorrectionError, HtrError, ImageError
-from htrlib.review.access import COOKIE, HEADERS, Access, Refusal, change_refusal, person_of
+from htrlib.review.access import HEADERS, Access, Refusal, change_refusal, person_of
 from htrlib.review.listing import SORTS, STATES
 from htrlib.review.page_pictures import LARGEST, MOST, SMALLEST
 from htrlib.review.service import NoPageError, ReviewService
@@ -241,8 +241,8 @@ def _checks(access: Access) -> Any:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.query.get("token")
         if access.token is not None and request.method == "GET" and access.is_token(given):
-            return _welcome(str(given))
-        refusal = access.refusal(request.headers, request.cookies.get(COOKIE))
+            return _welcome(access)
+        refusal = access.refusal(request.headers, request.cookies)
         if refusal is None and request.method not in ("GET", "HEAD"):
             refusal = change_refusal(request.headers, request.content_type)
         if refusal is None and (request.content_length or 0) > MOST_BODY:
@@ -278,7 +278,7 @@ def _refusal_of(error: Exception) -> Refusal:
     return Refusal(500, "failed", "the server failed; its log has the details")
 
 
-def _welcome(token: str) -> web.Response:
+def _welcome(access: Access) -> web.Response:
     """Set the cookie, and go to the address without the token.
 
     This is done by a page because, after a link from another site, the browser would not send the
@@ -286,7 +286,8 @@ def _welcome(token: str) -> web.Response:
     """
     response = web.Response(text=_WELCOME, content_type="text/html")
     # No path: the browser uses that of the page, including a proxy's prefix.
-    response.set_cookie(COOKIE, token, path="", httponly=True, samesite="Strict")
+    token = access.token or ""
+    response.set_cookie(access.cookie, token, path="", httponly=True, samesite="Strict")
     return response
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Callable, Optional
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -68,13 +69,15 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     Args:
         tell: called with the address.
     Raises:
-        ConfigError: the folder does not exist, the output cannot be written, or the server cannot
-            listen at the address.
+        ConfigError: the folder does not exist, the output cannot be written, the token is empty, or
+            the server cannot listen at the address.
         BundleError: the bundle does not exist.
     """
     base_path = f"/{config.base_path.strip('/')}/".replace("//", "/")
     people = not is_loopback(config.host)
     token = config.token
+    if token is not None and not token.strip():
+        raise ConfigError("--token is empty; give one, or leave the option out to have one made")
     if token is None and (people or base_path != "/"):
         token = secrets.token_urlsafe(24)
     folder = ReviewFolder(config.folder, config.output)
@@ -132,7 +135,7 @@ def _address(host: str, port: int, base_path: str, token: Optional[str]) -> str:
     """Return the address to open in a browser on this computer."""
     shown = "localhost" if host in _EVERYWHERE else host
     shown = f"[{shown}]" if ":" in shown else shown
-    query = "" if token is None else f"?token={token}"
+    query = "" if token is None else f"?token={quote(token, safe='')}"
     return f"http://{shown}:{port}{base_path}{query}"
 
 

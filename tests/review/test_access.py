@@ -136,6 +136,19 @@ def test_the_token_is_asked_for_everywhere_and_becomes_a_cookie(make_picture: Ma
         assert (reply.json["people"], reply.json["token"]) == (True, True)
 
 
+def test_servers_at_several_ports_do_not_replace_each_other_s_cookies(make_picture: Make) -> None:
+    folder = make_picture("a.png").parent
+    with running(folder, token="one") as first, running(folder, token="two") as second:
+        cookies = [
+            cookie_of(server.client.get(f"/?token={token}"))
+            for server, token in ((first, "one"), (second, "two"))
+        ]
+        assert cookies[0].partition("=")[0] != cookies[1].partition("=")[0]
+        for server in (first, second):
+            assert server.client.get("/api/overview", Cookie="; ".join(cookies)).status == 200
+        assert second.client.get("/api/overview", Cookie=cookies[0]).status == 401
+
+
 def test_with_a_token_a_foreign_origin_is_refused_all_the_same(make_picture: Make) -> None:
     with running(make_picture("a.png").parent, token=TOKEN) as server:
         data, cookie = {"paused": True}, f"{COOKIE}={TOKEN}"

@@ -62,6 +62,7 @@ def test_the_address_is_told_and_opened(make_picture: Make, started: Dict[str, A
         ({"host": "0.0.0.0"}, "http://localhost:PORT/?token="),
         ({"base_path": "proxy/8080"}, "http://127.0.0.1:PORT/proxy/8080/?token="),
         ({"token": "mine"}, "http://127.0.0.1:PORT/?token=mine"),
+        ({"token": "a&b c"}, "http://127.0.0.1:PORT/?token=a%26b%20c"),
     ],
 )
 def test_others_need_a_token(
@@ -107,6 +108,7 @@ def test_a_port_that_is_taken_is_told(make_picture: Make) -> None:
         ([".", "--jobs", "0"], "--jobs must be at least 1, found 0"),
         ([".", "--bundle", "nothing"], "no bundle 'nothing'"),
         ([".", "--output", "a.png/xml"], "--output"),
+        ([".", "--host", "0.0.0.0", "--token", ""], "--token is empty"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(
