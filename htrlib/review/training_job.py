@@ -15,10 +15,10 @@ import sys
 import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import IO, Any, Dict, List, Optional, Sequence
 
 from htrlib.formats.confirmed_lines import ASIDE, TRAIN
-from htrlib.review.whole_files import read_json, write_json
+from htrlib.review.whole_files import lock_at_once, read_json, write_json
 
 IDLE, RUNNING, FINISHED, FAILED, STOPPED = "idle", "running", "finished", "failed", "stopped"
 
@@ -78,7 +78,9 @@ class TrainingJob:
         self._log = folder / "log.txt"
         self._data, self._images = list(data), images
         self._file = folder / "training.json"
-        self._state = _stored(read_json(self._file, {}))
+        self._lock_file = folder / "lock"
+        self._lock: Optional[IO[bytes]] = None
+        self._state = TrainingState()
         self._stop = threading.Event()
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._thread: Optional[threading.Thread] = None
@@ -86,11 +88,24 @@ class TrainingJob:
     @property
     def state(self) -> TrainingState:
         """Return the current state."""
+        if self._thread is None:
+            self.recover()
         return self._state
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another server runs it."""
+        return self._thread is None and self.state.state == RUNNING
+
     def recover(self) -> None:
-        """Mark a training whose server was killed as ended."""
-        if self._state.state == RUNNING:
+        """Read the state that another server wrote; if that was killed, mark the end."""
+        self._state = _stored(read_json(self._file, {}))
+        if self._state.state != RUNNING:
+            return
+        lock = lock_at_once(self._lock_file)
+        if lock is None:
+            return
+        with lock:
             _end_orphan(self._state.process, self._folder)
             found = str(self._output) if self._output.is_dir() else None
             self._set(
@@ -100,6 +115,7 @@ class TrainingJob:
     def start(self, minutes: float, init: str) -> None:
         """Start. Raises OSError if the folder cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = lock_at_once(self._lock_file)
         self._state = TrainingState(RUNNING, minutes, init)
         self._set()
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
@@ -122,7 +138,7 @@ class TrainingJob:
 
     def progress(self) -> float:
         """Return the fraction of the work that is done."""
-        state = self._state
+        state = self.state
         if state.state == FINISHED:
             return 1.0
         if state.before is None:
@@ -155,6 +171,9 @@ class TrainingJob:
             self._set(state=STOPPED, bundle=found)
         except Exception as error:
             self._set(state=FAILED, problem=str(error) or type(error).__name__)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
 
     def _train(self, state: TrainingState) -> None:
         options = ["--split", TRAIN, "--init", state.init, "--output", str(self._output)]

@@ -38,10 +38,9 @@ class Trainings:
         self._folder, self._index, self._use = folder, index, use
         self._home = folder.work / "trainings"
         self._lock = threading.Lock()
-        number = self._last_number()
-        self._job = self._new_job(number) if number else None
-        if self._job is not None:
-            self._job.recover()
+        self._number = 0
+        self._job: Optional[TrainingJob] = None
+        self._latest()
 
     def status(self, in_use: str) -> Json:
         """Return the last training, and whether another one can start.
@@ -51,7 +50,7 @@ class Trainings:
         """
         pages, lines = self._confirmed()
         reason = self._why_not(pages)
-        job = self._job
+        job = self._latest()
         state = None if job is None else job.state
         return {
             "state": "idle" if state is None else state.state,
@@ -91,13 +90,23 @@ class Trainings:
             path = self._folder.work / KEPT_ASIDE
             before = read_json(path, [])
             write_json(path, kept_aside(pages, before if isinstance(before, list) else []))
-            self._job = self._new_job(self._last_number() + 1)
+            self._number = self._last_number() + 1
+            self._job = self._new_job(self._number)
             self._job.start(minutes, init)
 
     def stop(self) -> None:
-        """Stop the running training, if any."""
-        if self._job is not None:
-            self._job.stop()
+        """Stop the running training, if any.
+
+        Raises:
+            CorrectionError: another server of the folder runs it.
+        """
+        job = self._latest()
+        if job is not None and job.elsewhere:
+            raise CorrectionError(
+                "another htr review of this folder runs the training; stop it there"
+            )
+        if job is not None:
+            job.stop()
 
     def end(self) -> None:
         """Stop, and wait for the end, because the server ends."""
@@ -113,8 +122,9 @@ class Trainings:
             CorrectionError: there is no new bundle.
             BundleError: the bundle is damaged.
         """
-        bundle = None if self._job is None else self._job.state.bundle
-        if bundle is None or self._job is None or self._job.state.state == RUNNING:
+        job = self._latest()
+        bundle = None if job is None else job.state.bundle
+        if bundle is None or job is None or job.state.state == RUNNING:
             raise CorrectionError("there is no new bundle; train one first")
         load_bundle(bundle)
         labels = [*superseded(self._folder), load_bundle(in_use).label]
@@ -139,7 +149,8 @@ class Trainings:
                 "training needs MXNet, which runs on Linux with Python 3.9 to 3.12; train the "
                 "folder there with: htr train line-recognition --train review FOLDER"
             )
-        if self._job is not None and self._job.state.state == RUNNING:
+        job = self._latest()
+        if job is not None and job.state.state == RUNNING:
             return "a training runs already"
         if len(pages) < FEWEST_PAGES:
             return (
@@ -147,6 +158,14 @@ class Trainings:
                 f"measure by; {len(pages)} have some"
             )
         return ""
+
+    def _latest(self) -> Optional[TrainingJob]:
+        """Return the last training, which another server of the folder may have started."""
+        number = self._last_number()
+        if number > self._number:
+            self._number, self._job = number, self._new_job(number)
+            self._job.recover()
+        return self._job
 
     def _new_job(self, number: int) -> TrainingJob:
         folder = self._folder

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Iterator
+from typing import IO, Any, Iterator, Optional
 
 from htrlib.atomic_files import write_whole
 from htrlib.review.folder import SCRATCH_PREFIX, SCRATCH_SUFFIX
@@ -73,6 +73,24 @@ class FolderLock:
         with self._threads, self._path.open("ab") as file:
             _lock(file.fileno())
             yield
+
+
+def lock_at_once(path: Path) -> Optional[IO[bytes]]:
+    """Lock a file until it is closed; return None if another server holds the lock.
+
+    Where files cannot be locked, nobody else is taken to hold it.
+    """
+    file = path.open("ab")
+    try:
+        import fcntl  # imported here, because Windows does not have it
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    except (ImportError, OSError):
+        pass
+    return file
 
 
 def _lock(descriptor: int) -> None:

@@ -252,3 +252,24 @@ def test_the_page_starts_a_training_shows_what_it_is_worth_and_uses_it(
         use.click()
         visitor.until(lambda: use.text == "In use", "it is used")
         assert training(server)["in_use"] == training(server)["bundle"]
+
+
+def test_a_training_goes_on_when_a_second_server_of_the_folder_starts(
+    make_picture: Make, program: Path
+) -> None:
+    (program / "HELD").touch()
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as early, running(folder) as server:
+        server.service.index.refresh()
+        server.client.post("/api/training", {"minutes": 1})
+        server.until((program / "STARTED").exists, "the training has begun")
+        with running(folder) as late:
+            late.service.index.refresh()
+            for other in (early, late):
+                assert training(other)["state"] == "running"
+                assert "runs already" in training(other)["why_not"]
+                refused = other.client.post("/api/training/stop", {})
+                assert (refused.status, "another htr review" in str(refused.json)) == (422, True)
+        assert training(server)["state"] == "running"
+        (program / "HELD").unlink()
+        assert wait_for(server, "finished")["bundle"] == wait_for(early, "finished")["bundle"]
