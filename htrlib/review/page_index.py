@@ -34,7 +34,7 @@ class Summary:
         texts: texts of its lines.
         changed_by: author of the last change.
         warnings: reasons to doubt its result.
-        mark: size and time of its file, to detect changes.
+        mark: size and time of its file, to detect changes; with a problem, also of its picture.
         looked: True once its file was parsed; until then, the rest is a guess.
     """
 
@@ -110,7 +110,7 @@ class PageIndex:
         self.scan()
         for name, place in list(self._places.items()):
             summary = self._summaries.get(name)
-            if summary is None or not summary.looked or summary.mark != _mark(place):
+            if summary is None or not summary.looked or summary.mark != _mark(place, summary.state):
                 self.look(name)
 
     def look(self, name: str) -> None:
@@ -122,7 +122,7 @@ class PageIndex:
         try:
             self._set(name, self._summary(name, self._store.read(place), mark))
         except (HtrError, OSError) as error:
-            self._set(name, Summary(PROBLEM, problem=str(error), mark=mark))
+            self.fail(name, str(error))
 
     def note(self, name: str, stored: StoredPage, warnings: Optional[Iterable[str]] = None) -> None:
         """Update the summary of a page that was just written.
@@ -138,10 +138,10 @@ class PageIndex:
             self._set(name, summary)
 
     def fail(self, name: str, problem: str) -> None:
-        """Record why a page could not be read, until its file changes or the server restarts."""
+        """Record why a page could not be read, until a file changes or the server restarts."""
         place = self._places.get(name)
         if place is not None:
-            self._set(name, Summary(PROBLEM, problem=problem, mark=_mark(place)))
+            self._set(name, Summary(PROBLEM, problem=problem, mark=_mark(place, PROBLEM)))
 
     def since(self, revision: int) -> Tuple[int, Dict[str, Optional[Summary]]]:
         """Return the revision, and the pages changed since another one; None for removed ones."""
@@ -155,7 +155,8 @@ class PageIndex:
             if self._revision == self._saved_revision:
                 return
             revision = self._revision
-            pages = {n: asdict(s) for n, s in self._summaries.items() if s.looked and s.mark}
+            sound = {n: s for n, s in self._summaries.items() if s.state != PROBLEM}
+            pages = {n: asdict(s) for n, s in sound.items() if s.looked and s.mark}
             counts = dict(self._counts)
         write_json(self._file, {"form": _FORM, "pages": pages, "counts": counts})
         self._saved_revision = revision
@@ -206,9 +207,14 @@ class PageIndex:
         self._changed[name] = self._revision
 
 
-def _mark(place: PagePlace) -> str:
+def _mark(place: PagePlace, state: str = "") -> str:
+    mark = _mark_of(place.xml)
+    return f"{mark} {_mark_of(place.picture)}" if state == PROBLEM else mark
+
+
+def _mark_of(path: Path) -> str:
     try:
-        status = place.xml.stat()
+        status = path.stat()
     except OSError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"

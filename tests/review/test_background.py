@@ -185,3 +185,31 @@ def test_the_xml_files_go_to_another_folder_where_one_is_named(
         server.until(finished(server), "the page is read")
     assert (output / "letters" / "a.xml").is_file()
     assert sorted(path.name for path in pictures.rglob("*")) == ["a.png", "letters"]
+
+
+def test_a_page_is_tried_again_when_its_picture_has_changed(make_picture: Make) -> None:
+    picture = make_picture("a.png")
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[: len(whole) // 2])
+    readers = StandInReaders()
+    readers.broken = {"a.png": broken_picture("a.png")}
+    with running(picture.parent, readers=readers, background=True) as server:
+        server.until(lambda: states(server) == {"a.png": "problem"}, "it cannot be read")
+        readers.broken = {}
+        picture.write_bytes(whole)
+        server.until(lambda: states(server) == {"a.png": "read"}, "the whole picture is read")
+
+
+def test_a_page_is_shown_again_when_its_picture_is_restored(make_picture: Make) -> None:
+    picture = make_picture("a.png")
+    write_xml(picture, "one")
+    whole = picture.read_bytes()
+    make_picture("a.png", width=50)
+    with running(picture.parent) as server:
+        server.service.index.refresh()
+        assert states(server) == {"a.png": "problem"}
+        server.service.index.save()
+    picture.write_bytes(whole)
+    with running(picture.parent) as server:
+        server.service.index.refresh()
+        assert states(server) == {"a.png": "read"}
