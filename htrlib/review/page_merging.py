@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Optional, Set
+from typing import Dict, List, Optional, Sequence, Set
 
 from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.data.corrections import Splice
@@ -38,7 +38,8 @@ def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
     taken = {line.id for line in confirmed}
     named = [line if line.id in taken and line.confirmed else _renamed(line) for line in lines]
     done = False if page.done and len(named) > len(confirmed) else None
-    return Splice(tuple(line.id for line in page.lines), tuple(enumerate(named)), done)
+    inserted = tuple(enumerate(_in_regions(named, page)))
+    return Splice(tuple(line.id for line in page.lines), inserted, done)
 
 
 def reread_lines(page: CorrectedPage, read: Dict[str, CorrectedLine]) -> Splice:
@@ -63,10 +64,22 @@ def reread_lines(page: CorrectedPage, read: Dict[str, CorrectedLine]) -> Splice:
     )
 
 
+def _in_regions(lines: Sequence[CorrectedLine], page: CorrectedPage) -> List[CorrectedLine]:
+    """Put lines into a page's regions such that these, one after the other, give their order."""
+    regions = list(dict.fromkeys(line.region for line in page.lines)) or [""]
+    latest = 0
+    placed = []
+    for line in lines:
+        if line.region in regions:
+            latest = max(latest, regions.index(line.region))
+        placed.append(replace(line, region=regions[latest]))
+    return placed
+
+
 def _renamed(line: CorrectedLine) -> CorrectedLine:
     name = new_id()
     place = None if line.place is None else replace(line.place, id=name)
-    return replace(line, id=name, place=place)
+    return replace(line, id=name, place=place, region="")
 
 
 def _best_match(line: CorrectedLine, others: List[CorrectedLine]) -> Optional[CorrectedLine]:
