@@ -92,9 +92,10 @@ class JobFolder:
         new = self.directory / f"{_NEW}{id}"
         try:
             new.mkdir(mode=0o700)
-            (new / "body").write_bytes(body)
             request = {"created": time.time(), "headers": dict(headers)}
-            (new / "request.json").write_text(json.dumps(request), encoding="utf-8")
+            described = json.dumps(request).encode()
+            write_whole(new / "body", lambda file: file.write(body), durable=True)
+            write_whole(new / "request.json", lambda file: file.write(described), durable=True)
             new.rename(self.directory / id)
         except OSError:
             shutil.rmtree(new, ignore_errors=True)
@@ -188,7 +189,7 @@ class JobFolder:
     def _json(self, id: str, name: str) -> Optional[Dict[str, Any]]:
         try:
             value: Dict[str, Any] = json.loads(self._path(id, name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a damaged file
             return None
         return value
 

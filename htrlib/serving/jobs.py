@@ -146,6 +146,10 @@ class Jobs:
             self.under_way.add(id)
             try:
                 await self._read(id)
+            except OSError as error:  # the disk is full
+                log("a job waits", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+                self._waiting.put_nowait(id)
             except Exception:
                 log_exception("a job failed")
             finally:
@@ -156,18 +160,27 @@ class Jobs:
             job = await asyncio.to_thread(self.folder.begin, id)
         except RuntimeError as error:
             reply = refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
-            await asyncio.to_thread(self.folder.finish, id, reply)
+            await self._keep(id, reply)
             return
         if job is None:
             return
         start = time.monotonic()
         try:
             reply = await self._answered(job)
+            log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
+            await self._keep(id, reply)
         except asyncio.CancelledError:
             self.folder.put_back(id)
             raise
-        log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
-        await asyncio.to_thread(self.folder.finish, id, reply)
+
+    async def _keep(self, id: str, reply: Reply) -> None:
+        """Store an answer; while the disk is full, wait."""
+        while True:
+            try:
+                return await asyncio.to_thread(self.folder.finish, id, reply)
+            except OSError as error:
+                log("an answer waits", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _answered(self, job: Job) -> Reply:
         """Return the answer of a job; after failures of the server itself it is tried again."""

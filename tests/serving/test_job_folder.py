@@ -88,3 +88,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="file/jobs"):
         JobFolder(tmp_path / "file" / "jobs")
+
+
+def test_a_job_whose_request_is_damaged_does_not_keep_the_others_from_being_read(
+    folder: JobFolder,
+) -> None:
+    damaged, sound = folder.add(b"a", HEADERS), folder.add(b"b", HEADERS)
+    (folder.directory / damaged / "request.json").write_bytes(b"")
+    assert folder.waiting() == [sound]
+    assert folder.state(damaged) is None

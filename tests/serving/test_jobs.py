@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +146,32 @@ def test_the_troubles_of_the_server_are_waited_out_and_those_of_the_page_are_tol
         await settled(jobs, id, "failed")
         assert reader.begun == 3
         assert (await jobs.answer(id)).status == HTTPStatus.BAD_REQUEST
+
+    run(tmp_path, work)
+
+
+def test_jobs_wait_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("htrlib.serving.jobs.RETRY_SECONDS", 0.01)
+    refused = []
+
+    def full(*arguments: Any) -> Any:
+        refused.append(arguments)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        reader.release.set()
+        monkeypatch.setattr(jobs.folder, "begin", full)
+        id = json.loads((await jobs.add(request())).body)["id"]
+        while len(refused) < 3:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(jobs.folder, "finish", full)
+        monkeypatch.setattr(jobs.folder, "begin", partial(JobFolder.begin, jobs.folder))
+        while refused[-1][0] != id or len(refused[-1]) < 2:
+            await asyncio.sleep(0.01)
+        assert status_of(jobs, id) == "reading"
+        monkeypatch.setattr(jobs.folder, "finish", partial(JobFolder.finish, jobs.folder))
+        await settled(jobs, id, "done")
+        assert reader.begun == 1
 
     run(tmp_path, work)
 
