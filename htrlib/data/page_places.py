@@ -11,6 +11,7 @@ import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -27,7 +28,7 @@ KEPT_ASIDE = "kept-aside.json"
 _PDF, _TIFF = SUFFIXES["PDF"], SUFFIXES["TIFF"]
 _OVERLAY = ".overlay.png"  # written by `htr transcribe --overlay`
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_FILE_NAME = re.compile(rb"imageFilename\s*=\s*[\"']([^\"']*)[\"']")
+_FILE_NAME = re.compile(rb"imageFilename\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def _named_picture(xml: Path) -> Optional[str]:
             match = _FILE_NAME.search(file.read(1 << 16))
     except OSError:
         return None
-    return None if match is None else PurePosixPath(match[1].decode("utf-8", "replace")).name
+    if match is None:
+        return None
+    return PurePosixPath(unescape((match[1] or match[2] or b"").decode("utf-8", "replace"))).name
 
 
 def _files(folder: Path) -> Iterator[Path]:

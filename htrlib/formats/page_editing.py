@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from xml.etree.ElementTree import Element, ParseError, indent, tostring
@@ -19,6 +19,7 @@ from defusedxml import ElementTree as DefusedTree
 
 from htrlib.data.collector import bounds, is_rectangle
 from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
+from htrlib.data.flat_outlines import band, from_baselines
 from htrlib.data.label_text import clean_text
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine, Word
@@ -177,9 +178,15 @@ class _Tree:
 
     def lines(self) -> Iterator[Tuple[Element, CorrectedLine]]:
         """Return the lines in reading order, each with its element."""
-        for region in regions_in_order(self.page):
-            for row in rows_in_order(region.findall("TextLine")):
-                yield row, self._line(region, row)
+        found = [
+            (row, self._line(region, row))
+            for region in regions_in_order(self.page)
+            for row in rows_in_order(region.findall("TextLine"))
+        ]
+        places = [line.place for _, line in found]
+        bare = [not points_at(row, "Coords") for row, _ in found]
+        for (row, line), place in zip(found, from_baselines(places, bare, self.size)):
+            yield row, replace(line, place=place)
 
     def stamp(self, stamp: Stamp) -> None:
         """Record the author and time of a change, and the page's state."""
@@ -216,6 +223,7 @@ class _Tree:
             row, old = known.get(line.id, (Element("TextLine", id=line.id), None))
             _write_line(row, old, line, page.size, stamp)
             place = line.region if line.region in regions else first
+            _keep_kind(row, regions[place], line)
             rows[place].append(row)
             texts[place].append(line.text)
         for name, region in regions.items():
@@ -234,7 +242,7 @@ class _Tree:
         return CorrectedLine(
             name,
             cleaned,
-            _place(row, name, kind),
+            self._place(row, name, kind),
             tuple(_words(row)),
             tuple(other for other in others if other),
             confidence_of(texts[0]) if texts else None,
@@ -242,6 +250,17 @@ class _Tree:
             region.get("id", ""),
             tags_of(row),
         )
+
+    def _place(self, row: Element, name: str, kind: Optional[str]) -> Optional[TextLine]:
+        outline, baseline = points_at(row, "Coords"), points_at(row, "Baseline")
+        base = tuple(baseline) if len(baseline) > 1 else None
+        try:
+            box = Box(*bounds(outline or band(tuple(baseline), 1.0, 1.0, self.size)))
+        except ValueError:
+            return None
+        rectangular = len(outline) < 3 or is_rectangle(outline)
+        polygon = None if rectangular else Polygon(tuple(outline))
+        return TextLine(box, polygon, base, id=name, kind=kind)
 
     def _name_lines(self) -> None:
         """Assign ids to lines that have none, or the same as another line."""
@@ -253,22 +272,6 @@ class _Tree:
             if row.get("id", "") in taken:
                 row.set("id", next(free))
             taken.add(row.get("id", ""))
-
-
-def _place(row: Element, name: str, kind: Optional[str]) -> Optional[TextLine]:
-    outline, baseline = points_at(row, "Coords"), points_at(row, "Baseline")
-    try:
-        box = Box(*bounds(outline or baseline))
-    except ValueError:
-        return None
-    rectangular = len(outline) < 3 or is_rectangle(outline)
-    return TextLine(
-        box,
-        None if rectangular else Polygon(tuple(outline)),
-        tuple(baseline) if len(baseline) > 1 else None,
-        id=name,
-        kind=kind,
-    )
 
 
 def _words(row: Element) -> Iterator[Word]:
@@ -314,13 +317,22 @@ def _write_line(
     row[:] = sorted(row, key=lambda child: _RANKS.get(str(child.tag), len(_RANKS)))
 
 
+def _keep_kind(row: Element, region: Element, line: CorrectedLine) -> None:
+    """State the kind of a line that would take another one from its region."""
+    if line.place is not None and kind_of(row, region) != line.place.kind:
+        put_kind(row, line.place.kind)
+        if line.place.kind is None:
+            row.set("production", "other")
+
+
 def _said(line: CorrectedLine) -> Tuple[str, Optional[float], Tuple[str, ...]]:
     return line.text, line.confidence, line.alternatives
 
 
 def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
     """Put lines into a region, before the region's own text, as the schema requires."""
-    for row in region.findall("TextLine"):
+    before = region.findall("TextLine")
+    for row in before:
         region.remove(row)
     after = [i for i, child in enumerate(region) if child.tag in ("TextEquiv", "TextStyle")]
     start = after[0] if after else len(region)
@@ -328,7 +340,7 @@ def _put_rows(region: Element, rows: Sequence[Element], text: str) -> None:
     for index, row in enumerate(rows):
         row.set("custom", f"readingOrder {{index:{index};}} {row.get('custom', '')}".strip())
     unicode = region.find("TextEquiv/Unicode")
-    if unicode is not None and rows:
+    if unicode is not None and (rows or before):
         unicode.text = text
 
 

@@ -54,6 +54,23 @@ def test_a_second_picture_of_a_stem_does_not_take_the_file_of_the_first(tmp_path
     assert places(tmp_path) == {"A.tif": "A.tif.xml", "a.jpg": "a.jpg.xml", "a.png": "a.xml"}
 
 
+@pytest.mark.parametrize(
+    ("picture", "stated"),
+    [
+        ("R&D.png", '"R&amp;D.png"'),
+        ("O'Brien.png", '"O\'Brien.png"'),
+        ('6" gun.png', "'6\" gun.png'"),
+    ],
+)
+def test_a_name_with_characters_that_xml_escapes_is_found(
+    tmp_path: Path, picture: str, stated: str
+) -> None:
+    touch(tmp_path, [picture, picture.replace("png", "pdf")])
+    xml = picture.replace("png", "xml")
+    (tmp_path / xml).write_text(f"<PcGts><Page imageFilename={stated}/></PcGts>")
+    assert places(tmp_path)[picture] == xml
+
+
 def test_what_cannot_be_a_page_is_told(tmp_path: Path) -> None:
     touch(tmp_path, ["a.png", "b\nc.png", "damaged.pdf", "outside.png"])
 

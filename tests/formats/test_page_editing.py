@@ -13,6 +13,7 @@ from htrlib.data.corrections import (
     MarkDone,
     Merge,
     Reorder,
+    SetKind,
     SetText,
     Split,
     correct,
@@ -99,3 +100,28 @@ def test_edits_reach_the_file_and_confirmation_says_by_whom() -> None:
 def test_other_files_are_refused_and_say_which(content: bytes) -> None:
     with pytest.raises(AnnotationError, match=r"a\.xml"):
         read_page_file(content, FILE, SIZE)
+
+
+def test_a_region_whose_lines_are_all_deleted_keeps_no_text() -> None:
+    page = read_page_file(FOREIGN, FILE, SIZE).page
+    for line in page.lines:
+        page, _ = correct(page, Delete(line.id))
+    assert b"three" not in saved(FOREIGN, page)
+
+
+def test_a_kind_is_unknown_even_where_its_region_says_one() -> None:
+    content = FOREIGN.replace(b'type="marginalia"', b'production="printed"')
+    page = read_page_file(content, FILE, SIZE).page
+    assert [line.place and line.place.kind for line in page.lines] == ["printed", "printed"]
+    changed, _ = correct(page, SetKind("l1", None))
+    written = read_page_file(saved(content, changed), FILE, SIZE).page
+    assert [line.place and line.place.kind for line in written.lines] == [None, "printed"]
+
+
+def test_lines_that_have_only_a_baseline_get_the_usual_height() -> None:
+    bare = FOREIGN.replace(b'<Coords points="1,1 90,2 90,20 1,19"/>', b"")
+    first, second = read_page_file(bare, FILE, SIZE).page.lines
+    assert first.place is not None and second.place is not None
+    assert first.place.box.height == pytest.approx(second.place.box.height, abs=1.5)
+    assert first.place.box.top < 15 < first.place.box.bottom
+    assert b"1,1 90,2" not in saved(bare, read_page_file(bare, FILE, SIZE).page)
