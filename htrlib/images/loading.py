@@ -21,7 +21,7 @@ from htrlib.errors import ImageError
 from htrlib.images.arrays import checked_array
 from htrlib.images.opening import opened, source_name
 from htrlib.images.page_selection import ALL_PAGES, DPI, PageSelection
-from htrlib.images.pdf import iter_pdf_pages, pdf_page_size
+from htrlib.images.pdf import iter_pdf_pages, pdf_page_count, pdf_page_size
 from htrlib.images.pixels import SIDEWAYS, gray, orientation, upright
 from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
 
@@ -47,11 +47,13 @@ class PageOutcome:
         number: number of the page in its file, from 1.
         page: (H, W) uint8, 0 is black; None if it cannot be read.
         error: names the page; None if it can be read.
+        only: whether the file has no other page.
     """
 
     number: int
     page: Optional[Page] = None
     error: Optional[ImageError] = None
+    only: bool = False
 
 
 def load_image(source: Source) -> Page:
@@ -142,16 +144,17 @@ def iter_page_outcomes(
 def _outcomes(source: Source, name: str, pages: PageSelection, dpi: float) -> Iterator[PageOutcome]:
     if isinstance(source, Image.Image):
         if 1 in pages:
-            yield PageOutcome(1, _read(source, name))
+            yield PageOutcome(1, _read(source, name), only=True)
         return
     with opened(source) as file:
         start = _start(file)
         if kind_of(start) == PDF:
-            for number, page in iter_pdf_pages(file, name, pages, dpi, MAX_PIXELS):
+            count = pdf_page_count(file, name)
+            for number, page in iter_pdf_pages(file, name, count, pages, dpi, MAX_PIXELS):
                 if isinstance(page, ImageError):
                     yield PageOutcome(number, error=page)
                 else:
-                    yield PageOutcome(number, page)
+                    yield PageOutcome(number, page, only=count == 1)
             return
         picture = identified(file, name)
         picture.draft("L", None)  # the JPEG decoder outputs gray only, in half the time and memory
@@ -170,7 +173,7 @@ def _picture_outcomes(
             yield PageOutcome(number, error=error)
             continue
         if number == 1 and not _has_further_pages(picture):
-            yield PageOutcome(1, _read(picture, name))
+            yield PageOutcome(1, _read(picture, name), only=True)
             return
         try:
             page = _read(picture, f"{name}, page {number}")

@@ -6,6 +6,7 @@ import ctypes
 import io
 import math
 import os
+import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Tuple, Union
@@ -19,6 +20,9 @@ from htrlib.images.page_selection import DPI, PageSelection
 
 if TYPE_CHECKING:
     from htrlib.images.pdf_content import PageContents
+
+_PDFIUM = threading.RLock()
+"""Held in every call: PDFium may be used by one thread at a time, even for different documents."""
 
 _POINTS = 72  # per inch
 _ROUNDING = 1.0 - 1e-7  # rounding errors of single precision must not add a pixel
@@ -37,23 +41,29 @@ _JPEG_BLOCK = 8  # rows
 _WHITE = 250  # gray level
 
 
+class _TooLargeError(ImageError):
+    """A page has too many pixels, but is sound."""
+
+
 def iter_pdf_pages(
-    file: BinaryIO, name: str, selection: PageSelection, dpi: float, max_pixels: int
+    file: BinaryIO, name: str, count: int, selection: PageSelection, dpi: float, max_pixels: int
 ) -> Iterator[Tuple[int, Union[NDArray[np.uint8], ImageError]]]:
     """Yield the pages of a PDF one by one, each with its number from 1.
 
     Args:
         file: the PDF, open for reading; left open.
         name: its name in messages.
+        count: number of its pages, see `pdf_page_count`.
         selection: the pages to render; others are skipped.
         dpi: dots per inch.
         max_pixels: pixel limit of a page.
     Returns:
-        (H, W) uint8 each, 0 is black, or the reason why the page cannot be read.
+        (H, W) uint8 each, 0 is black, or the reason why the page cannot be read. After
+        `MOST_DAMAGED` damaged pages in a row, the last reason is that for the rest of the file.
     Raises:
         ImageError: the file is encrypted, or not a readable PDF.
     """
-    count, damaged = pdf_page_count(file, name), 0
+    damaged = 0
     if count == 0:
         raise ImageError(f"{name}: the PDF has no pages; export it again")
     last = count if selection.last is None else min(count, selection.last)
@@ -63,11 +73,14 @@ def iter_pdf_pages(
         with _opened(file, name) as document:
             for number in wanted[start : start + at_once]:
                 page = _drawn(document, number, dpi, max_pixels)
-                damaged = damaged + 1 if isinstance(page, ImageError) else 0
+                sound = not isinstance(page, ImageError) or isinstance(page, _TooLargeError)
+                damaged = 0 if sound else damaged + 1
                 yield number, page
                 if damaged == MOST_DAMAGED:
                     reason = f"{damaged} pages in a row are damaged, the rest is skipped"
-                    raise ImageError(f"{name}: {reason}; repair the file with qpdf or Ghostscript")
+                    advice = "repair the file with qpdf or Ghostscript"
+                    yield number + 1, ImageError(f"{name}: {reason}; {advice}")
+                    return
 
 
 def _pages_at_once(file: BinaryIO, count: int) -> int:
@@ -83,14 +96,15 @@ def _drawn(
     document: _Document, number: int, dpi: float, max_pixels: int
 ) -> Union[NDArray[np.uint8], ImageError]:
     try:
-        return _draw(document, number, dpi, max_pixels)
+        with _PDFIUM:
+            return _draw(document, number, dpi, max_pixels)
     except ImageError as error:
         return error
 
 
 def pdf_page_count(file: BinaryIO, name: str) -> int:
     """Return the number of pages. Raises what `iter_pdf_pages` raises."""
-    with _opened(file, name) as document:
+    with _PDFIUM, _opened(file, name) as document:
         return len(document.pages)
 
 
@@ -106,7 +120,8 @@ def copy_sound_pages(file: BinaryIO, name: str) -> Tuple[BinaryIO, Tuple[int, ..
 
     numbers: List[int] = []
     damaged = 0
-    with _opened(file, name) as document, closing(pypdfium2.PdfDocument.new()) as sound:
+    new = pypdfium2.PdfDocument.new
+    with _PDFIUM, _opened(file, name) as document, closing(new()) as sound:
         for number in range(1, len(document.pages) + 1):
             try:
                 sound.import_pages(document.pages, pages=[number - 1])
@@ -132,7 +147,7 @@ def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]
     Raises:
         ImageError: see `iter_pdf_pages`, or the page is damaged.
     """
-    with _opened(file, name) as document, document.page(number) as page:
+    with _PDFIUM, _opened(file, name) as document, document.page(number) as page:
         return _pixels(page.get_size(), DPI)
 
 
@@ -146,12 +161,18 @@ def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int
         ImageError: see `iter_pdf_pages`.
     """
     with _opened(file, name) as document:
-        for number in range(1, len(document.pages) + 1):
-            try:
-                with document.page(number) as page:
-                    yield max(_decoded_sizes(page), key=math.prod)
-            except ImageError:
-                yield 0, 0
+        with _PDFIUM:
+            count = len(document.pages)
+        for number in range(1, count + 1):
+            yield _largest_size(document, number)
+
+
+def _largest_size(document: _Document, number: int) -> Tuple[int, int]:
+    try:
+        with _PDFIUM, document.page(number) as page:
+            return max(_decoded_sizes(page), key=math.prod)
+    except ImageError:
+        return 0, 0
 
 
 def _decoded_sizes(page: Any) -> Iterator[Tuple[int, int]]:
@@ -238,12 +259,18 @@ def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
 
     from htrlib.images.pdf_content import PageContents, why_unopened
 
+    with _PDFIUM:
+        try:
+            pages = pypdfium2.PdfDocument(file)
+            count = len(pages)
+        except pypdfium2.PdfiumError as error:
+            raise ImageError(f"{name}: {why_unopened(file)}") from error
     try:
-        pages = pypdfium2.PdfDocument(file)
-    except pypdfium2.PdfiumError as error:
-        raise ImageError(f"{name}: {why_unopened(file)}") from error
-    with closing(pages), closing(PageContents(file, len(pages))) as contents:
-        yield _Document(pages, contents, name)
+        with closing(PageContents(file, count)) as contents:
+            yield _Document(pages, contents, name)
+    finally:
+        with _PDFIUM:
+            pages.close()
 
 
 def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDArray[np.uint8]:
@@ -256,7 +283,7 @@ def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDAr
         if width * height > max_pixels:
             across, down = (side / _POINTS * 25.4 for side in size)
             fitting = math.floor(dpi * math.sqrt(max_pixels / (width * height)))
-            raise ImageError(
+            raise _TooLargeError(
                 f"{name}: a page has at most {max_pixels:,} pixels, {across:,.0f} x {down:,.0f} mm "
                 f"at {dpi:g} dpi have {width * height:,}; draw it with --dpi {max(1, fitting)}"
             )

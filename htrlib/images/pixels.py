@@ -15,6 +15,8 @@ _BAND_ROWS = 256
 _STORED_DEPTHS = (10, 12, 14)
 """Bits that are used of the 16 that a picture has, where it uses fewer."""
 
+_LARGEST_SHORT = 65535
+
 _STUCK = 1e-4
 """Share of the pixels that may be brighter than white."""
 
@@ -72,11 +74,30 @@ def gray(picture: Image.Image) -> Pixels:
     if picture.has_transparency_data:
         if picture.mode not in ("LA", "RGBA"):
             picture = picture.convert("RGBA")
-        page = _laid_on(255, picture)
-        opacity = float(np.asarray(picture.getchannel("A")).mean())
-        only_ink = 0.0 < opacity < _MOSTLY_OPAQUE
-        return _laid_on(0, picture) if only_ink and page.min() >= _LIGHT_INK else page
+        return _laid_on(paper_of(picture), picture)
     return np.array(picture.convert("L"))
+
+
+def paper_of(picture: Image.Image) -> int:
+    """Return the gray level that transparent parts take, see `gray`.
+
+    Args:
+        picture: LA or RGBA.
+    """
+    opacity = float(np.asarray(picture.getchannel("A")).mean())
+    only_ink = 0.0 < opacity < _MOSTLY_OPAQUE
+    return 0 if only_ink and _laid_on(255, picture).min() >= _LIGHT_INK else 255
+
+
+def is_plain(picture: Image.Image) -> bool:
+    """Return whether a picture's pixels mean what they say: 0 is black, and all bits are used."""
+    if not (picture.mode in ("I", "F") or picture.mode.startswith("I;16")):
+        return True
+    return (
+        picture.mode.startswith("I;16")
+        and _full_scale(picture) == _LARGEST_SHORT
+        and getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) != _WHITE_IS_ZERO
+    )
 
 
 def _laid_on(paper: int, picture: Image.Image) -> Pixels:
