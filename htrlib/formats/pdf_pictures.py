@@ -12,11 +12,12 @@ from PIL import Image
 
 from htrlib.document.geometry import Size
 from htrlib.formats.pdf_text import Placement
-from htrlib.images.pixels import orientation
+from htrlib.images.pixels import gray, is_plain, orientation, paper_of
 
 DPI = 300  # default resolution of pictures without a plausible one
 _LONGEST = 1000 / 25.4  # inches; for a longer page, the resolution must be wrong
 _LEAST_DPI = 50
+_LEAST_PAGE, _LARGEST_PAGE = 3.1, 14_400.0  # points of a side that all programs can show
 
 # Points by which a page is smaller than its picture's size, and the picture than the page:
 # otherwise programs that round up show an additional row or column, and shift the others.
@@ -59,12 +60,20 @@ def add_picture_page(
     width, height = 72 * picture.width / across, 72 * picture.height / down
     if turn in _SIDEWAYS:
         width, height = height, width
-    width, height = width - _LESS_PAPER, height - _LESS_PAPER
-    document.add_blank_page(page_size=(width, height))
-    page = document.pages[-1]
-    page.obj.Resources = Dictionary(
-        XObject=Dictionary(Picture=document.make_indirect(_picture(document, picture, file)))
+    scale = _scale(width, height)
+    width, height = scale * width - _LESS_PAPER, scale * height - _LESS_PAPER
+    drawn = Dictionary(Picture=document.make_indirect(_picture(document, picture, file)))
+    # Not by `add_blank_page`, which takes no page below 3 points.
+    document.pages.append(
+        pikepdf.Page(
+            Dictionary(
+                Type=Name.Page,
+                MediaBox=Array([0, 0, width, height]),
+                Resources=Dictionary(XObject=drawn),
+            )
+        )
     )
+    page = document.pages[-1]
     a, b, c, d, e, f = shape
     wide, high, edge = width - _LESS_PICTURE, height - _LESS_PICTURE, _LESS_PICTURE / 2
     numbers = (a * wide, b * high, c * wide, d * high, e * wide + edge, f * high + edge)
@@ -88,13 +97,18 @@ def _resolution(picture: Image.Image) -> Tuple[float, float]:
     return (across, down) if fits and min(across, down) >= _LEAST_DPI else (DPI, DPI)
 
 
+def _scale(width: float, height: float) -> float:
+    """Return what makes a page neither too long nor too narrow for viewers."""
+    return min(max(1.0, _LEAST_PAGE / min(width, height)), _LARGEST_PAGE / max(width, height))
+
+
 def _picture(document: pikepdf.Pdf, picture: Image.Image, file: BinaryIO) -> Stream:
     kind = picture.format
     if kind == "JPEG" and picture.mode in ("L", "RGB"):
         return _stream(document, picture, _content(file), Name.DCTDecode)
     if kind == "JPEG2000" and picture.mode in ("L", "RGB"):
         return _stream(document, picture, _content(file), Name.JPXDecode)
-    if kind == "PNG" and not picture.has_transparency_data:
+    if kind == "PNG" and is_plain(picture) and not picture.has_transparency_data:
         packed = _own_png(document, picture, _content(file))
         if packed is not None:
             return packed
@@ -146,18 +160,20 @@ def _fax(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
 
 
 def _lossless(document: pikepdf.Pdf, picture: Image.Image) -> Stream:
-    """Encode the pixels of a picture like PNG; transparent parts become white."""
+    """Encode the pixels of a picture like PNG; transparent parts become paper, as for reading."""
     shown = picture
-    if picture.mode.startswith("I;16"):
+    if not is_plain(picture):
+        shown = Image.fromarray(gray(picture))
+    elif picture.mode.startswith("I;16"):
         shown = picture
     elif picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, "white")
-        shown = Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+        whole = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, (paper_of(whole),) * 3)
+        shown = Image.alpha_composite(paper, whole).convert("RGB")
     elif picture.mode == "P":
         return _plainly_packed(document, picture)
     elif picture.mode not in ("L", "RGB"):
-        gray = picture.mode in ("1", "I", "F", "LA")
-        shown = picture.convert("L" if gray else "RGB")
+        shown = picture.convert("L" if picture.mode in ("1", "LA") else "RGB")
     file = io.BytesIO()
     shown.save(file, "PNG", compress_level=9, icc_profile=None)
     packed, bits = _png_data(file.getvalue())

@@ -9,7 +9,7 @@ import io
 import re
 import zlib
 from decimal import Decimal
-from typing import Any, BinaryIO, Optional, Sequence
+from typing import Any, BinaryIO, List, Optional, Sequence
 
 import pikepdf
 from pikepdf import Dictionary, Name, Stream
@@ -170,8 +170,8 @@ def _add_font(page: Any, font: GlyphlessFont) -> str:
 
 def _pdf_placement(page: Any, result: PageResult) -> Placement:
     """Return the matrix from pixels of a rendered page to the page, with its crop and rotation."""
-    media = [float(edge) for edge in page.mediabox]
-    crop = [float(edge) for edge in page.cropbox]
+    media = _edges(page.mediabox) or [0.0, 0.0, 612.0, 792.0]
+    crop = _edges(page.cropbox) or media
     left, right = sorted((crop[0], crop[2]))
     bottom, top = sorted((crop[1], crop[3]))
     left, right = max(left, min(media[0], media[2])), min(right, max(media[0], media[2]))
@@ -190,10 +190,21 @@ def _pdf_placement(page: Any, result: PageResult) -> Placement:
     return Placement(width / across, 0.0, 0.0, -height / down, left, top)
 
 
+def _edges(box: Any) -> Optional[List[float]]:
+    """Return the four edges of a box, or None if it is damaged."""
+    try:
+        left, bottom, right, top = (float(edge) for edge in box)
+    except (TypeError, ValueError):
+        return None
+    return [left, bottom, right, top]
+
+
 def _rotation(page: Any) -> int:
     """Return a page's clockwise rotation in degrees, possibly inherited."""
     node = page.obj
     for _ in range(50):  # a damaged page tree may be cyclic
+        if not isinstance(node, Dictionary):
+            break
         if isinstance(node.get("/Rotate"), (int, Decimal)):
             return int(node.Rotate) % 360
         if "/Parent" not in node:

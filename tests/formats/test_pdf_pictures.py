@@ -91,3 +91,44 @@ def test_a_picture_is_shown_upright(tmp_path, orientation):
     page = saved(tmp_path / "a.pdf", empty, source)[0]
     drawn = page.render(scale=1, grayscale=True).to_numpy().reshape(height, width)
     assert np.abs(drawn.astype(int) - upright.astype(int)).mean() < 2
+
+
+def light_ink(pixels):
+    """A picture with white ink on transparent ground."""
+    white = Image.new("L", (400, 300), 255)
+    return Image.merge("LA", (white, Image.fromarray(np.where(pixels < 80, 255, 0).astype("u1"))))
+
+
+TONES = np.random.default_rng(1).integers(0, 256, (300, 400), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options"),
+    [
+        ("floats.tif", Image.fromarray(TONES.astype(np.float32) / 255), {}),
+        ("large-floats.tif", Image.fromarray(TONES.astype(np.float32) * 257), {}),
+        ("integers.tif", Image.fromarray(TONES.astype(np.int32) * 257), {}),
+        ("12-bits.png", Image.fromarray(TONES.astype(np.uint16) * 16), {}),
+        ("12-bits.tif", Image.fromarray(TONES.astype(np.uint16) * 16), {}),
+        ("16-bits.png", Image.fromarray(TONES.astype(np.uint16) * 257), {}),
+        ("inverted.tif", Image.fromarray(TONES.astype(np.uint16) * 257), {"tiffinfo": {262: 0}}),
+        ("light-ink.png", light_ink(TONES), {}),
+    ],
+)
+def test_a_picture_of_unusual_values_looks_as_it_was_read(tmp_path, name, image, options):
+    image.save(tmp_path / name, **options)
+    page = saved(tmp_path / "a.pdf", result(), tmp_path / name)[0]
+    drawn = page.render(scale=400 / page.get_width(), grayscale=True).to_numpy()
+    drawn = drawn.reshape(drawn.shape[:2]).astype(int)
+    difference = np.abs(drawn[:300, :400] - load_image(tmp_path / name).astype(int))
+    assert difference.mean() <= 1
+
+
+@pytest.mark.parametrize("size", [(300, 10), (9, 300), (70_000, 40), (1, 1)])
+def test_pictures_of_any_size_become_pages_that_programs_show(tmp_path, size):
+    Image.new("L", size, 128).save(tmp_path / "a.png")
+    page = saved(tmp_path / "a.pdf", PageResult(Size(*size)), tmp_path / "a.png")[0]
+    width, height = page.get_size()
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
+    assert max(width, height) <= 14_400
+    assert min(width, height) >= 3

@@ -29,7 +29,9 @@ from htrlib.document.results import (
 )
 from htrlib.errors import ImageError
 from htrlib.formats.glyphless_font import font_program
+from htrlib.formats.pdf_text import Placement
 from htrlib.formats.saving import FORMATS, WriteOptions
+from htrlib.formats.searchable_pdf import _pdf_placement
 from htrlib.images.loading import load_image
 from tests.formats.test_result_writers import results
 
@@ -365,3 +367,22 @@ def test_pages_after_a_damaged_one_keep_their_text(tmp_path):
     document = saved(tmp_path / "found.pdf", read, source)
     texts = [page.get_textpage().get_text_bounded().strip() for page in document]
     assert texts == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda page: page.__setattr__("CropBox", pikepdf.Array([0, 0, 90])),
+        lambda page: page.__setattr__("CropBox", 5),
+        lambda page: page.__setattr__("Parent", 7),
+    ],
+)
+def test_a_damaged_page_gets_its_text_all_the_same(damage):
+    document = pikepdf.new()
+    document.add_blank_page(page_size=(400, 300))
+    file = io.BytesIO()
+    document.save(file)
+    with pikepdf.open(io.BytesIO(file.getvalue())) as opened:
+        damage(opened.pages[0].obj)
+        placement = _pdf_placement(opened.pages[0], result())
+    assert placement == Placement(1.0, 0.0, 0.0, -1.0, 0.0, 300.0)
