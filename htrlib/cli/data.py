@@ -174,8 +174,16 @@ def convert(config: ConvertConfig) -> int:
     """Write the data in the other format, and return the exit status: 1 if a page was unusable.
 
     Raises:
+        ConfigError: the output is where the data is.
         ConfigError, DatasetError: see `htrlib.cli.datasets.load`.
     """
+    source, output = Path(config.source.path).resolve(), config.output.resolve()
+    folders = () if config.to == "ground_truth" else output.parents
+    if source in (output, *folders):
+        raise ConfigError(
+            f"{config.output} belongs to the data, whose labels could be replaced; name another "
+            "output"
+        )
     dataset = config.source.load()
     lacking = WRITERS[config.to](dataset, config.output)
     for problem in (*dataset.problems, *lacking):

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Sequence, Set, Tuple
+from typing import Iterator, List, Sequence, Set, Tuple
 
 from htrlib.errors import ConfigError
 from htrlib.images.suffixes import IMAGE_SUFFIXES, PDF, SUFFIXES
@@ -80,7 +80,7 @@ def find_inputs(
             continue
         pictures = sorted(_pictures(path, recursive))
         found += [Input(file, file.relative_to(path).with_suffix("")) for file in pictures] or [
-            Input(path, Path(path.name))
+            Input(path, Path(path.name or path.resolve().name or "page"))
         ]
     inputs = _told_apart(list({entry.path: entry for entry in found}.values()))
     return _apart_from_pages(inputs) if numbered else inputs
@@ -118,16 +118,16 @@ def shard_of(inputs: Sequence[Input], shard: Shard) -> Tuple[Input, ...]:
     return tuple(inputs[shard.number - 1 :: shard.count])
 
 
-def spool_standard_input(path: Path, stream: BinaryIO) -> None:
+def spool_standard_input(path: Path) -> None:
     """Save standard input to a file.
 
     Raises:
-        ConfigError: it is a terminal.
+        ConfigError: it is a terminal, or closed.
     """
-    if sys.stdin is not None and sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise ConfigError("- reads a picture from standard input: pipe one in")
     with path.open("wb") as file:
-        shutil.copyfileobj(stream, file)
+        shutil.copyfileobj(sys.stdin.buffer, file)
 
 
 def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:

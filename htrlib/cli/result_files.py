@@ -36,6 +36,10 @@ class ResultFiles:
         """The files of an input that are there already."""
         return [path for name in self.formats for path in self._found(entry, FORMATS[name])]
 
+    def whole(self, entry: Input) -> List[Path]:
+        """The files of an input, without those of single pages."""
+        return [self._path(entry, FORMATS[name]) for name in self.formats]
+
     def complete(self, entry: Input) -> bool:
         """Return whether all files of each format exist.
 
@@ -104,3 +108,18 @@ def check_new(files: ResultFiles, inputs: Sequence[Input]) -> None:
             f"{len(existing)} result files are there already, {existing[0]} for one; "
             "--skip-existing reads the rest, --overwrite replaces them"
         )
+
+
+def check_apart(files: ResultFiles, inputs: Sequence[Input]) -> None:
+    """Refuse to write over the inputs.
+
+    Raises:
+        ConfigError: a result would have the path of an input.
+    """
+    read = {entry.path.resolve() for entry in inputs}
+    for entry in inputs:
+        for path in files.whole(entry):
+            if path.resolve() in read:
+                raise ConfigError(
+                    f"{path} is an input, and would be replaced; name another --output"
+                )

@@ -29,11 +29,12 @@ from htrlib.cli.reading_options import (
     import_recognizer,
     reading_options,
 )
-from htrlib.cli.result_files import ResultFiles, check_new
+from htrlib.cli.result_files import ResultFiles, check_apart, check_new
 from htrlib.cli.run_messages import FileCounts, report_passed_over
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError, HtrError, ImageError, os_error_text
 from htrlib.formats.saving import FORMATS, Result, WriteOptions, to_bytes
+from htrlib.images.suffixes import PDF, SUFFIXES
 from htrlib.progress import Heartbeat
 from htrlib.reading.options import ReadingOptions
 
@@ -183,11 +184,13 @@ def run(config: TranscribeConfig) -> int:
         for folder in filter(Path.is_dir, config.paths):
             report_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
+        _check_not_read_again(config)
         if files is not None:
             if config.skip_existing:
                 inputs = tuple(entry for entry in inputs if not files.complete(entry))
             elif not config.overwrite:
                 check_new(files, inputs)
+            check_apart(files, inputs)
         return _read(config, inputs, files, spooled)
 
 
@@ -248,9 +251,12 @@ def _read(
 
 
 def _write(files: ResultFiles, entry: Input, result: Result, counts: FileCounts) -> bool:
-    """Write a result; report and return False if the system does not take the file's name."""
+    """Write a result; report and return False if it or its file's name cannot be written."""
     try:
         files.write(entry, result)
+    except ImageError as error:  # formats with the picture read the file again
+        counts.fail(error)
+        return False
     except OSError as error:
         if error.errno not in _OF_THE_NAME:
             raise
@@ -269,13 +275,32 @@ def _check_output(config: TranscribeConfig) -> None:
         raise ConfigError(f"--format {','.join(config.formats)} writes files; add --output DIR")
 
 
+def _check_not_read_again(config: TranscribeConfig) -> None:
+    """Refuse to write files that a next run would read.
+
+    Raises:
+        ConfigError: PDFs would be written into a folder that is searched for them.
+    """
+    suffixes = {FORMATS[name].suffixes[0] for name in config.formats}
+    if config.output is None or not suffixes & set(SUFFIXES[PDF]):
+        return
+    output = config.output.resolve()
+    for folder in filter(Path.is_dir, config.paths):
+        searched = folder.resolve()
+        if searched == output or (config.recursive and searched in output.parents):
+            raise ConfigError(
+                f"--output {config.output}: is searched for pages, and the PDFs written there "
+                "would be read by the next run; name another folder"
+            )
+
+
 @contextlib.contextmanager
 def _inputs(config: TranscribeConfig) -> Iterator[Tuple[Tuple[Input, ...], Path]]:
     """Find the inputs of this run, and the file to which standard input is saved."""
     with tempfile.TemporaryDirectory() as folder:
         spooled = Path(folder, STANDARD_INPUT)
         if STANDARD_STREAM in config.paths:
-            spool_standard_input(spooled, sys.stdin.buffer)
+            spool_standard_input(spooled)
         paths = [spooled if path == STANDARD_STREAM else path for path in config.paths]
         formats = (*config.formats, *((OVERLAY,) if config.overlay else ()))
         numbered = any(FORMATS[name].one_page for name in formats)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO, Callable, List, Optional, Tuple, Union
 
+from htrlib.atomic_files import write_whole
 from htrlib.data.pictures import file_stems, place_picture
 from htrlib.data.problems import Problem
 from htrlib.data.samples import Dataset, LabeledLine, LabeledWord, PageSample
@@ -125,6 +127,6 @@ def write_pages(
             if line.line is None
         ]
         picture = place_picture(page.image, folder, stem)
-        with (folder / f"{stem}{suffix}").open("wb") as file:
-            write(Sheet(page, picture.name), file)
+        sheet = Sheet(page, picture.name)
+        write_whole(folder / f"{stem}{suffix}", partial(write, sheet))
     return tuple(problems)

@@ -11,15 +11,14 @@ from htrlib.images.orientation import PageTransform
 
 
 def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
-    """Map a result of the upright page to coordinates of the page as given.
+    """Map a result of the upright page to coordinates of the page as given, or beside it.
 
     Args:
         transform: how the page was rotated.
     """
-    size = transform.size
 
     def box_of(box: Optional[Box]) -> Optional[Box]:
-        return None if box is None else transform.box_as_given(box).clipped(size)
+        return None if box is None else transform.box_as_given(box)
 
     def word_of(word: Word) -> Word:
         return replace(word, box=box_of(word.box))
@@ -35,7 +34,7 @@ def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
         )
         for read in result.lines
     )
-    return replace(result, size=size, paragraph=box_of(result.paragraph), lines=lines)
+    return replace(result, size=transform.size, paragraph=box_of(result.paragraph), lines=lines)
 
 
 def line_as_given(line: TextLine, transform: PageTransform) -> TextLine:

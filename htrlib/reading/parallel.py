@@ -11,7 +11,12 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context, parent_process
@@ -71,7 +76,9 @@ def read_files(
         yield from (_read(path, pipeline) for path in paths)
     elif threads:
         with _short_turns():
-            yield from _mapped(ThreadPoolExecutor(jobs), partial(_read, pipeline=pipeline), paths)
+            ending = threading.Event()
+            read = partial(_read_until, pipeline=pipeline, ending=ending)
+            yield from _mapped(ThreadPoolExecutor(jobs), read, paths, ending.set)
     else:
         executor = ProcessPoolExecutor(
             jobs, get_context("fork"), initializer=_remember, initargs=(pipeline,)
@@ -103,11 +110,15 @@ def _short_turns() -> Iterator[None]:
 
 
 def _mapped(
-    executor: Executor, read: Callable[[Path], Outcome], paths: Sequence[Path]
+    executor: Executor,
+    read: Callable[[Path], Outcome],
+    paths: Sequence[Path],
+    end: Callable[[], None] = lambda: None,
 ) -> Iterator[Outcome]:
     try:
         yield from executor.map(read, paths)
     finally:
+        end()
         executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -136,5 +147,18 @@ def _read_remembered(path: Path) -> Outcome:
 def _read(path: Path, pipeline: Pipeline) -> Outcome:
     try:
         return path, pipeline.transcribe(path)
+    except ImageError as error:
+        return path, error
+
+
+def _read_until(path: Path, pipeline: Pipeline, ending: threading.Event) -> Outcome:
+    """Read a file, and stop between two pages when nobody waits for it any more."""
+
+    def check() -> None:
+        if ending.is_set():
+            raise CancelledError
+
+    try:
+        return path, pipeline.transcribe(path, before_page=check)
     except ImageError as error:
         return path, error

@@ -94,10 +94,18 @@ class Pipeline:
         self._segments_with_bundle = segment_lines is None and detect_paragraph is None
 
     def transcribe(
-        self, source: Union[Source, Page], options: Optional[ReadingOptions] = None
+        self,
+        source: Union[Source, Page],
+        options: Optional[ReadingOptions] = None,
+        *,
+        before_page: Callable[[], None] = lambda: None,
     ) -> Union[PageResult, DocumentResult]:
         """Read a picture: a file, its bytes, or a page array.
 
+        Args:
+            source: see `load_pages`.
+            options: instead of those of the pipeline.
+            before_page: called before each page of a file; what it raises ends reading.
         Returns:
             A `DocumentResult` if the file has several pages, or else a `PageResult`. Unreadable
             pages are listed in its `errors`.
@@ -111,11 +119,13 @@ class Pipeline:
         chosen = options or self.options
         errors: List[ImageError] = []
         outcomes = iter_page_outcomes(source, pages=chosen.selection, dpi=chosen.dpi)
-        pages = self._read_outcomes(outcomes, name, chosen, errors)
-        first = tuple(itertools.islice(pages, 2))  # most files have one page: no need to pack it
+        start = next(outcomes)
+        every = itertools.chain((start,), outcomes)
+        pages = self._read_outcomes(every, name, chosen, errors, before_page)
+        first = tuple(itertools.islice(pages, 1))
         if not first:
             raise errors[0]
-        if len(first) == 1 and first[0].number == 1 and not errors:
+        if start.only:  # as most: no need to pack it
             return replace(first[0], number=None)
         packed = PackedPages(itertools.chain(first, pages))
         return DocumentResult(packed, name, tuple(map(str, errors)))
@@ -126,9 +136,11 @@ class Pipeline:
         source: Optional[str],
         options: ReadingOptions,
         errors: List[ImageError],
+        before_page: Callable[[], None],
     ) -> Iterator[PageResult]:
         """Read the pages of a file one by one, and collect the errors of those without a page."""
         for outcome in outcomes:
+            before_page()
             if outcome.page is None:
                 errors.append(outcome.error or ImageError(f"page {outcome.number} is missing"))
             else:

@@ -124,6 +124,17 @@ def test_convert_brings_pages_to_page_xml(tmp_path: Path, capsys: Any) -> None:
     )
 
 
+def test_convert_does_not_write_over_the_labels(tmp_path: Path, capsys: Any) -> None:
+    path = write_pages(tmp_path)
+    xml = tmp_path / "xml"
+    assert htr("convert", "pages_json", path, "page_xml", xml, "--split", "train") == 0
+    labels = {file.name: file.read_bytes() for file in xml.iterdir()}
+    for output in (xml, xml / "deeper"):
+        assert htr("convert", "page_xml", xml, "alto", output) == 2
+        assert "name another output" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in xml.iterdir()} == labels
+
+
 def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:
     Image.new("L", (90, 30), 255).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("line")

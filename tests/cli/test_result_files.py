@@ -12,6 +12,7 @@ from PIL import Image
 
 from htrlib.atomic_files import write_whole
 from htrlib.cli import result_files
+from htrlib.errors import ImageError
 from tests.cli.staged_pages import Run, draw
 
 
@@ -274,3 +275,54 @@ def test_pages_that_begin_later_are_complete_too(htr: Run, tmp_path: Path) -> No
     (tmp_path / "o" / "a-3.alto.xml").unlink()
     assert htr(*command, "--skip-existing") == 0
     assert not (tmp_path / "o" / "a-3.alto.xml").exists()  # the file of page 2 says it was written
+
+
+@pytest.mark.parametrize("output", ["in", "in/deeper"])
+def test_pdfs_are_not_written_where_the_next_run_would_read_them(
+    htr: Run, tmp_path: Path, capsys: Any, output: str
+) -> None:
+    draw(tmp_path / "in" / "a.png")
+    command = (tmp_path / "in", "--recursive", "--format", "pdf", "--output", tmp_path / output)
+    assert htr(*command) == 2
+    assert "name another folder" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["a.png"]
+
+
+def test_an_input_is_not_replaced_by_its_result(htr: Run, tmp_path: Path, capsys: Any) -> None:
+    assert htr(draw(tmp_path / "a.png"), "--format", "pdf", "--output", tmp_path / "out") == 0
+    source = tmp_path / "out" / "a.pdf"
+    before = source.read_bytes()
+    capsys.readouterr()
+    command = ("--format", "pdf,text", "--output", tmp_path / "out", "--overwrite")
+    assert htr(source, *command) == 2
+    assert "is an input" in capsys.readouterr().err
+    assert source.read_bytes() == before
+
+
+def test_the_first_page_of_several_is_numbered_and_the_others_are_read_later(
+    htr: Run, tmp_path: Path
+) -> None:
+    pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    draw(tmp_path / "b.png")
+    command = (tmp_path / "a.tif", tmp_path / "b.png", "--format", "page", "--output")
+    assert htr(*command, tmp_path / "out", "--pages", "1") == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a-1.page.xml", "b.page.xml"]
+
+
+def test_a_result_that_cannot_be_written_leaves_the_others(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    write = result_files.ResultFiles.write
+
+    def refuse(files: Any, entry: Any, result: Any) -> None:
+        if entry.path.name == "a.png":
+            raise ImageError("a.png: the PDF is damaged")
+        write(files, entry, result)
+
+    monkeypatch.setattr(result_files.ResultFiles, "write", refuse)
+    pages = [draw(tmp_path / name) for name in ("a.png", "b.png")]
+    assert htr(*pages, "--format", "pdf", "--output", tmp_path / "out") == 1
+    assert "a.png: the PDF is damaged" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.pdf"]

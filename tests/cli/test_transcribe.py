@@ -108,6 +108,23 @@ def test_a_folder_without_pictures_is_named(htr: Run, tmp_path: Path, capsys: An
     assert "empty" in err
 
 
+def test_an_empty_current_folder_is_named(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert htr(".", "--overlay") == 1
+    assert "without pictures" in capsys.readouterr().err
+
+
+def test_a_closed_standard_input_is_a_mistake(
+    htr: Run, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert htr("-") == 2
+    assert "pipe one in" in capsys.readouterr().err
+
+
 def test_shards_share_the_inputs(htr: Run, tmp_path: Path, capsys: Any) -> None:
     for name in "abcde":
         draw(tmp_path / "in" / f"{name}.png")

@@ -6,6 +6,7 @@ from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 from htrlib.images.orientation import PageTransform
 from htrlib.reading.as_given import result_as_given
+from htrlib.reading.tidying import tidied
 
 POLYGON = Polygon(((10, 20), (90, 20), (90, 40), (10, 40)))
 
@@ -40,3 +41,13 @@ def test_places_are_those_of_the_page_as_given(
     assert seen is not None
     assert seen.as_tuple() == pytest.approx(word)
     assert (line.id, found.bundle, found.source, found.text) == ("line-1", "tiny 7", "a.png", "a")
+
+
+def test_a_box_in_the_paper_put_around_a_picture_is_no_error() -> None:
+    size = Size(100, 100)
+    beside = Word("a", 1.0, 0, 1, Box(-40, 20, -10, 40))
+    (line,) = result(size).lines
+    said = Transcription("a", 0.0, 1.0, (beside,), (beside,))
+    page = PageResult(size, None, (LineResult(line.line, said),))
+    found = tidied(result_as_given(page, PageTransform(size, quarter_turns=1)))
+    assert found.lines[0].transcription.words[0].box is not None

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,9 +59,30 @@ def test_reading_processes_end_with_the_one_that_started_them(name):
     pytest.fail("the reading processes outlive the first one")
 
 
+def test_documents_that_nobody_waits_for_are_not_read_to_their_end(tmp_path):
+    begun, pages = threading.Event(), []
+
+    def transcribe(path, before_page):
+        if path.name == "b":
+            for number in range(1000):
+                before_page()
+                pages.append(number)
+                begun.set()
+                time.sleep(0.01)
+        return path
+
+    engine = SimpleNamespace(parallel="threads", device="cpu")
+    pipeline = SimpleNamespace(transcribe=transcribe)
+    outcomes = read_files([tmp_path / "a", tmp_path / "b"], pipeline, engine, 2)
+    next(outcomes)
+    begun.wait()
+    outcomes.close()
+    assert len(pages) < 1000
+
+
 def test_threads_have_short_turns_while_they_read_and_no_longer(tmp_path):
     usual = sys.getswitchinterval()
-    pipeline = SimpleNamespace(transcribe=lambda path: sys.getswitchinterval())
+    pipeline = SimpleNamespace(transcribe=lambda path, **_: sys.getswitchinterval())
     engine = SimpleNamespace(parallel="threads", device="cpu")
     paths = [tmp_path / "a", tmp_path / "b"]
     outcomes = list(read_files(paths, pipeline, engine, 2))
