@@ -93,6 +93,8 @@ def write(result: PageResult, file: BinaryIO, options: WriteOptions) -> None:
     """Draw a result over its page, loaded again from the source, and write it as PNG."""
     number = PageSelection(((result.number or 1, result.number or 1),))
     page = next(iter_pages(options.source, pages=number, dpi=options.dpi))
+    if page.shape != (result.size.height, result.size.width):  # of a PDF, read at another dpi
+        page = resize(page, result.size.width, result.size.height)
     draw_overlay(page, result).save(file, "PNG")
 
 

@@ -10,8 +10,8 @@ from htrlib.document.results import PageResult
 from htrlib.formats.saving import Result, WriteOptions
 
 _HYPHENATED = re.compile(r"\w[-\u2010\u00ac\u2e17\u00ad]$")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_LIST = re.compile(r"^(\d+)([.)])|^([-+])(?=\s)")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_OPENING = re.compile(r"^(\d+)([.)])|^([-+=])")  # lists, rules, and underlined headings
 
 _PARAGRAPH_GAP = 1.5  # of the usual distance between two lines
 
@@ -77,4 +77,4 @@ def _joined(first: str, second: str) -> str:
 
 def _escaped(text: str) -> str:
     escaped = _MARKUP.sub(r"\\\1", text)
-    return _LIST.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", escaped)
+    return _OPENING.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", escaped)

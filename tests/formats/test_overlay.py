@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
@@ -8,6 +10,7 @@ from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription
 from htrlib.errors import ImageError
 from htrlib.formats.overlay import draw_overlay
+from htrlib.images.loading import load_pages, resize
 from tests.formats.results import page
 
 PAGE = np.full((300, 200), 255, dtype=np.uint8)
@@ -128,3 +131,15 @@ def test_the_font_has_the_letters_of_english_and_french() -> None:
     missing = bytes(font.getmask("\U000f1234"))
     letters = "abcXYZ0189 àâæçéèêëîïôœùûüÿÀÂÆÇÉÈÊËÎÏÔŒÙÛÜŸ«»“”‘’‹›—–…€£§°½ßñ"
     assert not [c for c in letters if bytes(font.getmask(c)) == missing]
+
+
+def test_a_page_of_a_pdf_read_at_another_resolution_is_drawn_in_its_place(tmp_path: Path) -> None:
+    Image.fromarray(PAGE).save(tmp_path / "a.pdf", resolution=100)
+    coarse = load_pages(tmp_path / "a.pdf")[0]
+    assert coarse.shape != PAGE.shape
+    read = page(["one", "two"])
+    read.save(tmp_path / "a.overlay.png", source=tmp_path / "a.pdf")
+    with Image.open(tmp_path / "a.overlay.png") as drawn:
+        expected = draw_overlay(resize(coarse, read.size.width, read.size.height), read)
+        assert drawn.size == expected.size
+        assert (np.asarray(drawn) == np.asarray(expected)).all()
