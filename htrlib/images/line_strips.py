@@ -106,6 +106,8 @@ def cut_line(
         page, strip, polygon = _upright(page, strip, polygon)
     scale = height / strip.height
     width = min(max(8, round((strip.right - strip.left) * scale * stretch)), WIDEST)
+    if not _touches(strip, page):
+        return np.zeros((height, width), np.uint8)
     region, offset, reduction = _region(page, strip, scale)
     mesh = _mesh(strip, width, height, offset, reduction)
     if polygon is None:
@@ -233,11 +235,18 @@ def _region(
         whole = np.ascontiguousarray(region)  # or Pillow copies slowly
         region = np.asarray(Image.fromarray(whole).reduce(reduction))
     # Beyond the page's edge, repeat the pixels of the edge.
-    pad = 2 + max(0, -int(np.floor(box.top)), int(np.ceil(box.bottom)) - height)
-    pad += max(0, -int(np.floor(box.left)), int(np.ceil(box.right)) - width)
-    pad = -(-pad // reduction)
-    region = np.pad(region, pad, mode="edge")
-    return region, (left - pad * reduction, top - pad * reduction), reduction
+    across = -int(np.floor(box.left)), int(np.ceil(box.right)) - width
+    down = -int(np.floor(box.top)), int(np.ceil(box.bottom)) - height
+    sides = [[-(-(2 + max(0, pad)) // reduction) for pad in pads] for pads in (down, across)]
+    region = np.pad(region, sides, mode="edge")
+    start = left - sides[1][0] * reduction, top - sides[0][0] * reduction
+    return region, start, reduction
+
+
+def _touches(strip: LineStrip, page: NDArray[np.uint8]) -> bool:
+    """Return whether a strip is at least partly on the page."""
+    box = strip.box()
+    return box.right > 0 and box.bottom > 0 and box.left < page.shape[1] and box.top < page.shape[0]
 
 
 def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: int) -> _Mesh:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from htrlib.document.geometry import Box
+from htrlib.errors import ImageError
 from htrlib.images.filters import mean_filter, percentile_filter, percentiles, upper_percentile
 from htrlib.images.loading import resize
 
@@ -41,11 +42,18 @@ class Region:
 
 
 def cut_region(page: NDArray[np.uint8], box: Box, scale: float) -> Region:
-    """Cut the part of a page in a box, clipped to the page, and scale it."""
+    """Cut the part of a page in a box, clipped to the page, and scale it.
+
+    Raises:
+        ImageError: the box lies outside the page.
+    """
     height, width = page.shape
     left, top = max(0, int(box.left)), max(0, int(box.top))
     right, bottom = min(width, int(np.ceil(box.right))), min(height, int(np.ceil(box.bottom)))
     part = page[top : max(bottom, top + 1), left : max(right, left + 1)]
+    if not part.size:
+        edges = ", ".join(f"{edge:g}" for edge in box.as_tuple())
+        raise ImageError(f"the box {edges} lies outside the page of {width} x {height} pixels")
     size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
     return Region(resize(part, *size), left, top, scale)
 

@@ -27,6 +27,7 @@ from htrlib.images.rulings import (
 
 LINES = 5  # of a staff
 FEWEST_STAVES = 3  # on a page: a form may have five lines at equal distances, too
+AT_ONCE = 1 << 18  # pairs of lines that are compared at once
 CLOSEST, WIDEST = 5, 1 / 40  # pixels and of the page's longer side: distances between lines
 LOOKED_AT = 5  # strips that decide whether there may be staves
 MANY = 1.0  # staves in a strip, on average, whose lines have the same distance
@@ -119,7 +120,8 @@ def _distance(ridges: Floats, widest: float) -> Optional[float]:
     found = _staves(ridges, widest)[2]
     if not len(found):
         return None
-    alike = (np.abs(found - found[:, np.newaxis]) <= 1).sum(axis=0)
+    ordered = np.sort(found)
+    alike = np.searchsorted(ordered, found + 1, "right") - np.searchsorted(ordered, found - 1)
     if alike.max() < MANY * len(ridges):
         return None
     return float(np.median(found[np.abs(found - found[alike.argmax()]) <= 1]))
@@ -142,9 +144,13 @@ def _staves(
     first = np.repeat(np.arange(len(lines)), counts)
     last = np.arange(len(first)) + np.repeat(nearest - np.cumsum(counts) + counts, counts)
     start, distance = line[first], (line[last] - line[first]) / steps
-    at = np.rint(start + np.arange(-1, LINES + 1)[:, np.newaxis] * distance).astype(int)
-    drawn = (at >= 0) & there[strip[first], np.maximum(at, 0)]
-    staff = drawn[1:-1].all(axis=0) & ~drawn[0] & ~drawn[-1]
+    staff = np.zeros(len(first), bool)
+    for begin in range(0, len(first), AT_ONCE):  # a dithered scan has millions
+        some = slice(begin, begin + AT_ONCE)
+        steps_down = np.arange(-1, LINES + 1)[:, np.newaxis] * distance[some]
+        at = np.rint(start[some] + steps_down).astype(int)
+        drawn = (at >= 0) & there[strip[first[some]], np.maximum(at, 0)]
+        staff[some] = drawn[1:-1].all(axis=0) & ~drawn[0] & ~drawn[-1]
     return strip[first][staff], start[staff], distance[staff]
 
 

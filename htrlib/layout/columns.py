@@ -33,6 +33,9 @@ BESIDE = 2.5  # in core thicknesses: lines across a gutter further off are not c
 ALIGNED = 0.75  # fraction of the compared lines of a table that are at the same height
 CELLS = 1.4  # pieces of a line beside a gutter, on average: there are further cells
 FEW_CELLS = 1.2  # the same where lines are at the same heights as across the gutter
+MANY_PIECES = 800
+"""On a page with more, such as a large table, one look at each gutter must do."""
+
 ALWAYS_ALIGNED = 0.9  # that fraction where wide cells may be running text as well
 
 Floats = NDArray[np.float64]

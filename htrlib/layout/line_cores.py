@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.results import TextLine
 from htrlib.images.filters import long_runs, median, percentiles
-from htrlib.layout.columns import BETWEEN_TEXTS, gutter_between
+from htrlib.layout.columns import BETWEEN_TEXTS, MANY_PIECES, gutter_between
 from htrlib.layout.kind_changes import (
     SHORTEST_OF_KIND,
     SURE_OF_KIND,
@@ -186,8 +186,15 @@ def link(parts: Sequence[Core], usual: float, slope: float) -> List[Core]:
     fits &= (lefts > lefts[:, np.newaxis]) & (rights > rights[:, np.newaxis])
     fits &= ~_of_two_kinds(parts, usual)
     spans = replace(spans_of(parts, slope), thickness=usual)
+    many = len(parts) > MANY_PIECES
     for i, j in zip(*np.nonzero(fits & (gaps >= BETWEEN_TEXTS[0] * usual))):
-        fits[i, j] = gutter_between(spans, int(i), int(j)) is None
+        if not fits[i, j]:
+            continue
+        gutter = gutter_between(spans, int(i), int(j))
+        if gutter is not None:
+            fits[i, j] = False
+            if many:
+                fits[np.ix_(gutter.before, gutter.after)] = False
     costs = np.where(fits, steps + 0.1 * np.maximum(gaps, 0), np.inf)
     return [reduce(Core.joined, (parts[i] for i in chain)) for chain in chains(costs)]
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
-from htrlib.layout.columns import BESIDE, SAME_LINE, Gutter, Spans, gutter_between, is_table
+from htrlib.layout.columns import (
+    BESIDE,
+    MANY_PIECES,
+    SAME_LINE,
+    Gutter,
+    Spans,
+    gutter_between,
+    is_table,
+)
 
 LEAST_OVERLAP = 0.5  # in core thicknesses: lines that overlap less horizontally are side by side
 BLOCK_GAP = 1.5  # in line heights: lines with more paper between them are two blocks
@@ -112,9 +120,10 @@ def _column_gutters(spans: Spans) -> Tuple[List[Gutter], Flags]:
     """Return the gutters, and (N, N) bool: whether one lies between pieces i and j."""
     found: List[Gutter] = []
     parted = np.zeros((len(spans.row), len(spans.row)), bool)
+    within_tables = parted.copy()
     for first in range(len(spans.row)):
         second = _neighbor(spans, first, BESIDE * spans.thickness)
-        if second is None or parted[first, second]:
+        if second is None or parted[first, second] or within_tables[first, second]:
             continue
         gap = [first, second]
         beyond = (parted[gap] | parted[:, gap].T).any(axis=0)
@@ -122,6 +131,8 @@ def _column_gutters(spans: Spans) -> Tuple[List[Gutter], Flags]:
         if gutter is not None and not is_table(spans, gutter):
             found.append(gutter)
             parted[np.ix_(gutter.before, gutter.after)] = True
+        elif gutter is not None and len(spans.row) > MANY_PIECES:
+            within_tables[np.ix_(gutter.before, gutter.after)] = True
     return found, parted
 
 

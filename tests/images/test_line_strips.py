@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -190,3 +192,26 @@ def test_a_line_up_or_down_the_page_is_cut_as_on_the_page_turned(quarter_turns):
     first, last = strip.box(0, 0.1), strip.box(0.9, 1)
     assert (first.top < last.top) == (quarter_turns == 1)
     assert abs(first.width - line_strip(line).box(0, 0.1).height) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box(1e5, 1e5, 1e5 + 500, 1e5 + 100),
+        Box(-20000, -30000, -19000, -29900),
+        Box(10, 9e4, 90, 90100),
+    ],
+)
+def test_a_line_beside_the_page_is_empty(box: Box) -> None:
+    page = np.full((300, 200), 200, np.uint8)
+    assert not cut_line(page, LineStrip.from_box(box), 64).any()
+
+
+def test_a_line_that_reaches_far_beyond_the_page_takes_little_memory() -> None:
+    page = np.full((300, 200), 200, np.uint8)
+    tracemalloc.start()
+    try:
+        cut_line(page, LineStrip.from_box(Box(-9000, 100, 9000, 140)), 64)
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()

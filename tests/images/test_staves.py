@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Sequence, Tuple
 
 import numpy as np
@@ -106,3 +107,14 @@ def test_paragraphs_of_five_close_rows_of_print_are_no_staves() -> None:
                 if rng.random() < 0.8:
                     page[y : y + 4, x : x + 4] = 40
     assert np.array_equal(without_staves(page), page)
+
+
+def test_a_dithered_scan_takes_little_memory() -> None:
+    rng = np.random.default_rng(1)
+    page = np.where(rng.random((1500, 2000)) < 0.75, 255, 0).astype(np.uint8)
+    tracemalloc.start()
+    try:
+        without_staves(page)
+        assert tracemalloc.get_traced_memory()[1] < 600e6
+    finally:
+        tracemalloc.stop()
