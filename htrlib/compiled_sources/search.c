@@ -10,7 +10,7 @@
 
 PyObject *search(PyObject *self, PyObject *args);
 
-static const double SMALL = 1e-100;
+static const double SMALL = 1e-100, LARGE = 1e100;
 
 typedef struct {
     double total, by_blank, by_character;
@@ -183,7 +183,7 @@ static int keep(Search *search, History *history, int32_t step)
         search->in_candidates--;
     if (best == 0.0)
         return 0;
-    double scale = best < SMALL ? best : 1.0;
+    double scale = best < SMALL || best > LARGE ? best : 1.0;
     int64_t count = search->in_candidates, end = history->count + count;
     if (grow(&search->beam, &search->beam_capacity, count, sizeof(Candidate)) ||
         grow(&history->steps, &history->step_capacity, history->recorded + 1, 4) ||

@@ -18,6 +18,9 @@ from htrlib.language.ngram import NGramModel
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
 
+LARGEST_BONUS = 100.0
+"""A natural log: larger ones leave the range of numbers."""
+
 LM_WEIGHT = 0.5
 INSERTION_BONUS = 1.2
 
@@ -53,17 +56,27 @@ class DecodingOptions:
     temperature: float = 1.0
     calibration: Calibration = UNCALIBRATED
 
+    @property
+    def model(self) -> Optional[NGramModel]:
+        """The language model, unless it has no weight."""
+        return self.language_model if self.lm_weight > 0 else None
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConfigError(f"method must be one of {', '.join(METHODS)}, found {self.method!r}")
         for name, least in (("beam_width", 1), ("n_best", 1), ("lm_weight", 0.0)):
             value = getattr(self, name)
+            if isinstance(least, int) and not isinstance(value, int):
+                raise ConfigError(f"{name} must be a whole number, found {value!r}")
             if not least <= value < math.inf:
                 raise ConfigError(f"{name} must be at least {least}, found {value}")
         if not 0 < self.temperature < math.inf:
             raise ConfigError(f"temperature must be above 0, found {self.temperature}")
-        if not math.isfinite(self.insertion_bonus):
-            raise ConfigError(f"insertion_bonus must be finite, found {self.insertion_bonus}")
+        if not abs(self.insertion_bonus) <= LARGEST_BONUS:
+            raise ConfigError(
+                f"insertion_bonus must be from -{LARGEST_BONUS:g} to {LARGEST_BONUS:g}, found "
+                f"{self.insertion_bonus}"
+            )
         if self.pruning is not None and not self.pruning <= 0:
             raise ConfigError(
                 f"pruning must be a natural-log probability, at most 0, or None; found "

@@ -22,7 +22,7 @@ from htrlib.decoding.search_steps import SearchHistory, Steps
 from htrlib.language.scoring import Scorer, State
 
 _ROOT = 0
-_SMALL = 1e-100
+_SMALL, _LARGE = 1e-100, 1e100
 _probability = itemgetter(0)
 
 # (probability, part ending in a blank, part ending in a character, prefix)
@@ -104,7 +104,7 @@ def prefix_search(
             candidates.pop()
         if best == 0.0:  # the scorer excludes all classes of this frame, so skip the frame
             continue
-        scale = best if best < _SMALL else 1.0
+        scale = best if not _SMALL <= best <= _LARGE else 1.0
         log_scale += math.log(scale)
         beam = [_entered(candidate, scale, prefixes) for candidate in candidates]
         recorded.append(step)

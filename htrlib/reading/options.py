@@ -58,8 +58,11 @@ class ReadingOptions:
     what: str = PAGE
 
     def __post_init__(self) -> None:
-        if isinstance(self.kinds, str):
-            object.__setattr__(self, "kinds", (self.kinds,))
+        if self.kinds is not None:
+            kinds = (self.kinds,) if isinstance(self.kinds, str) else tuple(self.kinds)
+            if not kinds:
+                raise ConfigError(f"kinds must be among {', '.join(KINDS)}, or None; found none")
+            object.__setattr__(self, "kinds", tuple(dict.fromkeys(kinds)))
         for name, value, known in (
             ("stage", self.stage, STAGES),
             ("what", self.what, CONTENTS),
@@ -74,6 +77,8 @@ class ReadingOptions:
             ("alternatives", self.alternatives, 0),
             ("dpi", self.dpi, 1),
         ):
+            if not isinstance(number, int):
+                raise ConfigError(f"{name} must be a whole number, found {number!r}")
             if number < least:
                 raise ConfigError(f"{name} must be at least {least}, found {number}")
         _ = self.selection

@@ -343,7 +343,10 @@ def _segmented(
 ) -> Tuple[TextLine, ...]:
     """Check the output of the second stage, which may be user code."""
     segment = stages.segment_handwriting if handwriting else stages.segment_lines
-    lines = tuple(segment(page, region))
+    found = segment(page, region)
+    if found is None:
+        raise ConfigError("segment_lines must return a sequence of TextLines, found None")
+    lines = tuple(found)
     odd = [line for line in lines if not isinstance(line, TextLine)]
     if odd:
         raise ConfigError(f"segment_lines must return TextLines, found {odd[0]!r:.80} among them")

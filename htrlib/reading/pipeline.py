@@ -7,7 +7,20 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
 
@@ -26,6 +39,7 @@ from htrlib.stages import decoding, lines, paragraph, recognition
 
 _PAGES_PER_TRIM = 25  # of a document; a freed page leaves gaps, which took half a megabyte each
 
+Value = TypeVar("Value")
 Lines = Sequence[TextLine]
 Detector = Callable[[Page], Optional[Box]]
 Segmenter = Callable[[Page, Box], Lines]
@@ -194,7 +208,10 @@ class Pipeline:
         """Run the third stage for the lines of several pages together."""
         if self._recognize_pages is not None:
             return self._recognize_pages(pages, lines)
-        return [self.recognize_lines(page, found) for page, found in zip(pages, lines)]
+        return [
+            _checked(self.recognize_lines(page, found), LogProbs, "recognize_lines")
+            for page, found in zip(pages, lines)
+        ]
 
     def look_again(
         self, page: Page, lines: Sequence[TextLine], log_probs: Sequence[LogProbs]
@@ -214,7 +231,7 @@ class Pipeline:
         A custom decoder ignores the options.
         """
         if self._decode is not None:
-            return tuple(map(self._decode, lines))
+            return _checked(map(self._decode, lines), Transcription, "decode")
         return decoding.decode_lines(
             lines,
             bundle=self.bundle,
@@ -224,6 +241,19 @@ class Pipeline:
             characters=options.characters,
             n_best=1 + options.alternatives,
         )
+
+
+def _checked(results: object, kind: Type[Value], stage: str) -> Tuple[Value, ...]:
+    """Return what a stage of the user returned, if it is what the next one needs.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    found = tuple(results) if isinstance(results, Iterable) else (results,)
+    odd = [result for result in found if not isinstance(result, kind)]
+    if odd:
+        raise ConfigError(f"{stage} must return {kind.__name__}, found {odd[0]!r:.80}")
+    return found
 
 
 def transcribe(

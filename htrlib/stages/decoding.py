@@ -167,7 +167,7 @@ def read_with_evidence(
         :func:`htrlib.decoding.calibration.fit_calibration` takes.
     """
     looks = [line] if line.again is None else [line, line.again]
-    model = options.language_model
+    model = options.model
     known = frozenset() if model is None or options.lexicon is not None else model.words
     line, found = most_supported([_searched(look, options) for look in looks], known)
     best, *others = found.hypotheses
@@ -242,10 +242,8 @@ def _characters(
 
 def _scorer(charset: Charset, options: DecodingOptions) -> Scorer:
     scorer = Scorer()
-    if options.language_model is not None:
-        scorer = _model_scorer(
-            options.language_model, charset, options.lm_weight, options.insertion_bonus
-        )
+    if options.model is not None:
+        scorer = _model_scorer(options.model, charset, options.lm_weight, options.insertion_bonus)
     if options.lexicon is not None:
         scorer = LexiconScorer(options.lexicon, charset, scorer)
     return scorer

@@ -104,7 +104,11 @@ def test_a_paragraph_without_lines_is_a_page_without_lines() -> None:
     ("stages", "message"),
     [
         ({"segment_lines": lambda page, box: ["a line"]}, "must return TextLines, found 'a line'"),
+        ({"segment_lines": lambda page, box: None}, "must return a sequence of TextLines"),
         ({"detect_paragraph": lambda page: (0, 0, 9, 9)}, r"must return a Box or None, found \(0"),
+        ({"recognize_line": lambda page, line: np.zeros((3, 3))}, "must return LogProbs, found"),
+        ({"recognize_line": lambda page, line: None}, "must return LogProbs, found None"),
+        ({"decode": lambda log_probs: "text"}, "decode must return Transcription, found 'text'"),
     ],
 )
 def test_what_a_stage_gives_is_checked_at_once(stages: Dict[str, Any], message: str) -> None:

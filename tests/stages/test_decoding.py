@@ -188,6 +188,19 @@ def test_the_language_model_decides_where_the_frames_do_not(model: NGramModel) -
     assert decode(line, language_model=model, lm_weight=0.0).text == "the cet"
 
 
+def test_a_model_without_weight_is_none(model: NGramModel) -> None:
+    line = frames_for("the cat", {5: {"e": 0.55, "a": 0.45}})
+    plain = decode(line, language_model=None)
+    without = decode(line, language_model=model, lm_weight=0.0, insertion_bonus=3.0)
+    assert (without.text, without.words) == (plain.text, plain.words)
+
+
+@pytest.mark.parametrize("bonus", [-100.0, 15.0, 100.0])
+def test_the_largest_bonus_leaves_no_range_of_numbers(model: NGramModel, bonus: float) -> None:
+    line = frames_for("the cat bit a bee " * 6)
+    assert isinstance(decode(line, language_model=model, insertion_bonus=bonus).text, str)
+
+
 def test_the_bonus_prefers_longer_readings(model: NGramModel) -> None:
     line = frames_for("a tea", {4: {"a": 0.3}})  # the rest is spread over the other classes
     values = line.values.copy()
@@ -291,7 +304,8 @@ def test_values_that_are_no_log_probabilities_are_errors(
         ({"method": "viterbi"}, "found 'viterbi'"),
         ({"lm_weight": -1.0}, "lm_weight must be at least 0"),
         ({"lm_weight": math.nan}, "lm_weight must be at least 0"),
-        ({"insertion_bonus": math.inf}, "finite"),
+        ({"insertion_bonus": math.inf}, "insertion_bonus must be from -100 to 100"),
+        ({"beam_width": 2.5}, "beam_width must be a whole number"),
         ({"pruning": 1.0}, "at most 0"),
         ({"blank_index": 9}, "blank_index must be from 0 to 8, found 9"),
         ({"blank_index": -1}, "found -1"),
