@@ -11,6 +11,7 @@ from htrlib.data.annotation_text import unread
 from htrlib.data.collector import Collector
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset
+from htrlib.data.splitting import of_split
 from htrlib.data.xml import parse_number
 from htrlib.document.geometry import Point
 from htrlib.errors import AnnotationError
@@ -33,7 +34,8 @@ def load(
     With ``left, top, right, bottom`` (pixels of the image, empty if unknown), the rows of an image
     are the lines of a page, in order. Without them, each image is a single line, and ``page`` names
     the page it comes from. ``id``, ``writer`` and ``split`` are read, other columns are ignored.
-    Cells are separated by commas, or by tabs in a ``.tsv`` file.
+    Cells are separated by commas or semicolons, or by tabs in a ``.tsv`` file, where quotation
+    marks may be part of the text.
 
     Args:
         path: the manifest, in UTF-8.
@@ -48,10 +50,12 @@ def load(
     collector = Collector()
     try:
         rows = list(_rows(path, collector))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise unread(path, error) from None
     if split is not None:
-        rows = [row for row in rows if row[1].get("split") == split]
+        splits = {number: cells["split"] for number, cells in rows if cells.get("split")}
+        chosen = set(of_split(splits, split, path))
+        rows = [row for row in rows if row[0] in chosen]
     if rows and EDGES[0] in rows[0][1]:
         _add_pages(collector, folder, rows)
     else:
@@ -60,23 +64,58 @@ def load(
 
 
 def _rows(path: Path, collector: Collector) -> Iterator[Row]:
-    """Yield the rows; report those of another length than the header."""
+    """Yield the rows; report those of another length than the header, or of several lines."""
+    records = _records(path)
+    header = [name.strip() for name in next(records, (1, []))[1]]
+    _check_header(path, header)
+    for number, cells in records:
+        if not cells:
+            continue
+        detail = ""
+        if len(cells) != len(header):
+            detail = (
+                f"found {len(cells)} cells, expected {len(header)} as in the first row; quote "
+                "texts that contain a separator"
+            )
+        elif any("\n" in cell.strip() for cell in cells):
+            detail = "a cell has several lines; a quotation mark in a text is written twice"
+        if detail:
+            detail = f"line {number}: {detail}"
+            collector.note("row that cannot be read", path.name, detail, skipped="line")
+            continue
+        yield number, {name: cell for name, cell in zip(header, cells) if name}
+
+
+def _records(path: Path) -> Iterator[Tuple[int, List[str]]]:
+    """Yield the cells of each row, and the number of its last line.
+
+    Raises:
+        AnnotationError: a row is not CSV.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header)
+        text = file.read()
+    lines, first = text.splitlines(True), text.partition("\n")[0]
+    if path.suffix.lower() != ".tsv":
+        delimiter = ";" if "," not in first and ";" in first else ","
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    elif _is_quoted(lines):
+        reader = csv.reader(lines, delimiter="\t", strict=True)
+    else:
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    try:
         for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                detail = (
-                    f"line {reader.line_num}: found {len(cells)} cells, expected {len(header)} as "
-                    "in the first row; quote texts that contain a separator"
-                )
-                collector.note("row that cannot be read", path.name, detail, skipped="line")
-                continue
-            yield reader.line_num, dict(zip(header, cells))
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise AnnotationError(f"not CSV: {error}", path, reader.line_num) from None
+
+
+def _is_quoted(lines: List[str]) -> bool:
+    """Return whether the quotation marks of a tab-separated file quote cells, and are no text."""
+    try:
+        rows = csv.reader(lines, delimiter="\t", strict=True)
+        return not any("\n" in cell.strip() for cells in rows for cell in cells)
+    except csv.Error:
+        return False
 
 
 def _check_header(path: Path, header: List[str]) -> None:
@@ -89,7 +128,7 @@ def _check_header(path: Path, header: List[str]) -> None:
             path,
             1,
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise AnnotationError(f"duplicate column {', '.join(twice)}; use each name once", path, 1)
 
@@ -110,11 +149,16 @@ def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
 
 
 def _add_pages(collector: Collector, folder: Path, rows: List[Row]) -> None:
-    pages: Dict[str, List[Row]] = {}
+    pages: Dict[Tuple[str, str], List[Row]] = {}
+    splits: Dict[str, str] = {}
     for row in rows:
-        pages.setdefault(row[1]["image"], []).append(row)
-    for name, lines in pages.items():
-        image = spelled(name, folder) or folder / name
+        name, split = row[1]["image"], row[1].get("split", "")
+        pages.setdefault((name, split), []).append(row)
+        splits.setdefault(name, split)
+    for (picture, split), lines in pages.items():
+        image = spelled(picture, folder) or folder / picture
+        # A page whose lines are of several splits is several pages.
+        name = picture if split == splits[picture] else f"{picture}@{split}"
         size = collector.picture(image, name)
         if size is None:
             continue
@@ -132,7 +176,7 @@ def _add_pages(collector: Collector, folder: Path, rows: List[Row]) -> None:
             name,
             labeled,
             writer=first.get("writer") or None,
-            split=first.get("split") or None,
+            split=split or None,
         )
 
 

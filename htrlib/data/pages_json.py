@@ -15,6 +15,7 @@ from htrlib.data.annotation_text import read_text
 from htrlib.data.collector import Collector, points_of
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset, LabeledLine
+from htrlib.data.splitting import of_split
 from htrlib.document.geometry import Size
 from htrlib.errors import AnnotationError
 
@@ -41,9 +42,11 @@ def load(
     if images is None:
         images = path.parent / "pages" if (path.parent / "pages").is_dir() else path.parent
     collector = Collector()
-    for name, page in _read(path).items():
-        if split is not None and page.get("split") != split:
-            continue
+    pages = _read(path)
+    if split is not None:
+        splits = {name: str(page["split"]) for name, page in pages.items() if "split" in page}
+        pages = {name: pages[name] for name in of_split(splits, split, path)}
+    for name, page in pages.items():
         try:
             image = spelled(name, Path(images)) or Path(images) / name
             _add_page(collector, image, name, page)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import (
     Callable,
+    Dict,
     Iterable,
     Iterator,
     List,
@@ -117,6 +118,7 @@ class PageSample:
         paragraph: box of the handwriting; None if no line has a known position.
         writer: name of the writer, or None if unknown.
         split: split according to the annotation, or None.
+        masked: boxes of lines that were left out: what is read there is not evaluated.
     """
 
     image: Picture
@@ -126,6 +128,7 @@ class PageSample:
     paragraph: Optional[Box] = None
     writer: Optional[str] = None
     split: Optional[str] = None
+    masked: Tuple[Box, ...] = ()
 
     @property
     def text(self) -> str:
@@ -233,16 +236,19 @@ class Dataset(Sequence[Sample]):
                     problems.append(Problem(reason, sample.source, sample.text, skipped="line"))
                 continue
             lines = []
+            masked = list(sample.masked)
             for line in sample.lines:
                 if keep(line):
                     lines.append(line)
-                else:
-                    problems.append(Problem(reason, sample.source, line.text, skipped="line"))
+                    continue
+                problems.append(Problem(reason, sample.source, line.text, skipped="line"))
+                if line.line is not None:
+                    masked.append(line.line.box)
             if sample.lines and not lines:
                 lost = "page that lost all its lines"
                 problems.append(Problem(lost, sample.source, reason, skipped="page"))
                 continue
-            samples.append(replace(sample, lines=tuple(lines)))
+            samples.append(replace(sample, lines=tuple(lines), masked=tuple(masked)))
         return Dataset(tuple(samples), tuple(problems))
 
     def of_kinds(self, kinds: Optional[str]) -> Dataset:
@@ -284,7 +290,8 @@ class Dataset(Sequence[Sample]):
         """
         if not 0 < fraction < 1:
             raise ConfigError(f"the fraction must be between 0 and 1, found {fraction}")
-        keys = [self._group(sample, by) for sample in self.samples]
+        pictures: Dict[Path, str] = {}
+        keys = [self._group(sample, by, pictures) for sample in self.samples]
         first = groups_of_first(Counter(keys), fraction, by, seed)
         inside = tuple(s for s, key in zip(self.samples, keys) if key in first)
         outside = tuple(s for s, key in zip(self.samples, keys) if key not in first)
@@ -309,10 +316,18 @@ class Dataset(Sequence[Sample]):
         )
 
     @staticmethod
-    def _group(sample: Sample, by: str) -> str:
+    def _group(sample: Sample, by: str, pictures: Dict[Path, str]) -> str:
+        """Return what a split keeps together.
+
+        Args:
+            pictures: picture -> the first page of it; several files may describe one.
+        """
+        if by == "page" and isinstance(sample, LineSample):
+            return sample.page or sample.source
+        if by == "page" and isinstance(sample.image, Path):
+            return pictures.setdefault(sample.image, sample.source)
         if by == "page":
-            page = sample.page if isinstance(sample, LineSample) else None
-            return page or sample.source
+            return sample.source
         if by != "writer":
             raise ConfigError(f'by must be "page" or "writer", found {by!r}')
         if sample.writer is None:

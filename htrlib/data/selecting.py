@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from htrlib import data
-from htrlib.errors import ConfigError, DatasetError
+from htrlib.errors import ConfigError, DatasetError, HtrError
 
 
 def select(
@@ -52,7 +52,9 @@ def select(
         raise ConfigError(f"{format} needs the option {missing[0]!r}")
     try:
         dataset = data.load(format, path, **given)
-    except TypeError as error:
+    except HtrError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"an option of {format} has a value of the wrong type: {error}") from None
     return dataset if split is None or by_adapter else _of_split(dataset, split)
 

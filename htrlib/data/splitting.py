@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Set
+from pathlib import Path
+from typing import List, Mapping, Set, TypeVar
 
 from htrlib.errors import DatasetError
+
+Key = TypeVar("Key")
+
+
+def of_split(splits: Mapping[Key, str], wanted: str, path: Path) -> List[Key]:
+    """Return what is in a split.
+
+    Args:
+        splits: what states a split -> the split.
+        path: annotation file, for the message.
+    Raises:
+        DatasetError: nothing is.
+    """
+    found = [key for key, split in splits.items() if split == wanted]
+    if not found:
+        names = ", ".join(sorted(set(splits.values())))
+        have = f"there are {names}" if names else "the data names no splits"
+        raise DatasetError(f"{path}: no sample is in the split {wanted!r}; {have}")
+    return found
 
 
 def groups_of_first(sizes: Counter[str], fraction: float, by: str, seed: int) -> Set[str]:

@@ -215,6 +215,7 @@ def evaluate_pages(
             continue
         reading = read_page(image, pipeline, decoders)
         tally.see(reading.readings.charset)
+        reading = reading.without(page.masked)
         layout.add(page, reading)
         masks = [line.line.box for line in page.lines if line.line and not line.text]
         compared = reading.without(masks)

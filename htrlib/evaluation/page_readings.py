@@ -84,10 +84,7 @@ class PageReading:
         kept = [
             index
             for index, line in enumerate(self.lines)
-            if not any(
-                2 * line.box.intersection_area(mask) > min(line.box.area, mask.area)
-                for mask in boxes
-            )
+            if not any(_lies_in(line.box, mask) for mask in boxes)
         ]
         texts = {
             name: tuple(texts[index] for index in kept)
@@ -100,6 +97,15 @@ class PageReading:
         """Return the page with the texts of one decoder."""
         results = tuple(map(LineResult, self.lines, self.readings.texts[decoder]))
         return PageResult(self.size, self.paragraph, results)
+
+
+def _lies_in(box: Box, mask: Box) -> bool:
+    """Return whether a line is mostly inside a mask, or as long and around it."""
+    common = box.intersection_area(mask)
+    along = min(box.right, mask.right) - max(box.left, mask.left)
+    across = min(box.bottom, mask.bottom) - max(box.top, mask.top)
+    length = along / box.width if box.width >= box.height else across / box.height
+    return 2 * common > box.area or (2 * common > mask.area and length > 0.5)
 
 
 def read_lines(

@@ -88,7 +88,7 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
         for format, path in job.train
     )
     if not job.validation and job.validation_split is None:
-        return train.split(job.share, by=job.by, seed=1)
+        return _divided(train, job)
     if not job.validation:
         train = _without_split(train, job)
     images = job.validation_images or job.images
@@ -97,6 +97,16 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
         for format, path in job.validation or job.train
     )
     return train, validation
+
+
+def _divided(train: Dataset, job: TrainingJob) -> Tuple[Dataset, Dataset]:
+    """Hold a part of the data out for validation; of a recognizer's, only what has text."""
+    if job.task != "line-recognition":
+        return train.split(job.share, by=job.by, seed=1)
+    useful = train.filter(lambda sample: bool(Dataset((sample,)).lines))
+    _, second = useful.split(job.share, by=job.by, seed=1)
+    held = {id(sample) for sample in second}
+    return train.filter(lambda sample: id(sample) not in held), second
 
 
 def _without_split(train: Dataset, job: TrainingJob) -> Dataset:

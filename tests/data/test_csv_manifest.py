@@ -53,7 +53,8 @@ def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
     ("text", "message"),
     [
         ("", "line 1: missing column image, text; found an empty file"),
-        ("image;text\n", "line 1: missing column image, text"),
+        ("image;page\n", "line 1: missing column text"),
+        ('image,text\na.png,"a" b\n', "line 2: not CSV"),
         ("image,text,left\n", "missing column top, right, bottom"),
         ("image,text,text\n", "duplicate column text"),
     ],
@@ -89,3 +90,63 @@ def test_an_edge_that_is_no_number_leaves_the_text_without_a_place(tmp_path, mak
 def test_a_manifest_without_rows_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="it is empty"):
         data.load("csv", write(tmp_path, "image,text\n"))
+
+
+def texts(path, **options):
+    return [line.text for line in data.load("csv", path, **options).lines]
+
+
+def test_semicolons_and_columns_without_a_name_are_those_of_spreadsheets(tmp_path, make_picture):
+    make_picture("a.png")
+    path = tmp_path / "lines.csv"
+    path.write_text("image;text;;\na.png;one, two;;\n", encoding="utf-8-sig")
+    assert texts(path) == ["one, two"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        (
+            ['a.png\t"Dear Sir,', "b.png\tI write", 'c.png\tto you"'],
+            ['"Dear Sir,', "I write", 'to you"'],
+        ),
+        (['a.png\t"Dear" Sir', "b.png\tI write"], ['"Dear" Sir', "I write"]),
+        (['a.png\t"Dear ""Sir"""', "b.png\tI write"], ['Dear "Sir"', "I write"]),
+    ],
+)
+def test_quotation_marks_between_tabs_may_be_text(tmp_path, make_picture, rows, read):
+    for name in "abc":
+        make_picture(f"{name}.png")
+    path = tmp_path / "lines.tsv"
+    path.write_text("\n".join(["image\ttext", *rows]), encoding="utf-8")
+    assert texts(path) == read
+
+
+def test_a_quotation_mark_that_is_never_closed_is_reported(tmp_path, make_picture):
+    for name in "abc":
+        make_picture(f"{name}.png")
+    path = tmp_path / "lines.csv"
+    path.write_text('image,text\na.png,one\nb.png,"two\nc.png,three"\n', encoding="utf-8")
+    found = data.load("csv", path)
+    assert [line.text for line in found.lines] == ["one"]
+    assert "line 4: a cell has several lines" in str(found.problems[0])
+
+
+def test_a_page_whose_lines_are_of_several_splits_leaks_into_none(tmp_path, make_picture):
+    make_picture("a.png")
+    path = tmp_path / "lines.csv"
+    rows = ["image,text,split,left,top,right,bottom"]
+    rows += [
+        "a.png,one,train,1,1,90,20",
+        "a.png,two,val,1,30,90,50",
+        "a.png,three,train,1,60,90,80",
+    ]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    found = data.load("csv", path)
+    assert {page.source: (page.split, page.text) for page in found.pages} == {
+        "a.png": ("train", "one\nthree"),
+        "a.png@val": ("val", "two"),
+    }
+    assert texts(path, split="val") == ["two"]
+    with pytest.raises(DatasetError, match="there are train, val"):
+        data.load("csv", path, split="vla")

@@ -66,7 +66,9 @@ def test_a_split_takes_its_pages_alone(tmp_path, make_picture):
     pages = {"a.png": {**PAGE, "lines": ["a"]}, "b.png": {"split": "train", "lines": ["b"]}}
     path = write(tmp_path, pages)
     assert [page.source for page in data.load("pages_json", path, split="train")] == ["b.png"]
-    with pytest.raises(DatasetError, match="has no usable sample"):
+    with pytest.raises(
+        DatasetError, match="no sample is in the split 'test'; there are dev, train"
+    ):
         data.load("pages_json", path, split="test")
 
 

@@ -167,3 +167,24 @@ def test_what_is_no_character_is_dropped(text):
 
 def test_clean_text_composes_accents():
     assert clean_text("e\u0301\u00a0t\u00e9") == "\u00e9 t\u00e9"
+
+
+def test_a_picture_that_two_files_describe_is_on_one_side_of_a_split():
+    pages = [
+        PageSample(
+            Path(f"{number}.png"), Size(20, 10), f"{number}{kind}", (LabeledLine("a", PLACE),)
+        )
+        for number in range(6)
+        for kind in ("", ".page")
+    ]
+    first, second = Dataset(tuple(pages)).split(0.6, by="page", seed=3)
+    assert not {sample.image for sample in first} & {sample.image for sample in second}
+
+
+def test_lines_that_are_left_out_are_masked():
+    lines = (LabeledLine("a", PLACE), LabeledLine("b", TextLine(Box(0, 5, 9, 9), kind="printed")))
+    (found,) = Dataset((PageSample(Path("p.png"), Size(20, 10), "p", lines),)).of_kinds(
+        "handwritten"
+    )
+    assert [line.text for line in found.lines] == ["a"]
+    assert found.masked == (Box(0, 5, 9, 9),)

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from htrlib.bundle import load_bundle
 from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine, Transcription
 from htrlib.evaluation import bundle_decoders, read_page
+from htrlib.evaluation.page_readings import LineReadings, PageReading
 from tests.evaluation.staged import CHARSET, blank, reader
 
 
@@ -29,3 +33,19 @@ def test_a_page_without_handwriting_has_no_lines() -> None:
     pipeline.detect_paragraph = lambda page: None
     reading = read_page(blank(2), pipeline, decoders)
     assert (reading.paragraph, reading.lines, reading.result("plain").text) == (None, (), "")
+
+
+@pytest.mark.parametrize(
+    ("mask", "kept"),
+    [
+        (Box(10, 10, 110, 30), 0),  # the line
+        (Box(12, 18, 108, 22), 0),  # a thin label along it
+        (Box(0, 0, 200, 100), 0),  # a region around it
+        (Box(40, 12, 60, 28), 1),  # a stray label on one of its words
+        (Box(10, 40, 110, 60), 1),  # another line
+    ],
+)
+def test_lines_that_lie_in_a_mask_are_left_out(mask: Box, kept: int) -> None:
+    readings = LineReadings({"beam": (Transcription("a", 0.0, 1.0),)}, None)
+    reading = PageReading(Size(200, 100), None, (TextLine(Box(10, 10, 110, 30)),), readings)
+    assert len(reading.without([mask]).lines) == kept
