@@ -23,7 +23,7 @@ import threading
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,8 +256,16 @@ def write_bundle(
         sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
         _write_json(fresh / CHECKSUMS, sums)
         if directory.exists():
+            for path in _others_in(directory):
+                path.rename(fresh / path.name)
             directory.rename(Path(scratch, "old"))
         fresh.rename(directory)
+
+
+def _others_in(directory: Path) -> List[Path]:
+    """Return what lies in a bundle's directory and is no part of it, such as notes."""
+    known = {CHECKSUMS, *_json(directory / CHECKSUMS, (directory / CHECKSUMS).read_bytes())}
+    return [path for path in directory.iterdir() if path.name not in known]
 
 
 def check_replaceable(directory: Path) -> None:

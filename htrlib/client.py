@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import logging
@@ -149,7 +150,8 @@ class HttpTransport:
         except urllib.error.HTTPError as error:
             body = error.read().decode("utf-8", "replace")
             raise RefusedRequestError(error.code, body) from None
-        except OSError as error:  # includes URLError and timeouts
+        # OSError includes URLError and timeouts.
+        except (OSError, http.client.HTTPException) as error:
             raise self._failure(f"{self.name} does not answer: {error}") from error
 
 

@@ -266,3 +266,16 @@ def test_a_copied_bundle_is_the_same_bundle(tiny_bundle: Path, tmp_path: Path) -
     np.testing.assert_array_equal(
         runner.run(copied.engine("mxnet").network("line-recognition"), LINES), first
     )
+
+
+def test_what_lies_in_a_bundle_s_directory_stays_when_it_is_replaced(tiny_bundle: Path) -> None:
+    bundle = load_bundle(tiny_bundle)
+    (tiny_bundle / "NOTES.md").write_text("mine")
+    (tiny_bundle / "run").mkdir()
+    (tiny_bundle / "run" / "last.npz").write_text("state")
+    networks = {name: bundle.stored_parameters(name) for name in bundle.config["networks"]}
+    config = {key: value for key, value in bundle.config.items() if key != "engines"}
+    write_bundle(tiny_bundle, config, bundle.charset, networks)
+    assert (tiny_bundle / "NOTES.md").read_text() == "mine"
+    assert (tiny_bundle / "run" / "last.npz").is_file()
+    assert load_bundle(tiny_bundle).label == bundle.label

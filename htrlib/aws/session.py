@@ -155,9 +155,10 @@ class Aws:
 
         try:
             credentials = self._session.get_credentials()
-            secrets = () if credentials is None else credentials.get_frozen_credentials()
+            known = None if credentials is None else credentials.get_frozen_credentials()
         except BotoCoreError:  # there are none, which may be what the text says
             return text
-        for secret in filter(None, secrets):
-            text = text.replace(secret, "***")
+        for name in ("access_key", "secret_key", "token"):
+            secret = getattr(known, name, None)
+            text = text.replace(secret, "***") if secret else text
         return text

@@ -185,6 +185,12 @@ def convert(config: ConvertConfig) -> int:
             "output"
         )
     dataset = config.source.load()
+    for page in dataset.pages:
+        if isinstance(page.image, Path) and page.image.resolve().parent == output:
+            raise ConfigError(
+                f"{config.output} holds the data's pictures, which could be replaced; name another "
+                "output"
+            )
     lacking = WRITERS[config.to](dataset, config.output)
     for problem in (*dataset.problems, *lacking):
         print(f"htr: {'left out' if problem.skipped else 'kept'}, {problem}", file=sys.stderr)

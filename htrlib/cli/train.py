@@ -10,6 +10,7 @@ from htrlib.bundle import check_replaceable, load_bundle
 from htrlib.cli import datasets
 from htrlib.cli.training_options import add_training_options, training_settings
 from htrlib.engines.port import NETWORKS
+from htrlib.errors import ConfigError
 
 if TYPE_CHECKING:
     from htrlib.data import Dataset
@@ -130,6 +131,12 @@ def run(job: TrainingJob, output: Path) -> int:
     from htrlib.training.request import prepare
 
     check_replaceable(output)  # now, not after hours of training
+    whole, run_folder = output.resolve(), Path(job.directory).resolve()
+    if whole in (run_folder, *run_folder.parents):
+        raise ConfigError(
+            f"--run {job.directory}: is in the folder of the bundle, which is replaced as a whole; "
+            "name another folder"
+        )
     trainer, train, validation = prepare(job)
     with distributed.joined():
         return _train(trainer, train, validation, output)

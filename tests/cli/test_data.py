@@ -96,7 +96,7 @@ def test_inspect_goes_on_after_a_page_that_cannot_be_drawn(tmp_path: Path, capsy
         (("docx", "x"), "unknown data format 'docx'"),
         (("page_xml", "nothing"), "nothing: there is no such file or folder"),
         (("page_xml", "."), "expected an XML file"),
-        (("pages_json", "pages.json", "--split", "no"), "has no usable sample"),
+        (("pages_json", "pages.json", "--split", "no"), "there are dev, train"),
         (("pages_json", "pages.json", "--samples", "-1"), "--samples must be at least 0"),
         (("iam", "."), "xml/"),
     ],
@@ -133,6 +133,20 @@ def test_convert_does_not_write_over_the_labels(tmp_path: Path, capsys: Any) -> 
         assert htr("convert", "page_xml", xml, "alto", output) == 2
         assert "name another output" in capsys.readouterr().err
     assert {file.name: file.read_bytes() for file in xml.iterdir()} == labels
+
+
+def test_convert_does_not_write_over_the_pictures(tmp_path: Path, capsys: Any) -> None:
+    export = tmp_path / "export"
+    path = write_pages(tmp_path)
+    assert htr("convert", "pages_json", path, "page_xml", export, "--split", "train") == 0
+    (export / "page").mkdir()
+    for xml in export.glob("*.xml"):
+        xml.rename(export / "page" / xml.name)
+    pictures = {file.name: file.read_bytes() for file in export.glob("*.*")}
+    command = ("convert", "page_xml", export / "page", "alto", export, "--images", export)
+    assert htr(*command) == 2
+    assert "could be replaced" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in export.glob("*.*")} == pictures
 
 
 def test_convert_tells_what_is_left_out(tmp_path: Path, capsys: Any) -> None:

@@ -121,7 +121,7 @@ def test_where_the_worst_lines_cannot_go_is_told_before_anything_is_read(
         (("--data", "pages_json", "pages.json", "--device", "tpu"), "tpu"),
         (("--data", "pages_json", "pages.json", "--bundle", "nothing"), "nothing"),
         (("--data", "pages_json", "pages.json", "--worst", "no/worst.html"), "no/worst.html"),
-        (("--data", "pages_json", "pages.json", "--split", "no"), "has no usable sample"),
+        (("--data", "pages_json", "pages.json", "--split", "no"), "there are dev, train"),
     ],
 )
 def test_mistakes_are_one_row_and_status_2(

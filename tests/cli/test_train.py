@@ -150,3 +150,19 @@ def test_an_interrupted_training_writes_the_best_so_far(tmp_path, capsys, best, 
     out = capsys.readouterr().out
     assert "stopped after 3 steps; repeat the command to resume" in out
     assert ("the best so far, validation score 0.2500" in out) == bool(written)
+
+
+def test_a_run_in_the_folder_of_the_bundle_is_refused_at_once(tmp_path, capsys):
+    output = tmp_path / "out"
+    command = [
+        "train",
+        "line-recognition",
+        "--train",
+        "lines",
+        str(tmp_path),
+        "--output",
+        str(output),
+    ]
+    for run in (output, output / "run"):
+        assert main([*command, "--run", str(run)]) == 2
+        assert "name another folder" in capsys.readouterr().err
