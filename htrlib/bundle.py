@@ -255,11 +255,16 @@ def write_bundle(
             (fresh / name).write_bytes(content)
         sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
         _write_json(fresh / CHECKSUMS, sums)
-        if directory.exists():
-            for path in _others_in(directory):
-                path.rename(fresh / path.name)
-            directory.rename(Path(scratch, "old"))
-        fresh.rename(directory)
+        _replace(directory, fresh, Path(scratch, "old"))
+
+
+def _replace(directory: Path, fresh: Path, old: Path) -> None:
+    """Put a new bundle in the place of an old one, which is moved away."""
+    if directory.exists():
+        for path in _others_in(directory):
+            path.rename(fresh / path.name)
+        directory.rename(old)
+    fresh.rename(directory)
 
 
 def _others_in(directory: Path) -> List[Path]:

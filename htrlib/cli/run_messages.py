@@ -21,11 +21,13 @@ class FileCounts:
         read: files with text.
         empty: files without handwriting.
         failed: files that could not be read completely.
+        skipped: files whose results were there.
     """
 
     read: int = 0
     empty: int = 0
     failed: int = 0
+    skipped: int = 0
 
     def warn(self, path: Path, result: Union[PageResult, DocumentResult]) -> None:
         """Print the warnings and errors of a result, and count its file."""
@@ -50,12 +52,13 @@ class FileCounts:
         self.failed += 1
 
     def count(self) -> None:
-        """Print the counts if there were several files."""
-        total = self.read + self.empty + self.failed
-        if total > 1:
+        """Print the counts if there were several files, or some were skipped."""
+        total = self.read + self.empty + self.failed + self.skipped
+        if total > 1 or self.skipped:
+            skipped = f", {self.skipped} skipped: their results exist" if self.skipped else ""
             _say(
-                f"{total} files: {self.read} read, {self.empty} without handwriting, "
-                f"{self.failed} failed"
+                f"{total} file{'s' * (total != 1)}: {self.read} read, {self.empty} without "
+                f"handwriting, {self.failed} failed{skipped}"
             )
 
 

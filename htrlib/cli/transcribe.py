@@ -184,14 +184,17 @@ def run(config: TranscribeConfig) -> int:
         for folder in filter(Path.is_dir, config.paths):
             report_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
+        counts = FileCounts()
         _check_not_read_again(config)
         if files is not None:
             if config.skip_existing:
-                inputs = tuple(entry for entry in inputs if not files.complete(entry))
+                wanted = tuple(entry for entry in inputs if not files.complete(entry))
+                counts.skipped = len(inputs) - len(wanted)
+                inputs = wanted
             elif not config.overwrite:
                 check_new(files, inputs)
             check_apart(files, inputs)
-        return _read(config, inputs, files, spooled)
+        return _read(config, inputs, files, spooled, counts)
 
 
 def _outcomes(
@@ -220,11 +223,11 @@ def _read(
     inputs: Sequence[Input],
     files: Optional[ResultFiles],
     spooled: Path,
+    counts: FileCounts,
 ) -> int:
     outcomes = _outcomes(config, [entry.path for entry in inputs])
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
-    counts = FileCounts()
     pages = 0
     heartbeat = Heartbeat("reading", len(inputs), "files")
     # disable=None: no bar if standard error is not a terminal

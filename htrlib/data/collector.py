@@ -20,6 +20,7 @@ from htrlib.data.samples import (
     Sample,
 )
 from htrlib.document.geometry import Box, Point, Polygon, Size, union_of
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, ImageError
 from htrlib.images.numbered_pages import page_size
@@ -246,7 +247,8 @@ class Collector:
     ) -> None:
         """Add a page without lines that are None or repeat an id.
 
-        The paragraph defaults to the box around all lines. A page with many lines outside its
+        The paragraph defaults to the box around all lines that may be handwritten, or around all
+        if none are. A page with many lines outside its
         picture is left out, since it was annotated on another picture. A page that lost all its
         lines is left out too, since it does contain writing.
         """
@@ -269,7 +271,9 @@ class Collector:
             self.note("page whose lines cannot be used", source, detail, skipped="page")
             return
         kept = self._with_outlines(kept, size, source)
-        boxes = [line.line.box for line in kept if line.line is not None]
+        placed = [line.line for line in kept if line.line is not None]
+        written = [line for line in placed if line.kind in (None, HANDWRITTEN)]
+        boxes = [line.box for line in written or placed]
         if paragraph is None and boxes:
             paragraph = union_of(boxes)
         names = _name(writer), _name(split)

@@ -12,6 +12,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from htrlib.document.geometry import Point, Polygon, Size
+from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import TextLine
 from htrlib.images.line_strips import line_extent
 
@@ -32,8 +33,8 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
     """Replace flat outlines by ones with the usual ascent and descent of the page's lines.
 
     Args:
-        lines: lines of one page; those without polygon or baseline are left alone, and those that
-            run up or down the page.
+        lines: lines of one page; those without polygon or baseline are left alone, those that run
+            up or down the page, and print, which may be small.
         size: size of the page.
     Returns:
         The repaired lines, with new polygon and box, by their index.
@@ -42,7 +43,7 @@ def unflattened(lines: Sequence[Optional[TextLine]], size: Size) -> Dict[int, Te
         (index, line, line.polygon, line.baseline)
         for index, line in enumerate(lines)
         if line is not None and line.polygon is not None and line.baseline is not None
-        if not line.quarter_turns
+        if not line.quarter_turns and line.kind in (None, HANDWRITTEN)
     ]
     if len(outlines) < FEWEST_OUTLINES:
         return {}

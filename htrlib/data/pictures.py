@@ -118,6 +118,8 @@ def file_stems(samples: Iterable[Sample]) -> List[str]:
     for sample in samples:
         source = Path(sample.source)
         plain = source.with_suffix("") if source.suffix.lower() in PICTURE_SUFFIXES else source
+        if plain.suffix in _FORMAT_SUFFIXES:
+            plain = plain.with_suffix("")
         stem = first = safe_name(plain.as_posix())
         number = 1
         while stem.lower() in taken:

@@ -16,6 +16,7 @@ from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.port import LINES
 from htrlib.errors import ConfigError
+from htrlib.reading.as_given import line_as_given
 from htrlib.stages.decoding import decode, decode_lines
 
 if TYPE_CHECKING:
@@ -159,4 +160,10 @@ def read_page(page: NDArray[np.uint8], pipeline: Pipeline, decoders: Decoders) -
     """
     found = pipeline.recognize(page)
     readings = _decoded(found.log_probs, decoders)
-    return PageReading(found.size, found.paragraph, found.lines, readings)
+    transform = found.transform
+    if transform is None:
+        return PageReading(found.size, found.paragraph, found.lines, readings)
+    # Labels are in pixels of the page as given, which was turned or leveled.
+    lines = tuple(line_as_given(line, transform) for line in found.lines)
+    paragraph = None if found.paragraph is None else transform.box_as_given(found.paragraph)
+    return PageReading(transform.size, paragraph, lines, readings)

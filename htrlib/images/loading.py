@@ -138,7 +138,7 @@ def iter_page_outcomes(
         found = True
         yield outcome
     if not found:
-        raise ImageError(f"{name}: the file has no page of {pages}; name pages that it has")
+        raise ImageError(f"{name}: the file has no page {pages}; name one that it has")
 
 
 def _outcomes(source: Source, name: str, pages: PageSelection, dpi: float) -> Iterator[PageOutcome]:

@@ -169,6 +169,12 @@ def _augmentation(value: Any) -> LineAugmentation:
     if isinstance(value, str):
         value = {} if value.lower() in ("on", "default") else json.loads(value)
     numbers = dict(value)
+    known = [field.name for field in dataclasses.fields(LineAugmentation)]
+    unknown = sorted(set(numbers) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"an augmentation has no {', '.join(map(repr, unknown))}; it has {', '.join(known)}"
+        )
     margins = numbers.pop("margins", LineAugmentation.margins)
     low, high = (float(margin) for margin in margins)
     return LineAugmentation(

@@ -112,3 +112,16 @@ def test_baselines_alone_are_as_high_as_they_are_apart() -> None:
 def test_a_lone_baseline_takes_a_tenth_of_the_page() -> None:
     (line,) = from_baselines([bare(200)], [True], SIZE)
     assert line is not None and line.box.height == 40
+
+
+def test_small_print_is_not_flat() -> None:
+    size = Size(400, 400)
+
+    def line(top: float, height: float, kind: str) -> TextLine:
+        outline = Polygon(((10, top), (300, top), (300, top + height), (10, top + height)))
+        base = top + 0.8 * height
+        return TextLine(outline.box, outline, ((10, base), (300, base)), kind=kind)
+
+    letter = [line(60.0 * row, 50, "handwritten") for row in range(5)]
+    assert not unflattened([*letter, line(350, 12, "printed")], size)
+    assert unflattened([*letter, line(350, 12, "handwritten")], size)

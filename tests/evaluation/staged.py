@@ -14,7 +14,7 @@ from htrlib.document.results import LogProbs, TextLine, Transcription
 from htrlib.evaluation import Decoders
 from htrlib.reading.pipeline import Pipeline
 
-WIDTH, STEP = 190, 20  # pixels; a page of two lines must not look like the picture of one
+WIDTH, STEP = 110, 20  # pixels; a page of one line must not look like the picture of one
 CHARSET = Charset.from_text("abcdefghijklmnopqrstuvwxyz ")
 
 

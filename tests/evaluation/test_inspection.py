@@ -20,7 +20,7 @@ def colored(picture: Image.Image) -> np.ndarray:
 def test_a_page_shows_lines_words_and_texts() -> None:
     sample = page(["one", "two"])
     shown = colored(draw_page(sample))
-    assert shown[0:3, 40:150].any(axis=0).all()  # upper edge of the first line
+    assert shown[0:3, 40:90].any(axis=0).all()  # upper edge of the first line
     assert shown[4:11, 12].all()  # left edge of its word
     assert not shown[16:19, 40:150].any()  # between the lines
     blank_panel = np.asarray(draw_page(page(["", ""])))[:, -20:]
