@@ -92,7 +92,7 @@ def test_the_server_s_worker_reads_with_it(strokes: ModuleType, default_bundle: 
     [
         ("strokes", "module:function, found 'strokes'"),
         ("no_such_module:f", "cannot be imported: ModuleNotFoundError"),
-        ("math:nothing", "cannot be imported: AttributeError"),
+        ("math:nothing", "the module math has no function 'nothing'"),
         ("math:pi", "must be a function, found 3.14"),
     ],
 )

@@ -22,7 +22,7 @@ COLUMN_SPACING = 0.5  # in line heights, between two columns of a strip
 MARGIN = 0.08  # in line heights, above and below
 SIDE_MARGIN = 0.2  # in line heights, left and right: boxes tend to cut first and last letters
 PAPER_WINDOW = 1.5  # in line heights: width of the window that estimates the paper's brightness
-WIDEST = 1 << 17  # columns: a longer strip is too thin to contain writing
+WIDEST = 1 << 15  # columns: a longer strip is too thin to contain writing
 POLYGON_TOLERANCE = 0.06  # in line heights: ink this close to the polygon is kept
 
 

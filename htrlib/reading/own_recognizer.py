@@ -27,12 +27,15 @@ def load_recognizer(place: Optional[str]) -> Optional[Recognizer]:
     if not (module and colon and name):
         raise ConfigError(f"a recognizer must be given as module:function, found {place!r}")
     try:
-        found: Recognizer = getattr(importlib.import_module(module), name)
+        imported = importlib.import_module(module)
     except Exception as error:  # whatever the user's module raises
         raise ConfigError(
             f"recognizer {place} cannot be imported: {type(error).__name__}: {error}; install its "
             "module, or add its folder to PYTHONPATH"
         ) from error
+    found: Optional[Recognizer] = getattr(imported, name, None)
+    if found is None:
+        raise ConfigError(f"recognizer {place}: the module {module} has no function {name!r}")
     if not callable(found):
         raise ConfigError(f"recognizer {place} must be a function, found {found!r}")
     return found

@@ -146,14 +146,12 @@ class Gateway:
             return await _job_reply(self.jobs, request, parts[1:])
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
-        there = "/invocations" if self.config.models is None else "/models"
+        there = " and /invocations" if self.config.models is None else " and /models"
         if self.jobs is not None:
-            there += " and /jobs"
+            there = there.replace(" and", ",") + " and /jobs"
         elif parts[:1] == ["jobs"]:
             there += "; start the server with --jobs DIR for requests that are answered later"
-        raise RefusedError(
-            HTTPStatus.NOT_FOUND, f"here are /ping, /execution-parameters and {there}"
-        )
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"here are /ping, /execution-parameters{there}")
 
     def _ping(self) -> Reply:
         if self.draining:
