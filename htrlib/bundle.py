@@ -259,18 +259,21 @@ def write_bundle(
 
 
 def _replace(directory: Path, fresh: Path, old: Path) -> None:
-    """Put a new bundle in the place of an old one, which is moved away."""
-    if directory.exists():
-        for path in _others_in(directory):
-            path.rename(fresh / path.name)
-        directory.rename(old)
+    """Put a new bundle in the place of an old one, which is moved away but for what is no part."""
+    if not directory.exists():
+        fresh.rename(directory)
+        return
+    others = _others_in(directory)
+    directory.rename(old)
     fresh.rename(directory)
+    for name in others:
+        (old / name).rename(directory / name)
 
 
-def _others_in(directory: Path) -> List[Path]:
-    """Return what lies in a bundle's directory and is no part of it, such as notes."""
+def _others_in(directory: Path) -> List[str]:
+    """Return the names of what lies in a bundle's directory and is no part of it, such as notes."""
     known = {CHECKSUMS, *_json(directory / CHECKSUMS, (directory / CHECKSUMS).read_bytes())}
-    return [path for path in directory.iterdir() if path.name not in known]
+    return [path.name for path in directory.iterdir() if path.name not in known]
 
 
 def check_replaceable(directory: Path) -> None:

@@ -248,9 +248,9 @@ class Collector:
         """Add a page without lines that are None or repeat an id.
 
         The paragraph defaults to the box around all lines that may be handwritten, or around all
-        if none are. A page with many lines outside its
-        picture is left out, since it was annotated on another picture. A page that lost all its
-        lines is left out too, since it does contain writing.
+        if none are. A page with many lines outside its picture is left out, since it was annotated
+        on another picture. A page that lost all its lines is left out too, since it does contain
+        writing.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
@@ -92,16 +93,16 @@ def _records(path: Path) -> Iterator[Tuple[int, List[str]]]:
     Raises:
         AnnotationError: a row is not CSV.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        text = file.read()
-    lines, first = text.splitlines(True), text.partition("\n")[0]
+    with path.open(encoding="utf-8-sig", newline="") as manifest:
+        text = manifest.read()
+    file, first = io.StringIO(text, newline=""), text.partition("\n")[0]
     if path.suffix.lower() != ".tsv":
         delimiter = ";" if "," not in first and ";" in first else ","
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    elif _is_quoted(lines):
-        reader = csv.reader(lines, delimiter="\t", strict=True)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+    elif _is_quoted(text):
+        reader = csv.reader(file, delimiter="\t", strict=True)
     else:
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
     try:
         for cells in reader:
             yield reader.line_num, cells
@@ -109,10 +110,10 @@ def _records(path: Path) -> Iterator[Tuple[int, List[str]]]:
         raise AnnotationError(f"not CSV: {error}", path, reader.line_num) from None
 
 
-def _is_quoted(lines: List[str]) -> bool:
+def _is_quoted(text: str) -> bool:
     """Return whether the quotation marks of a tab-separated file quote cells, and are no text."""
     try:
-        rows = csv.reader(lines, delimiter="\t", strict=True)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
         return not any("\n" in cell.strip() for cells in rows for cell in cells)
     except csv.Error:
         return False

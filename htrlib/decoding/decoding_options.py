@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
@@ -66,7 +67,7 @@ class DecodingOptions:
             raise ConfigError(f"method must be one of {', '.join(METHODS)}, found {self.method!r}")
         for name, least in (("beam_width", 1), ("n_best", 1), ("lm_weight", 0.0)):
             value = getattr(self, name)
-            if isinstance(least, int) and not isinstance(value, int):
+            if isinstance(least, int) and not isinstance(value, Integral):
                 raise ConfigError(f"{name} must be a whole number, found {value!r}")
             if not least <= value < math.inf:
                 raise ConfigError(f"{name} must be at least {least}, found {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple, Union
 
@@ -77,7 +78,7 @@ class ReadingOptions:
             ("alternatives", self.alternatives, 0),
             ("dpi", self.dpi, 1),
         ):
-            if not isinstance(number, int):
+            if not isinstance(number, Integral):
                 raise ConfigError(f"{name} must be a whole number, found {number!r}")
             if number < least:
                 raise ConfigError(f"{name} must be at least {least}, found {number}")
