@@ -33,7 +33,7 @@ def write_ground_truth(
             relative to the manifest.
     Returns:
         Problems: single line pictures and lines without position or text, which are left out. The
-        manifest has no baselines, tags and ids, nor outlines of lines with words.
+        manifest has no baselines, tags, ids and kinds, nor outlines of lines with words.
     """
     path = Path(path)
     (path.parent / "images").mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,9 @@ def write_ground_truth(
 
 
 def _texts(number: int, line: LabeledLine, place: TextLine) -> List[Dict[str, Any]]:
-    if line.text == " ".join(word.text for word in line.words):
+    lefts = [word.box.left for word in line.words]
+    # Readers sort the words of a line from left to right, which not every script or line does.
+    if line.text == " ".join(word.text for word in line.words) and lefts == sorted(lefts):
         pieces = [(word.text, _corners(word.box)) for word in line.words]
     elif place.polygon is not None:
         pieces = [(line.text, place.polygon.points)]

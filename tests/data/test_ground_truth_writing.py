@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htrlib import data
-from htrlib.data import Dataset
+from htrlib.data import Dataset, LabeledLine, LabeledWord, PageSample
+from htrlib.document.geometry import Box, Size
+from htrlib.document.results import TextLine
 from tests.data.labeled_pages import pages
 from tests.data.test_ground_truth import custom, text, write
 
@@ -51,3 +53,14 @@ def test_a_prefix_makes_remote_references(tmp_path, make_picture):
     assert json.loads(path.read_text())["source-ref"] == "s3://bucket/scans/a.png"
     again = data.load("ground_truth", path, images=path.parent / "images")
     assert again[0].text == "a"
+
+
+def test_words_that_do_not_run_to_the_right_keep_their_order(tmp_path, make_picture):
+    picture = make_picture("a.png")
+    boxes = [Box(120, 20, 180, 40), Box(70, 20, 110, 40), Box(10, 20, 60, 40)]
+    words = tuple(LabeledWord(word, box) for word, box in zip(("אחד", "שתיים", "שלוש"), boxes))
+    line = LabeledLine("אחד שתיים שלוש", TextLine(Box(10, 20, 180, 40)), words)
+    page = PageSample(picture, Size(200, 100), "a", (line,))
+    path = tmp_path / "output.manifest"
+    data.write_ground_truth(Dataset((page,)), path)
+    assert [line.text for line in data.load("ground_truth", path).lines] == [line.text]
