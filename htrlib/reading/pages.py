@@ -18,6 +18,7 @@ from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import ConfigError
+from htrlib.images.dithering import without_dithering
 from htrlib.images.dot_grids import without_dots
 from htrlib.images.folds import without_folds
 from htrlib.images.loading import Page, check_page
@@ -306,9 +307,11 @@ def turn_upright(
 
 
 def _without_paper_marks(reading: Reading, page: Page) -> Page:
-    return reading.timed(
-        "paper", lambda: without_dots(without_staves(without_squares(without_folds(page))))
-    )
+    def clean() -> Page:
+        smooth = without_dithering(page)
+        return without_dots(without_staves(without_squares(without_folds(smooth))))
+
+    return reading.timed("paper", clean)
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:
