@@ -244,13 +244,14 @@ class Collector:
         paragraph: Optional[Box] = None,
         writer: object = None,
         split: object = None,
+        unlabeled: Sequence[Box] = (),
     ) -> None:
         """Add a page without lines that are None or repeat an id.
 
         The paragraph defaults to the box around all lines that may be handwritten, or around all
         if none are. A page with many lines outside its picture is left out, since it was annotated
         on another picture. A page that lost all its lines is left out too, since it does contain
-        writing.
+        writing. `unlabeled` are boxes of further lines, whose text nobody knows.
         """
         kept: List[LabeledLine] = []
         ids: Set[str] = set()
@@ -277,7 +278,9 @@ class Collector:
         if paragraph is None and boxes:
             paragraph = union_of(boxes)
         names = _name(writer), _name(split)
-        self._add(PageSample(image, size, source, tuple(kept), paragraph, *names))
+        masked = tuple(unlabeled)
+        page = PageSample(image, size, source, tuple(kept), paragraph, *names, masked, bool(masked))
+        self._add(page)
 
     def _with_outlines(
         self, lines: Sequence[LabeledLine], size: Size, source: str

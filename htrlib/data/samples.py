@@ -119,6 +119,8 @@ class PageSample:
         writer: name of the writer, or None if unknown.
         split: split according to the annotation, or None.
         masked: boxes of lines that were left out: what is read there is not evaluated.
+        incomplete: whether some of these may be of the wanted kind, so that networks that find
+            lines cannot learn from the page.
     """
 
     image: Picture
@@ -129,6 +131,7 @@ class PageSample:
     writer: Optional[str] = None
     split: Optional[str] = None
     masked: Tuple[Box, ...] = ()
+    incomplete: bool = False
 
     @property
     def text(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Optional, Set, Union
@@ -53,17 +52,15 @@ def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Da
         except (AnnotationError, ValueError) as error:
             collector.note("not PAGE XML of this picture", source, str(error), skipped="page")
             continue
-        # Lines that nobody confirmed stay, without their text: they are no blank paper.
-        confirmed = [
-            line.labeled() if line.confirmed else replace(line.labeled(), text="", words=())
-            for line in page.lines
-            if line.confirmed or line.place is not None
-        ]
-        if not any(line.text for line in confirmed):
+        confirmed = [line.labeled() for line in page.lines if line.confirmed]
+        if not confirmed:
             collector.note("no confirmed line", source, skipped="page")
             continue
         split = None if aside is None else ASIDE if name.as_posix() in aside else TRAIN
-        collector.add_page(_picture(place), size, source, confirmed, split=split)
+        others = [line.place for line in page.lines if not line.confirmed]
+        unlabeled = [line.box for line in others if line is not None]
+        picture = _picture(place)
+        collector.add_page(picture, size, source, confirmed, split=split, unlabeled=unlabeled)
     return collector.dataset(Path(path))
 
 

@@ -18,9 +18,9 @@ from htrlib.document.geometry import Box, Size, union_of
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.errors import ConfigError
-from htrlib.images.dithering import without_dithering
 from htrlib.images.dot_grids import without_dots
 from htrlib.images.folds import without_folds
+from htrlib.images.grain import without_grain
 from htrlib.images.loading import Page, check_page
 from htrlib.images.orientation import PageTransform, upright
 from htrlib.images.rulings import without_squares
@@ -308,7 +308,7 @@ def turn_upright(
 
 def _without_paper_marks(reading: Reading, page: Page) -> Page:
     def clean() -> Page:
-        smooth = without_dithering(page)
+        smooth = without_grain(page)
         return without_dots(without_staves(without_squares(without_folds(smooth))))
 
     return reading.timed("paper", clean)

@@ -97,7 +97,7 @@ def test_pages_are_chosen_by_number() -> None:
     content = saved(pdf([(72, 36 + number) for number in range(5)]))
     chosen = outcomes(content, pages=PageSelection.parse("2-3,5"))
     assert [outcome.number for outcome in chosen] == [2, 3, 5]
-    with pytest.raises(ImageError, match="no page of 7-9"):
+    with pytest.raises(ImageError, match="no page 7-9"):
         outcomes(content, pages=PageSelection.parse("7-9"))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +140,8 @@ def test_pages_without_lines_are_no_data(bundle, tmp_path):
         trainer.fit(Dataset((empty,)))
     with pytest.raises(ConfigError, match="init"):
         Trainer("paragraph", directory=tmp_path / "r").fit(Dataset((empty,)))
+
+
+def test_a_page_with_lines_that_nobody_confirmed_is_no_example() -> None:
+    page = PageSample(Path("a.png"), Size(20, 10), "a", (), incomplete=True)
+    assert "nobody confirmed" in LineSegmentationTask.lacks(None, page)

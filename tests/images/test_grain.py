@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from htrlib.images.dithering import without_dithering
+from htrlib.images.grain import without_grain
 
 Page = NDArray[np.uint8]
 
@@ -31,8 +31,17 @@ def dithered(page: Page) -> Page:
 def test_a_dithered_page_becomes_much_like_the_gray_one(paper: int) -> None:
     gray = letter(paper)
     before = np.abs(dithered(gray).astype(int) - gray).mean()
-    after = np.abs(without_dithering(dithered(gray)).astype(int) - gray).mean()
+    after = np.abs(without_grain(dithered(gray)).astype(int) - gray).mean()
     assert after < 0.5 * before
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_specks_are_taken_out_and_strokes_stay_sharp(share: float) -> None:
+    page, chance = letter(235), np.random.default_rng(2).random((700, 900))
+    speckled = np.where(chance < share / 2, 0, np.where(chance > 1 - share / 2, 255, page))
+    found = without_grain(speckled.astype(np.uint8)).astype(int)
+    assert np.abs(found - page).mean() < 0.4 * np.abs(speckled - page.astype(int)).mean()
+    assert found.min() < 60
 
 
 @pytest.mark.parametrize("contrast", ["gray", "two colors", "grain"])
@@ -43,12 +52,12 @@ def test_other_pages_stay(contrast: str) -> None:
     if contrast == "grain":
         grain = np.random.default_rng(1).normal(0, 12, page.shape)
         page = np.clip(page + grain, 0, 255).astype(np.uint8)
-    assert without_dithering(page) is page
+    assert without_grain(page) is page
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 50), (3, 3), (40, 7)])
 def test_small_pictures_are_taken(shape: Any) -> None:
     board = (np.indices(shape).sum(axis=0) % 2 * 255).astype(np.uint8)
-    assert without_dithering(board).shape == shape
+    assert without_grain(board).shape == shape
     blank = np.full(shape, 200, np.uint8)
-    assert without_dithering(blank) is blank
+    assert without_grain(blank) is blank

@@ -1,0 +1,80 @@
+"""Smooth scans whose single dots hide the strokes: dithered grays, specks, and noise."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Page = NDArray[np.uint8]
+_Flags = NDArray[np.bool_]
+
+BANDS, ROWS = 24, 32  # parts of a page that are looked at, and their height in pixels
+
+LONELY = 0.005
+"""Share of the pixels that differ from all four neighbors, above which a page is smoothed: it is at
+least 0.018 of dithered pages, and at most 0.0035 of clean ones."""
+
+DENSE = 0.08
+"""Share of them that only dithering has."""
+
+CROWDED = 1.5
+"""Dots near a dot, relative to dots that fall anywhere: where dithering makes few, they gather in
+gray places."""
+
+GRAIN = 8
+"""Gray levels by which the median of 3 x 3 pixels usually differs, where all pixels are noisy."""
+
+RADIUS = 1.5
+"""Pixels, of the Gaussian that smooths dithering: its dots vanish, and strokes of a scan at 150 dpi
+stay. It would only blur specks, which the median of 3 x 3 pixels takes out."""
+
+
+def without_grain(page: Page) -> Page:
+    """Smooth a dithered, speckled or noisy page; another page is returned unchanged.
+
+    Args:
+        page: (H, W) uint8, 0 is black.
+    """
+    lonely = _lonely(page)
+    share = float(lonely.mean()) if lonely.size else 0.0
+    if share < LONELY:
+        return page
+    picture = Image.fromarray(page)
+    if share <= DENSE and _crowding(lonely) <= CROWDED:
+        without_specks = np.asarray(picture.filter(ImageFilter.MedianFilter(3)))
+        if np.median(np.abs(without_specks.astype(np.int16) - page)) < GRAIN:
+            return without_specks
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(RADIUS)))
+
+
+def _lonely(page: Page) -> _Flags:
+    """Return (B, H, W) where, in bands of a page, a pixel is unlike its four neighbors."""
+    height = len(page)
+    rows = min(ROWS, height)
+    starts = np.unique(np.linspace(0, height - rows, BANDS).astype(int))
+    bands = np.stack([page[start : start + rows] for start in starts])
+    ink, paper = np.percentile(bands[:, ::2, ::2], (1, 99))
+    dark = bands < (ink + paper) / 2
+    lonely = np.ones_like(dark[:, 1:-1, 1:-1])
+    for beside in (dark[:, :-2, 1:-1], dark[:, 2:, 1:-1], dark[:, 1:-1, :-2], dark[:, 1:-1, 2:]):
+        lonely &= dark[:, 1:-1, 1:-1] != beside
+    return np.asarray(lonely)
+
+
+def _crowding(lonely: _Flags) -> float:
+    """Return how many dots are within two pixels of a dot, relative to what chance would give."""
+    _, height, width = lonely.shape
+    pairs = places = 0
+    for down, right in product(range(3), range(-2, 3)):
+        if down == 0 and right <= 0:
+            continue
+        left = max(0, -right)
+        one = lonely[:, : height - down, left : width - max(0, right)]
+        other = lonely[:, down:, left + right : width - max(0, right) + right]
+        pairs += int((one & other).sum())
+        places += one.size
+    share = float(lonely.mean())
+    return pairs / (places * share * share)
