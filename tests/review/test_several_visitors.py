@@ -57,6 +57,14 @@ def correct_in_a_second_window(visitor: Visitor) -> None:
     visitor.browser.switch_to.window(first)
 
 
+def correct_while_nothing_is_saved(visitor: Visitor) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    visitor.keys(Keys.F8)
+    visitor.keys("ferry", Keys.ENTER)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+
+
 @pytest.fixture(autouse=True)
 def one_window(browser: Any) -> Iterator[None]:
     yield
@@ -108,11 +116,7 @@ def test_a_change_of_somebody_else_appears_by_itself(visitor: Visitor, server: R
 def test_what_cannot_be_saved_is_tried_again_and_leaving_warns(
     visitor: Visitor, tmp_path: Path
 ) -> None:
-    visitor.open("a.png")
-    visitor.block(SAVING)
-    visitor.keys(Keys.F8)
-    visitor.keys("ferry", Keys.ENTER)
-    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    correct_while_nothing_is_saved(visitor)
     leaving = (
         "const leaving = new Event('beforeunload', {cancelable: true});"
         "window.dispatchEvent(leaving); return leaving.defaultPrevented"
@@ -128,11 +132,7 @@ def test_what_cannot_be_saved_is_tried_again_and_leaving_warns(
 def test_text_that_was_not_saved_is_there_after_the_page_was_closed(
     visitor: Visitor, tmp_path: Path
 ) -> None:
-    visitor.open("a.png")
-    visitor.block(SAVING)
-    visitor.keys(Keys.F8)
-    visitor.keys("ferry", Keys.ENTER)
-    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    correct_while_nothing_is_saved(visitor)
     visitor.browser.get("about:blank")
     if visitor.browser.current_url != "about:blank":  # the browser asks first
         visitor.browser.switch_to.alert.accept()
@@ -201,11 +201,7 @@ def test_a_text_that_is_typed_again_while_its_deletion_is_saved_is_kept(
 def test_text_of_a_page_of_this_name_in_another_folder_is_not_taken_for_it(
     visitor: Visitor, server: Running, tmp_path: Path
 ) -> None:
-    visitor.open("a.png")
-    visitor.block(SAVING)
-    visitor.keys(Keys.F8)
-    visitor.keys("ferry", Keys.ENTER)
-    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    correct_while_nothing_is_saved(visitor)
     kept = "return Object.keys(localStorage).filter((key) => key.includes('drafts')).join()"
     name = visitor.browser.execute_script(kept)
     other = draw_page(tmp_path / "other" / "a.png", LINES)
