@@ -13,6 +13,9 @@ _Flags = NDArray[np.bool_]
 
 BANDS, ROWS = 24, 32  # parts of a page that are looked at, and their height in pixels
 
+SMALLEST = 400
+"""Pixels of a page's shorter side: in pictures of a line or word, fine strokes look like grain."""
+
 LONELY = 0.005
 """Share of the pixels that differ from all four neighbors, above which a page is smoothed: it is at
 least 0.018 of dithered pages, and at most 0.0035 of clean ones."""
@@ -38,8 +41,10 @@ def without_grain(page: Page) -> Page:
     Args:
         page: (H, W) uint8, 0 is black.
     """
+    if min(page.shape) < SMALLEST:
+        return page
     lonely = _lonely(page)
-    share = float(lonely.mean()) if lonely.size else 0.0
+    share = float(lonely.mean())
     if share < LONELY:
         return page
     picture = Image.fromarray(page)
