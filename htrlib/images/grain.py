@@ -16,12 +16,17 @@ BANDS, ROWS = 24, 32  # parts of a page that are looked at, and their height in 
 SMALLEST = 400
 """Pixels of a page's shorter side: in pictures of a line or word, fine strokes look like grain."""
 
-LONELY = 0.005
-"""Share of the pixels that differ from all four neighbors, above which a page is smoothed: it is at
-least 0.018 of dithered pages, and at most 0.0035 of clean ones."""
+LONELY = 0.003
+"""Share of the pixels that differ from all four neighbors, above which a page may be grainy."""
 
 DENSE = 0.08
-"""Share of them that only dithering has."""
+"""Share of them that only dithering and noise have; the smallest print has 0.027."""
+
+SPECKS = 0.004
+"""Share of the paper that such dark pixels take, above which a page is grainy. Those of small print
+are parts of letters: paper begins `AWAY` pixels from any other ink."""
+
+AWAY = 3
 
 CROWDED = 1.5
 """Dots near a dot, relative to dots that fall anywhere: where dithering makes few, they gather in
@@ -43,9 +48,10 @@ def without_grain(page: Page) -> Page:
     """
     if min(page.shape) < SMALLEST:
         return page
-    lonely = _lonely(page)
+    dark = _dark(page)
+    lonely = _lonely(dark)
     share = float(lonely.mean())
-    if share < LONELY:
+    if share < LONELY or (share <= DENSE and _specks(dark, lonely) < SPECKS):
         return page
     picture = Image.fromarray(page)
     if share <= DENSE and _crowding(lonely) <= CROWDED:
@@ -55,18 +61,30 @@ def without_grain(page: Page) -> Page:
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(RADIUS)))
 
 
-def _lonely(page: Page) -> _Flags:
-    """Return (B, H, W) where, in bands of a page, a pixel is unlike its four neighbors."""
-    height = len(page)
-    rows = min(ROWS, height)
-    starts = np.unique(np.linspace(0, height - rows, BANDS).astype(int))
-    bands = np.stack([page[start : start + rows] for start in starts])
+def _dark(page: Page) -> _Flags:
+    """Return (B, H, W) bool, the dark pixels of bands of a page."""
+    starts = np.unique(np.linspace(0, len(page) - ROWS, BANDS).astype(int))
+    bands = np.stack([page[start : start + ROWS] for start in starts])
     ink, paper = np.percentile(bands[:, ::2, ::2], (1, 99))
-    dark = bands < (ink + paper) / 2
+    return np.asarray(bands < (ink + paper) / 2)
+
+
+def _lonely(dark: _Flags) -> _Flags:
+    """Return (B, H - 2, W - 2) where a pixel is unlike its four neighbors."""
     lonely = np.ones_like(dark[:, 1:-1, 1:-1])
     for beside in (dark[:, :-2, 1:-1], dark[:, 2:, 1:-1], dark[:, 1:-1, :-2], dark[:, 1:-1, 2:]):
         lonely &= dark[:, 1:-1, 1:-1] != beside
     return np.asarray(lonely)
+
+
+def _specks(dark: _Flags, lonely: _Flags) -> float:
+    """Return the share of the paper that lonely dark pixels take."""
+    dark = dark[:, 1:-1, 1:-1]
+    ink = (dark & ~lonely).reshape(-1, dark.shape[2])
+    near = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * AWAY + 1))
+    paper = ~np.asarray(near, bool)
+    specks = (dark & lonely).reshape(paper.shape) & paper
+    return float(specks.sum() / max(1, paper.sum()))
 
 
 def _crowding(lonely: _Flags) -> float:

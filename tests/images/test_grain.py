@@ -55,6 +55,20 @@ def test_other_pages_stay(contrast: str) -> None:
     assert without_grain(page) is page
 
 
+@pytest.mark.parametrize("size", [9, 11, 14])
+@pytest.mark.parametrize("two_colors", [False, True])
+def test_small_print_stays(size: int, two_colors: bool) -> None:
+    large = Image.new("L", (2700, 2400), 245)
+    draw = ImageDraw.Draw(large)
+    for row in range(2400 // (4 * size)):
+        text = "it is. in; all: ill - his list, of tiny things " * 6
+        draw.text((10, 4 * size * row), text, fill=20, font=ImageFont.load_default(3 * size))
+    page = np.asarray(large.resize((900, 800), Image.Resampling.BOX))
+    if two_colors:
+        page = np.where(page < 140, 0, 255).astype(np.uint8)
+    assert without_grain(page) is page
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 50), (399, 2000), (2000, 60)])
 def test_pictures_of_lines_and_words_stay(shape: Tuple[int, int]) -> None:
     board = (np.indices(shape).sum(axis=0) % 2 * 255).astype(np.uint8)
