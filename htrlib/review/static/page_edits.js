@@ -267,8 +267,8 @@ export class PageEdits extends EventTarget {
       ([id, text]) => theirs.lines.find((line) => line.id === id)?.text === text,
     ); // an earlier try whose answer was lost
     this.adopt(theirs);
+    if (arrived && dropped.length === 1) return;
     const undone = dropped.some(({ cause }) => cause !== "text");
-    if (arrived && !undone) return;
     const who = theirs.changed_by || "Somebody";
     const lost = undone ? " Your last change was not made: look, and make it again." : "";
     const choose = this.conflicts.size ? " Nothing is lost: choose between the two texts." : "";
