@@ -1,4 +1,4 @@
-"""Smooth scans whose single dots hide the strokes: dithered grays, specks, and noise."""
+"""Smooth scans whose single dots hide the strokes: dithered grays, and specks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ LONELY = 0.003
 """Share of the pixels that differ from all four neighbors, above which a page may be grainy."""
 
 DENSE = 0.08
-"""Share of them that only dithering and noise have; the smallest print has 0.027."""
+"""Share of them that only dithering has; the smallest print has 0.027."""
+
+TWO_COLORS = 0.1
+"""Share of the pixels whose gray is not nearly that of ink or paper, at most, of a dithered page.
+Noisy pages have more: the recognizer reads through their noise, and would miss the strokes."""
 
 SPECKS = 0.004
 """Share of the paper that such dark pixels take, above which a page is grainy. Those of small print
@@ -33,7 +37,7 @@ CROWDED = 1.5
 gray places."""
 
 GRAIN = 8
-"""Gray levels by which the median of 3 x 3 pixels usually differs, where all pixels are noisy."""
+"""Gray levels by which the median of 3 x 3 pixels usually differs where all pixels are noisy."""
 
 RADIUS = 1.5
 """Pixels, of the Gaussian that smooths dithering: its dots vanish, and strokes of a scan at 150 dpi
@@ -41,7 +45,7 @@ stay. It would only blur specks, which the median of 3 x 3 pixels takes out."""
 
 
 def without_grain(page: Page) -> Page:
-    """Smooth a dithered, speckled or noisy page; another page is returned unchanged.
+    """Smooth a dithered or speckled page; another page is returned unchanged.
 
     Args:
         page: (H, W) uint8, 0 is black.
@@ -54,11 +58,20 @@ def without_grain(page: Page) -> Page:
     if share < LONELY or (share <= DENSE and _specks(dark, lonely) < SPECKS):
         return page
     picture = Image.fromarray(page)
-    if share <= DENSE and _crowding(lonely) <= CROWDED:
-        without_specks = np.asarray(picture.filter(ImageFilter.MedianFilter(3)))
-        if np.median(np.abs(without_specks.astype(np.int16) - page)) < GRAIN:
-            return without_specks
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(RADIUS)))
+    if share > DENSE or _crowding(lonely) > CROWDED:
+        if not _is_of_two_colors(page):
+            return page
+        return np.asarray(picture.filter(ImageFilter.GaussianBlur(RADIUS)))
+    without_specks = np.asarray(picture.filter(ImageFilter.MedianFilter(3)))
+    noisy = np.median(np.abs(without_specks.astype(np.int16) - page)) >= GRAIN
+    return page if noisy else without_specks
+
+
+def _is_of_two_colors(page: Page) -> bool:
+    some = page[::3, ::3]
+    ink, paper = np.percentile(some, (1, 99))
+    margin = (paper - ink) / 5
+    return bool(((some > ink + margin) & (some < paper - margin)).mean() < TWO_COLORS)
 
 
 def _dark(page: Page) -> _Flags:

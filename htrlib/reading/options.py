@@ -32,7 +32,7 @@ class ReadingOptions:
         kinds: kinds of lines to read, of "handwritten", "typewritten" and "printed"; None reads all
             text, if the bundle distinguishes kinds.
         orientation: "auto" corrects pages that are light on dark, tilted, on their side or upside
-            down, takes out the squares or dots of paper, smooths grainy scans, and reads text at
+            down, takes out the squares or dots of paper, smooths dithered scans, and reads text at
             a right angle to the rest; results are in pixels of the page as given. "as-given" leaves
             pages as they are.
         decoder: "beam", or "greedy": the best path, without a language model.

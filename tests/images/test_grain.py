@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Tuple
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from htrlib.images.grain import without_grain
+from htrlib.images.loading import load_image
 
 Page = NDArray[np.uint8]
+
+SAMPLES = Path(__file__).parents[2] / "examples" / "data"
 
 
 def letter(paper: int = 255) -> Page:
@@ -44,15 +48,22 @@ def test_specks_are_taken_out_and_strokes_stay_sharp(share: float) -> None:
     assert found.min() < 60
 
 
-@pytest.mark.parametrize("contrast", ["gray", "two colors", "grain"])
+@pytest.mark.parametrize("contrast", ["gray", "two colors", "grain", "noise"])
 def test_other_pages_stay(contrast: str) -> None:
     page = letter(220)
     if contrast == "two colors":
         page = np.where(page < 150, 0, 255).astype(np.uint8)
-    if contrast == "grain":
-        grain = np.random.default_rng(1).normal(0, 12, page.shape)
+    if contrast in ("grain", "noise"):
+        level = 12 if contrast == "grain" else 70
+        grain = np.random.default_rng(1).normal(0, level, page.shape)
         page = np.clip(page + grain, 0, 255).astype(np.uint8)
     assert without_grain(page) is page
+
+
+def test_the_sample_pages_stay() -> None:
+    for path in sorted(SAMPLES.glob("*.png")):
+        page = load_image(path)
+        assert without_grain(page) is page, path.name
 
 
 @pytest.mark.parametrize("size", [9, 11, 14])
