@@ -146,12 +146,15 @@ class Gateway:
             return await _job_reply(self.jobs, request, parts[1:])
         if parts[:1] == ["models"] and self.config.models is not None:
             return await self._models(request, parts[1:], start)
-        there = " and /invocations" if self.config.models is None else " and /models"
+        reading = "/invocations" if self.config.models is None else "/models"
+        *others, last = ["/ping", "/execution-parameters", reading]
         if self.jobs is not None:
-            there = there.replace(" and", ",") + " and /jobs"
-        elif parts[:1] == ["jobs"]:
-            there += "; start the server with --jobs DIR for requests that are answered later"
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"here are /ping, /execution-parameters{there}")
+            others, last = [*others, last], "/jobs"
+        advice = ""
+        if self.jobs is None and parts[:1] == ["jobs"]:
+            advice = "; start the server with --jobs DIR for requests that are answered later"
+        here = f"here are {', '.join(others)} and {last}{advice}"
+        raise RefusedError(HTTPStatus.NOT_FOUND, here)
 
     def _ping(self) -> Reply:
         if self.draining:

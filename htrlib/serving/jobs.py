@@ -7,7 +7,7 @@ import contextlib
 import time
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import Any, Dict, List, Set
+from typing import Any, Callable, Dict, List, Set, TypeVar
 
 from aiohttp import web
 
@@ -20,6 +20,8 @@ from htrlib.serving.replies import RETRY_SECONDS, Reply, json_reply, refusal, un
 
 WAITING, READING, DONE, FAILED = "waiting", "reading", "done", "failed"
 _CLEANING_SECONDS = 60.0
+
+Value = TypeVar("Value")
 
 
 class Jobs:
@@ -146,10 +148,6 @@ class Jobs:
             self.under_way.add(id)
             try:
                 await self._read(id)
-            except OSError as error:  # the disk is full
-                log("a job waits", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-                self._waiting.put_nowait(id)
             except Exception:
                 log_exception("a job failed")
             finally:
@@ -157,10 +155,10 @@ class Jobs:
 
     async def _read(self, id: str) -> None:
         try:
-            job = await asyncio.to_thread(self.folder.begin, id)
+            job = await _when_possible(lambda: self.folder.begin(id))
         except RuntimeError as error:
             reply = refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
-            await self._keep(id, reply)
+            await _when_possible(lambda: self.folder.finish(id, reply))
             return
         if job is None:
             return
@@ -168,19 +166,10 @@ class Jobs:
         try:
             reply = await self._answered(job)
             log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
-            await self._keep(id, reply)
+            await _when_possible(lambda: self.folder.finish(id, reply))
         except asyncio.CancelledError:
             self.folder.put_back(id)
             raise
-
-    async def _keep(self, id: str, reply: Reply) -> None:
-        """Store an answer; while the disk is full, wait."""
-        while True:
-            try:
-                return await asyncio.to_thread(self.folder.finish, id, reply)
-            except OSError as error:
-                log("an answer waits", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
 
     async def _answered(self, job: Job) -> Reply:
         """Return the answer of a job; after failures of the server itself it is tried again."""
@@ -205,6 +194,16 @@ class Jobs:
                 if removed:
                     log("jobs expired", count=removed)
             await asyncio.sleep(_CLEANING_SECONDS)
+
+
+async def _when_possible(change: Callable[[], Value]) -> Value:
+    """Make a change to the folder; while the disk is full, wait."""
+    while True:
+        try:
+            return await asyncio.to_thread(change)
+        except OSError as error:
+            log("a job waits", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _time(seconds: float) -> str:
