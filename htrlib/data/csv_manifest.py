@@ -55,7 +55,7 @@ def load(
         raise unread(path, error) from None
     if split is not None:
         splits = {number: cells["split"] for number, cells in rows if cells.get("split")}
-        chosen = set(of_split(splits, split, path))
+        chosen = set(of_split(splits, split))
         rows = [row for row in rows if row[0] in chosen]
     if rows and EDGES[0] in rows[0][1]:
         _add_pages(collector, folder, rows)

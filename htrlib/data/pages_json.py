@@ -45,7 +45,7 @@ def load(
     pages = _read(path)
     if split is not None:
         splits = {name: str(page["split"]) for name, page in pages.items() if "split" in page}
-        pages = {name: pages[name] for name in of_split(splits, split, path)}
+        pages = {name: pages[name] for name in of_split(splits, split)}
     for name, page in pages.items():
         try:
             image = spelled(name, Path(images)) or Path(images) / name

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from htrlib import data
+from htrlib.data.splitting import of_split
 from htrlib.errors import ConfigError, DatasetError, HtrError
 
 
@@ -72,12 +73,8 @@ def options_of(format: str) -> Dict[str, bool]:
 
 
 def _of_split(dataset: data.Dataset, split: str) -> data.Dataset:
-    found = dataset.filter(lambda sample: sample.split == split)
-    if not found:
-        splits = sorted({str(sample.split) for sample in dataset if sample.split is not None})
-        have = f"there are {', '.join(splits)}" if splits else "the data names no splits"
-        raise DatasetError(f"no sample is in the split {split!r}; {have}")
-    return found
+    of_split({n: sample.split for n, sample in enumerate(dataset) if sample.split}, split)
+    return dataset.filter(lambda sample: sample.split == split)
 
 
 def _value(text: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from pathlib import Path
 from typing import List, Mapping, Set, TypeVar
 
 from htrlib.errors import DatasetError
@@ -12,12 +11,11 @@ from htrlib.errors import DatasetError
 Key = TypeVar("Key")
 
 
-def of_split(splits: Mapping[Key, str], wanted: str, path: Path) -> List[Key]:
+def of_split(splits: Mapping[Key, str], wanted: str) -> List[Key]:
     """Return what is in a split.
 
     Args:
         splits: what states a split -> the split.
-        path: annotation file, for the message.
     Raises:
         DatasetError: nothing is.
     """
@@ -25,7 +23,7 @@ def of_split(splits: Mapping[Key, str], wanted: str, path: Path) -> List[Key]:
     if not found:
         names = ", ".join(sorted(set(splits.values())))
         have = f"there are {names}" if names else "the data names no splits"
-        raise DatasetError(f"{path}: no sample is in the split {wanted!r}; {have}")
+        raise DatasetError(f"no sample is in the split {wanted!r}; {have}")
     return found
 
 
