@@ -37,7 +37,7 @@ class Trainings:
     ) -> None:
         self._folder, self._index, self._use = folder, index, use
         self._home = folder.work / "trainings"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._number = 0
         self._job: Optional[TrainingJob] = None
         self._latest()
@@ -161,11 +161,12 @@ class Trainings:
 
     def _latest(self) -> Optional[TrainingJob]:
         """Return the last training, which another server of the folder may have started."""
-        number = self._last_number()
-        if number > self._number:
-            self._number, self._job = number, self._new_job(number)
-            self._job.recover()
-        return self._job
+        with self._lock:  # or it would read the state of one that is being started
+            number = self._last_number()
+            if number > self._number:
+                self._number, self._job = number, self._new_job(number)
+                self._job.recover()
+            return self._job
 
     def _new_job(self, number: int) -> TrainingJob:
         folder = self._folder

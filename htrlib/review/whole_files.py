@@ -76,28 +76,30 @@ class FolderLock:
 
 
 def lock_at_once(path: Path) -> Optional[IO[bytes]]:
-    """Lock a file until it is closed; return None if another server holds the lock.
+    """Lock a file until it is closed; return None if another server holds the lock."""
+    file = path.open("ab")
+    if _lock(file.fileno(), wait=False):
+        return file
+    file.close()
+    return None
+
+
+def _lock(descriptor: int, wait: bool = True) -> bool:
+    """Take a lock, which the system releases when the file is closed or the process ends.
 
     Where files cannot be locked, nobody else is taken to hold it.
+
+    Returns:
+        False if another process holds it, and this one does not wait.
     """
-    file = path.open("ab")
-    try:
-        import fcntl  # imported here, because Windows does not have it
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    except (ImportError, OSError):
-        pass
-    return file
-
-
-def _lock(descriptor: int) -> None:
-    """Wait for a lock, which the system releases when the file is closed or the process ends."""
     try:
         import fcntl  # imported here, because Windows does not have it
     except ImportError:
-        return
-    with contextlib.suppress(OSError):  # a network file system without locks
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a network file system without locks
+        pass
+    return True
