@@ -99,7 +99,7 @@ class PageTask(Task):
         pages: List[PageSample] = []
         problems = list(dataset.problems)
         for page in dataset.pages:
-            reason = self.lacks(page)
+            reason = "lines that nobody confirmed" if page.incomplete else self.lacks(page)
             if reason:
                 problems.append(Problem(reason, page.source, skipped="page"))
             else:

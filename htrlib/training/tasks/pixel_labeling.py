@@ -30,8 +30,6 @@ class LabelingTask(PageTask):
     """The number of labels."""
 
     def lacks(self, page: PageSample) -> str:
-        if page.incomplete:
-            return "lines that nobody confirmed"
         placed = all(line.line is not None for line in page.lines)
         return "" if placed else "lines without a place"
 

@@ -90,8 +90,6 @@ class WordDetectionTask(PageTask):
     validation: Optional[WordBatches] = None
 
     def lacks(self, page: PageSample) -> str:
-        if page.incomplete:
-            return "lines that nobody confirmed"
         boxed = all(len(line.words) >= max(1, len(line.text.split())) for line in page.lines)
         return "" if boxed else "lines without boxes of their words"
 

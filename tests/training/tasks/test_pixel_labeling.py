@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -144,4 +145,8 @@ def test_pages_without_lines_are_no_data(bundle, tmp_path):
 
 def test_a_page_with_lines_that_nobody_confirmed_is_no_example() -> None:
     page = PageSample(Path("a.png"), Size(20, 10), "a", (), incomplete=True)
-    assert "nobody confirmed" in LineSegmentationTask.lacks(None, page)
+    whole = replace(page, lines=(LabeledLine("a"),), incomplete=False)
+    task = SimpleNamespace(lacks=lambda page: "")
+    pages, (problem,) = LineSegmentationTask._usable(task, Dataset((page, whole)), "training")
+    assert pages == [whole]
+    assert "nobody confirmed" in problem.reason
