@@ -180,12 +180,12 @@ def run(config: TranscribeConfig) -> int:
     """
     parse_device(config.device)
     _check_output(config)
+    _check_not_read_again(config)
     with _inputs(config) as (inputs, spooled):
         for folder in filter(Path.is_dir, config.paths):
             report_passed_over(folder, passed_over(folder, recursive=config.recursive))
         files = _result_files(config)
         counts = FileCounts()
-        _check_not_read_again(config)
         if files is not None:
             if config.skip_existing:
                 wanted = tuple(entry for entry in inputs if not files.complete(entry))

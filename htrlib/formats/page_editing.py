@@ -183,10 +183,11 @@ class _Tree:
             for region in regions_in_order(self.page)
             for row in rows_in_order(region.findall("TextLine"))
         ]
-        places = [line.place for _, line in found]
         bare = [not points_at(row, "Coords") for row, _ in found]
-        for (row, line), place in zip(found, from_baselines(places, bare, self.size)):
-            yield row, replace(line, place=place)
+        if any(bare):
+            places = from_baselines([line.place for _, line in found], bare, self.size)
+            found = [(row, replace(line, place=p)) for (row, line), p in zip(found, places)]
+        yield from found
 
     def stamp(self, stamp: Stamp) -> None:
         """Record the author and time of a change, and the page's state."""

@@ -67,7 +67,7 @@ def gray(picture: Image.Image) -> Pixels:
 
     They become black around light ink on a transparent ground, which would vanish on white.
     """
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+    if _is_deep(picture):
         return _eight_bits(picture)
     if picture.mode == "LAB":  # Pillow does not convert LAB; its lightness is the gray value
         return np.array(picture.getchannel("L"))
@@ -91,13 +91,19 @@ def paper_of(picture: Image.Image) -> int:
 
 def is_plain(picture: Image.Image) -> bool:
     """Return whether a picture's pixels mean what they say: 0 is black, and all bits are used."""
-    if not (picture.mode in ("I", "F") or picture.mode.startswith("I;16")):
+    if not _is_deep(picture):
         return True
-    return (
-        picture.mode.startswith("I;16")
-        and _full_scale(picture) == _LARGEST_SHORT
-        and getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) != _WHITE_IS_ZERO
-    )
+    sixteen_bits = picture.mode.startswith("I;16") and not _white_is_zero(picture)
+    return sixteen_bits and _full_scale(picture) == _LARGEST_SHORT
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _white_is_zero(picture: Image.Image) -> bool:
+    """Return whether 0 is white in a TIFF; Pillow applies that only up to 8 bits."""
+    return bool(getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _laid_on(paper: int, picture: Image.Image) -> Pixels:
@@ -117,8 +123,7 @@ def _eight_bits(picture: Image.Image) -> Pixels:
         if not np.isfinite(values).all():
             raise ValueError("some pixels are not finite numbers")
         np.rint(np.clip(values / white, 0.0, 1.0) * 255.0, out=rows, casting="unsafe")
-    tags = getattr(picture, "tag_v2", {})
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow applies it only up to 8 bits
+    if _white_is_zero(picture):
         np.subtract(255, page, out=page)
     return page
 

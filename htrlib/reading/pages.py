@@ -307,11 +307,10 @@ def turn_upright(
 
 
 def _without_paper_marks(reading: Reading, page: Page) -> Page:
-    def clean() -> Page:
-        smooth = without_grain(page)
-        return without_dots(without_staves(without_squares(without_folds(smooth))))
-
-    return reading.timed("paper", clean)
+    return reading.timed(
+        "paper",
+        lambda: without_dots(without_staves(without_squares(without_folds(without_grain(page))))),
+    )
 
 
 def readability(page: Page, stages: Stages, single: bool, margin: int = 0) -> float:
