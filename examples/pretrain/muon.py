@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Iterable, List, Tuple
 
 import torch
+from precision import fastest
 from torch import Tensor, nn
 
 MOMENTUM = 0.95
@@ -53,7 +54,7 @@ def orthogonalized(matrices: Tensor) -> Tensor:
     first, third, fifth = NEWTON_SCHULZ
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
-    x = x.bfloat16()
+    x = x.to(fastest())
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
         square = x @ x.transpose(1, 2)

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from labeler_twin import LabelerTwin, load_parameters, parameters_of
 from page_store import AREA, CORE, IGNORED, KIND_SHIFT, UNSURE, PageReader
+from precision import autocast
 from torch.nn import functional
 
 LABELS = ("core", "area", "handwritten", "typewritten", "printed")
@@ -94,7 +95,7 @@ class Training:
         warm = min(1.0, (self.steps + 1) / WARMUP)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, share)))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             logits = self.network.train()(ink)
         found = losses(logits.float(), labels)
         self.optimizer.zero_grad()

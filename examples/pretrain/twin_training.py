@@ -14,6 +14,7 @@ import torch.distributed as dist
 from line_source import as_recognized, collate
 from line_store import CutLine
 from muon import Muon, split_for_muon
+from precision import autocast
 from texts import KIN
 from torch import Tensor
 from torch.nn import functional
@@ -90,7 +91,7 @@ def read(model: TwinRecognizer, lines: Sequence[CutLine], charset: Charset) -> L
     samples = [as_recognized(line, HEIGHT) for line in lines]
     order = sorted(range(len(samples)), key=lambda index: samples[index].shape[1])
     texts = [""] * len(samples)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast():
         for start in range(0, len(order), 8):
             chosen = order[start : start + 8]
             width = -(-samples[chosen[-1]].shape[1] // 128) * 128
@@ -148,7 +149,7 @@ class Training:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = self.rate
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             heads = self.model(as_input(ink))
         weights = (1.0, self.progress.extra_head)
         losses = [
