@@ -39,6 +39,7 @@ from htrlib.evaluation.page_readings import (
 )
 from htrlib.evaluation.scores import RATES, Rate, TextErrors
 from htrlib.evaluation.text_alignment import parts_by_line
+from htrlib.images.given_lines import upright_lines
 from htrlib.metrics import DetectionF1, confusions, normalize, page_text
 
 if TYPE_CHECKING:
@@ -169,9 +170,10 @@ def evaluate_lines(
         image = tally.load(samples[0], samples[0].page or samples[0].source)
         if image is None:
             continue
-        places = [sample.line or _whole(image) for sample in samples]
+        given = [sample.line or _whole(image) for sample in samples]
+        image, places, _ = upright_lines(image, given)
         if all(sample.line is not None for sample in samples):
-            places = list(outlined(image, places, pipeline))
+            places = outlined(image, places, pipeline)
         readings = read_lines(image, places, pipeline, decoders)
         tally.see(readings.charset)
         for index, sample in enumerate(samples):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Optional
+from typing import Sequence, Tuple
 
-from htrlib.document.geometry import Box
-from htrlib.document.results import LineResult, PageResult, TextLine, Word
+from htrlib.document.results import LineResult, PageResult, Word
+from htrlib.images.given_lines import line_as_given
 from htrlib.images.orientation import PageTransform
 
 
@@ -16,35 +16,21 @@ def result_as_given(result: PageResult, transform: PageTransform) -> PageResult:
     Args:
         transform: how the page was rotated.
     """
-
-    def box_of(box: Optional[Box]) -> Optional[Box]:
-        return None if box is None else transform.box_as_given(box)
-
-    def word_of(word: Word) -> Word:
-        return replace(word, box=box_of(word.box))
-
     lines = tuple(
         LineResult(
             line_as_given(read.line, transform),
             replace(
                 read.transcription,
-                words=tuple(map(word_of, read.transcription.words)),
-                characters=tuple(map(word_of, read.transcription.characters)),
+                words=words_as_given(read.transcription.words, transform),
+                characters=words_as_given(read.transcription.characters, transform),
             ),
         )
         for read in result.lines
     )
-    return replace(result, size=transform.size, paragraph=box_of(result.paragraph), lines=lines)
+    paragraph = result.paragraph and transform.box_as_given(result.paragraph)
+    return replace(result, size=transform.size, paragraph=paragraph, lines=lines)
 
 
-def line_as_given(line: TextLine, transform: PageTransform) -> TextLine:
-    """Map a line of the upright page to the page as given."""
-    polygon, baseline = line.polygon, line.baseline
-    return replace(
-        line,
-        box=transform.box_as_given(line.box),
-        polygon=None if polygon is None else transform.polygon_as_given(polygon),
-        baseline=None
-        if baseline is None
-        else tuple(transform.point_as_given(x, y) for x, y in baseline),
-    )
+def words_as_given(words: Sequence[Word], transform: PageTransform) -> Tuple[Word, ...]:
+    """Map words of the upright page to the page as given."""
+    return tuple(replace(word, box=word.box and transform.box_as_given(word.box)) for word in words)

@@ -15,10 +15,10 @@ import numpy as np
 from htrlib.decoding.sureness import mean_sureness, sureness
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import LogProbs, TextLine
+from htrlib.images.given_lines import line_as_given
 from htrlib.images.loading import Page
 from htrlib.images.orientation import SIDEWAYS, PageTransform
 from htrlib.layout.uncovered_ink import uncovered_areas
-from htrlib.reading.as_given import line_as_given
 
 AROUND = 0.5
 """In line heights: paper around an area in which lines are looked for."""

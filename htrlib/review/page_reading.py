@@ -7,9 +7,9 @@ from typing import Dict, Tuple
 
 from htrlib.data.corrected_pages import CorrectedLine
 from htrlib.document.results import PageResult, TextLine
-from htrlib.images.loading import Page
+from htrlib.images.given_lines import upright_lines
 from htrlib.images.numbered_pages import load_page
-from htrlib.images.orientation import is_light_on_dark
+from htrlib.reading.as_given import words_as_given
 from htrlib.reading.options import ReadingOptions
 from htrlib.reading.outlines import outline_lines
 from htrlib.reading.pipeline import Pipeline
@@ -41,8 +41,8 @@ def read_lines(
     If a line has only a box, the line found in the box is read.
     """
     pipeline = _pipeline(bundle)
-    page = _dark_on_light(load_page(path, number))
-    outlined = outline_lines(page, places, bundle=pipeline.bundle)
+    page, upright, transform = upright_lines(load_page(path, number), places)
+    outlined = outline_lines(page, upright, bundle=pipeline.bundle)
     read = []
     recognized = pipeline.recognize_lines(page, outlined)
     for place, transcription in zip(places, pipeline.decode_lines(recognized, OPTIONS)):
@@ -52,17 +52,12 @@ def read_lines(
                 place.id,
                 transcription.text,
                 place,
-                transcription.words,
+                words_as_given(transcription.words, transform),
                 alternatives,
                 transcription.confidence,
             )
         )
     return tuple(read)
-
-
-def _dark_on_light(page: Page) -> Page:
-    """Invert a page with light ink; it is not rotated, since lines have fixed positions."""
-    return ~page if is_light_on_dark(page) else page
 
 
 def _pipeline(bundle: str) -> Pipeline:

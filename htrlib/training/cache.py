@@ -8,7 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from htrlib.data.samples import LineSample, PageSample, Picture
 from htrlib.document.geometry import Box
 from htrlib.document.results import TextLine
 from htrlib.errors import DatasetError, HtrError
+from htrlib.images.given_lines import upright_lines
 from htrlib.images.line_strips import cut_line, line_strip
 from htrlib.images.loading import resize
 from htrlib.progress import progress
@@ -28,7 +29,7 @@ Made = Tuple[List[Cut], List[Problem]]
 
 LARGEST_PAGE = 4_000_000  # maximum number of pixels stored per page
 OUTSIDE = np.uint8(1)  # the bit of a pixel that is set outside a line's polygon
-FORM = 2  # incremented when the stored pixels change, so that older files are made again
+FORM = 3  # incremented when the stored pixels change, so that older files are made again
 
 
 def cut_lines(
@@ -83,7 +84,8 @@ def keep_pages(pages: Sequence[PageSample], path: Path) -> Pictures:
             reason = "image of another size than annotated"
             return [], [Problem(reason, page.source, detail, skipped="page")]
         scale = min(1.0, (LARGEST_PAGE / image.size) ** 0.5)
-        return [(_shrunk(image, scale), (index, scale))], []
+        dark_on_light = upright_lines(image, ()).page
+        return [(_shrunk(dark_on_light, scale), (index, scale))], []
 
     facts = (
         FORM,
@@ -106,9 +108,11 @@ def _cut_group(
             Problem("unreadable image", line.source, str(error), skipped="line")
             for _, line in group
         ]
-    for index, line in group:
+    whole = TextLine(Box(0, 0, page.shape[1], page.shape[0]))  # where the picture is the line
+    page, places, _ = upright_lines(page, [line.line or whole for _, line in group])
+    for (index, line), place in zip(group, places):
         try:
-            cuts.append((_line_picture(page, line.line, height, margin, marked), index))
+            cuts.append((_line_picture(page, place, height, margin, marked), index))
         except Exception as error:  # one bad line of thousands must not end the run
             problems.append(
                 Problem("line that cannot be cut", line.source, str(error), skipped="line")
@@ -117,12 +121,10 @@ def _cut_group(
 
 
 def _line_picture(
-    page: NDArray[np.uint8], line: Optional[TextLine], height: int, margin: float, marked: bool
+    page: NDArray[np.uint8], line: TextLine, height: int, margin: float, marked: bool
 ) -> NDArray[np.uint8]:
     """Return (height, W) uint8 ink; the lowest bit marks pixels outside the line's polygon."""
     whole = Box(0, 0, page.shape[1], page.shape[0])
-    if line is None:  # the picture is the line
-        line = TextLine(whole)
     if not line.box.intersection_area(whole):
         raise DatasetError(f"the line's box {line.box.as_tuple()} lies outside the picture")
     strip = line_strip(line, margin)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from htrlib.data import Dataset, Problem
@@ -12,6 +14,8 @@ from htrlib.document.geometry import Box
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.evaluation import evaluate_lines, evaluate_pages
 from htrlib.evaluation.measuring import Evaluation
+from htrlib.images.given_lines import line_as_given
+from htrlib.images.orientation import PageTransform
 from htrlib.reading.pipeline import Pipeline
 from tests.evaluation.staged import line, missing, page, reader
 
@@ -188,6 +192,22 @@ def test_the_bundle_reads_a_synthetic_page(default_bundle: str, synthetic_page: 
     assert result.layout is not None
     assert isinstance(synthetic_page.paragraph, Box)
     assert result.layout.overlaps[0] > 0.5
+
+
+@pytest.mark.slow
+def test_given_lines_are_read_as_well_on_a_negative_that_lies_upside_down(
+    default_bundle: str, synthetic_page: PageSample
+) -> None:
+    page = synthetic_page.load_image()
+    transform = PageTransform(synthetic_page.size, quarter_turns=2)
+    lines = tuple(
+        replace(line, line=line_as_given(line.line, transform)) for line in synthetic_page.lines
+    )
+    negative = np.ascontiguousarray(np.rot90(255 - page, 2))
+    turned = replace(synthetic_page, image=lambda: negative, lines=lines)
+    pipeline = Pipeline(bundle=default_bundle)
+    plain, found = (evaluate_lines(dataset(one), pipeline) for one in (synthetic_page, turned))
+    assert found.pairs == plain.pairs
 
 
 def test_evaluation_is_imported_without_mxnet() -> None:

@@ -48,6 +48,22 @@ def test_lines_are_read_where_people_say_that_they_lie(
 
 
 @pytest.mark.slow
+def test_lines_of_a_page_that_lies_upside_down_are_read_again_where_they_lie(
+    default_bundle: str, tmp_path: Path
+) -> None:
+    turned = tmp_path / "upside down.png"
+    Image.fromarray(load_image(LETTER)).rotate(180).save(turned)
+    page = read_page(default_bundle, turned, 1)
+    (again,) = read_lines(default_bundle, turned, 1, (page.lines[0].line,))
+    first = page.lines[0].transcription
+    assert again.text == first.text
+    for word, expected in zip(again.words, first.words):
+        assert word.box is not None
+        assert expected.box is not None
+        assert word.box.as_tuple() == pytest.approx(expected.box.as_tuple(), abs=1)
+
+
+@pytest.mark.slow
 def test_a_process_reads_and_says_what_it_cannot_read(
     letter: PageResult, default_bundle: str, tmp_path: Path
 ) -> None:
