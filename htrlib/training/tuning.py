@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ WEIGHTS = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
 BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)
 TEMPERATURES = tuple(np.exp(np.linspace(np.log(0.6), np.log(2.5), 15)).tolist())
 FEWEST_WORDS = 40  # minimum number of correct words, and of wrong ones, to fit a calibration
+FEWEST_LINES = 30  # minimum number of lines to fit anything else
+FEWEST_SAVED = 10  # edits that other weights must save: fewer are chance, and other text tells
 
 Lines = Sequence[Tuple[LogProbs, str]]
 
@@ -44,32 +46,45 @@ class Judged:
         return [values[end - count : end] for count, end in zip(self.lines, ends)]
 
 
-def error_rate(lines: Lines, options: DecodingOptions) -> float:
-    """Return the character error rate."""
+def errors(lines: Lines, options: DecodingOptions) -> ErrorRate:
+    """Count the edits of characters."""
     rate = ErrorRate()
     for log_probs, text in lines:
         rate.add(text, read_line(log_probs, options).text)
-    return rate.rate
+    return rate
+
+
+def error_rate(lines: Lines, options: DecodingOptions) -> float:
+    """Return the character error rate."""
+    return errors(lines, options).rate
 
 
 def choose_weights(lines: Lines, options: DecodingOptions) -> DecodingOptions:
     """Return the options with the weights from `WEIGHTS` and `BONUSES` that give the fewest errors.
 
-    Every second value of each is tried first, then the neighbors of the best pair.
+    Every second value of each is tried first, then the neighbors of the best pair. Of pairs with as
+    few errors, the one nearest to the current weights counts as the best.
     """
     rates: Dict[Tuple[int, int], float] = {}
+
+    def badness(pair: Tuple[int, int]) -> Tuple[float, float]:
+        weight, bonus = WEIGHTS[pair[0]], BONUSES[pair[1]]
+        return rates[pair], abs(weight - options.lm_weight) + abs(bonus - options.insertion_bonus)
+
     coarse = itertools.product(range(0, len(WEIGHTS), 2), range(0, len(BONUSES), 2))
     with tqdm(desc="choosing weights", leave=False, disable=None) as bar:
-        for pairs in (coarse, _around(rates)):
+        for pairs in (coarse, _around(rates, badness)):
             for pair in pairs:
                 rates[pair] = error_rate(lines, _weighted(options, pair))
                 bar.update()
-    return _weighted(options, min(rates, key=lambda pair: (rates[pair], pair)))
+    return _weighted(options, min(rates, key=badness))
 
 
-def _around(rates: Mapping[Tuple[int, int], float]) -> Iterator[Tuple[int, int]]:
+def _around(
+    rates: Mapping[Tuple[int, int], float], badness: Callable[[Tuple[int, int]], Any]
+) -> Iterator[Tuple[int, int]]:
     """Yield the untried neighbors of the best pair."""
-    best = min(rates, key=lambda pair: (rates[pair], pair))
+    best = min(rates, key=badness)
     for step in itertools.product((-1, 0, 1), repeat=2):
         weight, bonus = best[0] + step[0], best[1] + step[1]
         inside = 0 <= weight < len(WEIGHTS) and 0 <= bonus < len(BONUSES)
@@ -171,13 +186,12 @@ def refit(
         options: decoding options with the bundle's language model.
         section: current decoding section.
     Returns:
-        The fitted section, and the character error rates before and after. The confidences stay
-        unchanged if there are too few correct or wrong words to fit them.
+        The fitted section, and the character error rates before and after. The temperature and the
+        weights stay unchanged if there are too few lines to fit them, or others save too few errors
+        beside a language model; the confidences, if there are too few correct or wrong words.
     """
-    before = error_rate(lines, options)
-    fitted = replace(options, temperature=fit_temperature(lines))
-    if options.language_model is not None:
-        fitted = choose_weights(lines, fitted)
+    before = errors(lines, options)
+    fitted = _fitted(lines, options, before.edits) if len(lines) >= FEWEST_LINES else options
     judged = judge(lines, fitted)
     calibration: Optional[Calibration] = None
     right = int(judged.correct.sum())
@@ -194,4 +208,13 @@ def refit(
     }
     if calibration is not None:
         result["calibration"] = calibration.to_dict()
-    return result, {"before": before, "after": error_rate(lines, fitted)}
+    return result, {"before": before.rate, "after": error_rate(lines, fitted)}
+
+
+def _fitted(lines: Lines, options: DecodingOptions, edits: int) -> DecodingOptions:
+    """Return the options with other weights, or as they are if those save too few of the edits."""
+    fitted = replace(options, temperature=fit_temperature(lines))
+    if options.language_model is None:
+        return fitted
+    fitted = choose_weights(lines, fitted)
+    return fitted if edits - errors(lines, fitted).edits >= FEWEST_SAVED else options

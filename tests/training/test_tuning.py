@@ -9,6 +9,8 @@ from htrlib.decoding.best_path import best_path
 from htrlib.decoding.decoding_options import DecodingOptions
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
+from htrlib.language.estimation import estimate
+from htrlib.metrics import ErrorRate
 from htrlib.training import tuning
 from htrlib.training.tuning import fit_temperature, refit, text_log_probs
 
@@ -87,3 +89,44 @@ def test_too_few_wrong_words_leave_the_confidences_as_they_were():
     ]
     section, _ = refit(lines, DecodingOptions(beam_width=4), {"calibration": "as it was"})
     assert section["calibration"] == "as it was"
+
+
+def easy_lines(count):
+    return [
+        (line, CHARSET.decode(best_path(line.values).labels)) for line, _ in noisy_lines(3.0, count)
+    ]
+
+
+MODEL = estimate(["ab ba abba bab a b " * 20], 3)
+CURRENT = DecodingOptions(beam_width=4, language_model=MODEL, lm_weight=0.53, insertion_bonus=2.0)
+
+
+def weights_of(section):
+    return section["lm_weight"], section["insertion_bonus"], section["temperature"]
+
+
+def test_a_few_lines_leave_the_weights_and_the_temperature_as_they_were():
+    section, _ = refit(noisy_lines(2.0, 20), CURRENT, {})
+    assert weights_of(section) == (0.53, 2.0, 1.0)
+
+
+def test_lines_that_other_weights_read_no_better_leave_them_as_they_were(monkeypatch):
+    monkeypatch.setattr(tuning, "errors", lambda lines, options: ErrorRate(9, 1000))
+    section, rates = refit(easy_lines(40), CURRENT, {})
+    assert weights_of(section) == (0.53, 2.0, 1.0)
+    assert rates["after"] == rates["before"]
+
+
+def test_weights_that_save_errors_are_taken(monkeypatch):
+    def errors(lines, options):
+        return ErrorRate(30 if options.lm_weight == 0.53 else 20, 1000)
+
+    monkeypatch.setattr(tuning, "errors", errors)
+    section, _ = refit(easy_lines(40), CURRENT, {})
+    assert section["lm_weight"] == 0.6  # the nearest of those that are as good
+
+
+def test_of_weights_as_good_those_nearest_to_the_current_ones_are_chosen(monkeypatch):
+    monkeypatch.setattr(tuning, "error_rate", lambda lines, options: 0.1)
+    chosen = tuning.choose_weights([], CURRENT)
+    assert (chosen.lm_weight, chosen.insertion_bonus) == (0.6, 1.8)
