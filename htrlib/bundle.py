@@ -155,6 +155,11 @@ class Bundle:
                 f"{path} does not hold the parameters of a network ({error})"
             ) from error
 
+    def checksum(self, name: str) -> Optional[str]:
+        """The SHA-256 of the file of a network's parameters, or None without the network."""
+        networks = self.config["networks"]
+        return self._files[str(networks[name]["file"])] if name in networks else None
+
     def engine(self, engine: EngineLike = None, device: Optional[str] = None) -> Engine:
         """Return the engine that runs the bundle's networks, created once per name and device.
 

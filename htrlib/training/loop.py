@@ -23,7 +23,8 @@ from htrlib.training.logs import STEPS, Log
 from htrlib.training.tasks.task import Parameters, Task
 
 LAST, BEST = "last.npz", "best.npz"
-LONGEST_WARMUP = 0.1  # of a run's steps at most, so that short runs reach the full rate
+LONGEST_WARMUP = 0.1  # of a run at most, so that short ones reach the full rate
+PARENT = "init.parameters"  # of whose checksum the identity of a training is made
 
 
 class Run:
@@ -165,7 +166,7 @@ class Run:
             done = max(done, self._clock / (60 * config.minutes))
         fall = min(1.0, max(0.0, (done - config.flat) / (1 - config.flat)))
         warmup = min(config.warmup, LONGEST_WARMUP * config.epochs * batches)
-        rise = min(1.0, (progress.step + 1) / max(1.0, warmup))
+        rise = min(1.0, max((progress.step + 1) / max(1.0, warmup), done / LONGEST_WARMUP))
         return config.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * fall))
 
     def _settle(self) -> None:
@@ -260,6 +261,7 @@ class Run:
         identity = {
             "task": self._task.name,
             "init": None if init is None else init.label,
+            PARENT: None if init is None else init.checksum(self._task.name),
             "charset": "" if charset is None else "".join(charset.symbols),
             "network": self._task.numbers(),
             "data": self._task.fingerprint,
@@ -274,7 +276,8 @@ class Run:
 
     def _check(self, found: Dict[str, Any]) -> None:
         expected = self._identity()
-        found = {"devices": expected["devices"], **found}  # earlier versions did not record them
+        unrecorded = {name: expected[name] for name in ("devices", PARENT)}  # by earlier versions
+        found = {**unrecorded, **found}
         different = sorted(
             name for name in {*found, *expected} if found.get(name) != expected.get(name)
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 
 import htrlib
 from htrlib import Trainer, TrainerConfig
-from htrlib.bundle import load_bundle
+from htrlib.bundle import load_bundle, write_bundle
 from htrlib.data import Dataset, LineSample
 from htrlib.decoding.decoding_options import bundled_options
 from htrlib.engines.mxnet.framework import mx
@@ -108,6 +109,20 @@ def test_fine_tuning_keeps_what_is_known_and_adds_new_characters(trained, traine
     assert result.best == 0.0, "the rows of known characters have changed"
 
 
+def test_a_bundle_that_was_trained_anew_in_the_same_place_is_another_start(
+    tmp_path, trained, trainer, lines
+):
+    start = tmp_path / "start"
+    shutil.copytree(trained[0], start)
+    trainer(init=start, network=None).fit(lines(8))
+    bundle = load_bundle(start)
+    parameters = bundle.parameters("line-recognition")
+    parameters["head.bias"] += 1
+    write_bundle(start, bundle.config, bundle.charset, {"line-recognition": parameters})
+    with pytest.raises(TrainingError, match=r"different init\.parameters"):
+        trainer(init=start, network=None).fit(lines(8))
+
+
 def test_only_a_recognizer_that_cannot_read_yet_gets_a_second_head(
     trained, trainer, lines, tmp_path
 ):
@@ -155,7 +170,6 @@ def test_characters_that_the_charset_must_not_take_in_are_counted(trained, train
 
 def test_the_other_parts_of_the_bundle_are_copied(tmp_path, trained, trainer, lines):
     path, known, _ = trained
-    from htrlib.bundle import write_bundle
     from htrlib.engines.mxnet.building import build
     from htrlib.engines.mxnet.runner import get_parameters
     from htrlib.engines.network_shapes import LabelerConfig
