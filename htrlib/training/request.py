@@ -12,7 +12,7 @@ from htrlib.data.selecting import select
 from htrlib.engines.device import parse_device
 from htrlib.errors import ConfigError
 from htrlib.training.config import TrainerConfig
-from htrlib.training.trainer import Trainer
+from htrlib.training.trainer import TASKS, Trainer
 
 FROM_SCRATCH = "none"
 DEFAULT_INIT = "english"
@@ -100,11 +100,10 @@ def _data(job: TrainingJob) -> Tuple[Dataset, Dataset]:
 
 
 def _divided(train: Dataset, job: TrainingJob) -> Tuple[Dataset, Dataset]:
-    """Hold a part of the data out for validation; of a recognizer's, only what has text."""
-    if job.task != "line-recognition":
-        return train.split(job.share, by=job.by, seed=1)
-    useful = train.filter(lambda sample: bool(Dataset((sample,)).lines))
-    _, second = useful.split(job.share, by=job.by, seed=1)
+    """Hold a part of the data out for validation: of the samples that the task can learn from."""
+    task = TASKS.get(job.task)
+    useful = train if task is None else train.filter(task.learns_from)
+    _, second = (useful or train).split(job.share, by=job.by, seed=1)
     held = {id(sample) for sample in second}
     return train.filter(lambda sample: id(sample) not in held), second
 

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 
 from htrlib.data.problems import Problem
-from htrlib.data.samples import Dataset, LineSample
+from htrlib.data.samples import Dataset, LineSample, Sample
 from htrlib.decoding.best_path import best_path
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
@@ -59,6 +59,10 @@ class LineRecognitionTask(Task):
     _widths: Dict[bool, Tuple[int, ...]]
     _validation: Optional[Pictures] = None
     _texts: Tuple[str, ...] = ()
+
+    @classmethod
+    def learns_from(cls, sample: Sample) -> bool:
+        return bool(Dataset((sample,)).lines)
 
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:
         lines = _lines(train, "training")

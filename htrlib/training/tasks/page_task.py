@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from htrlib.data.problems import Problem
-from htrlib.data.samples import Dataset, PageSample
+from htrlib.data.samples import Dataset, PageSample, Sample
 from htrlib.errors import ConfigError, DatasetError
 from htrlib.training.batches.pages import Counts, CropBatches, CropPlan
 from htrlib.training.batches.picture_file import Pictures
@@ -30,9 +30,21 @@ class PageTask(Task):
     validation: Optional[CropBatches] = None
     _batches: CropBatches
 
+    @classmethod
     @abstractmethod
-    def lacks(self, page: PageSample) -> str:
+    def lacks(cls, page: PageSample) -> str:
+        """Return what a page's labels lack, or an empty string."""
+
+    @classmethod
+    def learns_from(cls, sample: Sample) -> bool:
+        if not isinstance(sample, PageSample):
+            return False
+        return bool(sample.lines) and not cls._obstacle(sample)
+
+    @classmethod
+    def _obstacle(cls, page: PageSample) -> str:
         """Return the reason why a page cannot be trained on, or an empty string."""
+        return "lines that nobody confirmed" if page.incomplete else cls.lacks(page)
 
     @abstractmethod
     def batches(
@@ -94,16 +106,17 @@ class PageTask(Task):
         wanted = tuple(crops * times[different[index]] for index, _ in pictures.notes)
         return self.batches(different, pictures, wanted, rows, seed)
 
-    def _usable(self, dataset: Dataset, what: str) -> Tuple[List[PageSample], List[Problem]]:
+    @classmethod
+    def _usable(cls, dataset: Dataset, what: str) -> Tuple[List[PageSample], List[Problem]]:
         """Return the pages that can be trained on, and the problems of the data."""
         pages: List[PageSample] = []
         problems = list(dataset.problems)
         for page in dataset.pages:
-            reason = "lines that nobody confirmed" if page.incomplete else self.lacks(page)
+            reason = cls._obstacle(page)
             if reason:
                 problems.append(Problem(reason, page.source, skipped="page"))
             else:
                 pages.append(page)
         if not any(page.lines for page in pages):
-            raise DatasetError(f"the {what} data has no page with {self.wanted}")
+            raise DatasetError(f"the {what} data has no page with {cls.wanted}")
         return pages, problems

@@ -29,7 +29,8 @@ class LabelingTask(PageTask):
     channels: int
     """The number of labels."""
 
-    def lacks(self, page: PageSample) -> str:
+    @classmethod
+    def lacks(cls, page: PageSample) -> str:
         placed = all(line.line is not None for line in page.lines)
         return "" if placed else "lines without a place"
 

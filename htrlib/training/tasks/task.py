@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from htrlib.bundle import Bundle
 from htrlib.data.problems import Problem
-from htrlib.data.samples import Dataset
+from htrlib.data.samples import Dataset, Sample
 from htrlib.document.charset import Charset
 from htrlib.engines.mxnet.building import build
 from htrlib.engines.mxnet.framework import mx
@@ -72,6 +72,11 @@ class Task(ABC):
     def part_of(self, size: int) -> int:
         """Return the size of a part of a device's batch."""
         return -(-size // self.parts)
+
+    @classmethod
+    @abstractmethod
+    def learns_from(cls, sample: Sample) -> bool:
+        """Return whether a sample has what the task needs, to train on or to validate."""
 
     @abstractmethod
     def prepare(self, train: Dataset, validation: Optional[Dataset], directory: Path) -> None:

@@ -89,7 +89,8 @@ class WordDetectionTask(PageTask):
 
     validation: Optional[WordBatches] = None
 
-    def lacks(self, page: PageSample) -> str:
+    @classmethod
+    def lacks(cls, page: PageSample) -> str:
         boxed = all(len(line.words) >= max(1, len(line.text.split())) for line in page.lines)
         return "" if boxed else "lines without boxes of their words"
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -145,8 +144,8 @@ def test_pages_without_lines_are_no_data(bundle, tmp_path):
 
 def test_a_page_with_lines_that_nobody_confirmed_is_no_example() -> None:
     page = PageSample(Path("a.png"), Size(20, 10), "a", (), incomplete=True)
-    whole = replace(page, lines=(LabeledLine("a"),), incomplete=False)
-    task = SimpleNamespace(lacks=lambda page: "")
-    pages, (problem,) = LineSegmentationTask._usable(task, Dataset((page, whole)), "training")
+    line = LabeledLine("a", TextLine(Box(0, 0, 9, 9)))
+    whole = replace(page, lines=(line,), incomplete=False)
+    pages, (problem,) = LineSegmentationTask._usable(Dataset((page, whole)), "training")
     assert pages == [whole]
     assert "nobody confirmed" in problem.reason

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 TASK = "line-segmentation-ssd"
 DETECTOR = asdict(SsdConfig(channels=(6, 8, 12, 12, 12)))
 CONFIG = TrainerConfig(
-    epochs=16, workers=0, warmup=2, learning_rate=2e-2, average=0.5, crops_per_page=12
+    epochs=24, workers=0, warmup=2, learning_rate=2e-2, average=0.5, crops_per_page=12
 )
 
 
