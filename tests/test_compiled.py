@@ -23,6 +23,7 @@ from htrlib.images.filters import LARGEST_WINDOW, median_filter
 from htrlib.images.line_strips import cut_line
 from htrlib.images.orientation import COARSE_ANGLES, _sharpness, strips_of
 from htrlib.language.estimation import estimate
+from htrlib.language.internal import pair_scores
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
 from htrlib.layout.seams import Seams
@@ -38,6 +39,7 @@ CHARSET = Charset.from_text(" abcdehlorstuw☃")
 MODEL = estimate(
     ["she sells sea shells by the sea shore ", "how much wood ", "ab☃ ba"] * 3, order=4
 )
+PAIRS = estimate(["she sells ", "wood"], order=2)
 MANY_SYMBOLS = estimate(["".join(chr(0x400 + n) for n in range(300)) + " sea shells"] * 2, order=3)
 library: Any = compiled.library
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -74,6 +76,7 @@ def line(seed: int, frames: int, classes: int, sharpness: float) -> NDArray[np.f
     st.integers(1, 30),
     st.sampled_from((None, -2.0, -6.0, -12.0)),
     st.sampled_from((None, MODEL, MANY_SYMBOLS)),
+    st.booleans(),
 )
 @settings(max_examples=150)
 def test_a_search_is_the_same_in_c_and_in_python(
@@ -83,10 +86,18 @@ def test_a_search_is_the_same_in_c_and_in_python(
     width: int,
     pruning: Optional[float],
     model: Optional[NGramModel],
+    internal: bool,
 ) -> None:
     values = line(seed, frames, len(CHARSET) + 1, sharpness)
-    scorer = None if model is None else LanguageModelScorer(model, CHARSET, 0.6, 1.2)
+    pairs = pair_scores(PAIRS, CHARSET, 0.4) if internal else None
+    scorer = None if model is None else LanguageModelScorer(model, CHARSET, 0.6, 1.2, pairs)
     assert_same(*in_both(lambda: beam_search(values, width, pruning, scorer)))
+
+
+def test_c_refuses_pairs_that_are_not_all_scored() -> None:
+    scorer = LanguageModelScorer(MODEL, CHARSET, 0.6, 1.2, np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="pairs of labels"):
+        beam_search(line(0, 9, len(CHARSET) + 1, 2.0), scorer=scorer)
 
 
 def test_a_search_with_the_bundled_models_is_the_same(default_bundle: str) -> None:

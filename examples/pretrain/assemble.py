@@ -60,6 +60,10 @@ def main(arguments: Sequence[str] = ()) -> None:
         default=[],
         help="a page is read with the one that fits it; the most common language comes first",
     )
+    parser.add_argument(
+        "--internal-model", type=Path, help="of the training texts, see build_internal_model.py"
+    )
+    parser.add_argument("--internal-weight", type=float, default=0.4, help="default: %(default)s")
     parser.add_argument("--decoding", type=Path, help="JSON of the bundle's decoding section")
     parser.add_argument("--name", default="english")
     parser.add_argument("--version", default="0.1")
@@ -82,6 +86,11 @@ def main(arguments: Sequence[str] = ()) -> None:
         models = {path.stem: path.name for path in args.language_models}
         decoding = {**decoding, "language_models": models}
     extra = {path.name: path.read_bytes() for path in args.language_models}
+    if args.internal_model:
+        weight = args.internal_weight
+        internal = {"internal_model": args.internal_model.name, "internal_weight": weight}
+        decoding = {**decoding, **internal}
+        extra[args.internal_model.name] = args.internal_model.read_bytes()
     config = {
         "name": args.name,
         "version": args.version,

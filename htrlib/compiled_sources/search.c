@@ -30,6 +30,7 @@ typedef struct {
     const int32_t *symbols; /* of the labels in the model */
     int32_t unknown, before; /* the symbol of all that the model lacks, and that before the line */
     double weight, bonus, floor;
+    const double *pairs; /* scores of labels after each label, and at the beginning; NULL: none */
     Prefix *prefixes;
     int64_t count, capacity;
     Table children; /* parent times classes plus label -> prefix */
@@ -66,7 +67,12 @@ static double factor_of(Search *search, int64_t prefix, int64_t label)
         double known = log_prob(search->model, context, search->symbols[label]);
         score = known > score ? known : score;
     }
-    return exp(search->weight * score + search->bonus);
+    score = search->weight * score + search->bonus;
+    if (search->pairs) {
+        int64_t before = prefix ? search->prefixes[prefix].label : search->classes;
+        score += search->pairs[before * search->classes + label];
+    }
+    return exp(score);
 }
 
 /* The prefix of a key, entered into the tree unless it is there; -1 where memory runs out. */
@@ -273,12 +279,13 @@ static int sound(int64_t steps, const int64_t *starts, int64_t shown, const int3
 
 static int open_scorer(Search *search, Model *model, Views *views, PyObject *scorer)
 {
-    PyObject *levels, *symbols;
-    int64_t count;
+    PyObject *levels, *symbols, *pairs;
+    int64_t count, of_pairs = 0;
     if (scorer == Py_None)
         return 0;
-    if (!PyArg_ParseTuple(scorer, "OOiiddd", &levels, &symbols, &search->before, &search->unknown,
-                          &search->weight, &search->bonus, &search->floor) ||
+    if (!PyArg_ParseTuple(scorer, "OOiidddO", &levels, &symbols, &search->before, &search->unknown,
+                          &search->weight, &search->bonus, &search->floor, &pairs) ||
+        (pairs != Py_None && !(search->pairs = items(views, pairs, 8, &of_pairs))) ||
         open_model(model, views, levels) || !(search->symbols = items(views, symbols, 4, &count)))
         return -1;
     int good = count >= search->classes && search->before >= 0 &&
@@ -287,6 +294,10 @@ static int open_scorer(Search *search, Model *model, Views *views, PyObject *sco
         good = search->symbols[i] >= 0 && search->symbols[i] < model->levels[0].count;
     if (!good) {
         PyErr_SetString(PyExc_ValueError, "labels without a symbol of the model");
+        return -1;
+    }
+    if (search->pairs && of_pairs != (search->classes + 1) * search->classes) {
+        PyErr_SetString(PyExc_ValueError, "pairs of labels that are not all scored");
         return -1;
     }
     search->model = model;
@@ -300,7 +311,8 @@ static int open_scorer(Search *search, Model *model, Views *views, PyObject *sco
 
    Step i shows the blank and the labels from starts[i] to starts[i + 1]; `classes` are the labels
    without the blank. A scorer is None or (levels, symbols: int32 of each label, symbol before the
-   line, symbol of what is unknown, weight, bonus, floor). */
+   line, symbol of what is unknown, weight, bonus, floor, scores of labels after each label and at
+   the beginning: float64, or None). */
 PyObject *search(PyObject *self, PyObject *args)
 {
     PyObject *arrays[4], *scorer, *found = NULL;

@@ -30,7 +30,8 @@ def compiled_search(
             return None
         symbols = np.array(scorer.symbols, np.int32)
         before = scorer.model.symbol_id(BEFORE)
-        model = levels, symbols, before, scorer.unknown, scorer.weight, scorer.bonus, FLOOR
+        weights = scorer.weight, scorer.bonus, FLOOR, scorer.pairs
+        model = levels, symbols, before, scorer.unknown, *weights
     parents, labels, scores, recorded, ends, prefixes, probabilities, log_scale = (
         compiled.library.search(
             steps.starts,

@@ -38,6 +38,10 @@ class DecodingOptions:
         insertion_bonus: added for each character, to offset the model's preference for short text.
         pruning: in each frame, skip classes below this natural-log probability; None prunes
             nothing.
+        internal_model: model of the texts that the recognizer was trained on, or None; counts only
+            beside a language model.
+        internal_weight: weight with which its natural-log probabilities are taken off; see
+            `htrlib.language.internal`.
         lexicon: lexicon, or None.
         n_best: number of texts to return, including the best one.
         characters: also return characters with their frames and confidences.
@@ -51,6 +55,8 @@ class DecodingOptions:
     lm_weight: float = LM_WEIGHT
     insertion_bonus: float = INSERTION_BONUS
     pruning: Optional[float] = PRUNING
+    internal_model: Optional[NGramModel] = None
+    internal_weight: float = 0.0
     lexicon: Optional[Lexicon] = None
     n_best: int = 1
     characters: bool = False
@@ -65,7 +71,8 @@ class DecodingOptions:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConfigError(f"method must be one of {', '.join(METHODS)}, found {self.method!r}")
-        for name, least in (("beam_width", 1), ("n_best", 1), ("lm_weight", 0.0)):
+        leasts = {"beam_width": 1, "n_best": 1, "lm_weight": 0.0, "internal_weight": 0.0}
+        for name, least in leasts.items():
             value = getattr(self, name)
             if isinstance(least, int) and not isinstance(value, Integral):
                 raise ConfigError(f"{name} must be a whole number, found {value!r}")
@@ -109,6 +116,8 @@ def bundled_options(
         ),
         lm_weight=float(config.get("lm_weight", LM_WEIGHT)),
         insertion_bonus=float(config.get("insertion_bonus", INSERTION_BONUS)),
+        internal_model=_internal_model(loaded),
+        internal_weight=float(config.get("internal_weight", 0.0)),
         temperature=float(config.get("temperature", 1.0)),
     )
 
@@ -120,6 +129,11 @@ def bundled_models(bundle: Union[str, Path, Bundle, None] = None) -> Tuple[NGram
         return ()
     files: Mapping[str, str] = loaded.decoding.get("language_models", {})
     return tuple(cached_model(loaded.file(file)) for file in files.values())
+
+
+def _internal_model(bundle: Bundle) -> Optional[NGramModel]:
+    file = bundle.decoding.get("internal_model")
+    return None if file is None else cached_model(bundle.file(str(file)))
 
 
 def _loaded(bundle: Union[str, Path, Bundle, None]) -> Optional[Bundle]:

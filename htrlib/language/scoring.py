@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
-from htrlib.language.ngram import UNKNOWN, Context, NGramModel
+from htrlib.language.ngram import UNKNOWN, NGramModel
 
 FLOOR = -14.0
 """Least natural-log score of a character, and that of all that the model does not know, so that a
@@ -113,11 +116,18 @@ class LanguageModelScorer(Scorer):
     """
 
     def __init__(
-        self, model: NGramModel, charset: Charset, weight: float = 1.0, bonus: float = 0.0
+        self,
+        model: NGramModel,
+        charset: Charset,
+        weight: float = 1.0,
+        bonus: float = 0.0,
+        pairs: Optional[NDArray[np.float64]] = None,
     ) -> None:
         """Args:
         weight: weight of the model's natural-log probabilities, at least 0.
         bonus: score added for each character, natural log.
+        pairs: (C + 1, C) further scores of labels after each label, and (the last row) of first
+            ones; see `htrlib.language.internal.pair_scores`.
         """
         super().__init__()
         self.model = model
@@ -125,20 +135,26 @@ class LanguageModelScorer(Scorer):
         self.symbols = tuple(model.symbol_ids.get(s, self.unknown) for s in charset.symbols)
         self.weight = weight
         self.bonus = bonus
+        self.pairs = pairs
 
     @property
     def highest(self) -> float:
-        return self.bonus
+        return self.bonus + (0.0 if self.pairs is None else float(self.pairs.max(initial=0.0)))
 
-    def first(self) -> Context:
-        return self.model.context(BEFORE)
+    def first(self) -> Content:
+        context = self.model.context(BEFORE)
+        return context if self.pairs is None else (context, len(self.symbols))
 
     def score(self, content: Content, label: int) -> float:
+        context, before = (content, None) if self.pairs is None else content
         symbol = self.symbols[label]
         score = FLOOR
         if symbol != self.unknown:
-            score = max(FLOOR, self.model.log_prob(content, symbol))
-        return self.weight * score + self.bonus
+            score = max(FLOOR, self.model.log_prob(context, symbol))
+        score = self.weight * score + self.bonus
+        return score if self.pairs is None else score + float(self.pairs[before, label])
 
     def next(self, content: Content, label: int) -> Content:
-        return self.model.follow(content, self.symbols[label])
+        if self.pairs is None:
+            return self.model.follow(content, self.symbols[label])
+        return self.model.follow(content[0], self.symbols[label]), label

@@ -37,6 +37,7 @@ from htrlib.decoding.spans import (
 )
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs, Transcription, Word
+from htrlib.language.internal import pair_scores
 from htrlib.language.lexicon import Lexicon, LexiconScorer
 from htrlib.language.ngram import NGramModel
 from htrlib.language.scoring import LanguageModelScorer, Scorer
@@ -243,7 +244,8 @@ def _characters(
 def _scorer(charset: Charset, options: DecodingOptions) -> Scorer:
     scorer = Scorer()
     if options.model is not None:
-        scorer = _model_scorer(options.model, charset, options.lm_weight, options.insertion_bonus)
+        weights = options.lm_weight, options.insertion_bonus, options.internal_weight
+        scorer = _model_scorer(options.model, options.internal_model, charset, *weights)
     if options.lexicon is not None:
         scorer = LexiconScorer(options.lexicon, charset, scorer)
     return scorer
@@ -251,7 +253,12 @@ def _scorer(charset: Charset, options: DecodingOptions) -> Scorer:
 
 @functools.lru_cache(maxsize=8)
 def _model_scorer(
-    model: NGramModel, charset: Charset, weight: float, bonus: float
+    model: NGramModel,
+    internal: Optional[NGramModel],
+    charset: Charset,
+    weight: float,
+    bonus: float,
+    internal_weight: float,
 ) -> LanguageModelScorer:
     """Kept from line to line, for it remembers what it worked out."""
     unknown = model.unknown(charset.symbols)
@@ -263,7 +270,9 @@ def _model_scorer(
             len(charset),
             "".join(unknown),
         )
-    return LanguageModelScorer(model, charset, weight, bonus)
+    taken_back = internal is not None and internal_weight > 0
+    pairs = pair_scores(internal, charset, internal_weight) if internal and taken_back else None
+    return LanguageModelScorer(model, charset, weight, bonus, pairs)
 
 
 def _tempered(line: LogProbs, temperature: float) -> LogProbs:

@@ -206,6 +206,8 @@ def refit(
         "lm_weight": fitted.lm_weight,
         "insertion_bonus": fitted.insertion_bonus,
     }
+    if options.internal_weight > 0:
+        result["internal_weight"] = fitted.internal_weight
     if calibration is not None:
         result["calibration"] = calibration.to_dict()
     return result, {"before": before.rate, "after": error_rate(lines, fitted)}
@@ -216,5 +218,8 @@ def _fitted(lines: Lines, options: DecodingOptions, edits: int) -> DecodingOptio
     fitted = replace(options, temperature=fit_temperature(lines))
     if options.language_model is None:
         return fitted
-    fitted = choose_weights(lines, fitted)
-    return fitted if edits - errors(lines, fitted).edits >= FEWEST_SAVED else options
+    tried = [choose_weights(lines, fitted)]
+    if fitted.internal_weight > 0:  # fine-tuning changes what the recognizer knows of the language
+        tried.append(choose_weights(lines, replace(fitted, internal_weight=0.0)))
+    left = [errors(lines, one).edits for one in tried]
+    return tried[left.index(min(left))] if edits - min(left) >= FEWEST_SAVED else options

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,3 +131,20 @@ def test_of_weights_as_good_those_nearest_to_the_current_ones_are_chosen(monkeyp
     monkeypatch.setattr(tuning, "error_rate", lambda lines, options: 0.1)
     chosen = tuning.choose_weights([], CURRENT)
     assert (chosen.lm_weight, chosen.insertion_bonus) == (0.6, 1.8)
+
+
+@pytest.mark.parametrize("best", [0.0, 0.4])
+def test_the_internal_model_stays_or_goes_by_the_errors(monkeypatch, best):
+    def errors(lines, options):
+        start = options.lm_weight == 0.53
+        return ErrorRate(30 if start or options.internal_weight != best else 10, 1000)
+
+    monkeypatch.setattr(tuning, "errors", errors)
+    options = replace(CURRENT, internal_model=MODEL, internal_weight=0.4)
+    section, _ = refit(easy_lines(40), options, {})
+    assert section["internal_weight"] == best
+
+
+def test_a_section_without_an_internal_model_gets_no_weight_of_one():
+    section, _ = refit(easy_lines(40), CURRENT, {})
+    assert "internal_weight" not in section
