@@ -52,7 +52,7 @@ class Lexicon:
             LanguageModelError: the file cannot be read, or contains no words.
         """
         try:
-            words = path.read_text(encoding="utf-8").splitlines()
+            words = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise LanguageModelError(f"cannot read the words in {path}: {error}") from None
         return cls(words, escape_penalty)

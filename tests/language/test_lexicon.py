@@ -53,6 +53,11 @@ def test_words_come_from_a_file(tmp_path: Path) -> None:
     assert "cat" in Lexicon.load(tmp_path / "words.txt")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("the\ncat\n", encoding="utf-8-sig")
+    assert "the" in Lexicon.load(tmp_path / "words.txt")
+
+
 def test_bad_lexica_are_errors(tmp_path: Path) -> None:
     with pytest.raises(LanguageModelError, match="at least one word"):
         Lexicon(["", " "])
