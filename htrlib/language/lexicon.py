@@ -9,6 +9,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from htrlib.document.charset import Charset
 from htrlib.errors import ConfigError, LanguageModelError
 from htrlib.language.scoring import Content, Scorer
+from htrlib.language.words import is_mark
 
 ESCAPE_PENALTY = 6.0
 
@@ -68,7 +69,7 @@ class Lexicon:
         child = None if state == _ESCAPED else self._children[state].get(character)
         if child is not None:
             return 0.0, child
-        if character.isalpha():
+        if character.isalpha() or (state != _OUTSIDE and is_mark(character)):
             return 0.0 if state == _ESCAPED else -self.escape_penalty, _ESCAPED
         return 0.0 if character == "-" else self.end(state), _OUTSIDE
 

@@ -42,6 +42,13 @@ def test_words_outside_the_list_cost_one_penalty_each(text: str, escapes: int) -
     assert penalties(lexicon, text) == escapes
 
 
+def test_combining_marks_do_not_end_a_word() -> None:
+    lexicon = Lexicon(["घर"], escape_penalty=1.0)
+    assert penalties(lexicon, "घर हिन्दी") == 1  # unlisted once, not once for each of its letters
+    assert penalties(lexicon, "घरों") == 1  # more than the listed word
+    assert penalties(lexicon, "1\u0304 घर") == 0
+
+
 def test_listed_words_are_in_the_lexicon() -> None:
     lexicon = Lexicon(["the", " café \n"])
     assert "The" in lexicon and "café" in lexicon

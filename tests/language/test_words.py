@@ -12,6 +12,12 @@ def test_words_are_runs_of_letters_in_lower_case() -> None:
     ]
 
 
+def test_combining_marks_belong_to_the_letters_before_them() -> None:
+    hindi, arabic, latin = "हिन्दी", "مُحَمَّد", "m\u0304an"
+    assert words_of(f"{hindi} {arabic}; \u0304 {latin}") == [hindi, arabic, latin]
+    assert count_unknown(f"{hindi} {latin}-", {hindi}) == 0
+
+
 def test_a_word_that_occurs_once_is_not_frequent() -> None:
     assert frequent_words(["The cat", "the dog; a Cat"]) == {"the", "cat"}
 
