@@ -96,18 +96,23 @@ def _records(path: Path) -> Iterator[Tuple[int, List[str]]]:
     with path.open(encoding="utf-8-sig", newline="") as manifest:
         text = manifest.read()
     file, first = io.StringIO(text, newline=""), text.partition("\n")[0]
-    if path.suffix.lower() != ".tsv":
-        delimiter = ";" if "," not in first and ";" in first else ","
+    delimiter = delimiter_of(path, first)
+    if path.suffix.lower() != ".tsv" or _is_quoted(text):
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-    elif _is_quoted(text):
-        reader = csv.reader(file, delimiter="\t", strict=True)
     else:
-        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     try:
         for cells in reader:
             yield reader.line_num, cells
     except csv.Error as error:
         raise AnnotationError(f"not CSV: {error}", path, reader.line_num) from None
+
+
+def delimiter_of(path: Path, first: str) -> str:
+    """Return what separates the cells of a manifest, given its first row."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return ";" if "," not in first and ";" in first else ","
 
 
 def _is_quoted(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from htrlib.data import FORMATS
 from htrlib.data.annotation_text import read_text
-from htrlib.data.csv_manifest import REQUIRED
+from htrlib.data.csv_manifest import REQUIRED, delimiter_of
 from htrlib.data.lines_folder import text_of
 from htrlib.data.pictures import is_left_by_system
 from htrlib.data.xml import parse
@@ -105,12 +105,13 @@ def _is_manifest(path: Path) -> bool:
 
 
 def _is_table(path: Path) -> bool:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        try:
-            return set(REQUIRED) <= set(next(csv.reader(file, delimiter=delimiter), []))
-        except csv.Error:
-            return False
+        first = file.readline()
+    try:
+        header = next(csv.reader([first], delimiter=delimiter_of(path, first)), [])
+    except csv.Error:
+        return False
+    return set(REQUIRED) <= {name.strip() for name in header}
 
 
 def _is_pages(path: Path) -> bool:

@@ -52,6 +52,7 @@ def test_what_we_write_is_found(pages, folder):
     ("name", "content", "format"),
     [
         ("a.csv", 'image,text\na.png,"a"\n', "csv"),
+        ("b.csv", "image; text; page\na.png;a;1\n", "csv"),
         ("a.tsv", "writer\ttext\timage\n", "csv"),
         ("a.json", '{"a.png": {"lines": []}}', "pages_json"),
         ("a.jsonl", '\n{"source-ref": "a.png"}', "ground_truth"),
