@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 from xml.etree.ElementTree import Element
@@ -85,9 +84,15 @@ class _PageReader(XmlPageReader):
         self.collector.add_page(picture, size, self.source, lines)
 
     def _stated(self) -> Optional[Tuple[float, float]]:
-        """Return the page's width and height in the file's unit, or None; 0 counts as missing."""
-        width, height = (float(self.page.get(key, 0)) for key in ("WIDTH", "HEIGHT"))
-        return (width, height) if all(1 <= side < math.inf for side in (width, height)) else None
+        """Return the page's width and height in the file's unit, or None.
+
+        What is 0, or no number, counts as missing.
+        """
+        try:
+            width, height = _pair([self.page.get(key, "") for key in ("WIDTH", "HEIGHT")])
+        except ValueError:
+            return None
+        return (width, height) if min(width, height) >= 1 else None
 
     def _rows(self) -> List[Tuple[Element, Element]]:
         """Return the lines and what holds them in reading order; lines missing in it come last.

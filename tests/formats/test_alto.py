@@ -87,7 +87,14 @@ def test_other_units_are_scaled_to_the_picture(tmp_path, make_picture):
 
 @pytest.mark.parametrize("unit", ["mm10", "inch1200"])
 @pytest.mark.parametrize(
-    "size", ['WIDTH="0" HEIGHT="1000"', 'WIDTH="2000" HEIGHT="0"', 'WIDTH="2000"', ""]
+    "size",
+    [
+        'WIDTH="0" HEIGHT="1000"',
+        'WIDTH="2000" HEIGHT="0"',
+        'WIDTH="2000"',
+        'WIDTH="" HEIGHT=""',
+        "",
+    ],
 )
 def test_a_page_whose_scale_is_not_known_is_left_out(tmp_path, make_picture, unit, size):
     make_picture("a.png")
@@ -109,7 +116,15 @@ def test_a_missing_picture_is_told_before_a_missing_size(tmp_path, make_picture)
 
 
 @pytest.mark.parametrize(
-    "size", ['WIDTH="0" HEIGHT="0"', 'WIDTH="0" HEIGHT="100"', 'WIDTH="inf" HEIGHT="1"']
+    "size",
+    [
+        'WIDTH="0" HEIGHT="0"',
+        'WIDTH="0" HEIGHT="100"',
+        'WIDTH="inf" HEIGHT="1"',
+        'WIDTH="" HEIGHT=""',
+        'WIDTH="800px" HEIGHT="400px"',
+        'WIDTH="wide" HEIGHT="1"',
+    ],
 )
 def test_a_size_in_pixels_that_says_nothing_is_not_compared(tmp_path, make_picture, size):
     make_picture("a.png")
@@ -183,7 +198,6 @@ def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
     [
         ("<PcGts/>", "expected alto with a Page, found PcGts"),
         ("<alto>\n</Layout>", "line 2: not well-formed"),
-        (document("", size='WIDTH="wide" HEIGHT="1"'), "wide"),
     ],
 )
 def test_what_is_not_of_the_form_is_named(tmp_path, text, message):
