@@ -149,7 +149,12 @@ def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 
 def _identity(image: Picture) -> Tuple[str, ...]:
-    """Return a key that identifies a picture without opening it."""
+    """Return a key that identifies a picture without opening it.
+
+    Of functions, only those that load a page of a file (`functools.partial`) can be told apart.
+    """
+    if isinstance(image, functools.partial) and image.args and isinstance(image.args[0], Path):
+        return (*_identity(image.args[0]), *map(repr, image.args[1:]))
     if not isinstance(image, Path):
         return ("function",)
     try:
