@@ -52,22 +52,14 @@ def load(path: Union[str, Path], *, images: Optional[Union[str, Path]] = None) -
             uploads are found with and without the prefix that Label Studio adds. By default the
             export's folder, and `images` in it.
     Raises:
-        AnnotationError: the file is not such an export.
+        AnnotationError: the file is not such an export, or none of its tasks has this form. Tasks
+            of another form among others are reported, and the others are read.
         DatasetError: no page can be used.
     """
     path = Path(path)
     folders = [path.parent, path.parent / "images"] if images is None else [Path(images)]
     collector = Collector()
-    tasks = []
-    for number, data in enumerate(_read(path)):
-        try:
-            tasks.append(_Task.of(data))
-        except _MALFORMED as error:
-            raise AnnotationError(
-                f"task {data.get('id', number)!r} does not have the form in docs/training-data.md: "
-                f"{error if isinstance(error, ValueError) else repr(error)}",
-                path,
-            ) from error
+    tasks = _tasks(path, collector)
     pictures = {task.reference: _picture(task.reference, folders) for task in tasks}
     shared = Counter(pictures.values())
     for task in tasks:
@@ -121,6 +113,29 @@ class _Task:
             size = Size(int(sizes[0]["original_width"]), int(sizes[0]["original_height"]))
         turned = any(result.get("image_rotation") for result in results)
         return cls(_reference(task["data"]), len(usable), _regions(results), size, turned)
+
+
+def _tasks(path: Path, collector: Collector) -> List[_Task]:
+    """Return the tasks of an export; report those of another form.
+
+    Raises:
+        AnnotationError: there is nothing but such tasks.
+    """
+    tasks, errors = [], []
+    for number, data in enumerate(_read(path)):
+        try:
+            tasks.append(_Task.of(data))
+        except _MALFORMED as error:
+            detail = (
+                f"task {data.get('id', number)!r} does not have the form in docs/training-data.md: "
+                f"{error if isinstance(error, ValueError) else repr(error)}"
+            )
+            errors.append(AnnotationError(detail, path))
+    if errors and not tasks:
+        raise errors[0]
+    for wrong in errors:
+        collector.note("task that cannot be read", path.name, str(wrong), skipped="page")
+    return tasks
 
 
 def _read(path: Path) -> List[Dict[str, Any]]:
@@ -179,7 +194,9 @@ def _has_place(value: Json) -> bool:
 
 def _path_in(reference: str) -> str:
     """Return the path in an address: a URL, S3, an upload, or `local-files/?d=PATH`."""
-    address = urlsplit(reference.replace("\\", "/"))
+    text = reference.replace("\\", "/")
+    # Only in a URL does # begin a fragment; elsewhere it is part of a file's name.
+    address = urlsplit(text, allow_fragments=text.lower().startswith(("http:", "https:")))
     local = parse_qs(address.query).get("d")
     return local[0] if local else unquote(address.path)
 

@@ -84,6 +84,10 @@ def test_polygons_are_outlines(tmp_path, make_picture):
         ("/data/local-files/?d=scans%2F1904%2Fa.png", "1904/a.png"),
         ("s3://bucket/letters/a.png", "letters/a.png"),
         ("https://example.org/files/a.png?version=2", "a.png"),
+        ("https://example.org/files/a%231.png#top", "a#1.png"),
+        ("s3://bucket/letters/a#1.png", "letters/a#1.png"),
+        ("/data/upload/3/1f2e3d4c-a#1.png", "a#1.png"),
+        ("/data/local-files/?d=scans/a#1.png", "scans/a#1.png"),
     ],
 )
 def test_pictures_are_found_by_their_address(tmp_path, make_picture, reference, picture):
@@ -173,6 +177,15 @@ def test_what_is_no_export_is_an_error_that_says_so(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(AnnotationError, match=message):
         data.load("label_studio", path)
+
+
+def test_a_task_of_another_form_is_reported_and_the_others_are_read(tmp_path, make_picture):
+    make_picture("a.png")
+    dataset = data.load("label_studio", write(tmp_path, task(*region("r1", "x")), task("odd")))
+    assert [line.text for line in dataset.lines] == ["x"]
+    (problem,) = dataset.problems
+    assert (problem.reason, problem.skipped) == ("task that cannot be read", "page")
+    assert "task 1 does not have the form" in problem.detail
 
 
 def test_the_example_of_the_docs_loads(tmp_path, make_picture):
