@@ -9,6 +9,7 @@ from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
 from htrlib.data.flat_outlines import band, from_baselines, unflattened
 from htrlib.data.label_text import clean_text, invisible_characters
+from htrlib.data.line_ids import told_apart
 from htrlib.data.problems import Problem
 from htrlib.data.samples import (
     Dataset,
@@ -246,23 +247,15 @@ class Collector:
         split: object = None,
         unlabeled: Sequence[Box] = (),
     ) -> None:
-        """Add a page without lines that are None or repeat an id.
+        """Add a page without lines that are None, or that repeat one with the same id.
 
         The paragraph defaults to the box around all lines that may be handwritten, or around all
         if none are. A page with many lines outside its picture is left out, since it was annotated
         on another picture. A page that lost all its lines is left out too, since it does contain
         writing. `unlabeled` are boxes of further lines, whose text nobody knows.
         """
-        kept: List[LabeledLine] = []
-        ids: Set[str] = set()
-        for line in lines:
-            if line is None:
-                continue
-            if line.id and line.id in ids:
-                self.note("duplicate id", f"{source}#{line.id}", line.text, skipped="line")
-                continue
-            ids.add(line.id)
-            kept.append(line)
+        kept, repeated = told_apart((line for line in lines if line is not None), source)
+        self._problems += repeated
         if self._lines_outside > max(1, MOST_OUTSIDE * len(kept)):
             detail = f"{self._lines_outside} of {len(kept)} lines lie outside the page"
             self.note("lines of another picture", source, detail, skipped="page")

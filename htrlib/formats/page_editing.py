@@ -7,7 +7,6 @@ its own marks.
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from htrlib.data.collector import bounds, is_rectangle
 from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.data.flat_outlines import band, from_baselines
 from htrlib.data.label_text import clean_text
+from htrlib.data.line_ids import free_ids
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine, Word
 from htrlib.errors import AnnotationError
@@ -267,7 +267,7 @@ class _Tree:
         """Assign ids to lines that have none, or the same as another line."""
         rows = [row for region in regions_in_order(self.page) for row in region.iter("TextLine")]
         names = {element.get("id", "") for element in self.root.iter()}
-        free = (f"line-{n}" for n in itertools.count(1) if f"line-{n}" not in names)
+        free = free_ids(names)
         taken: Set[str] = {""}
         for row in dict.fromkeys(rows):
             if row.get("id", "") in taken:

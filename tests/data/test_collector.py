@@ -124,12 +124,12 @@ def test_a_page_with_many_lines_outside_is_left_out(make_picture):
     assert dataset.report().skipped == {"lines of another picture": 1}
 
 
-def test_lines_of_the_same_id_and_lines_without_text_are_left_out(make_picture):
+def test_lines_that_repeat_one_and_lines_without_text_are_left_out(make_picture):
     collector = Collector()
     image = make_picture("a.png")
     lines = [
         collector.line(text, "a", None, id=name)
-        for text, name in (("one", "x"), ("two", "x"), (" \t", "y"), ("three", ""), ("four", ""))
+        for text, name in (("one", "x"), ("one", "x"), (" \t", "y"), ("three", ""), ("four", ""))
     ]
     collector.add_page(image, SIZE, "a", lines)
     assert collector.dataset(image).pages[0].text == "one\nthree\nfour"

@@ -143,7 +143,7 @@ def test_what_cannot_be_used_is_reported(tmp_path, make_picture):
         text_line("b", "far away", points="500,0 600,0 600,9"),
         '<TextLine id="c"><TextEquiv><Unicode>no box</Unicode></TextEquiv></TextLine>',
         text_line("d", "good"),
-        text_line("d", "same id"),
+        text_line("d", "good"),
     )
     body += region("s", "<TextEquiv><Unicode>text alone</Unicode></TextEquiv>")
     body += region("t", '<TextLine id="e"/>')
