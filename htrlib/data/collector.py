@@ -246,13 +246,15 @@ class Collector:
         writer: object = None,
         split: object = None,
         unlabeled: Sequence[Box] = (),
+        incomplete: bool = False,
     ) -> None:
         """Add a page without lines that are None, or that repeat one with the same id.
 
         The paragraph defaults to the box around all lines that may be handwritten, or around all
         if none are. A page with many lines outside its picture is left out, since it was annotated
         on another picture. A page that lost all its lines is left out too, since it does contain
-        writing. `unlabeled` are boxes of further lines, whose text nobody knows.
+        writing. `unlabeled` are boxes of further lines, which are not given; a page with lines that
+        have no box to be told is `incomplete` all the same.
         """
         kept, repeated = told_apart((line for line in lines if line is not None), source)
         self._problems += repeated
@@ -271,9 +273,8 @@ class Collector:
         if paragraph is None and boxes:
             paragraph = union_of(boxes)
         names = _name(writer), _name(split)
-        masked = tuple(unlabeled)
-        page = PageSample(image, size, source, tuple(kept), paragraph, *names, masked, bool(masked))
-        self._add(page)
+        left_out = tuple(unlabeled), incomplete or bool(unlabeled)
+        self._add(PageSample(image, size, source, tuple(kept), paragraph, *names, *left_out))
 
     def _with_outlines(
         self, lines: Sequence[LabeledLine], size: Size, source: str

@@ -58,9 +58,15 @@ def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Da
             continue
         split = None if aside is None else ASIDE if name.as_posix() in aside else TRAIN
         others = [line.place for line in page.lines if not line.confirmed]
-        unlabeled = [line.box for line in others if line is not None]
-        picture = _picture(place)
-        collector.add_page(picture, size, source, confirmed, split=split, unlabeled=unlabeled)
+        collector.add_page(
+            _picture(place),
+            size,
+            source,
+            confirmed,
+            split=split,
+            unlabeled=[line.box for line in others if line is not None],
+            incomplete=bool(others),
+        )
     return collector.dataset(Path(path))
 
 

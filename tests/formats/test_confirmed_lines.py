@@ -41,6 +41,19 @@ def test_confirmed_lines_alone_are_taken(make_picture: Callable[..., Path]) -> N
     assert reasons == {"b": "no confirmed line", "c": "not PAGE XML of this picture"}
 
 
+def test_a_line_that_nobody_confirmed_counts_even_without_a_place(
+    make_picture: Callable[..., Path],
+) -> None:
+    picture = make_picture("a.png")
+    write(picture, True)
+    file = picture.with_suffix(".xml")
+    assert not data.load("review", file).pages[0].incomplete
+    line = "<TextLine id='l2'><TextEquiv><Unicode>two</Unicode></TextEquiv></TextLine>"
+    file.write_text(file.read_text().replace("</TextRegion>", f"{line}</TextRegion>"))
+    (page,) = data.load("review", file).pages
+    assert (page.masked, page.incomplete) == ((), True)
+
+
 def test_a_folder_without_a_confirmed_line_is_refused(make_picture: Callable[..., Path]) -> None:
     picture = make_picture("a.png")
     write(picture, False)
