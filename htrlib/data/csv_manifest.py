@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from functools import partial
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from htrlib.data.annotation_text import unread
-from htrlib.data.collector import Collector
+from htrlib.data.collector import Collector, bounds
 from htrlib.data.pictures import spelled
 from htrlib.data.samples import Dataset
 from htrlib.data.splitting import of_split
 from htrlib.data.xml import parse_number
-from htrlib.document.geometry import Point
+from htrlib.document.geometry import Box, Point, Size
 from htrlib.errors import AnnotationError
 
 REQUIRED = ("image", "text")
@@ -53,14 +54,15 @@ def load(
         rows = list(_rows(path, collector))
     except (OSError, UnicodeDecodeError) as error:
         raise unread(path, error) from None
+    chosen = rows
     if split is not None:
         splits = {number: cells["split"] for number, cells in rows if cells.get("split")}
-        chosen = set(of_split(splits, split))
-        rows = [row for row in rows if row[0] in chosen]
+        numbers = set(of_split(splits, split))
+        chosen = [row for row in rows if row[0] in numbers]
     if rows and EDGES[0] in rows[0][1]:
-        _add_pages(collector, folder, rows)
+        _add_pages(collector, folder, rows, split)
     else:
-        _add_lines(collector, folder, rows)
+        _add_lines(collector, folder, chosen)
     return collector.dataset(path)
 
 
@@ -154,36 +156,55 @@ def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
             )
 
 
-def _add_pages(collector: Collector, folder: Path, rows: List[Row]) -> None:
-    pages: Dict[Tuple[str, str], List[Row]] = {}
-    splits: Dict[str, str] = {}
+def _add_pages(collector: Collector, folder: Path, rows: List[Row], wanted: Optional[str]) -> None:
+    """Add the pages of a split, or all; the rows of other splits tell what a page lacks."""
+    pages: Dict[str, Dict[str, List[Row]]] = {}
     for row in rows:
-        name, split = row[1]["image"], row[1].get("split", "")
-        pages.setdefault((name, split), []).append(row)
-        splits.setdefault(name, split)
-    for (picture, split), lines in pages.items():
+        splits = pages.setdefault(row[1]["image"], {})
+        splits.setdefault(row[1].get("split", ""), []).append(row)
+    for picture, splits in pages.items():
         image = spelled(picture, folder) or folder / picture
         # A page whose lines are of several splits is several pages.
-        name = picture if split == splits[picture] else f"{picture}@{split}"
-        size = collector.picture(image, name)
-        if size is None:
-            continue
-        labeled = []
-        for number, cells in lines:
-            source = f"{name}#{cells.get('id') or number}"
-            corners = collector.points(source, partial(_corners, cells))
-            box = [edge for corner in corners for edge in corner] or None
-            place = collector.text_line(size, source, box=box)
-            labeled.append(collector.line(cells["text"], source, place, id=cells.get("id", "")))
-        first = lines[0][1]
-        collector.add_page(
-            image,
-            size,
-            name,
-            labeled,
-            writer=first.get("writer") or None,
-            split=split or None,
-        )
+        for number, (split, lines) in enumerate(splits.items()):
+            if wanted in (None, split):
+                name = f"{picture}@{split}" if number else picture
+                others = [row for other in splits if other != split for row in splits[other]]
+                _add_page(collector, image, name, lines, others)
+
+
+def _add_page(
+    collector: Collector, image: Path, name: str, rows: List[Row], others: List[Row]
+) -> None:
+    size = collector.picture(image, name)
+    if size is None:
+        return
+    labeled = []
+    for number, cells in rows:
+        source = f"{name}#{cells.get('id') or number}"
+        corners = collector.points(source, partial(_corners, cells))
+        box = [edge for corner in corners for edge in corner] or None
+        place = collector.text_line(size, source, box=box)
+        labeled.append(collector.line(cells["text"], source, place, id=cells.get("id", "")))
+    first = rows[0][1]
+    collector.add_page(
+        image,
+        size,
+        name,
+        labeled,
+        writer=first.get("writer") or None,
+        split=first.get("split") or None,
+        unlabeled=_boxes(others, size),
+        incomplete=bool(others),
+    )
+
+
+def _boxes(rows: List[Row], size: Size) -> List[Box]:
+    """Return the boxes of the rows that have one on the page."""
+    boxes = []
+    for _, cells in rows:
+        with contextlib.suppress(ValueError):
+            boxes.append(Box(*bounds(_corners(cells))).clipped(size))
+    return boxes
 
 
 def _corners(row: Dict[str, str]) -> List[Point]:

@@ -119,8 +119,8 @@ class PageSample:
         writer: name of the writer, or None if unknown.
         split: split according to the annotation, or None.
         masked: boxes of lines that were left out: what is read there is not evaluated.
-        incomplete: whether some of these may be of the wanted kind, so that networks that find
-            lines cannot learn from the page.
+        incomplete: whether lines were left out that may be of the wanted kind, so that networks
+            that find lines cannot learn from the page.
     """
 
     image: Picture

@@ -41,6 +41,7 @@ def test_rows_with_boxes_make_pages(tmp_path, make_picture):
     assert page.text == "one\ntwo"
     assert page.paragraph == page.lines[0].line.box == Box(0, 0, 50, 9.5)
     assert page.lines[1].line is None
+    assert not page.incomplete
 
 
 def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
@@ -148,5 +149,8 @@ def test_a_page_whose_lines_are_of_several_splits_leaks_into_none(tmp_path, make
         "a.png@val": ("val", "two"),
     }
     assert texts(path, split="val") == ["two"]
+    (page,) = data.load("csv", path, split="train").pages  # on which "two" is no blank paper
+    assert (page.text, page.masked, page.incomplete) == ("one\nthree", (Box(1, 30, 90, 50),), True)
+    assert found.pages[1].masked == (Box(1, 1, 90, 20), Box(1, 60, 90, 80))
     with pytest.raises(DatasetError, match="there are train, val"):
         data.load("csv", path, split="vla")

@@ -44,7 +44,8 @@ class PageTask(Task):
     @classmethod
     def _obstacle(cls, page: PageSample) -> str:
         """Return the reason why a page cannot be trained on, or an empty string."""
-        return "lines that nobody confirmed" if page.incomplete else cls.lacks(page)
+        left_out = "lines that nobody confirmed, or of another split"
+        return left_out if page.incomplete else cls.lacks(page)
 
     @abstractmethod
     def batches(
