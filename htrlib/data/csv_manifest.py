@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
@@ -142,9 +143,12 @@ def _check_header(path: Path, header: List[str]) -> None:
 
 
 def _add_lines(collector: Collector, folder: Path, rows: List[Row]) -> None:
+    times = Counter(row.get("id") for _, row in rows)
     for _, row in rows:
         image = spelled(row["image"], folder) or folder / row["image"]
-        source = row.get("id") or row["image"]
+        name = row.get("id")
+        # Ids such as l1 may be those of lines within a page.
+        source = name if name and times[name] == 1 else row["image"]
         if collector.picture(image, source) is not None:
             collector.add_line(
                 image,

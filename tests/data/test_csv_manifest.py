@@ -44,6 +44,18 @@ def test_rows_with_boxes_make_pages(tmp_path, make_picture):
     assert not page.incomplete
 
 
+def test_ids_of_lines_need_be_unique_only_within_a_page(tmp_path, make_picture):
+    rows = [(f"{page}-{name}.png", name, page) for page in "ab" for name in ("l1", "l2")]
+    for image, _, _ in (*rows, ("c.png", "", "")):
+        make_picture(image)
+    lines = [f"{image},of {image},{name},{page}" for image, name, page in rows]
+    text = "\n".join(["image,text,id,page", *lines, "c.png,of c.png,l3,c"])
+    dataset = data.load("csv", write(tmp_path, text))
+    assert [line.text for line in dataset] == [f"of {image}" for image, _, _ in rows] + ["of c.png"]
+    assert [line.source for line in dataset] == [image for image, _, _ in rows] + ["l3"]
+    assert not dataset.problems
+
+
 def test_rows_that_cannot_be_used_are_reported(tmp_path, make_picture):
     make_picture("a.png")
     path = write(tmp_path, "image,text\na.png,text\na.png,again\ngone.png,text\n")
