@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from htrlib.data.annotation_text import read_text, unread
 from htrlib.data.collector import Collector, is_rectangle, points_of
 from htrlib.data.flat_outlines import ASCENT
 from htrlib.data.label_text import clean_text
@@ -24,6 +26,10 @@ _PAGE, _WORD = "ocr_page", "ocrx_word"
 _PLAIN_LINES = ("ocr_line", "ocrx_line")
 _LINES = (*_PLAIN_LINES, "ocr_header", "ocr_footer", "ocr_caption", "ocr_textfloat")
 _EMPTY = ("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
+_HEAD = 1024  # bytes in which a file declares its charset
+_CHARSET = re.compile(
+    rb"""<(?:\?xml|meta)\b[^>]*?\b(?:encoding|charset)\s*=\s*["']?\s*([\w.:-]+)""", re.I
+)
 _PROPERTY = re.compile(r"""\s*([\w-]+)\s*((?:"[^"]*"|'[^']*'|[^;"'])*)(?:;|$)""")
 
 
@@ -35,15 +41,17 @@ def load(
 ) -> Dataset:
     """Load the pages of an hOCR file, or of all hOCR files below a folder.
 
-    Headers, footers, captions and floats become lines with a corresponding tag. Pages of multi-page
-    pictures (``ppageno``) are left out and reported, since a picture in a dataset has one page.
+    Headers, footers, captions and floats become lines with a corresponding tag. Further pages
+    (``ppageno``) of a picture with several are left out and reported, since a picture in a dataset
+    has one page. The charset is the one that the file declares, or else UTF-8.
 
     Args:
         path: the file or folder.
         images: folder of the pictures; by default beside the file, or one folder up.
         kinds: kinds of lines to keep, such as "handwritten,typewritten"; by default all.
     Raises:
-        AnnotationError: the given file has no hOCR page; such files in a folder are reported.
+        AnnotationError: the given file has no hOCR page, or is not of its charset; such files in a
+            folder are reported, and the others are read.
         ConfigError: there is no such kind.
         DatasetError: no page can be used.
     """
@@ -53,7 +61,13 @@ def load(
     for file in files:
         source = file.relative_to(base).with_suffix("").as_posix()
         folders = [file.parent, file.parent.parent] if images is None else [Path(images)]
-        pages = _pages_of(file)
+        try:
+            pages = _pages_of(file)
+        except AnnotationError as error:
+            if path.is_file():
+                raise
+            collector.note("file that cannot be read", source, str(error), skipped="page")
+            continue
         if not pages and path.is_file():
             raise AnnotationError(f"expected an element with the class {_PAGE}, found none", file)
         if not pages:
@@ -137,11 +151,34 @@ def _pages_of(file: Path) -> List[_Node]:
     """
     parser = _Parser()
     try:
-        parser.feed(file.read_text(encoding="utf-8-sig", errors="replace"))
+        parser.feed(_text_of(file))
         parser.close()
-    except (OSError, AssertionError) as error:  # the parser uses assertions
+    except AssertionError as error:  # the parser uses assertions
         raise AnnotationError(f"the HTML cannot be parsed: {error}", file) from None
     return parser.pages
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a file in the charset that it declares, or else in UTF-8.
+
+    Raises:
+        AnnotationError: the file cannot be read.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise unread(file, error) from None
+    declared = _CHARSET.search(content[:_HEAD])
+    if declared is None or content.startswith(codecs.BOM_UTF8):
+        return read_text(file)
+    name = declared[1].decode("ascii")
+    try:
+        # As in browsers, what calls itself Latin-1 may have the quotation marks of Windows.
+        latin = codecs.lookup(name).name in ("ascii", "iso8859-1")
+        return content.decode("cp1252" if latin else name)
+    except (LookupError, UnicodeError) as error:
+        detail = f"is not text in {name}, the charset it declares ({error}); save it as UTF-8"
+        raise AnnotationError(detail, file) from None
 
 
 def _properties(title: str) -> Dict[str, str]:

@@ -62,6 +62,45 @@ def test_coordinates_that_cannot_be_read_are_reported(tmp_path, make_picture):
     assert dataset.report().mended["coordinates that cannot be read"] == 2
 
 
+LINE = '<span class="ocr_line" title="bbox 10 20 90 40">{}</span>'
+
+
+@pytest.mark.parametrize(
+    ("head", "charset"),
+    [
+        ('<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1">', "cp1252"),
+        ("<meta charset = 'ISO-8859-2'/>", "iso-8859-2"),
+        ('<?xml version="1.0" encoding="windows-1252"?>', "cp1252"),
+        ("", "utf-8"),
+        ("<meta charset=latin-1>", "utf-8-sig"),
+    ],
+)
+def test_a_file_is_read_in_the_charset_that_it_declares(tmp_path, make_picture, head, charset):
+    make_picture("a.png")
+    text = "M\u00fcller" if charset == "iso-8859-2" else "M\u00fcller \u201c\u00e0\u201d"
+    content = PAGE.format(lines=LINE.format(text), more="").replace("<meta charset=utf-8>", head)
+    (tmp_path / "a.hocr").write_bytes(content.encode(charset))
+    assert data.load("hocr", tmp_path)[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("charset", "message"),
+    [("utf-8", "not text in utf-8"), ("odd", "not text in odd"), ("", "not text in UTF-8")],
+)
+def test_a_file_that_is_not_in_its_charset_is_left_out(tmp_path, make_picture, charset, message):
+    make_picture("a.png")
+    write(tmp_path / "a.hocr", LINE.format("one"))
+    head = f"<meta charset={charset}>" if charset else ""
+    content = PAGE.format(lines=LINE.format("M\u00fcller"), more="")
+    other = tmp_path / "b.hocr"
+    other.write_bytes(content.replace("<meta charset=utf-8>", head).encode("latin-1"))
+    dataset = data.load("hocr", tmp_path)
+    assert [page.text for page in dataset] == ["one"]
+    assert dataset.report().skipped == {"file that cannot be read": 1}
+    with pytest.raises(AnnotationError, match=message):
+        data.load("hocr", other)
+
+
 def test_what_is_no_hocr_is_named(tmp_path, make_picture):
     make_picture("a.png")
     other = tmp_path / "b.html"
