@@ -18,7 +18,8 @@ from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.data.xml import parse_number
 from htrlib.document.geometry import Box, Point, Size, quarter_turned
 from htrlib.document.results import KINDS
-from htrlib.errors import AnnotationError, DatasetError
+from htrlib.errors import AnnotationError, DatasetError, ImageError
+from htrlib.images.numbered_pages import count_pages
 
 SUFFIXES = (".hocr", ".html", ".htm", ".xhtml")
 
@@ -72,9 +73,10 @@ def load(
             raise AnnotationError(f"expected an element with the class {_PAGE}, found none", file)
         if not pages:
             collector.note("not hOCR", source, f"no element of the class {_PAGE}", skipped="page")
-        for number, page in enumerate(pages, start=1):
+        pictures = [_picture_of(page, file.stem, folders) for page in pages]
+        for number, (page, picture) in enumerate(zip(pages, pictures), start=1):
             name = source if len(pages) == 1 else f"{source}-{number}"
-            _PageReader(collector, name, page, file.stem, folders).read()
+            _PageReader(collector, name, page, picture, pictures.count(picture) > 1).read()
     return collector.dataset(path).of_kinds(kinds)
 
 
@@ -185,39 +187,53 @@ def _properties(title: str) -> Dict[str, str]:
     return {match[1]: match[2].strip() for match in _PROPERTY.finditer(title)}
 
 
+def _picture_of(page: _Node, stem: str, folders: Sequence[Path]) -> Path:
+    name = page.properties.get("image", "").strip("\"'")
+    return find_picture(name, stem, folders) or folders[0] / (name or stem)
+
+
 class _PageReader:
-    """Adds one page to the collector."""
+    """Adds one page to the collector; `shared` says whether others of its file name its picture."""
 
     def __init__(
         self,
         collector: Collector,
         source: str,
         page: _Node,
-        stem: str,
-        folders: Sequence[Path],
+        picture: Path,
+        shared: bool,
     ) -> None:
         self.collector = collector
         self.source = source
         self.page = page
-        self.stem = stem
-        self.folders = folders
+        self.picture = picture
+        self.shared = shared
 
     def read(self) -> None:
-        name = self.page.properties.get("image", "").strip("\"'")
-        if self.page.properties.get("ppageno", "0") != "0":
-            detail = f"{name} and its page {self.page.properties['ppageno']}, counted from 0"
+        if self._is_further():
+            number = self.page.properties["ppageno"]
+            detail = f"{self.picture.name} and its page {number}, counted from 0"
             self.collector.note(
                 "page of a picture with several", self.source, detail, skipped="page"
             )
             return
-        picture = find_picture(name, self.stem, self.folders)
-        size = self.collector.picture(
-            picture or self.folders[0] / (name or self.stem), self.source, self._stated()
-        )
-        if size is None or picture is None:
+        size = self.collector.picture(self.picture, self.source, self._stated())
+        if size is None:
             return
         lines = [self._line(size, line) for line in self.page.children]
-        self.collector.add_page(picture, size, self.source, lines)
+        self.collector.add_page(self.picture, size, self.source, lines)
+
+    def _is_further(self) -> bool:
+        """Return whether the page is not the first of a picture with several.
+
+        Given a list of pictures, Tesseract numbers the pages of all of them.
+        """
+        if self.page.properties.get("ppageno", "0") == "0":
+            return False
+        try:
+            return self.shared or count_pages(self.picture) > 1
+        except (ImageError, OSError):  # reported as unreadable
+            return False
 
     def _stated(self) -> Optional[Size]:
         edges = self._numbers(self.page, "bbox")

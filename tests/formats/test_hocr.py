@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from htrlib import data
 from htrlib.document.geometry import Box
@@ -13,6 +14,9 @@ PAGE = """<!DOCTYPE html><html><head><title>x</title><meta charset=utf-8></head>
 <div class="ocr_carea"><p class="ocr_par">
 {lines}
 </p></div></div>{more}</body></html>"""
+
+
+LINE = '<span class="ocr_line" title="bbox 10 20 90 40">{}</span>'
 
 
 def write(path, lines, more=""):
@@ -51,6 +55,35 @@ def test_further_pages_of_a_picture_are_reported(tmp_path, make_picture):
     assert dataset.report().skipped == {"page of a picture with several": 1}
 
 
+NUMBERED = (
+    "<div class='ocr_page' title='image \"{}\"; bbox 0 0 200 100; ppageno 1'>"
+    "<span class='ocr_line' title='bbox 10 20 90 40'>two</span></div>"
+)
+
+
+def test_pages_that_are_numbered_across_pictures_are_all_read(tmp_path, make_picture):
+    make_picture("a.png")
+    make_picture("b.png")
+    write(tmp_path / "list.hocr", LINE.format("one"), NUMBERED.format("b.png"))
+    dataset = data.load("hocr", tmp_path)
+    assert [(page.image.name, page.text) for page in dataset] == [
+        ("a.png", "one"),
+        ("b.png", "two"),
+    ]
+    assert not dataset.problems
+
+
+def test_a_further_page_of_a_picture_is_left_out_of_a_file_of_its_own(tmp_path, make_picture):
+    make_picture("a.png")
+    write(tmp_path / "a.hocr", LINE.format("one"))
+    pages = [Image.new("L", (200, 100), shade) for shade in (255, 40)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    (tmp_path / "scan-2.hocr").write_text(NUMBERED.format("scan.tif"))
+    dataset = data.load("hocr", tmp_path)
+    assert [page.text for page in dataset] == ["one"]
+    assert dataset.report().skipped == {"page of a picture with several": 1}
+
+
 def test_coordinates_that_cannot_be_read_are_reported(tmp_path, make_picture):
     make_picture("a.png")
     lines = (
@@ -60,9 +93,6 @@ def test_coordinates_that_cannot_be_read_are_reported(tmp_path, make_picture):
     dataset = data.load("hocr", write(tmp_path / "a.hocr", lines))
     assert [line.line is None for line in dataset[0].lines] == [True, False]
     assert dataset.report().mended["coordinates that cannot be read"] == 2
-
-
-LINE = '<span class="ocr_line" title="bbox 10 20 90 40">{}</span>'
 
 
 @pytest.mark.parametrize(
