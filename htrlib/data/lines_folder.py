@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Iterator, Optional, Tuple, Union
 
@@ -31,7 +32,8 @@ IMAGE_STAGES = (".bin", ".nrm", ".dew")
 def load(path: Union[str, Path]) -> Dataset:
     """Load all line pictures below a folder that have a text.
 
-    Lines in one subfolder count as lines of one page, and stay together in splits.
+    Lines in one subfolder count as lines of one page, and so do pictures of one line, which have
+    the same text file: they stay together in splits.
 
     Args:
         path: the folder.
@@ -40,15 +42,14 @@ def load(path: Union[str, Path]) -> Dataset:
     """
     path = Path(path)
     collector = Collector()
-    used = set()
-    for image in sorted(_pictures(path)):
+    texts = {image: text_of(image) for image in sorted(_pictures(path))}
+    times = Counter(texts.values())
+    for image, text in texts.items():
         source = image.relative_to(path).as_posix()
-        text = text_of(image)
         if text is None:
             detail = f"expected {image.stem}.gt.txt or {image.stem}.txt beside it"
             collector.note("image without text", source, detail, skipped="line")
             continue
-        used.add(text)
         if collector.picture(image, source) is None:
             continue
         try:
@@ -58,8 +59,10 @@ def load(path: Union[str, Path]) -> Dataset:
             collector.note("text that cannot be read", source, detail, skipped="line")
             continue
         page = None if image.parent == path else image.parent.relative_to(path).as_posix()
+        if page is None and times[text] > 1:
+            page = text.name.removesuffix(".txt").removesuffix(".gt")
         collector.add_line(image, content, source, page=page)
-    for text in sorted(set(path.rglob("*.gt.txt")) - used):
+    for text in sorted(set(path.rglob("*.gt.txt")) - set(texts.values())):
         collector.note("missing image", text.relative_to(path).as_posix(), skipped="line")
     return collector.dataset(path)
 

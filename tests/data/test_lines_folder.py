@@ -34,6 +34,18 @@ def test_texts_are_found_beside_their_pictures(tmp_path, make_picture):
     assert dataset[0].line is None
 
 
+def test_pictures_of_one_line_are_not_on_both_sides_of_a_split(tmp_path, make_picture):
+    for number in range(9):
+        for name in (f"{number}.bin.png", f"{number}.nrm.png", f"{number}.v2.jpg"):
+            make_picture(name)
+        (tmp_path / f"{number}.gt.txt").write_text(f"line {number}")
+        (tmp_path / f"{number}.v2.txt").write_text(f"version {number}")
+    first, second = data.load("lines", tmp_path).split(0.5, seed=1)
+    assert len(first) + len(second) == 27
+    assert not {line.text for line in first} & {line.text for line in second}
+    assert {line.page for line in first + second if "line" in line.text} == set("012345678")
+
+
 def test_the_better_known_suffix_wins(tmp_path, make_picture):
     make_picture("a.png")
     (tmp_path / "a.txt").write_text("recognized")
