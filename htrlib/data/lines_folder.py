@@ -89,7 +89,8 @@ def text_of(image: Path) -> Optional[Path]:
 def write_lines_folder(dataset: Dataset, folder: Union[str, Path]) -> Tuple[Problem, ...]:
     """Write a picture and a ``.gt.txt`` per line: ``PAGE/0000.png``, or ``LINE.png`` if single.
 
-    Lines are cut out of their page by box; pixels outside their polygon become paper.
+    Lines are cut out of their page by box; pixels outside their polygon become paper. Lines up or
+    down the page are turned upright.
 
     Args:
         dataset: dataset whose lines with text and, on pages, position are written.
@@ -144,15 +145,16 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _cut(image: NDArray[np.uint8], line: TextLine) -> NDArray[np.uint8]:
-    """Cut out the line's box, (h, w) uint8, with paper outside its polygon."""
+    """Cut out the line's box, (h, w) uint8, upright and with paper outside its polygon."""
     box = line.box
     left, top = math.floor(box.left), math.floor(box.top)
     part = image[top : math.ceil(box.bottom), left : math.ceil(box.right)]
     if line.polygon is None:
-        return part
+        return np.rot90(part, line.quarter_turns)
     mask = Image.new("1", (part.shape[1], part.shape[0]))
     points = [(x - left, y - top) for x, y in line.polygon.points]
     ImageDraw.Draw(mask).polygon(points, fill=1, outline=1)
     inside = np.asarray(mask)
     paper = np.percentile(part, PAPER_PERCENTILE)
-    return np.where(inside, part, paper).astype(np.uint8)
+    cut = np.where(inside, part, paper).astype(np.uint8)
+    return np.rot90(cut, line.quarter_turns)

@@ -114,3 +114,18 @@ def test_a_line_is_cut_out_without_its_neighbors(tmp_path):
     assert cut.shape == (19, 39)
     assert cut[2, 2] == 50
     assert Box(10, 10, 49, 29) == polygon.box
+
+
+@pytest.mark.parametrize(
+    "polygon", [None, Polygon(((10, 5), (20, 5), (21, 15), (20, 35), (10, 35)))]
+)
+def test_a_line_up_the_page_is_cut_out_upright(tmp_path, polygon):
+    image = np.full((40, 60), 200, np.uint8)
+    image[25:35, 10:20] = 50  # where the line begins
+    place = TextLine(Box(10, 5, 20, 35), polygon, ((18, 35), (18, 5)))
+    page = PageSample(lambda: image, Size(60, 40), "p", (LabeledLine("text", place),))
+    assert not data.write_lines_folder(Dataset((page,)), tmp_path)
+    (written,) = tmp_path.rglob("*.png")
+    cut = np.asarray(Image.open(written))
+    assert cut.shape == (10, 30)
+    assert (cut[5, 5], cut[5, 25]) == (50, 200)
