@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
-from htrlib.data.flat_outlines import band, from_baselines, unflattened
+from htrlib.data.flat_outlines import from_baselines, strip_along, unflattened
 from htrlib.data.label_text import clean_text, invisible_characters
 from htrlib.data.line_ids import told_apart
 from htrlib.data.problems import Problem
@@ -102,7 +102,7 @@ class Collector:
             source: name of the line in messages.
             box: left, top, right, bottom; by default that of the polygon.
             polygon: outline; fewer than three points count as none.
-            baseline: from left to right; fewer than two points count as none. A line with only a
+            baseline: in reading direction; fewer than two points count as none. A line with only a
                 baseline gets the usual height of the page's lines.
             confidence: probability that this is a line, if a program stated it.
             kind: one of `htrlib.document.kinds.KINDS`, or None.
@@ -113,9 +113,9 @@ class Collector:
         if box is None and len(polygon) >= 2:
             box = bounds(polygon)
         base = self._baseline(size, source, baseline) if len(baseline) >= 2 else None
-        if box is None and base is not None and len({x for x, _ in base}) > 1:
+        strip = None if box is not None or base is None else strip_along(base, size)
+        if strip is not None:
             self.note("baseline without an outline", source)
-            strip = Box.around(band(base, 1.0, 1.0, size))
             self._bare.append(TextLine(strip, None, base, certain, kind=kind))
             return self._bare[-1]
         if box is None:

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from htrlib.document.geometry import Point, Polygon, Size
+from htrlib.document.geometry import Box, Point, Polygon, Size, quarter_turned, turns_upright
 from htrlib.document.kinds import HANDWRITTEN
 from htrlib.document.results import TextLine
 from htrlib.images.line_strips import line_extent
@@ -75,14 +75,16 @@ def from_baselines(
     """Give lines that have only a baseline an outline around it.
 
     Its height is the usual height of the page's other lines, or else the distance between
-    baselines. On a page with a single line it is a tenth of the page's height.
+    baselines. On a page with a single line it is a tenth of the page's height. Lines up or down the
+    page are measured as if they were upright.
 
     Args:
         lines: lines of one page.
         bare: for each line, whether it has only a baseline.
         size: size of the page.
     """
-    known = [line.box.height for line, is_bare in zip(lines, bare) if line and not is_bare]
+    upright = [line and line.turned(line.quarter_turns) for line in lines]
+    known = [line.box.height for line, is_bare in zip(upright, bare) if line and not is_bare]
     gaps = _gaps([line.baseline for line in lines if line is not None and line.baseline])
     height = float(np.median(known or gaps or [LONE * size.height]))
     outlined = list(lines)
@@ -95,17 +97,21 @@ def from_baselines(
 
 
 def _gaps(baselines: Sequence[Tuple[Point, ...]]) -> List[float]:
-    """Return the distance from each baseline to the next overlapping one above it, if any."""
+    """Return the distance from each baseline to the next overlapping one above it, if any.
+
+    Only lines that run the same way are compared.
+    """
     spans = []
     for baseline in baselines:
-        xs, ys = zip(*baseline)
-        spans.append((sum(ys) / len(ys), min(xs), max(xs)))
+        turns = turns_upright(baseline)
+        xs, ys = zip(*(quarter_turned(point, turns) for point in baseline))
+        spans.append((turns, sum(ys) / len(ys), min(xs), max(xs)))
     gaps = []
-    for y, left, right in spans:
+    for turns, y, left, right in spans:
         above = [
             y - other
-            for other, start, end in spans
-            if y - other >= 1 and min(right, end) > max(left, start)
+            for way, other, start, end in spans
+            if way == turns and y - other >= 1 and min(right, end) > max(left, start)
         ]
         gaps += [min(above)] if above else []
     return gaps
@@ -122,11 +128,21 @@ def band(
     baseline: Tuple[Point, ...], ascent: float, descent: float, size: Size
 ) -> Tuple[Point, ...]:
     """Return the outline that reaches the given distances above and below a baseline."""
-    base = sorted(baseline)
+    turns = turns_upright(baseline)
+    base = sorted(quarter_turned(point, turns) for point in baseline)
+    outline = [
+        *((x, y - ascent) for x, y in base),
+        *((x, y + descent) for x, y in reversed(base)),
+    ]
     return tuple(
-        (x, min(max(y, 0.0), float(size.height)))
-        for x, y in [
-            *((x, y - ascent) for x, y in base),
-            *((x, y + descent) for x, y in reversed(base)),
-        ]
+        (min(max(x, 0.0), float(size.width)), min(max(y, 0.0), float(size.height)))
+        for x, y in (quarter_turned(point, -turns) for point in outline)
     )
+
+
+def strip_along(baseline: Tuple[Point, ...], size: Size) -> Optional[Box]:
+    """Return a thin box along a baseline, or None if that has no length on the page."""
+    try:
+        return Box.around(band(baseline, 1.0, 1.0, size))
+    except ValueError:
+        return None

@@ -186,6 +186,20 @@ def quarter_turned(point: Point, quarter_turns: int) -> Point:
     return ((x, y), (y, -x), (-x, -y), (-y, x))[quarter_turns % 4]
 
 
+def turns_upright(baseline: Sequence[Point]) -> int:
+    """Return the counterclockwise turns by 90 degrees that set the line of a baseline upright.
+
+    1 for a baseline that runs down the page, 3 for one that runs up, or else 0.
+
+    >>> turns_upright([(5.0, 90.0), (6.0, 10.0)])
+    3
+    """
+    (x0, y0), (x1, y1) = baseline[0], baseline[-1]
+    if abs(y1 - y0) <= abs(x1 - x0):
+        return 0
+    return 1 if y1 > y0 else 3
+
+
 @dataclass(frozen=True)
 class LineStrip:
     """The course of a text line: its top and bottom at evenly spaced columns, left to right.

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.document.charset import Charset
-from htrlib.document.geometry import Box, LineStrip, Point, Polygon, Size, quarter_turned
+from htrlib.document.geometry import (
+    Box,
+    LineStrip,
+    Point,
+    Polygon,
+    Size,
+    quarter_turned,
+    turns_upright,
+)
 from htrlib.document.kinds import HANDWRITTEN as HANDWRITTEN
 from htrlib.document.kinds import KINDS as KINDS
 from htrlib.document.kinds import PRINTED as PRINTED
@@ -51,12 +59,7 @@ class TextLine:
 
         1 for a baseline that runs down the page, 3 for one that runs up, or else 0.
         """
-        if self.baseline is None:
-            return 0
-        (x0, y0), (x1, y1) = self.baseline[0], self.baseline[-1]
-        if abs(y1 - y0) <= abs(x1 - x0):
-            return 0
-        return 1 if y1 > y0 else 3
+        return 0 if self.baseline is None else turns_upright(self.baseline)
 
     def turned(self, quarter_turns: int) -> TextLine:
         """Return the line turned about the page's origin, counterclockwise by 90 degrees each."""

@@ -18,7 +18,7 @@ from defusedxml import ElementTree as DefusedTree
 
 from htrlib.data.collector import bounds, is_rectangle
 from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
-from htrlib.data.flat_outlines import band, from_baselines
+from htrlib.data.flat_outlines import from_baselines, strip_along
 from htrlib.data.label_text import clean_text
 from htrlib.data.line_ids import free_ids
 from htrlib.document.geometry import Box, Polygon, Size
@@ -256,8 +256,10 @@ class _Tree:
         outline, baseline = points_at(row, "Coords"), points_at(row, "Baseline")
         base = tuple(baseline) if len(baseline) > 1 else None
         try:
-            box = Box(*bounds(outline or band(tuple(baseline), 1.0, 1.0, self.size)))
+            box = Box(*bounds(outline)) if outline or base is None else strip_along(base, self.size)
         except ValueError:
+            return None
+        if box is None:
             return None
         rectangular = len(outline) < 3 or is_rectangle(outline)
         polygon = None if rectangular else Polygon(tuple(outline))

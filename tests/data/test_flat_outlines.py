@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from htrlib import data
 from htrlib.data.flat_outlines import from_baselines, unflattened
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine
@@ -112,6 +113,49 @@ def test_baselines_alone_are_as_high_as_they_are_apart() -> None:
 def test_a_lone_baseline_takes_a_tenth_of_the_page() -> None:
     (line,) = from_baselines([bare(200)], [True], SIZE)
     assert line is not None and line.box.height == 40
+
+
+def upright_bare(x: float, up: bool) -> TextLine:
+    """A line with only a baseline that runs up or down the page."""
+    ends = ((x, 380.0), (x + 2, 20.0)) if up else ((x + 2, 20.0), (x, 380.0))
+    return TextLine(Box(x, 20, x + 2, 380), baseline=ends)
+
+
+def test_a_baseline_up_the_page_has_its_outline_beside_it() -> None:
+    known = TextLine(Box(100, 10, 380, 50))
+    lines = from_baselines([known, upright_bare(60, True)], [False, True], SIZE)
+    assert lines[1] is not None and lines[1].polygon is not None
+    assert lines[1].box == Box(30, 20, 72, 380)  # letters stand to the left of the baseline
+    lines = from_baselines([known, upright_bare(10, False)], [False, True], SIZE)
+    assert lines[1] is not None
+    assert lines[1].box == Box(0, 20, 42, 380)  # here to its right, and cut at the page's edge
+
+
+def test_baselines_up_the_page_are_as_high_as_they_are_apart() -> None:
+    lines = from_baselines([upright_bare(x, True) for x in (100, 150, 200)], [True] * 3, SIZE)
+    assert [line.box.width for line in lines if line] == [52, 52, 52]
+
+
+def test_a_line_up_the_page_is_as_high_as_it_is_upright() -> None:
+    margin = TextLine(Box(10, 20, 40, 380), baseline=((32, 380), (32, 20)))
+    lines = from_baselines([margin, bare(100)], [False, True], SIZE)
+    assert lines[1] is not None and lines[1].box.height == 30
+
+
+@pytest.mark.parametrize("ends", ["92,315 94,105", "92,315 92,105"])
+def test_adapters_read_a_baseline_up_the_page(tmp_path: Path, ends: str) -> None:
+    Image.fromarray(np.full((400, 400), 200, np.uint8)).save(tmp_path / "a.png")
+    file = tmp_path / "a.xml"
+    file.write_text(
+        f'<PcGts xmlns="{NAMESPACE}"><Page imageFilename="a.png" imageWidth="400" '
+        'imageHeight="400"><TextRegion id="r"><TextLine id="l" custom="confirmed {by:A;}">'
+        f'<Baseline points="{ends}"/><TextEquiv><Unicode>up</Unicode></TextEquiv>'
+        "</TextLine></TextRegion></Page></PcGts>"
+    )
+    for format in ("page_xml", "review"):
+        (line,) = data.load(format, file).lines
+        assert line.line is not None and line.line.quarter_turns == 3
+        assert line.line.box.width >= 40 and line.line.box.height == 210
 
 
 def test_small_print_is_not_flat() -> None:
