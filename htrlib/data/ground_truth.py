@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from htrlib.data.collector import Collector, is_rectangle
 from htrlib.data.consolidation import MarkedText, consolidate
 from htrlib.data.ground_truth_answers import Answer, parse_answers
-from htrlib.data.label_text import clean_text
+from htrlib.data.label_text import clean_text, is_right_to_left
 from htrlib.data.manifest import (
     Images,
     Row,
@@ -46,8 +46,9 @@ def load(
     """Load the pages of an output manifest.
 
     Custom jobs give texts with outlines and line numbers. Texts with the same number form a line,
-    from left to right, unless print separates them. If a piece of a line cannot be used, the line
-    cannot be read as a whole: it keeps its text without a position, or its position without a text.
+    from left to right (Hebrew, Arabic and the like from right to left), unless print separates
+    them. If a piece of a line cannot be used, the line cannot be read as a whole: it keeps its text
+    without a position, or its position without a text.
     Several rows, or a list of answers, for one image come from several workers and are merged.
     Bounding box jobs give boxes of the classes paragraph, line and word, without text. Print, and
     labels that failed or were rejected, are left out and reported.
@@ -239,7 +240,7 @@ class _Reader:
             return []
         if written[0].line_number is None:
             self.collector.note("text without a line number", reference, written[0].text)
-        written = _left_to_right(written)
+        written = _in_reading_order(written)
         pairs = []
         for piece in written:
             source = f"{reference}#{piece.text}"
@@ -258,7 +259,7 @@ class _Reader:
     def _line(
         self, reference: str, pieces: Sequence[MarkedText], places: Sequence[TextLine]
     ) -> LabeledLine:
-        """Build a line from pieces, left to right; its position is known if theirs are."""
+        """Build a line from pieces in reading order; its position is known if theirs are."""
         texts = [clean_text(piece.text) for piece in pieces]
         text = " ".join(texts)
         if not all(texts):  # a recognizer must not learn an incomplete text
@@ -313,9 +314,11 @@ def _without_place(answers: Sequence[Sequence[MarkedText]]) -> List[MarkedText]:
     return [pieces[0] for pieces in found.values() if 2 * len(pieces) >= len(answers)]
 
 
-def _left_to_right(pieces: Sequence[MarkedText]) -> List[MarkedText]:
-    """Sort pieces from left to right; those without a box keep the worker's order."""
-    boxed = iter(sorted(filter(_has_box, pieces), key=lambda piece: piece.box.left))
+def _in_reading_order(pieces: Sequence[MarkedText]) -> List[MarkedText]:
+    """Sort pieces as their script runs; those without a box keep the worker's order."""
+    leftward = is_right_to_left("".join(piece.text for piece in pieces))
+    ranked = sorted(filter(_has_box, pieces), key=lambda p: p.box.left, reverse=leftward)
+    boxed = iter(ranked)
     return [next(boxed) if _has_box(piece) else piece for piece in pieces]
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+from htrlib.data.label_text import is_right_to_left
 from htrlib.data.pictures import file_stems, place_picture
 from htrlib.data.problems import Problem
 from htrlib.data.samples import Dataset, LabeledLine, PageSample
@@ -60,8 +61,9 @@ def write_ground_truth(
 
 def _texts(number: int, line: LabeledLine, place: TextLine) -> List[Dict[str, Any]]:
     lefts = [word.box.left for word in line.words]
-    # Readers sort the words of a line from left to right, which not every script or line does.
-    if line.text == " ".join(word.text for word in line.words) and lefts == sorted(lefts):
+    # Readers sort the words of a line as its script runs, which not every line does.
+    in_order = lefts == sorted(lefts, reverse=is_right_to_left(line.text))
+    if line.text == " ".join(word.text for word in line.words) and in_order:
         pieces = [(word.text, _corners(word.box)) for word in line.words]
     elif place.polygon is not None:
         pieces = [(line.text, place.polygon.points)]

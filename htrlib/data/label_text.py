@@ -1,8 +1,9 @@
-"""Normalize the texts of labels, and find invisible characters in them."""
+"""Normalize the texts of labels; find invisible characters in them, and their direction."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from typing import Tuple
 
 _VISIBLE_FORMATS = frozenset(
@@ -38,6 +39,16 @@ def invisible_characters(text: str) -> Tuple[str, ...]:
     """
     found = sorted({symbol for symbol in text if _is_invisible(symbol)})
     return tuple(f"U+{ord(symbol):04X} {unicodedata.name(symbol, '')}".strip() for symbol in found)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Return whether most letters of a text are of a script that is written from right to left.
+
+    >>> is_right_to_left("\u05d0\u05d7\u05d3 2")
+    True
+    """
+    classes = Counter(map(unicodedata.bidirectional, text))
+    return classes["R"] + classes["AL"] > classes["L"]
 
 
 def _is_character(symbol: str) -> bool:

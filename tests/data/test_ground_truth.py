@@ -76,6 +76,17 @@ def test_texts_of_a_line_number_make_a_line(tmp_path, make_picture, spelling):
     assert last.line.confidence == 0.5
 
 
+def test_texts_of_a_right_to_left_script_follow_each_other_from_the_right(tmp_path, make_picture):
+    make_picture("a.png")
+    texts = [
+        *[text("שלוש", 10, 10), text("אחד", 120, 10), text("2", 70, 10)],
+        *[text("two", 60, 30, line=2), text("one", 10, 30, line=2), text("אחד", 120, 30, line=2)],
+    ]
+    (page,) = data.load("ground_truth", write(tmp_path, custom(*texts)))
+    assert page.text == "אחד 2 שלוש\none two אחד"
+    assert [word.box.left for word in page.lines[0].words] == [120, 70, 10]
+
+
 def test_a_slanted_outline_is_kept_as_polygon(tmp_path, make_picture):
     make_picture("a.png")
     outline = [{"x": 5, "y": 10}, {"x": 90, "y": 5}, {"x": 90, "y": 20}, {"x": 5, "y": 25}]

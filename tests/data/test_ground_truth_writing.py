@@ -6,6 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,12 +56,15 @@ def test_a_prefix_makes_remote_references(tmp_path, make_picture):
     assert again[0].text == "a"
 
 
-def test_words_that_do_not_run_to_the_right_keep_their_order(tmp_path, make_picture):
+@pytest.mark.parametrize("step", [1, -1])
+def test_words_of_a_right_to_left_script_keep_their_order(tmp_path, make_picture, step):
     picture = make_picture("a.png")
-    boxes = [Box(120, 20, 180, 40), Box(70, 20, 110, 40), Box(10, 20, 60, 40)]
+    boxes = [Box(120, 20, 180, 40), Box(70, 20, 110, 40), Box(10, 20, 60, 40)][::step]
     words = tuple(LabeledWord(word, box) for word, box in zip(("אחד", "שתיים", "שלוש"), boxes))
     line = LabeledLine("אחד שתיים שלוש", TextLine(Box(10, 20, 180, 40)), words)
     page = PageSample(picture, Size(200, 100), "a", (line,))
     path = tmp_path / "output.manifest"
     data.write_ground_truth(Dataset((page,)), path)
-    assert [line.text for line in data.load("ground_truth", path).lines] == [line.text]
+    (read,) = data.load("ground_truth", path).pages[0].lines
+    assert read.text == line.text
+    assert len(read.words) == (3 if step == 1 else 0)
