@@ -12,6 +12,10 @@ from htrlib.serving.protocol import RefusedError, content_type_of
 
 FORM = "multipart/form-data"
 
+# Limits on what is parsed between other requests: headers take far longer to parse than to send.
+_MOST_PARTS = 32
+_MOST_HEADER_BYTES = 8192  # of all parts; each has about a hundred
+
 
 def is_form(content_type: Optional[str]) -> bool:
     """Return whether a request's body is a form."""
@@ -42,8 +46,8 @@ def read_form(body: bytes, content_type: str) -> Form:
         body: body of the request.
         content_type: content type of the request, which names the boundary between parts.
     Raises:
-        RefusedError: 400 if the form has no boundary, no file or several files; 415 if the file's
-            type is not supported.
+        RefusedError: 400 if the form has no boundary, no file, several files, too many parts or too
+            long headers of parts; 415 if the file's type is not supported.
     """
     boundary = _boundary(content_type)
     files, fields = [], []
@@ -85,10 +89,22 @@ def _boundary(content_type: str) -> bytes:
 
 def _parts(body: bytes, boundary: bytes) -> List[Tuple[Message, bytes]]:
     """Return the headers and content of each part; a truncated last part is left out."""
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
-    parts = []
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
+    if len(pieces) > _MOST_PARTS + 2:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            f"a form has at most {_MOST_PARTS} parts, one of them the file; send fewer",
+        )
+    parts, header_bytes = [], 0
     for piece in pieces[1:-1]:
         # white space may follow the boundary; the headers begin on the next line
         head, _, content = piece.partition(b"\r\n")[2].partition(b"\r\n\r\n")
+        header_bytes += len(head)
+        if header_bytes > _MOST_HEADER_BYTES:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                f"the headers of a form's parts have at most {_MOST_HEADER_BYTES:,} bytes in all; "
+                "end those of each part with an empty line",
+            )
         parts.append((BytesHeaderParser().parsebytes(head + b"\r\n\r\n"), content))
     return parts

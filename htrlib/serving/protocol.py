@@ -37,6 +37,7 @@ _SNIFFED = re.compile(
 `curl --data-binary` without a header do."""
 
 MAX_BEAM_WIDTH = 200
+_LONGEST_ACCEPT = 8192  # characters, of all headers of that name; browsers send 150
 _SIMILARITY = 0.84  # of an option and its misspelling; that of "usage" and "stage" is 0.8
 _OPTIONS = ("stage", "kinds", "what", "orientation", "beam_width", "language_model")
 
@@ -136,8 +137,14 @@ def answer_of(accept: Optional[str], default: str = JSON) -> Answer:
         accept: value of the header; an empty one accepts everything.
         default: content type if all are equally acceptable.
     Raises:
-        RefusedError: 406 if no available answer is acceptable.
+        RefusedError: 406 if no available answer is acceptable; 400 if the header is too long.
     """
+    if len(accept or "") > _LONGEST_ACCEPT:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            f"Accept has at most {_LONGEST_ACCEPT:,} characters, found {len(accept or ''):,}; name "
+            "only the types that you can use",
+        )
     offers = sorted(
         map(Answer, (JSON, TEXT, *answer_formats())),
         key=lambda offer: offer.content_type != default,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+from email.message import Message
+from email.parser import BytesHeaderParser
 from http import HTTPStatus
 
 import pytest
@@ -75,6 +77,37 @@ def test_other_forms_are_refused(body: bytes, kind: str, status: HTTPStatus) -> 
     with pytest.raises(RefusedError) as raised:
         read_form(body, kind)
     assert raised.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (form(part("file", b"1", "a.png"), *[part("stage", b"text")] * 32), "at most 32 parts"),
+        (part("file", b"1", "a" * 9000) + form(), "8,192 bytes in all"),
+        (form(b"------abc\r\nwithout an empty line " + b"A:b\r\n" * 2000), "8,192 bytes in all"),
+        (form(*[part("stage", b"text", kind="a" * 500)] * 20), "8,192 bytes in all"),
+    ],
+)
+def test_forms_that_take_long_to_parse_are_refused(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, message: str
+) -> None:
+    parsed = []
+
+    class Parser(BytesHeaderParser):
+        def parsebytes(self, text: bytes, headersonly: bool = True) -> Message:
+            parsed.append(text)
+            return super().parsebytes(text, headersonly)
+
+    monkeypatch.setattr("htrlib.serving.forms.BytesHeaderParser", Parser)
+    with pytest.raises(RefusedError, match=message) as raised:
+        read_form(body, KIND)
+    assert raised.value.status == HTTPStatus.BAD_REQUEST
+    assert sum(map(len, parsed)) < 10_000
+
+
+def test_a_form_may_have_a_part_for_each_option() -> None:
+    body = form(*[part("stage", b"text")] * 31, part("file", b"bytes", "a" * 255 + ".png"))
+    assert len(read_form(body, KIND).fields) == 31
 
 
 @given(st.binary(max_size=200), st.text(max_size=40))

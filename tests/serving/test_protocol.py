@@ -64,6 +64,13 @@ def test_what_there_is_not_is_406(accept: str) -> None:
     assert "application/vnd.prima.page+xml" in error.value.message
 
 
+def test_an_accept_header_that_takes_long_to_compare_is_refused() -> None:
+    assert answer_of("a/b," * 2000 + TEXT) == Answer(TEXT)
+    with pytest.raises(RefusedError, match="at most 8,192 characters, found 16,010") as error:
+        answer_of("a/b," * 4000 + TEXT)
+    assert error.value.status == HTTPStatus.BAD_REQUEST
+
+
 def test_parameters_of_a_content_type_do_not_count() -> None:
     assert content_type_of(" Application/JSON ; charset=utf-8") == JSON
     with pytest.raises(RefusedError, match="found 'text/csv'"):
