@@ -64,7 +64,8 @@ def read_form(body: bytes, content_type: str) -> Form:
     part, content = files[0]
     if not content:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the file in the form is empty")
-    return Form(content, content_type_of(part.get("Content-Type")), tuple(fields))
+    kind = part.get("Content-Type")  # no `str` if it has bytes that are no ASCII
+    return Form(content, content_type_of(kind and str(kind)), tuple(fields))
 
 
 def _is_file(part: Message) -> bool:

@@ -110,6 +110,11 @@ def test_a_form_may_have_a_part_for_each_option() -> None:
     assert len(read_form(body, KIND).fields) == 31
 
 
+def test_a_file_s_type_may_have_other_characters_than_ascii() -> None:
+    body = form(part("file", b"bytes", "é.png", 'image/png; name="é.png"'))
+    assert read_form(body, KIND) == Form(b"bytes", "image/png")
+
+
 @given(st.binary(max_size=200), st.text(max_size=40))
 def test_whatever_comes_is_taken_or_refused(body: bytes, boundary: str) -> None:
     kind = f"multipart/form-data; boundary={boundary}"
