@@ -168,7 +168,8 @@ class Jobs:
             log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
             await _when_possible(lambda: self.folder.finish(id, reply))
         except asyncio.CancelledError:
-            self.folder.put_back(id)
+            with contextlib.suppress(OSError, ValueError):  # the job counts one attempt more
+                self.folder.put_back(id)
             raise
 
     async def _answered(self, job: Job) -> Reply:

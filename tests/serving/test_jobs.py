@@ -176,6 +176,19 @@ def test_jobs_wait_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mo
     run(tmp_path, work)
 
 
+def test_a_server_ends_though_a_job_cannot_be_put_back(tmp_path: Path) -> None:
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        id = json.loads((await jobs.add(request())).body)["id"]
+        await settled(jobs, id, "reading")
+        while not reader.begun:
+            await asyncio.sleep(0.01)
+        (tmp_path / id / "attempts").unlink()
+        (tmp_path / id / "attempts").mkdir()
+        await asyncio.wait_for(jobs.close(), 10.0)
+
+    run(tmp_path, work)
+
+
 @pytest.mark.parametrize("limits", [{"most_jobs": 1}, {"job_folder_bytes": 9}])
 def test_a_full_folder_takes_no_more(tmp_path: Path, limits: Dict[str, int]) -> None:
     async def work(jobs: Jobs, reader: Reader) -> None:
