@@ -75,11 +75,11 @@ class JobFolder:
         return [id for id in self.ids() if not self._path(id, "outcome.json").exists()]
 
     def total_bytes(self) -> int:
-        """Return the total size of all files."""
+        """Return the total size of the files of all jobs."""
         total = 0
-        for path in self.directory.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                total += path.stat().st_size
+        for job in self.directory.iterdir():
+            with contextlib.suppress(OSError):  # it is no job, or was deleted meanwhile
+                total += sum(path.stat().st_size for path in job.iterdir())
         return total
 
     def add(self, body: bytes, headers: Mapping[str, str]) -> str:

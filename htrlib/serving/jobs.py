@@ -77,8 +77,8 @@ class Jobs:
                 is full.
         """
         async with self.intake.taken(request) as (body, headers), self._adding:
-            await self._check_room(len(body))
             try:
+                await self._check_room(len(body))
                 id = await asyncio.to_thread(self.folder.add, body, headers)
             except OSError as error:
                 raise RefusedError(

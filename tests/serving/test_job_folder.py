@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -69,6 +71,23 @@ def test_a_deleted_job_is_not_brought_back_by_its_answer(folder: JobFolder) -> N
     folder.finish(id, ANSWER)
     assert folder.begin(id) is None
     assert folder.ids() == []
+
+
+def test_jobs_may_be_deleted_while_their_sizes_are_added(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, deleted = folder.add(b"a" * 1000, HEADERS), folder.add(b"b" * 5000, HEADERS)
+    (folder.directory / "lost+found").mkdir()
+    look = Path.stat
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if deleted in path.parts:
+            shutil.rmtree(folder.directory / deleted, ignore_errors=True)
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert 1000 < folder.total_bytes() < 2000
+    assert folder.ids() == [kept]
 
 
 @pytest.mark.parametrize("id", ["..", ".lock", "a", "0" * 32, "../" + "0" * 32])
