@@ -21,13 +21,14 @@ from typing import IO, Any, Dict, List, Mapping, Optional
 
 from htrlib.atomic_files import write_whole
 from htrlib.errors import ConfigError
+from htrlib.serving.logs import log
 from htrlib.serving.replies import Reply
 
 MOST_ATTEMPTS = 3
 """Starts of a job whose server ended meanwhile each time."""
 
 _ID = re.compile("[0-9a-f]{32}")
-_NEW = ".new-"
+_NEW, _OLD = ".new-", ".old-"  # before the ids of jobs that are being written and deleted
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class JobFolder:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._lock = _locked(directory)
-        for left in directory.glob(f"{_NEW}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        self._remove_leftovers()
 
     def close(self) -> None:
         """Release the directory for another server."""
@@ -81,6 +81,18 @@ class JobFolder:
             with contextlib.suppress(OSError):  # it is no job, or was deleted meanwhile
                 total += sum(path.stat().st_size for path in job.iterdir())
         return total
+
+    def _remove_leftovers(self) -> None:
+        """Remove jobs that a server that was killed had not written, or not deleted, whole."""
+        parts = [*self.directory.glob(f"{_NEW}*"), *self.directory.glob(f"{_OLD}*")]
+        for path in self.directory.iterdir():
+            with contextlib.suppress(OSError):  # what cannot be looked at stays
+                if _ID.fullmatch(path.name) and path.is_dir():
+                    parts += [path] if self._json(path.name, "request.json") is None else []
+        for path in parts:
+            shutil.rmtree(path, ignore_errors=True)
+        if parts:
+            log("parts of jobs removed", count=len(parts))
 
     def add(self, body: bytes, headers: Mapping[str, str]) -> str:
         """Store a request, and return the id of its job.
@@ -162,8 +174,15 @@ class JobFolder:
         return state
 
     def delete(self, id: str) -> None:
-        """Remove a job."""
-        shutil.rmtree(self.directory / id, ignore_errors=True)
+        """Remove a job.
+
+        Raises:
+            OSError: it cannot be removed, or not all of its files.
+        """
+        old = self.directory / f"{_OLD}{id}"
+        with contextlib.suppress(FileNotFoundError):  # it was deleted meanwhile
+            (self.directory / id).rename(old)  # first, so that no part of it is taken for a job
+            shutil.rmtree(old)
 
     def expire(self, seconds: float) -> int:
         """Remove jobs that were done long ago, and return their number."""
@@ -171,16 +190,19 @@ class JobFolder:
         for id in self.ids():
             outcome = self._json(id, "outcome.json")
             if outcome is not None and outcome["finished"] <= end:
-                self.delete(id)
-                removed += 1
+                with contextlib.suppress(OSError):  # others may be removed
+                    self.delete(id)
+                    removed += 1
         return removed
 
     def _path(self, id: str, name: str) -> Path:
         return self.directory / id / name
 
     def _created(self, id: str) -> Optional[float]:
-        request = self._json(id, "request.json")
-        return None if request is None else float(request["created"])
+        try:
+            return float((self._json(id, "request.json") or {})["created"])
+        except (OSError, KeyError, TypeError, ValueError):
+            return None
 
     def _attempts(self, id: str) -> int:
         path = self._path(id, "attempts")
@@ -188,10 +210,10 @@ class JobFolder:
 
     def _json(self, id: str, name: str) -> Optional[Dict[str, Any]]:
         try:
-            value: Dict[str, Any] = json.loads(self._path(id, name).read_text(encoding="utf-8"))
+            value = json.loads(self._path(id, name).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a damaged file
             return None
-        return value
+        return value if isinstance(value, dict) else None
 
 
 def _locked(directory: Path) -> IO[bytes]:

@@ -110,9 +110,18 @@ class Jobs:
         return reply
 
     async def delete(self, id: str) -> Reply:
-        """Delete a job; if it is being read, its answer is discarded."""
+        """Delete a job; if it is being read, its answer is discarded.
+
+        Raises:
+            RefusedError: 404; 500 if it cannot be removed, or not all of its files.
+        """
         self._described(id)
-        await asyncio.to_thread(self.folder.delete, id)
+        try:
+            await asyncio.to_thread(self.folder.delete, id)
+        except OSError as error:
+            raise RefusedError(
+                HTTPStatus.INTERNAL_SERVER_ERROR, f"the job cannot be removed: {error.strerror}"
+            ) from error
         return json_reply({"id": id, "status": "deleted"})
 
     def _described(self, id: str) -> Dict[str, Any]:

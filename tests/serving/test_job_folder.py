@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -116,3 +117,58 @@ def test_a_job_whose_request_is_damaged_does_not_keep_the_others_from_being_read
     (folder.directory / damaged / "request.json").write_bytes(b"")
     assert folder.waiting() == [sound]
     assert folder.state(damaged) is None
+    for content in (b"[]", b'{"headers": {}}', b'{"created": []}'):
+        (folder.directory / damaged / "request.json").write_bytes(content)
+        assert folder.waiting() == [sound]
+
+
+def test_what_a_killed_server_left_of_jobs_is_removed_by_the_next_one(folder: JobFolder) -> None:
+    half, damaged, sound = (folder.add(b"a" * 1000, HEADERS) for _ in range(3))
+    (folder.directory / half / "request.json").unlink()
+    (folder.directory / damaged / "request.json").write_bytes(b"[]")
+    (folder.directory / f".old-{'0' * 32}").mkdir()
+    (folder.directory / "lost+found").mkdir()
+    (folder.directory / ("1" * 32)).write_bytes(b"a file")
+    folder.close()
+    again = JobFolder(folder.directory)
+    left = {".lock", "lost+found", "1" * 32, sound}
+    assert {path.name for path in again.directory.iterdir()} == left
+    assert again.ids() == [sound]
+    again.close()
+
+
+def test_a_job_that_cannot_be_looked_at_is_kept_and_hides_no_other(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, sound = folder.add(b"a", HEADERS), folder.add(b"b", HEADERS)
+    folder.close()
+    read = Path.read_text
+
+    def read_text(path: Path, **options: Any) -> str:
+        if closed in path.parts:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    again = JobFolder(folder.directory)
+    assert again.ids() == [sound]
+    assert (again.directory / closed / "body").is_file()
+    again.close()
+
+
+def test_a_job_whose_files_stay_is_no_job_any_more(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [folder.add(b"a", HEADERS) for _ in range(2)]
+    for id in ids:
+        folder.finish(id, ANSWER)
+
+    def rmtree(path: Path, ignore_errors: bool = False) -> None:
+        if path.name.endswith(ids[0]):
+            raise OSError(errno.EIO, "Input/output error")
+        path.rename(path.with_name("removed"))
+
+    monkeypatch.setattr("htrlib.serving.job_folder.shutil.rmtree", rmtree)
+    assert folder.expire(0.0) == 1
+    assert folder.ids() == []
+    assert (folder.directory / "removed").is_dir()

@@ -189,6 +189,22 @@ def test_a_server_ends_though_a_job_cannot_be_put_back(tmp_path: Path) -> None:
     run(tmp_path, work)
 
 
+def test_a_job_that_cannot_be_removed_is_not_said_to_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(id: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        id = json.loads((await jobs.add(request())).body)["id"]
+        monkeypatch.setattr(jobs.folder, "delete", refuse)
+        with pytest.raises(RefusedError, match="cannot be removed: Permission denied") as refused:
+            await jobs.delete(id)
+        assert refused.value.status == HTTPStatus.INTERNAL_SERVER_ERROR
+
+    run(tmp_path, work)
+
+
 @pytest.mark.parametrize("limits", [{"most_jobs": 1}, {"job_folder_bytes": 9}])
 def test_a_full_folder_takes_no_more(tmp_path: Path, limits: Dict[str, int]) -> None:
     async def work(jobs: Jobs, reader: Reader) -> None:
