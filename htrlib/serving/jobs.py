@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import time
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from htrlib.serving.replies import RETRY_SECONDS, Reply, json_reply, refusal, un
 
 WAITING, READING, DONE, FAILED = "waiting", "reading", "done", "failed"
 _CLEANING_SECONDS = 60.0
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what is wrong with a disk that may get well
 
 Value = TypeVar("Value")
 
@@ -40,6 +42,7 @@ class Jobs:
         self.folder = folder
         self.name = name
         self.under_way: Set[str] = set()
+        self._unkept: Dict[str, Reply] = {}  # refusals that cannot be written to the folder
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._adding = asyncio.Lock()
         self._tasks: List[asyncio.Future[None]] = []
@@ -104,7 +107,7 @@ class Jobs:
             RefusedError: 404: there is no such job, or it is not done.
         """
         status = self._described(id)["status"]
-        reply = await asyncio.to_thread(self.folder.answer, id)
+        reply = self._unkept.get(id) or await asyncio.to_thread(self.folder.answer, id)
         if reply is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"the job has no answer yet: it is {status}")
         return reply
@@ -122,6 +125,7 @@ class Jobs:
             raise RefusedError(
                 HTTPStatus.INTERNAL_SERVER_ERROR, f"the job cannot be removed: {error.strerror}"
             ) from error
+        self._unkept.pop(id, None)
         return json_reply({"id": id, "status": "deleted"})
 
     def _described(self, id: str) -> Dict[str, Any]:
@@ -133,6 +137,8 @@ class Jobs:
                 f"{self.config.job_hours:g} hours after they are done",
             )
         status = state.pop("status", None)
+        if id in self._unkept:
+            status = self._unkept[id].status
         if status is None:
             named = READING if id in self.under_way else WAITING
         else:
@@ -166,8 +172,11 @@ class Jobs:
         try:
             job = await _when_possible(lambda: self.folder.begin(id))
         except RuntimeError as error:
-            reply = refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
-            await _when_possible(lambda: self.folder.finish(id, reply))
+            await self._finish(id, _failure(str(error)))
+            return
+        except (OSError, KeyError, ValueError):
+            log_exception("a job cannot be begun")
+            await self._finish(id, _failure("what is kept of this request cannot be read"))
             return
         if job is None:
             return
@@ -175,11 +184,18 @@ class Jobs:
         try:
             reply = await self._answered(job)
             log("job", status=reply.status, ms=round(1000 * (time.monotonic() - start)))
-            await _when_possible(lambda: self.folder.finish(id, reply))
+            await self._finish(id, reply)
         except asyncio.CancelledError:
             with contextlib.suppress(OSError, ValueError):  # the job counts one attempt more
                 self.folder.put_back(id)
             raise
+
+    async def _finish(self, id: str, reply: Reply) -> None:
+        try:
+            await _when_possible(lambda: self.folder.finish(id, reply))
+        except OSError:
+            log_exception("an answer cannot be kept")
+            self._unkept[id] = _failure("the answer cannot be kept; the server's log says why")
 
     async def _answered(self, job: Job) -> Reply:
         """Return the answer of a job; after failures of the server itself it is tried again."""
@@ -207,13 +223,23 @@ class Jobs:
 
 
 async def _when_possible(change: Callable[[], Value]) -> Value:
-    """Make a change to the folder; while the disk is full, wait."""
+    """Make a change to the folder; while the disk is full, wait.
+
+    Raises:
+        OSError: it cannot be made for another reason.
+    """
     while True:
         try:
             return await asyncio.to_thread(change)
         except OSError as error:
+            if error.errno not in _PASSING:
+                raise
             log("a job waits", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
+
+
+def _failure(message: str) -> Reply:
+    return refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, message))
 
 
 def _time(seconds: float) -> str:

@@ -176,6 +176,27 @@ def test_jobs_wait_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mo
     run(tmp_path, work)
 
 
+def test_a_job_that_cannot_be_read_fails_and_blocks_no_other(tmp_path: Path) -> None:
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        reader.release.set()
+        ids = [jobs.folder.add(b"page", {}) for _ in range(3)]
+        (tmp_path / ids[0] / "attempts").mkdir()  # an error that stays
+        (tmp_path / ids[1] / "answer").mkdir()  # so that nothing can be written there
+        for id in ids:
+            jobs._waiting.put_nowait(id)
+        await settled(jobs, ids[2], "done")
+        for id, message in zip(ids, ("cannot be read", "cannot be kept")):
+            assert status_of(jobs, id) == "failed"
+            reply = await jobs.answer(id)
+            assert reply.status == HTTPStatus.INTERNAL_SERVER_ERROR
+            assert message in json.loads(reply.body)["message"]
+            await jobs.delete(id)
+            with pytest.raises(RefusedError, match="no such job"):
+                jobs.state(id)
+
+    run(tmp_path, work)
+
+
 def test_a_server_ends_though_a_job_cannot_be_put_back(tmp_path: Path) -> None:
     async def work(jobs: Jobs, reader: Reader) -> None:
         id = json.loads((await jobs.add(request())).body)["id"]
