@@ -43,27 +43,29 @@ class Jobs:
         self.name = name
         self.under_way: Set[str] = set()
         self._unkept: Dict[str, Reply] = {}  # refusals that cannot be written to the folder
-        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: Set[str] = set()  # those in the queue that were not deleted meanwhile
         self._adding = asyncio.Lock()
         self._tasks: List[asyncio.Future[None]] = []
 
     @property
     def counts(self) -> Dict[str, int]:
         """Numbers of waiting jobs and of jobs being read."""
-        return {WAITING: self._waiting.qsize(), READING: len(self.under_way)}
+        return {WAITING: len(self._waiting), READING: len(self.under_way)}
 
     def start(self) -> None:
         """Start reading waiting jobs; one of several workers is reserved for other requests."""
         for id in self.folder.waiting():
-            self._waiting.put_nowait(id)
+            self._enqueue(id)
         readers = max(1, self.config.workers * self.config.batch_size - 1)
         self._tasks = [asyncio.ensure_future(self._read_jobs()) for _ in range(readers)]
         self._tasks.append(asyncio.ensure_future(self._clean_up()))
 
     def stop_taking(self) -> None:
         """Start no further job; waiting jobs are read by the next server."""
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._waiting.clear()
 
     async def close(self) -> None:
         """Put back unfinished jobs, and release the folder for another server."""
@@ -87,7 +89,7 @@ class Jobs:
                 raise RefusedError(
                     HTTPStatus.INSUFFICIENT_STORAGE, f"the request cannot be kept: {error.strerror}"
                 ) from error
-        self._waiting.put_nowait(id)
+        self._enqueue(id)
         reply = json_reply(self._described(id), HTTPStatus.ACCEPTED)
         reply.headers = {"Location": f"/jobs/{id}", "Retry-After": str(RETRY_SECONDS)}
         return reply
@@ -125,6 +127,7 @@ class Jobs:
             raise RefusedError(
                 HTTPStatus.INTERNAL_SERVER_ERROR, f"the job cannot be removed: {error.strerror}"
             ) from error
+        self._waiting.discard(id)
         self._unkept.pop(id, None)
         return json_reply({"id": id, "status": "deleted"})
 
@@ -157,9 +160,14 @@ class Jobs:
         if used + count > self.config.job_folder_bytes:
             raise unavailable("the jobs that are kept fill their space; fetch and delete some")
 
+    def _enqueue(self, id: str) -> None:
+        self._waiting.add(id)
+        self._queue.put_nowait(id)
+
     async def _read_jobs(self) -> None:
         while True:
-            id = await self._waiting.get()
+            id = await self._queue.get()
+            self._waiting.discard(id)
             self.under_way.add(id)
             try:
                 await self._read(id)

@@ -183,7 +183,7 @@ def test_a_job_that_cannot_be_read_fails_and_blocks_no_other(tmp_path: Path) -> 
         (tmp_path / ids[0] / "attempts").mkdir()  # an error that stays
         (tmp_path / ids[1] / "answer").mkdir()  # so that nothing can be written there
         for id in ids:
-            jobs._waiting.put_nowait(id)
+            jobs._enqueue(id)
         await settled(jobs, ids[2], "done")
         for id, message in zip(ids, ("cannot be read", "cannot be kept")):
             assert status_of(jobs, id) == "failed"
@@ -206,6 +206,20 @@ def test_a_server_ends_though_a_job_cannot_be_put_back(tmp_path: Path) -> None:
         (tmp_path / id / "attempts").unlink()
         (tmp_path / id / "attempts").mkdir()
         await asyncio.wait_for(jobs.close(), 10.0)
+
+    run(tmp_path, work)
+
+
+def test_a_job_that_was_deleted_does_not_wait(tmp_path: Path) -> None:
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        ids = [json.loads((await jobs.add(request())).body)["id"] for _ in range(3)]
+        await settled(jobs, ids[0], "reading")
+        assert jobs.counts == {"waiting": 2, "reading": 1}
+        await jobs.delete(ids[1])
+        assert jobs.counts == {"waiting": 1, "reading": 1}
+        reader.release.set()
+        await settled(jobs, ids[2], "done")
+        assert jobs.counts["waiting"] == 0
 
     run(tmp_path, work)
 
