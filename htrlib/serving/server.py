@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Coroutine
 
@@ -45,7 +46,7 @@ def serve(config: ServingConfig) -> int:
     model_server_home()
     with contextlib.closing(_bind(config)) as bound:
         if config.models is None:
-            _prepare_bundle(config)
+            config = replace(config, bundle=_prepare_bundle(config))
         elif not config.models.is_dir():
             raise ConfigError(f"{config.models} is not a directory; models are loaded from there")
         configure_logs()
@@ -129,16 +130,18 @@ def _bind(config: ServingConfig) -> socket.socket:
     return bound
 
 
-def _prepare_bundle(config: ServingConfig) -> None:
+def _prepare_bundle(config: ServingConfig) -> str:
     """Verify the model's files, and install the requirements of its code if allowed.
 
+    Returns:
+        The whole path of its directory, since workers run in another folder than this process.
     Raises:
         BundleError: the model is broken, or the requirements of its code cannot be installed.
     """
     bundle = load_bundle(config.bundle)
     wanted = bundle.directory / "code" / "requirements.txt"
     if not (config.allow_code and wanted.is_file()):
-        return
+        return str(bundle.directory)
     try:
         importlib.metadata.distribution("pip")
     except importlib.metadata.PackageNotFoundError:
@@ -149,3 +152,4 @@ def _prepare_bundle(config: ServingConfig) -> None:
     arguments = [sys.executable, "-m", "pip", "install", "-r", str(wanted)]
     if subprocess.run(arguments, check=False, stdout=sys.stderr).returncode:
         raise BundleError(f"the packages in {wanted} cannot be installed; see pip's output above")
+    return str(bundle.directory)

@@ -6,13 +6,14 @@ import importlib.metadata
 import resource
 from dataclasses import replace
 from pathlib import Path
-from typing import Tuple
+from types import SimpleNamespace
+from typing import Any, List, Tuple
 
 import pytest
 
 from htrlib.errors import BundleError
 from htrlib.serving import server
-from htrlib.serving.config import ServingConfig
+from htrlib.serving.config import ServingConfig, configure
 
 
 @pytest.fixture
@@ -32,6 +33,31 @@ def test_what_a_models_code_wants_is_installed_only_where_code_is_allowed(
     out, err = capfd.readouterr()
     assert out == "", "standard output has the server's log, one object a row"
     assert "no-such-package-xyz" in err
+
+
+@pytest.mark.parametrize("given", ["argument", "environment"])
+def test_a_model_in_the_current_folder_is_served(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    served: List[str] = []
+
+    async def serve(config: ServingConfig, *others: Any) -> None:
+        served.append(config.bundle)
+
+    monkeypatch.chdir(tiny_bundle.parent)
+    monkeypatch.setattr(server, "_serve", serve)
+    for name in ("configure_logs", "_allow_many_files"):  # for this process they would last
+        monkeypatch.setattr(server, name, lambda: None)
+    libc = SimpleNamespace(prctl=lambda *arguments: 0)
+    monkeypatch.setattr("htrlib.serving.server.ctypes.CDLL", lambda _: libc)
+    monkeypatch.setattr("htrlib.serving.mms.launching.find_java", lambda environment: "java")
+    monkeypatch.setattr("htrlib.serving.mms.launching.model_server_home", Path)
+    if given == "argument":
+        config = configure({}, bundle=tiny_bundle.name, port=0)
+    else:
+        config = configure({"HTRLIB_BUNDLE": tiny_bundle.name}, port=0)
+    assert server.serve(config) == 0
+    assert served == [str(tiny_bundle.resolve())]
 
 
 def test_without_pip_is_told_what_to_do(
