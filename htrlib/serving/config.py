@@ -38,7 +38,8 @@ class ServingConfig:
         batch_size: requests that a worker processes together.
         queue_length: maximum number of waiting requests.
         max_request_bytes: maximum size of a body.
-        max_answer_bytes: maximum size of an answer.
+        max_answer_bytes: maximum size of an answer, for which `configure` adds to the default what
+            a body may have, since a searchable PDF holds the one it was made of.
         max_pixels: maximum pixels per page.
         request_seconds: time limit for a request, from its headers to its answer.
         body_seconds: time limit for a body to arrive.
@@ -142,6 +143,8 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
         )
     fields = {name: value for name, value in fields.items() if value is not None}
     fields.setdefault("bundle", default_bundle(environment))
+    body = fields.get("max_request_bytes", ServingConfig.max_request_bytes)
+    fields.setdefault("max_answer_bytes", body + ServingConfig.max_answer_bytes)
     cpus = available_cpus()
     # In multi-model mode each model has its own workers.
     fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))

@@ -29,6 +29,13 @@ def test_sagemaker_s_environment_is_heeded() -> None:
     assert (made.allow_s3, made.allow_code) == (True, False)
 
 
+def test_an_answer_may_hold_the_pdf_of_its_request_and_what_was_read() -> None:
+    for environment, megabytes in (({}, 50), ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "200"}, 225)):
+        assert configure(environment).max_answer_bytes == megabytes * MEGABYTE
+    assert configure({}, max_request_bytes=MEGABYTE).max_answer_bytes == 26 * MEGABYTE
+    assert configure({}, max_answer_bytes=MEGABYTE).max_answer_bytes == MEGABYTE
+
+
 def test_a_recognizer_s_code_runs_where_that_is_allowed_or_it_is_an_argument() -> None:
     named = {"HTRLIB_RECOGNIZER": "strokes:recognize_lines"}
     with pytest.raises(ConfigError, match="HTRLIB_ALLOW_CODE=1"):

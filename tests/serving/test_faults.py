@@ -279,7 +279,7 @@ def test_bodies_that_drip_keep_nobody_out(told: Served) -> None:
 def test_an_answer_that_is_too_large_is_an_error_and_kills_no_worker(told: Served) -> None:
     workers = told.family()["worker"]
     assert len(told.invoke(b"large %d" % (24 << 20)).body) == 24 << 20
-    reply = told.invoke(b"large %d" % (40 << 20))
+    reply = told.invoke(b"large %d" % (60 << 20))
     assert reply.status == 413
     assert "text/plain" in reply.json["message"]
     assert told.family()["worker"] == workers
