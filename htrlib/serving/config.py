@@ -17,6 +17,8 @@ MOST_WORKERS = 8  # default limit: each worker takes about 200 MB
 _MOST_IN_TRANSIT = 100  # maximum of concurrent requests times megabytes, in SageMaker
 MEGABYTE = 1 << 20
 
+_MOST_MEGABYTES = 2046  # of a body or an answer: the model server counts bytes in 31 bits
+
 _COUNTS = (
     *("workers", "threads", "batch_size", "queue_length"),
     *("max_request_bytes", "max_answer_bytes", "max_pixels", "most_jobs", "job_folder_bytes"),
@@ -90,6 +92,12 @@ class ServingConfig:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("max_request_bytes", "max_answer_bytes"):
+            if getattr(self, name) > _MOST_MEGABYTES * MEGABYTE:
+                raise ConfigError(
+                    f"{name} must be at most {_MOST_MEGABYTES} MB, found "
+                    f"{getattr(self, name) / MEGABYTE:,.0f} MB"
+                )
         for name in _TIMES:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above 0, found {getattr(self, name)}")
@@ -144,7 +152,8 @@ def configure(environment: Mapping[str, str], **given: Any) -> ServingConfig:
     fields = {name: value for name, value in fields.items() if value is not None}
     fields.setdefault("bundle", default_bundle(environment))
     body = fields.get("max_request_bytes", ServingConfig.max_request_bytes)
-    fields.setdefault("max_answer_bytes", body + ServingConfig.max_answer_bytes)
+    answer = min(body + ServingConfig.max_answer_bytes, _MOST_MEGABYTES * MEGABYTE)
+    fields.setdefault("max_answer_bytes", answer)
     cpus = available_cpus()
     # In multi-model mode each model has its own workers.
     fields.setdefault("workers", 1 if "models" in fields else min(cpus, MOST_WORKERS))

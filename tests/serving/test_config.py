@@ -30,8 +30,10 @@ def test_sagemaker_s_environment_is_heeded() -> None:
 
 
 def test_an_answer_may_hold_the_pdf_of_its_request_and_what_was_read() -> None:
-    for environment, megabytes in (({}, 50), ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "200"}, 225)):
-        assert configure(environment).max_answer_bytes == megabytes * MEGABYTE
+    assert configure({}).max_answer_bytes == 50 * MEGABYTE
+    for megabytes, answer in (("200", 225), ("2046", 2046)):
+        made = configure({"SAGEMAKER_MAX_PAYLOAD_IN_MB": megabytes})
+        assert made.max_answer_bytes == answer * MEGABYTE
     assert configure({}, max_request_bytes=MEGABYTE).max_answer_bytes == 26 * MEGABYTE
     assert configure({}, max_answer_bytes=MEGABYTE).max_answer_bytes == MEGABYTE
 
@@ -70,6 +72,7 @@ def test_a_worker_alone_gets_all_cpus() -> None:
         {"SAGEMAKER_MODEL_SERVER_WORKERS": "0"},
         {"SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "0"},
         {"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"},
+        {"SAGEMAKER_MAX_PAYLOAD_IN_MB": "2047"},
         {"HTRLIB_QUEUE_LENGTH": "0"},
         {"HTRLIB_RECOVERY_SECONDS": "0"},
         {"HTRLIB_BATCH_SIZE": "0"},
