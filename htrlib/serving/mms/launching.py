@@ -174,7 +174,7 @@ def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[P
         "metric_time_interval": 10**9,  # seconds; its metrics go to a log that nobody reads
     }
     (directory / "models").mkdir(exist_ok=True)
-    rows = "".join(f"{name}={value}\n" for name, value in settings.items())
+    rows = "".join(f"{name}={_escaped(str(value))}\n" for name, value in settings.items())
     _write_new(directory / "config.properties", rows)
     _write_new(directory / "log4j2.xml", _LOGGING)
 
@@ -185,6 +185,13 @@ def response_seconds(config: ServingConfig) -> int:
     It is so long that the gateway and the worker always end the request first.
     """
     return int(config.longest_seconds) + 30
+
+
+def _escaped(text: str) -> str:
+    """Escape a value for a properties file, which Java reads as Latin-1."""
+    units = text.replace("\\", "\\\\").encode("utf-16-be", "surrogatepass")
+    numbers = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(number) if number < 128 else f"\\u{number:04x}" for number in numbers)
 
 
 def _write_new(path: Path, content: str) -> None:
