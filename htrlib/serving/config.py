@@ -114,13 +114,18 @@ class ServingConfig:
             )
 
     @property
+    def at_once(self) -> int:
+        """Requests that the workers of a model process at once."""
+        return self.workers * self.batch_size
+
+    @property
     def transform_limits(self) -> Tuple[int, int]:
         """The limits reported to batch transform: concurrent requests, and megabytes per request.
 
         SageMaker refuses a job whose product of both is above 100.
         """
         payload = min(max(1, self.max_request_bytes // MEGABYTE), _MOST_IN_TRANSIT)
-        return min(self.workers * self.batch_size, _MOST_IN_TRANSIT // payload), payload
+        return min(self.at_once, _MOST_IN_TRANSIT // payload), payload
 
     @property
     def longest_seconds(self) -> float:

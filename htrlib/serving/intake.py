@@ -244,9 +244,10 @@ class Intake:
 
     def _slot(self, name: str) -> asyncio.Semaphore:
         if name not in self._slots:
-            # One more than there are workers, so that no worker waits for its next request.
-            count = self.config.workers * self.config.batch_size + 1
-            self._slots[name] = asyncio.Semaphore(count)
+            # One more than there are workers, so that no worker waits for its next request; but
+            # none to wait in the model server for a job that has the only worker.
+            alone = self.config.at_once == 1 and self.config.jobs is not None
+            self._slots[name] = asyncio.Semaphore(self.config.at_once + (not alone))
         return self._slots[name]
 
     async def _work(

@@ -57,7 +57,7 @@ class Jobs:
         """Start reading waiting jobs; one of several workers is reserved for other requests."""
         for id in self.folder.waiting():
             self._enqueue(id)
-        readers = max(1, self.config.workers * self.config.batch_size - 1)
+        readers = max(1, self.config.at_once - 1)
         self._tasks = [asyncio.ensure_future(self._read_jobs()) for _ in range(readers)]
         self._tasks.append(asyncio.ensure_future(self._clean_up()))
 

@@ -17,8 +17,8 @@ from htrlib.bundle import load_bundle
 from htrlib.errors import BundleError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.cpus import available_memory
-from htrlib.serving.mms.model_server import ModelServerError
-from htrlib.serving.mms.supervisor import Model, Supervisor
+from htrlib.serving.mms.model_server import Model, ModelServerError
+from htrlib.serving.mms.supervisor import Supervisor
 from htrlib.serving.protocol import RefusedError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")

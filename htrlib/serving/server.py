@@ -71,7 +71,8 @@ def _allow_many_files() -> None:
 
 async def _serve(config: ServingConfig, bound: socket.socket, scratch: Path) -> None:
     from htrlib.serving.gateway import SINGLE, Gateway
-    from htrlib.serving.mms.supervisor import Model, Supervisor
+    from htrlib.serving.mms.model_server import Model
+    from htrlib.serving.mms.supervisor import Supervisor
 
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()

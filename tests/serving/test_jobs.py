@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import signal
+import time
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -249,6 +250,21 @@ def test_a_full_folder_takes_no_more(tmp_path: Path, limits: Dict[str, int]) -> 
         assert refused.value.status == HTTPStatus.SERVICE_UNAVAILABLE
 
     run(tmp_path, work, **limits)
+
+
+def test_no_request_waits_in_the_model_server_for_a_job_that_has_the_only_worker(
+    tmp_path: Path,
+) -> None:
+    async def work(jobs: Jobs, reader: Reader) -> None:
+        id = json.loads((await jobs.add(request())).body)["id"]
+        await settled(jobs, id, "reading")
+        while not reader.begun:
+            await asyncio.sleep(0.01)
+        with pytest.raises(RefusedError, match="no worker became free in time"):
+            await jobs.intake.answer(request(), "model", time.monotonic())
+        assert reader.begun == 1
+
+    run(tmp_path, work, request_seconds=0.1)
 
 
 def test_several_models_have_no_jobs(tmp_path: Path) -> None:

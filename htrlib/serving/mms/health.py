@@ -11,7 +11,7 @@ import io
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Callable, Optional
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -80,26 +80,43 @@ class Progress:
     """Tracks whether a model makes progress: workers must be busy while requests are pending.
 
     Attributes:
-        under_way: number of requests in the model server.
-        bytes_under_way: total size of their bodies.
         probed: time of the last probe page, in seconds of `time.monotonic()`.
     """
 
     def __init__(self) -> None:
-        self.under_way = self.bytes_under_way = 0
+        self._pending: Dict[object, Tuple[int, float]] = {}  # size and start, the oldest first
         self.probed = float("-inf")
         self._work = -1
         self._looked = self._since = time.monotonic()
 
-    def begin(self, size: int) -> None:
-        """Count a pending request with a body of `size` bytes."""
-        self.under_way += 1
-        self.bytes_under_way += size
+    @property
+    def under_way(self) -> int:
+        """Number of requests in the model server."""
+        return len(self._pending)
 
-    def end(self, size: int) -> None:
+    @property
+    def bytes_under_way(self) -> int:
+        """Total size of their bodies."""
+        return sum(size for size, _ in self._pending.values())
+
+    def begin(self, size: int) -> object:
+        """Count a pending request with a body of `size` bytes, and return its ticket."""
+        ticket = object()
+        self._pending[ticket] = size, time.monotonic()
+        return ticket
+
+    def end(self, ticket: object) -> None:
         """Count a request as finished."""
-        self.under_way -= 1
-        self.bytes_under_way -= size
+        del self._pending[ticket]
+
+    def ahead(self, ticket: object) -> int:
+        """Return how many pending requests were sent before this one, and so are read before."""
+        return list(self._pending).index(ticket)
+
+    def long_under_way(self) -> int:
+        """Return how many requests have been pending for so long that a probe would be due."""
+        end = time.monotonic() - PROBE_AFTER_SECONDS
+        return sum(start < end for _, start in self._pending.values())
 
     def begin_anew(self) -> None:
         """Reset after a restart of the model server."""
@@ -136,9 +153,15 @@ class Watched:
     progress: Progress = field(default_factory=Progress)
     load_seconds: float = 0.0
 
-    @property
-    def probe_is_due(self) -> bool:
-        """Return whether to send a probe page."""
+    def probe_is_due(self, at_once: int) -> bool:
+        """Return whether to send a probe page.
+
+        Args:
+            at_once: requests that the workers process at once. While they do, a probe would only
+                fill the model server's queue.
+        """
+        if self.progress.long_under_way() >= at_once:
+            return False
         return self.health.probe_is_due(busy=bool(self.progress.under_way))
 
 

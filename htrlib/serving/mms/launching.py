@@ -115,8 +115,7 @@ def command(config: ServingConfig, directory: Path) -> List[str]:
     """Return the command that starts the model server."""
     home = model_server_home()
     # A request is buffered several times: as it arrives, whole, and as sent to the worker.
-    slots = config.workers * config.batch_size + 1
-    heap = 96 + 4 * slots * config.max_request_bytes // MEGABYTE
+    heap = 96 + 4 * (config.at_once + 1) * config.max_request_bytes // MEGABYTE
     return [
         *(sys.executable, "-I", "-c", _LAUNCH),
         find_java(os.environ),
@@ -168,7 +167,7 @@ def write_configuration(config: ServingConfig, directory: Path, sockets: Tuple[P
         "max_response_size": config.max_answer_bytes + _SURPLUS,
         "default_response_timeout_seconds": response_seconds(config),
         "unregister_model_timeout": 10,
-        "job_queue_size": 2 * config.workers * config.batch_size + 8,
+        "job_queue_size": 2 * config.at_once + 8,
         "number_of_netty_threads": 1,
         "netty_client_threads": 1,
         "metric_time_interval": 10**9,  # seconds; its metrics go to a log that nobody reads

@@ -43,6 +43,19 @@ class ModelServerError(HtrError):
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model to serve.
+
+    Attributes:
+        name: name by which it is invoked.
+        bundle: name or directory.
+    """
+
+    name: str
+    bundle: str
+
+
+@dataclass(frozen=True)
 class Response:
     """The answer to a request.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Coroutine, Dict, List, Mapping, Optional
@@ -22,13 +21,14 @@ from htrlib.errors import BundleError, HtrError
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.logs import log, log_exception
 from htrlib.serving.mms.health import Watched, tiny_page
-from htrlib.serving.mms.model_server import ModelServer, ModelServerError, Response
+from htrlib.serving.mms.model_server import Model, ModelServer, ModelServerError, Response
 from htrlib.serving.protocol import DEADLINE, THOROUGH, RefusedError
 from htrlib.serving.replies import unavailable
 
 TICK_SECONDS = 0.25
 PROBE_SECONDS = 5.0
 FIRST_PAGE_SECONDS = 60.0  # grace period of a model that was just loaded
+FAIR_SECONDS = 1.0  # time limit, of a request, below which a timeout says nothing about a model
 STALLED_SECONDS = 5.0  # seconds with pending requests, no answer and no CPU time used
 # Minimum rate at which a body passes through Java, which buffers it several times, to a worker: a
 # fifth of the rate measured on two cores shared by ten processes.
@@ -37,19 +37,6 @@ MOST_START_ATTEMPTS = 3
 MOST_RESTARTS, RESTART_WINDOW_SECONDS = 5, 120.0
 
 STARTING, READY, RECOVERING, STOPPED = "starting", "ready", "recovering", "stopped"
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model to serve.
-
-    Attributes:
-        name: name by which it is invoked.
-        bundle: name or directory.
-    """
-
-    name: str
-    bundle: str
 
 
 class Supervisor:
@@ -207,12 +194,15 @@ class Supervisor:
         """Return the answer of a worker or of the model server, or None if the connection broke."""
         watched, generation = self._watch(name), self._generation
         left = deadline - time.monotonic()
-        watched.progress.begin(len(body))
+        ticket = watched.progress.begin(len(body))
         try:
             timed = {**headers, DEADLINE: f"{time.time() + left:.3f}"}
             response = await self._server.invoke(name, body, timed, left)
         except asyncio.TimeoutError:
-            self._failed(name)
+            if watched.progress.ahead(ticket) >= self.config.at_once:  # no worker began it
+                raise unavailable("no worker became free in time") from None
+            if left >= FAIR_SECONDS:
+                self._failed(name)
             # The worker ends itself by its timer; the next request finds another one, or not.
             raise RefusedError(
                 HTTPStatus.GATEWAY_TIMEOUT,
@@ -222,12 +212,19 @@ class Supervisor:
             self._suspect(generation, f"a request failed: {type(error).__name__}")
             return None
         finally:
-            watched.progress.end(len(body))
+            watched.progress.end(ticket)
         if response.answered:
             watched.health.request_answered(response.status)
+        elif self._has_no_room(name, response):
+            raise unavailable("too many requests wait for a worker already")
         else:
             log("unanswered", status=response.status, model=name)
         return response
+
+    def _has_no_room(self, name: str, response: Response) -> bool:
+        """Return whether the model server's queue is full, because all workers are busy."""
+        busy = self._watch(name).progress.under_way >= self.config.at_once
+        return busy and response.status == HTTPStatus.SERVICE_UNAVAILABLE and not response.answered
 
     def _suspect(self, generation: int, trouble: str) -> None:
         """Treat a broken connection as the end of the model server it belonged to."""
@@ -284,7 +281,8 @@ class Supervisor:
 
     def _begin_probe(self) -> None:
         """Send a probe page to a model that has not read a page for a while."""
-        due = [name for name in sorted(self.models) if self._watch(name).probe_is_due]
+        at_once = self.config.at_once
+        due = [name for name in sorted(self.models) if self._watch(name).probe_is_due(at_once)]
         if due:
             name = min(due, key=lambda name: self._watch(name).progress.probed)
             self._watch(name).progress.probed = time.monotonic()
@@ -325,6 +323,8 @@ class Supervisor:
             raise
         except (aiohttp.ClientError, OSError) as error:
             return f"{name} did not read a tiny page: {type(error).__name__}"
+        if self._has_no_room(name, response):
+            raise asyncio.TimeoutError
         if not response.answered or response.status != HTTPStatus.OK:
             return f"{name} did not read a tiny page: {response.status}"
         health.tiny_page_read()

@@ -7,7 +7,7 @@ from typing import List, Tuple
 import pytest
 
 from htrlib.serving.mms import health
-from htrlib.serving.mms.health import Health
+from htrlib.serving.mms.health import Health, Progress, Watched
 
 
 class Clock:
@@ -86,3 +86,26 @@ def test_a_busy_server_whose_pages_are_read_is_not_probed(clock: Clock) -> None:
     looked.request_answered(200)
     assert not looked.failing
     assert not looked.probe_is_due(busy=False)
+
+
+def test_requests_are_read_in_the_order_they_were_sent(clock: Clock) -> None:
+    progress = Progress()
+    first, second = progress.begin(3), progress.begin(4)
+    assert (progress.ahead(first), progress.ahead(second)) == (0, 1)
+    assert (progress.under_way, progress.bytes_under_way) == (2, 7)
+    progress.end(first)
+    assert progress.ahead(second) == 0
+    assert (progress.under_way, progress.bytes_under_way) == (1, 4)
+
+
+def test_a_probe_is_not_due_while_long_requests_have_all_workers(clock: Clock) -> None:
+    watched = Watched()
+    clock.now += 5.0
+    watched.health.request_answered(400)
+    first = watched.progress.begin(1)
+    assert watched.probe_is_due(at_once=1)
+    clock.now += 5.0
+    assert not watched.probe_is_due(at_once=1)
+    assert watched.probe_is_due(at_once=2)
+    watched.progress.end(first)
+    assert watched.probe_is_due(at_once=1)

@@ -17,8 +17,8 @@ pytest.importorskip("aiohttp")
 from htrlib.serving.config import ServingConfig
 from htrlib.serving.mms import health
 from htrlib.serving.mms import supervisor as supervising
-from htrlib.serving.mms.model_server import ModelServer, ModelServerError, Response
-from htrlib.serving.mms.supervisor import READY, RECOVERING, Model, Supervisor
+from htrlib.serving.mms.model_server import Model, ModelServer, ModelServerError, Response
+from htrlib.serving.mms.supervisor import READY, RECOVERING, Supervisor
 from htrlib.serving.protocol import RefusedError
 
 PATIENT = ServingConfig(recovery_seconds=60.0)
@@ -70,6 +70,8 @@ class Fake:
 
     def __init__(self) -> None:
         self.hanging: Set[str] = set()  # models that answer nothing
+        self.full: Set[str] = set()  # models that take no further request
+        self.refused = 0
         self.work = 0
         self.loads: List[str] = []
 
@@ -90,6 +92,9 @@ class Fake:
     async def invoke(
         self, name: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> Response:
+        if name in self.full:
+            self.refused += 1
+            return Response(503, "application/json", b"", False)
         end = time.monotonic() + seconds
         while name in self.hanging:
             await asyncio.sleep(0.01)
@@ -138,6 +143,21 @@ def watched(
         assert work.done()
 
     supervised(run, config)
+
+
+async def busy(supervisor: Supervisor, fake: Fake) -> asyncio.Future[int]:
+    """Let a long request have the only worker of the model "one"."""
+
+    def work_done(name: str) -> int:
+        fake.work += 1
+        return fake.work
+
+    fake.work_done = work_done  # type: ignore[method-assign]
+    fake.hanging.add("one")
+    reading = asyncio.ensure_future(ask(supervisor, "one"))
+    while not supervisor._watch("one").progress.under_way:
+        await asyncio.sleep(0.01)
+    return reading
 
 
 async def ask(supervisor: Supervisor, name: str) -> int:
@@ -221,6 +241,67 @@ def test_a_large_body_on_its_way_to_a_worker_is_no_hang() -> None:
         assert (await waiting).status == 200
         assert fake.loads == ["one", "two"]
         assert supervisor._watch("one").progress.bytes_under_way == 0
+
+    watched(test)
+
+
+@pytest.mark.usefixtures("quick")
+def test_requests_behind_a_long_one_are_refused_and_do_not_end_it() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        reading = await busy(supervisor, fake)
+        for full in ([], ["one"]):
+            fake.full = set(full)
+            with pytest.raises(RefusedError, match="worker") as refused:
+                await supervisor.invoke("one", b"page", {}, time.monotonic() + 0.1)
+            assert refused.value.status == HTTPStatus.SERVICE_UNAVAILABLE
+            await asyncio.sleep(0.2)
+            assert supervisor.healthy
+        fake.hanging.clear()
+        fake.full.clear()
+        assert await reading == 200
+        assert fake.loads == ["one", "two"]
+
+    watched(test)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_model_in_doubt_is_not_probed_while_all_its_workers_are_busy() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        supervisor._watch("one").health.request_answered(HTTPStatus.BAD_REQUEST)
+        reading = await busy(supervisor, fake)
+        await asyncio.sleep(2 * health.PROBE_AFTER_SECONDS)
+        supervisor._end_probe()  # one that was sent before
+        fake.full = {"one"}
+        await asyncio.sleep(40 * health.PROBE_AFTER_SECONDS)
+        assert fake.refused == 0
+        fake.hanging.clear()
+        fake.full.clear()
+        assert await reading == 200
+        assert fake.loads == ["one", "two"]
+
+    watched(test)
+
+
+def test_a_probe_that_finds_the_queue_full_tells_nothing() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        fake.full = {"one"}
+        ticket = supervisor._watch("one").progress.begin(1)
+        assert await supervisor._tell_by_tiny_page("one") is None
+        supervisor._watch("one").progress.end(ticket)
+        assert "503" in str(await supervisor._tell_by_tiny_page("one"))
+
+    watched(test)
+
+
+def test_a_request_that_came_too_late_says_nothing_about_the_model() -> None:
+    async def test(supervisor: Supervisor, fake: Fake) -> None:
+        fake.hanging.add("one")
+        for seconds, failing in ((0.05, False), (1.1, True)):
+            with pytest.raises(RefusedError, match="took longer") as late:
+                await supervisor.invoke("one", b"page", {}, time.monotonic() + seconds)
+            assert late.value.status == HTTPStatus.GATEWAY_TIMEOUT
+            known = supervisor._watch("one").health
+            assert (known._failing_since is not None) == failing
 
     watched(test)
 
