@@ -75,6 +75,12 @@ class Intake:
         self._users[name] += 1
         try:
             body = await self._body(request, headers, hold)
+            if time.monotonic() >= deadline:
+                raise RefusedError(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    f"the body took all of the {self.config.request_seconds:.0f} s that a request "
+                    "may take",
+                )
             await self._queue(name, deadline)
         except BaseException:
             hold.release()

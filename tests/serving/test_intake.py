@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, AsyncIterator, List
@@ -10,6 +11,8 @@ from typing import Any, AsyncIterator, List
 import pytest
 
 pytest.importorskip("aiohttp")
+
+from multidict import CIMultiDict
 
 from htrlib.serving import intake
 from htrlib.serving.config import ServingConfig
@@ -55,6 +58,20 @@ def test_bodies_that_arrive_have_a_limit_of_their_own(monkeypatch: pytest.Monkey
     assert bodies == [b"a"] * 3
     assert isinstance(refused, RefusedError)
     assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_a_body_that_took_all_the_time_of_its_request_is_not_read() -> None:
+    async def answer() -> None:
+        taken, release = Intake(ServingConfig(), SimpleNamespace()), asyncio.Event()
+        request = slow_request(release)
+        request.headers = CIMultiDict(request.headers)
+        request.query = {}
+        release.set()
+        await taken.answer(request, "model", time.monotonic() - 60.0)
+
+    with pytest.raises(RefusedError, match="took all of the 60 s") as late:
+        asyncio.run(answer())
+    assert late.value.status == HTTPStatus.REQUEST_TIMEOUT
 
 
 @pytest.mark.parametrize("slow", [False, True])
