@@ -7,11 +7,14 @@ replaced itself, and what it leads to stays as it is.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, Optional
 
 from htrlib.errors import HtrError
+
+_LONGEST_NAME = 255  # bytes
 
 
 @contextlib.contextmanager
@@ -20,10 +23,11 @@ def replacing(path: Path, scratch: Optional[Path] = None) -> Iterator[Path]:
 
     Args:
         path: path of the file.
-        scratch: path of the temporary file, in the same folder; by default `.NAME.part`, which two
-            writers must not use at once.
+        scratch: path of the temporary file, in the same folder; by default `.NAME.part`, or another
+            one if that is too long; two writers must not use it at once. What is there is removed.
     """
-    scratch = path.with_name(f".{path.name}.part") if scratch is None else scratch
+    scratch = _scratch(path) if scratch is None else scratch
+    scratch.unlink(missing_ok=True)  # it may be a link
     try:
         yield scratch
         scratch.replace(path)
@@ -48,18 +52,26 @@ def write_whole(
         mode: permissions of the file; by default those of a new file.
         durable: wait until the content is on disk before it replaces the file.
     Raises:
-        OSError: the file cannot be written; the old one is kept.
+        OSError: the file cannot be written, or `write` fails; the old one is kept.
     """
+    scratch = _scratch(path) if scratch is None else scratch
     try:
-        with replacing(path, scratch) as partial:
-            with partial.open("wb") as file:
-                write(file)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
+        with replacing(path, scratch) as partial, partial.open("xb") as file:
             if mode is not None:
-                partial.chmod(mode)
+                partial.chmod(mode)  # before there is anything to read
+            write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
-        if error.errno is not None and not isinstance(error, HtrError):
+        own = error.filename in (None, str(scratch))  # or `write` read another file
+        if own and error.errno is not None and not isinstance(error, HtrError):
             error.filename, error.filename2 = str(path), None  # of a full disk, it has no name
         raise
+
+
+def _scratch(path: Path) -> Path:
+    name = os.fsencode(f".{path.name}.part")
+    if len(name) <= _LONGEST_NAME:
+        return path.with_name(os.fsdecode(name))
+    return path.with_name(f".{hashlib.sha256(name).hexdigest()}.part")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -91,3 +92,37 @@ def test_the_temporary_file_may_have_another_name(tmp_path: Path) -> None:
         scratch.write_bytes(b"new")
         assert names(tmp_path) == ["scratch"]
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"old")
+    (tmp_path / ".a.txt.part").symlink_to(tmp_path / "precious")
+    write_whole(tmp_path / "a.txt", lambda file: file.write(b"new"))
+    assert (tmp_path / "precious").read_bytes() == b"old"
+    assert not (tmp_path / "a.txt").is_symlink()
+    assert names(tmp_path) == ["a.txt", "precious"]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127])
+def test_names_may_be_as_long_as_the_file_system_takes(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, lambda file: file.write(b"new"))
+    assert names(tmp_path) == [name]
+
+
+def test_errors_name_the_file_that_they_are_about(tmp_path: Path) -> None:
+    def read_another(file: BinaryIO) -> None:
+        file.write((tmp_path / "source").read_bytes())
+
+    def fill(file: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "file").touch()
+    for path, write, named in (
+        (tmp_path / "a.txt", read_another, "source"),
+        (tmp_path / "a.txt", fill, "a.txt"),
+        (tmp_path / "none" / "a.txt", fill, "none/a.txt"),
+        (tmp_path / "file" / "a.txt", fill, "file/a.txt"),
+    ):
+        with pytest.raises(OSError) as raised:
+            write_whole(path, write)
+        assert raised.value.filename == str(tmp_path / named)
