@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import os
 import shutil
 import tarfile
 import tempfile
@@ -19,6 +20,8 @@ MAX_FILES = 1000
 
 _LARGEST_READ = 1 << 20
 _LONGEST_NAME = 255  # bytes, of a file or folder
+_LONGEST_PATH = 1000  # bytes, in the folder; systems take 1,024 to 4,096 with that of the folder
+_MOST_FOLDERS = 100  # within each other
 
 
 def pack(folder: Path, archive: Path) -> Path:
@@ -53,8 +56,10 @@ def unpack(
 
     Raises:
         BundleError: the file is not an archive, is damaged, or breaks one of these rules.
-        ConfigError: the folder exists and is not empty.
+        ConfigError: the folder exists and is not empty, or is a file or a link.
     """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ConfigError(f"{folder} is a file or a link, not a folder; choose a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; choose a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +107,12 @@ def _checked(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
         raise BundleError(f"{archive}: {member.name!r} leads out of the folder; pack it again")
     if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
         raise BundleError(f"{archive}: {member.name[:80]!r}... is too long a name; shorten it")
+    length = len(os.fsencode(str(path)))
+    if length > _LONGEST_PATH or len(path.parts) > _MOST_FOLDERS:
+        raise BundleError(
+            f"{archive}: {member.name[:80]!r}... is a path of {len(path.parts):,} parts and "
+            f"{length:,} bytes; at most {_MOST_FOLDERS} and {_LONGEST_PATH:,} are unpacked"
+        )
     if member.size < 0:
         raise BundleError(f"{archive}: {member.name!r} has {member.size} bytes")
     if not (member.isdir() or member.isreg()) or member.issparse():

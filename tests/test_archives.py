@@ -147,6 +147,27 @@ def test_what_is_no_archive_or_was_cut_is_refused(archive, tmp_path, keep):
         unpack(path, tmp_path / "new")
 
 
+@pytest.mark.parametrize("name", ["a/" * 990 + "f", "a/" * 1900 + "f", ("n" * 250 + "/") * 20])
+def test_paths_that_are_too_long_or_deep_are_refused(archive, tmp_path, name):
+    path = archive((member("config.json"), b"{}"), (member(name + "f"), b""))
+    with pytest.raises(BundleError, match="is a path of"):
+        unpack(path, tmp_path / "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["model.tar.gz"]
+
+
+def test_a_file_or_a_link_is_no_folder_to_unpack_into(archive, tmp_path):
+    path = archive((member("a"), b""))
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    for name in ("file", "link", "dangling"):
+        with pytest.raises(ConfigError, match="is a file or a link"):
+            unpack(path, tmp_path / name)
+    assert [*(tmp_path / "empty").iterdir()] == []
+    assert (unpack(path, tmp_path / "empty") / "a").is_file()
+
+
 def test_a_folder_with_files_is_not_written_over(archive, tmp_path):
     path = archive((member("a"), b""))
     with pytest.raises(ConfigError, match="not empty"):
