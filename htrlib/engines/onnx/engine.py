@@ -22,7 +22,7 @@ from htrlib.engines.onnx.graphs import build_graph
 from htrlib.engines.onnx.model_file import Graph
 from htrlib.engines.onnx.recurrent_layers import RecurrentLayers, can_run
 from htrlib.engines.port import RECOGNIZER, RECURRENCE, WORDS, Ink, Networks
-from htrlib.errors import BundleMismatchError, DeviceError, HtrError
+from htrlib.errors import BundleError, BundleMismatchError, DeviceError, HtrError
 
 try:
     import onnxruntime
@@ -172,6 +172,7 @@ class OnnxEngine:
         """Create a session for a network.
 
         Raises:
+            BundleError: the file of the graph can no longer be read.
             BundleMismatchError: the bundle lacks the network, or its parameters do not match it.
         """
         config = self._networks.network_config(RECOGNIZER if network == RECURRENCE else network)
@@ -190,8 +191,12 @@ class OnnxEngine:
             inputs = _smallest_inputs(network, config)
             # this is the only check of shapes
             session.run(None, {name: inputs[name] for name in known})
-        except HtrError:
+        except (HtrError, MemoryError):
             raise
+        except OSError as error:
+            raise BundleError(
+                f"{error.filename} cannot be read any more ({error.strerror}); load the bundle anew"
+            ) from error
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise _mismatch(network, error) from error
         return session

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htrlib.errors import BundleMismatchError, DeviceError
+from htrlib.errors import BundleError, BundleMismatchError, DeviceError
 
 pytest.importorskip("onnxruntime")
 engine_module = importlib.import_module("htrlib.engines.onnx.engine")
@@ -111,6 +111,26 @@ def test_parameters_that_do_not_fit_are_a_mismatch(random_networks: Any, change:
     networks = replace(random_networks, arrays={"paragraph": arrays})
     with pytest.raises(BundleMismatchError, match="do not match"):
         OnnxEngine(networks, "cpu").label_pixels("paragraph", ink(64, 64))
+
+
+def test_a_graph_that_is_gone_is_no_mismatch(
+    random_networks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone.onnx"
+    monkeypatch.setattr(type(random_networks), "int8_graph", lambda self, network: gone)
+    with pytest.raises(BundleError, match=r"gone\.onnx cannot be read any more \(No such file"):
+        OnnxEngine(random_networks, "cpu").label_pixels("paragraph", ink(64, 64))
+
+
+def test_too_little_memory_is_no_mismatch(
+    random_networks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*arguments: Any) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(engine_module, "build_graph", build)
+    with pytest.raises(MemoryError):
+        OnnxEngine(random_networks, "cpu").label_pixels("paragraph", ink(64, 64))
 
 
 @pytest.mark.parametrize(
