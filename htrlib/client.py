@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol, Tuple, Type, Union
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,9 @@ _CONTENT_TYPES = {
     PDF: "application/pdf",
 }
 """Kinds of files that are sent as they are; other pictures are sent as PNG."""
+
+_BAD_JSON = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON raises that is none, or has other values than expected."""
 
 _QUALITIES = (92, 85, 75)  # of JPEG, best first
 
@@ -130,6 +133,10 @@ class HttpTransport:
     def __init__(self, url: str, failure: Type[HtrError] = EndpointError) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"a URL must begin with http:// or https://, found {url!r}")
+        try:
+            urlsplit(url).port  # noqa: B018 - it is checked when it is asked for
+        except ValueError as error:
+            raise ConfigError(f"{url!r} is not a URL: {error}") from error
         self.name = url.rstrip("/")
         self._failure = failure
 
@@ -148,11 +155,23 @@ class HttpTransport:
                 data: bytes = answer.read()
                 return data
         except urllib.error.HTTPError as error:
-            body = error.read().decode("utf-8", "replace")
-            raise RefusedRequestError(error.code, body) from None
+            raise RefusedRequestError(error.code, _body_of(error)) from None
         # OSError includes URLError and timeouts.
         except (OSError, http.client.HTTPException) as error:
             raise self._failure(f"{self.name} does not answer: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"{self.name} cannot be asked: {error}; check the URL") from error
+
+
+def _body_of(error: urllib.error.HTTPError) -> str:
+    """The body of an error, as much of it as arrives."""
+    try:
+        body = error.read()
+    except http.client.IncompleteRead as cut:
+        body = cut.partial
+    except (OSError, http.client.HTTPException):
+        body = b""
+    return body.decode("utf-8", "replace")
 
 
 class EndpointClient:
@@ -197,7 +216,7 @@ class EndpointClient:
             A page; for a PDF or a multi-page TIFF, a document.
         Raises:
             ImageError: it is not a picture, or the server rejects it; the message is the server's.
-            ConfigError: the server rejects an option.
+            ConfigError: the server rejects an option, or an option or the URL cannot be sent.
             EndpointNotFoundError: the server has no such model.
             EndpointError: the server fails or does not answer.
         """
@@ -221,7 +240,7 @@ class EndpointClient:
     def _result(self, answer: bytes) -> Result:
         try:
             return from_json(answer.decode("utf-8"))
-        except (ValueError, KeyError, TypeError) as error:
+        except _BAD_JSON as error:
             raise self._failure(
                 f"{self._transport.name}: the answer is not a result of htrlib: {error}"
             ) from error
@@ -230,7 +249,7 @@ class EndpointClient:
         """The exception for an error status, with the message of the server."""
         try:
             message = str(json.loads(refused.body)["message"])
-        except (ValueError, KeyError, TypeError):
+        except _BAD_JSON:
             message = refused.body[:500] or "no message"
         text = f"{self._transport.name} answered {refused.status}: {message}"
         if refused.status in _BAD_PICTURE:
@@ -250,9 +269,16 @@ def attributes_of(
 
     >>> attributes_of(beam_width=50, language_model=False)
     'beam_width=50; language_model=off'
+
+    Raises:
+        ConfigError: a value cannot be sent.
     """
     options = {"beam_width": beam_width, "stage": stage, "language_model": language_model}
-    return "; ".join(f"{name}={_option(v)}" for name, v in options.items() if v is not None)
+    given = {name: _option(value) for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(f"{name} consists of printable ASCII, found {value!a}")
+    return "; ".join(f"{name}={value}" for name, value in given.items())
 
 
 def _option(value: object) -> str:
@@ -293,6 +319,8 @@ def encode(picture: Picture, limit: int) -> Tuple[bytes, str]:
             data, name = Path(picture).read_bytes(), os.fspath(picture)
         except OSError as error:
             raise ImageError(f"{os.fspath(picture)} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise ImageError(f"{os.fspath(picture)!a} is not a path: {error}") from error
     content_type = _CONTENT_TYPES.get(kind_of(data) or "")
     if content_type is not None and len(data) <= limit:
         return data, content_type

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 from typing import Iterator, List
 
@@ -74,6 +75,9 @@ def test_a_pdf_is_sent_as_it_is(server: Front) -> None:
         (refusal(500, "broken"), EndpointError, "answered 500: broken"),
         (refusal(503, "the queue is full"), EndpointError, "answered 503: the queue is full"),
         (Answer(b"<html>"), EndpointError, "the answer is not a result of htrlib"),
+        (Answer(b'{"pages": [3]}'), EndpointError, "the answer is not a result of htrlib"),
+        (Answer(b"[" * 100_000), EndpointError, "the answer is not a result of htrlib"),
+        (Answer(b"[" * 100_000, 500), EndpointError, "answered 500"),
         (CUT, EndpointError, "does not answer"),
     ],
 )
@@ -90,6 +94,36 @@ def test_a_busy_server_is_asked_again(server: Front) -> None:
     requests = replies(server, refusal(503, "full"), refusal(503, "full"), GOOD)
     assert EndpointClient(server.url).transcribe(BLANK) == PAGE
     assert len(requests) == 3
+
+
+def test_a_busy_server_whose_words_are_cut_off_is_asked_again(
+    server: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = replies(server, refusal(503, "full"), GOOD)
+    monkeypatch.setattr("urllib.error.HTTPError.read", cut_off, raising=False)
+    assert EndpointClient(server.url).transcribe(BLANK) == PAGE
+    assert len(requests) == 2
+
+
+def cut_off(error: object) -> bytes:
+    raise http.client.IncompleteRead(b'{"mess', 100)
+
+
+@pytest.mark.parametrize("stage", ["✓", "a\nb", "é"])
+def test_an_option_that_cannot_be_sent_is_told(server: Front, stage: str) -> None:
+    with pytest.raises(ConfigError, match="stage consists of printable ASCII"):
+        EndpointClient(server.url).transcribe(BLANK, stage=stage)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://localhost:99999", "http://localhost:1/ü"])
+def test_an_address_that_is_no_url_is_told(url: str) -> None:
+    with pytest.raises(ConfigError, match="URL"):
+        EndpointClient(url).transcribe(BLANK)
+
+
+def test_a_path_that_cannot_be_one_is_no_picture(server: Front) -> None:
+    with pytest.raises(ImageError, match="is not a path"):
+        EndpointClient(server.url).transcribe("a\0b")
 
 
 def test_only_http_is_spoken() -> None:
