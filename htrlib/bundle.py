@@ -229,7 +229,9 @@ def write_bundle(
         extra_files: file name -> content, for example the language model.
         int8_graphs: network -> content of its ONNX file, created from these parameters.
     Raises:
-        BundleError: the directory exists and is not a bundle.
+        BundleError: the directory exists and is not a bundle, or has other files of the names of
+            the new bundle's.
+        OSError: the bundle cannot be written; the old one stays.
         BundleMismatchError: `config` and `parameters` name different networks.
     """
     directory = Path(directory).resolve()
@@ -269,10 +271,26 @@ def _replace(directory: Path, fresh: Path, old: Path) -> None:
         fresh.rename(directory)
         return
     others = _others_in(directory)
+    in_the_way = [name for name in others if (fresh / name).exists()]
+    if in_the_way:
+        raise BundleError(
+            f"{directory} has {', '.join(in_the_way)}, which is no part of its bundle, and the new "
+            "bundle has a file of that name; move it away, or choose another directory"
+        )
+    moved: List[str] = []
     directory.rename(old)
-    fresh.rename(directory)
-    for name in others:
-        (old / name).rename(directory / name)
+    try:
+        fresh.rename(directory)
+        for name in others:
+            (old / name).rename(directory / name)
+            moved.append(name)
+    except BaseException:  # what was there is worth more than what can be written again
+        for name in moved:
+            (directory / name).rename(old / name)
+        if directory.exists():
+            directory.rename(fresh)
+        old.rename(directory)
+        raise
 
 
 def _others_in(directory: Path) -> List[str]:

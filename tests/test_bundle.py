@@ -279,3 +279,38 @@ def test_what_lies_in_a_bundle_s_directory_stays_when_it_is_replaced(tiny_bundle
     assert (tiny_bundle / "NOTES.md").read_text() == "mine"
     assert (tiny_bundle / "run" / "last.npz").is_file()
     assert load_bundle(tiny_bundle).label == bundle.label
+
+
+def test_a_file_that_is_no_part_of_a_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
+    charset, directory = Charset.from_text("a"), tmp_path / "b"
+    write_bundle(directory, ONE_NETWORK, charset, {"net": {}})
+    (directory / "own.lm").write_bytes(b"by hand")
+    before = (directory / CHECKSUMS).read_bytes()
+    with pytest.raises(BundleError, match=r"has own\.lm, which is no part"):
+        write_bundle(directory, ONE_NETWORK, charset, {"net": {}}, {"own.lm": b"another"})
+    assert (directory / "own.lm").read_bytes() == b"by hand"
+    assert (directory / CHECKSUMS).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("failing", ["new", "b.txt"])
+def test_a_bundle_that_cannot_be_replaced_stays_with_all_that_is_in_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    directory = tmp_path / "b"
+    write_bundle(directory, ONE_NETWORK, Charset.from_text("a"), {"net": {}})
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (directory / name).write_text("mine")
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    rename = Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.name == failing:
+            raise OSError("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="no"):
+        write_bundle(directory, ONE_NETWORK, Charset.from_text("ab"), {"net": {}})
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
