@@ -20,6 +20,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,6 +182,8 @@ class Bundle:
             return self._engines[key]
 
 
+_PAUSES = (0.02, 0.05, 0.1)  # seconds until a bundle that is being replaced is loaded again
+
 _loaded: Dict[Path, Tuple[bytes, Bundle]] = {}
 
 
@@ -197,7 +200,20 @@ def load_bundle(bundle: Union[str, Path, Bundle, None] = None) -> Bundle:
     """
     if isinstance(bundle, Bundle):
         return bundle
-    directory = _find(bundle or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).resolve()
+    wanted = bundle or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT
+    for pause in _PAUSES:
+        before = _checksums_of(wanted)
+        try:
+            return _load_found(wanted)
+        except BundleError:
+            if before is not None and before == _checksums_of(wanted):
+                raise
+            time.sleep(pause)  # it is missing, or was replaced while it was read
+    return _load_found(wanted)
+
+
+def _load_found(wanted: Union[str, Path]) -> Bundle:
+    directory = _find(wanted).resolve()
     checksums = _read(directory, CHECKSUMS)
     known = _loaded.get(directory)
     if known is None or known[0] != checksums:  # reload a directory that has changed
@@ -311,11 +327,22 @@ def check_replaceable(directory: Path) -> None:
         raise BundleError(f"{directory} exists and is not a bundle; choose another directory")
 
 
+def _place(name: Union[str, Path]) -> Path:
+    """Return where the bundle of a name or path lies, if there is one."""
+    return BUNDLED / name if isinstance(name, str) and name in bundled_names() else Path(name)
+
+
+def _checksums_of(name: Union[str, Path]) -> Optional[bytes]:
+    """Return the checksums of a bundle as they are now, or None where there are none."""
+    try:
+        return (_place(name) / CHECKSUMS).read_bytes()
+    except (OSError, ValueError):
+        return None
+
+
 def _find(name: Union[str, Path]) -> Path:
     """Return the directory for a bundle's name or path."""
-    path = Path(name)
-    if isinstance(name, str) and name in bundled_names():
-        return BUNDLED / name
+    path = _place(name)
     if path.is_dir():
         return path
     if path.exists():

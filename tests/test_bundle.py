@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
+from htrlib import bundle as bundle_module
 from htrlib.bundle import (
     CHECKSUMS,
     ENVIRONMENT_VARIABLE,
@@ -314,3 +315,39 @@ def test_a_bundle_that_cannot_be_replaced_stays_with_all_that_is_in_its_director
         write_bundle(directory, ONE_NETWORK, Charset.from_text("ab"), {"net": {}})
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, read = tmp_path / "b", bundle_module._read
+    write_bundle(directory, ONE_NETWORK, Charset.from_text("a"), {"net": {}})
+    replaced = []
+
+    def replace(folder: Path, name: str) -> bytes:
+        content = read(folder, name)
+        if not replaced:
+            replaced.append(name)
+            write_bundle(directory, ONE_NETWORK, Charset.from_text("ab"), {"net": {}})
+        return content
+
+    monkeypatch.setattr(bundle_module, "_read", replace)
+    assert len(load_bundle(directory).charset) == 2
+    assert replaced == [CHECKSUMS]
+
+
+def test_a_bundle_that_is_away_for_a_moment_is_waited_for(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = tiny_bundle.rename(tiny_bundle.with_name("away"))
+    monkeypatch.setattr(bundle_module.time, "sleep", lambda seconds: away.rename(tiny_bundle))
+    assert load_bundle(tiny_bundle).name == "tiny"
+
+
+def test_a_damaged_bundle_is_not_read_again(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_module.time, "sleep", lambda seconds: pytest.fail("it waits"))
+    (tiny_bundle / "config.json").unlink()
+    with pytest.raises(BundleError, match=r"config\.json"):
+        load_bundle(tiny_bundle)
