@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, Optional
+from typing import BinaryIO, Callable, Iterator, List, Optional, Sequence
 
 from htrlib.errors import HtrError
 
@@ -75,3 +75,30 @@ def _scratch(path: Path) -> Path:
     if len(name) <= _LONGEST_NAME:
         return path.with_name(os.fsdecode(name))
     return path.with_name(f".{hashlib.sha256(name).hexdigest()}.part")
+
+
+def replace_folder(folder: Path, fresh: Path, old: Path, kept: Sequence[str]) -> None:
+    """Put a new folder in the place of one, and move the entries to keep over to it.
+
+    After an error all is where it was.
+
+    Args:
+        folder: the folder to replace.
+        fresh: the new one, without entries of the names to keep.
+        old: the path that the replaced folder gets; all are in one file system.
+        kept: names of entries of the replaced folder.
+    """
+    moved: List[str] = []
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+        for name in kept:
+            (old / name).rename(folder / name)
+            moved.append(name)
+    except BaseException:  # what was there is worth more than what can be written again
+        for name in moved:
+            (folder / name).rename(old / name)
+        if folder.exists():
+            folder.rename(fresh)
+        old.rename(folder)
+        raise

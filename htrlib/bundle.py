@@ -29,6 +29,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.atomic_files import replace_folder
 from htrlib.document.charset import Charset
 from htrlib.engines.choice import make_engine
 from htrlib.engines.port import RECOGNIZER, Engine, EngineLike
@@ -293,20 +294,7 @@ def _replace(directory: Path, fresh: Path, old: Path) -> None:
             f"{directory} has {', '.join(in_the_way)}, which is no part of its bundle, and the new "
             "bundle has a file of that name; move it away, or choose another directory"
         )
-    moved: List[str] = []
-    directory.rename(old)
-    try:
-        fresh.rename(directory)
-        for name in others:
-            (old / name).rename(directory / name)
-            moved.append(name)
-    except BaseException:  # what was there is worth more than what can be written again
-        for name in moved:
-            (directory / name).rename(old / name)
-        if directory.exists():
-            directory.rename(fresh)
-        old.rename(directory)
-        raise
+    replace_folder(directory, fresh, old, others)
 
 
 def _others_in(directory: Path) -> List[str]:

@@ -50,7 +50,7 @@ Lines = List[Tuple[LogProbs, str]]
 Groups = List[Tuple[Optional[NGramModel], Lines]]
 Bins = Sequence[Tuple[float, float, int]]
 WEIGHTS = (0.45, 0.53, 0.6, 0.75)
-BONUSES = (1.2, 1.6, 2.0, 2.4)
+BONUSES = (0.4, 0.6, 0.8, 1.2, 1.6, 2.0, 2.4)  # less with an internal model than without
 
 
 def recognize(image: NDArray[np.uint8], lines: Iterable[LabeledLine], bundle: Bundle) -> Lines:
