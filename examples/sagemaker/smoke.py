@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Callable, List, Optional
 
-from smoke_report import STEPS, Result, Step, estimate, write_report
+from smoke_report import STEPS, Result, Step, estimate, reason, write_report
 from smoke_steps import Smoke
 
 from htrlib.aws.dry_run import Request
@@ -92,8 +92,8 @@ def _taken(step: Step, smoke: Smoke, tell: Tell) -> Result:
     found, failure = "", ""
     try:
         found = getattr(smoke, step.name)()
-    except HtrError as error:
-        failure = str(error)
+    except Exception as error:  # whatever it is, the deletion must run
+        failure = reason(error)
     except KeyboardInterrupt:
         failure = "interrupted"
     result = Result(step, time.monotonic() - begun, found, failure)

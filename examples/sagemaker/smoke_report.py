@@ -9,6 +9,7 @@ from typing import Sequence
 
 from htrlib._version import __version__
 from htrlib.aws.machines import BATCH, ENDPOINT, PRICES, TRAINING
+from htrlib.errors import HtrError
 
 NOTEBOOK = "ml.t3.medium"
 BUILD_MINUTE = 0.01  # dollars, of CodeBuild general1.medium
@@ -109,6 +110,11 @@ class Result:
         if self.failure:
             return f"FAILED after {took}: {self.failure}"
         return f"proved in {took}: {self.step.proves} ({self.found})"
+
+
+def reason(error: Exception) -> str:
+    """Say why a step failed; errors of others than htrlib need their type to be understood."""
+    return str(error) if isinstance(error, HtrError) else f"{type(error).__name__}: {error}"
 
 
 def estimate(steps: Sequence[Step]) -> str:

@@ -14,6 +14,7 @@ import boto3
 import package
 from botocore.exceptions import BotoCoreError, ClientError
 from sample_pages import sample_pages
+from smoke_report import reason
 
 import htrlib
 from htrlib import data
@@ -22,7 +23,7 @@ from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy, undeploy
 from htrlib.aws.following import State, follow
 from htrlib.aws.names import stamped
-from htrlib.aws.sagemaker_models import copy_model, delete_model, model_of
+from htrlib.aws.sagemaker_models import copy_model, model_of
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.storage import download_archive, list_objects, upload, write_object
 from htrlib.aws.training import TrainingJobConfig, start_training, wait_for_training
@@ -39,6 +40,7 @@ OUTPUTS = ("SageMakerIamRole", "ServingRole", "ImageUri")
 ALIKE = 0.02  # character error rate between two machines that read with one model
 SECONDS_BETWEEN = 0.5  # two requests to an endpoint that is exchanged
 EPOCHS = 2
+RUNNING = ("InProgress", "Stopping")  # of jobs
 
 Tell = Callable[[str], object]
 
@@ -61,7 +63,8 @@ class Smoke:
             )
         self._aws, self._prefix, self._profile, self._tell = aws, prefix, profile, tell
         self._outputs: Dict[str, str] = {}
-        self._code_bucket = self._stack = self._trained = self._batch_model = ""
+        self._code_bucket = self._stack = self._trained = ""
+        self._training = self._batch = ""  # names of the jobs; the batch job's model has its name
         self._endpoint = f"{prefix}-endpoint"
         self._tags = {"htrlib": prefix}
 
@@ -176,6 +179,7 @@ class Smoke:
             hyperparameters={"epochs": EPOCHS, "batch_columns": 3000, "warmup": 5},
             tags=self._tags,
         )
+        self._training = job.name
         start_training(job, self._aws)
         trained = wait_for_training(job.name, self._aws, self._tell)
         self._trained = trained.model_data
@@ -238,10 +242,9 @@ class Smoke:
                 upload(picture.rename(picture.with_name(name)), f"{self._bucket}/in", self._aws)
             # begins with the prefix's letters, and is not below it
             write_object(b"no picture", f"{self._bucket}/in-old/1.png", "image/png", self._aws)
-        name = stamped(f"{self._prefix}-batch")
+        name = self._batch = stamped(f"{self._prefix}-batch")
         role = self._outputs["SageMakerIamRole"]
         model = copy_model(name, model_of(self._endpoint, self._aws), role, self._tags, self._aws)
-        self._batch_model = model
         config = BatchJobConfig(
             name, model, f"{self._bucket}/in", f"{self._bucket}/out", tags=self._tags
         )
@@ -265,22 +268,57 @@ class Smoke:
     # ---- the end ----
 
     def delete(self) -> str:
+        """Delete everything. What cannot be deleted is reported after the rest is deleted."""
         if not self._stack:
             self._delete_bucket(self._code_bucket)
             return "no stack was made"
+        failures: List[str] = []
+        for part in (
+            lambda: self._stop_job("Training", self._training),
+            lambda: self._stop_job("Transform", self._batch),
+            self._delete_endpoint,
+            self._delete_batch_model,
+            self._delete_stack,
+            lambda: self._delete_bucket(self._outputs.get("S3Bucket", "")),
+            lambda: self._delete_bucket(self._code_bucket),
+            self._check_left,
+        ):
+            try:
+                part()
+            except Exception as error:
+                failures.append(reason(error))
+        if failures:
+            raise AwsError("; ".join(failures))
+        return "left, free or nearly so: records of jobs, and log groups below /aws/sagemaker"
+
+    def _stop_job(self, kind: str, name: str) -> None:
+        """Stop a job that still runs, and wait for its end: until then it writes to the bucket."""
+        operation, status = f"{kind.lower()}_job", f"{kind}JobStatus"
+        asked = {f"{kind}JobName": name}
+        found = self._aws.find("sagemaker", f"describe_{operation}", **asked) if name else None
+        if found is None or found[status] not in RUNNING:
+            return
+        self._aws.call("sagemaker", f"stop_{operation}", **asked)
+        follow(
+            self._aws,
+            f"{kind.lower()} job {name}",
+            lambda: self._aws.call("sagemaker", f"describe_{operation}", **asked),
+            lambda job: State(job[status], ended=job[status] not in RUNNING),
+            self._tell,
+        )
+
+    def _delete_endpoint(self) -> None:
         found = self._aws.find("sagemaker", "describe_endpoint", EndpointName=self._endpoint)
         if found is not None or self._aws.dry:
             undeploy(self._endpoint, self._aws)
-        if self._batch_model:
-            delete_model(self._batch_model, self._aws)
+
+    def _delete_batch_model(self) -> None:
+        if self._batch:
+            self._aws.find("sagemaker", "delete_model", ModelName=self._batch)
+
+    def _delete_stack(self) -> None:
         self._aws.call("cloudformation", "delete_stack", StackName=self._stack)
         self._follow_stack("DELETE_COMPLETE")
-        for bucket in (self._outputs.get("S3Bucket", ""), self._code_bucket):
-            self._delete_bucket(bucket)
-        left = self._left()
-        if left:
-            raise AwsError(f"left behind, delete them by hand: {', '.join(left)}")
-        return "left, free or nearly so: records of jobs, and log groups below /aws/sagemaker"
 
     def _delete_bucket(self, bucket: str) -> None:
         if not bucket or self._aws.find("s3", "head_bucket", Bucket=bucket) is None:
@@ -289,15 +327,22 @@ class Smoke:
             self._aws.call("s3", "delete_object", Bucket=bucket, Key=place.key)
         self._aws.call("s3", "delete_bucket", Bucket=bucket)
 
-    def _left(self) -> List[str]:
-        """List resources that cost money or obstruct the next run."""
-        named = {"NameContains": self._prefix}
-        found = [
-            f"{kind[:-1].lower()} {item[f'{kind[:-1]}Name']}"
-            for operation, kind in (("list_endpoints", "Endpoints"), ("list_models", "Models"))
-            for item in self._aws.items("sagemaker", operation, kind, **named)
+    def _check_left(self) -> None:
+        """Look for resources that cost money or obstruct the next run."""
+        left = [
+            f"{noun.lower()} {item[f'{noun}Name']}"
+            for operation, key, noun in (
+                ("list_endpoints", "Endpoints", "Endpoint"),
+                ("list_models", "Models", "Model"),
+                ("list_training_jobs", "TrainingJobSummaries", "TrainingJob"),
+                ("list_transform_jobs", "TransformJobSummaries", "TransformJob"),
+            )
+            for item in self._aws.items("sagemaker", operation, key, NameContains=self._prefix)
+            if item[f"{noun}Name"].startswith(f"{self._prefix}-")
+            and (not noun.endswith("Job") or item[f"{noun}Status"] in RUNNING)
         ]
-        return [item for item in found if f" {self._prefix}-" in item]
+        if left:
+            raise AwsError(f"left behind, delete or stop them by hand: {', '.join(left)}")
 
 
 def _labeled_pages() -> Dataset:

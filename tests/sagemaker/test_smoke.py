@@ -83,6 +83,80 @@ def test_the_first_step_that_fails_is_the_last_but_for_the_deletion(script, tmp_
     assert "**failed**: 0 machines \\| quota" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (FileNotFoundError(2, "No such file", "history.json"), "FileNotFoundError: "),
+        (KeyError("AutoMLJobs"), "KeyError: 'AutoMLJobs'"),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_whatever_ends_a_step_everything_is_deleted(script, monkeypatch, error, failure):
+    def ended(self):
+        raise error
+
+    monkeypatch.setattr(script("smoke_steps").Smoke, "train", ended)
+    results = script("smoke").run(in_a_dry_run(script), False, lambda _: None)
+    assert [result.step.name for result in results] == ["create", "demo", "train", "delete"]
+    assert results[2].failure.startswith(failure)
+    assert not results[3].failure
+
+
+class Account(Aws):
+    """An account in which the jobs run until they are stopped."""
+
+    def __init__(self, refused=(), left=()):
+        super().__init__("us-east-1")
+        self.called, self.refused, self.left = [], refused, dict(left)
+
+    def call(self, service, operation, **parameters):
+        self.called.append(operation)
+        if operation in self.refused:
+            raise AwsError(f"{operation} is refused")
+        if operation in ("describe_training_job", "describe_transform_job"):
+            kind = operation.split("_")[1]
+            running = f"stop_{kind}_job" not in self.called
+            return {f"{kind.title()}JobStatus": "InProgress" if running else "Stopped"}
+        stack = {"StackName": "htr-smoke", "StackStatus": "DELETE_COMPLETE"}
+        return {"EndpointConfigName": "other", "Stacks": [stack]}
+
+    def items(self, service, operation, key, **parameters):
+        return self.left.get(operation, ())
+
+
+def interrupted_run(script, monkeypatch, account):
+    """A run that was interrupted while its jobs ran."""
+    monkeypatch.setattr(session, "POLL_SECONDS", 0)
+    run = script("smoke_steps").Smoke(account, "htr-smoke", None, lambda _: None)
+    run._stack, run._training, run._batch = "arn", "htr-smoke-train-1", "htr-smoke-batch-1"
+    run._code_bucket = "htr-smoke-code"
+    return run
+
+
+def test_jobs_that_still_run_are_stopped_before_their_bucket_goes(script, monkeypatch):
+    account = Account()
+    interrupted_run(script, monkeypatch, account).delete()
+    done = account.called
+    for stop in ("stop_training_job", "stop_transform_job"):
+        assert done.count(stop) == 1
+        assert done.index(stop) < done.index("delete_stack") < done.index("delete_bucket")
+    assert {"delete_endpoint", "delete_model"} <= set(done)
+
+
+def test_what_cannot_be_deleted_is_reported_when_the_rest_is(script, monkeypatch):
+    refused = ("stop_training_job", "delete_endpoint", "delete_stack")
+    running = {"TrainingJobName": "htr-smoke-train-1", "TrainingJobStatus": "InProgress"}
+    ended = {"TrainingJobName": "htr-smoke-train-0", "TrainingJobStatus": "Completed"}
+    account = Account(refused, {"list_training_jobs": [running, ended]})
+    with pytest.raises(AwsError) as raised:
+        interrupted_run(script, monkeypatch, account).delete()
+    assert str(raised.value) == (
+        "stop_training_job is refused; delete_endpoint is refused; delete_stack is refused; left "
+        "behind, delete or stop them by hand: trainingjob htr-smoke-train-1"
+    )
+    assert {"stop_transform_job", "delete_model", "delete_bucket"} <= set(account.called)
+
+
 def test_what_is_to_be_kept_is_not_deleted(script):
     results = script("smoke").run(in_a_dry_run(script), True, lambda _: None)
     assert [result.step.name for result in results] == STEPS[:-1]
