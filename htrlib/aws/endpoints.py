@@ -314,15 +314,19 @@ def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
 
 def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
     """Wait until an endpoint serves a configuration, or fails to."""
+    begun = False  # right after a request, an endpoint may still be in service as before
 
     def state(answer: Response) -> State:
+        nonlocal begun
         status, reason = answer["EndpointStatus"], answer.get("FailureReason", "")
         serving = answer["EndpointConfigName"]
+        begun = begun or status != "InService" or bool(reason)
+        told = reason or "no reason was told"
         failure = ""
-        if status == "InService" and serving != new and reason:
-            failure = f"the new model did not come up ({reason}); the old one serves as before"
+        if status == "InService" and serving != new and begun:
+            failure = f"the new model did not come up ({told}); the old one serves as before"
         elif status in _SETTLED and status != "InService":
-            failure = f"{status}: {reason or 'no reason was told'}"
+            failure = f"{status}: {told}"
         return State(status, ended=status == "InService" and serving == new, failure=failure)
 
     follow(

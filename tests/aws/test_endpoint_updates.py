@@ -50,6 +50,20 @@ def test_an_update_that_fails_leaves_the_old_model_and_says_why(front, aws, depl
     assert not front.asked("DeleteEndpoint")
 
 
+@pytest.mark.parametrize("status", ["Updating", "RollingBack"])
+def test_an_update_that_is_rolled_back_without_a_reason_has_failed(front, aws, deployed, status):
+    front.answers("UpdateEndpoint", UPDATED)
+    front.answers(
+        "DescribeEndpoint",
+        *[described("InService", OLD)] * 3,  # the update has not begun
+        described(status, OLD),
+        described("InService", OLD),
+        refusal("ValidationException", "it is asked again"),
+    )
+    with pytest.raises(AwsJobError, match=r"no reason was told\); the old one serves as before"):
+        deploy(EndpointConfig("hands", BETTER), aws)
+
+
 def test_an_update_that_is_refused_leaves_nothing_behind(front, aws, deployed):
     front.answers("UpdateEndpoint", refusal("ResourceLimitExceeded", "0 ml.m5.xlarge are yours"))
     with pytest.raises(AwsError, match=r"ResourceLimitExceeded: 0 ml\.m5\.xlarge are yours"):
