@@ -18,6 +18,8 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from tests.sagemaker.stack import (
     CODE,
     PATH,
+    REGION,
+    ROOT,
     SWITCHES,
     Template,
     combinations,
@@ -26,9 +28,11 @@ from tests.sagemaker.stack import (
     named,
     read,
     resources,
+    switches_of,
 )
 
 PSEUDO = {"AWS::AccountId", "AWS::Partition", "AWS::Region", "AWS::StackId", "AWS::StackName"}
+GUIDE = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
 GROUPS = {"VpcSecurityGroupIds": "sg-0123abcd"}  # which go with subnets
 OFTEN = (  # of the combinations, those that cfn-lint looks at one by one
     {},
@@ -191,6 +195,27 @@ def test_what_cannot_work_is_refused_in_the_form(template, name, good, bad):
     parameter = template["Parameters"][name]
     assert all(fits(parameter, value) for value in good)
     assert not [value for value in bad if fits(parameter, value)]
+
+
+def test_what_an_update_cannot_change_is_told_in_the_form(template):
+    """It would take another resource of the same name, which AWS refuses."""
+    fixed = {"ImageUri", "LabelerEmails"}  # not all of them is in the names
+    for resource in template["Resources"].values():
+        if resource["Type"].startswith("Custom::"):
+            continue
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource["Type"]).schema
+        in_name, in_rest = {"SolutionPrefix"}, set()  # that is in every name
+        for path in schema.get("createOnlyProperties", ()):
+            value = resource["Properties"]
+            for key in path.split("/")[2:]:
+                value = value.get(key, {})
+            found = in_name if path.lower().endswith("name") else in_rest
+            found |= named(value) | switches_of(value, template)
+        fixed |= (in_rest - in_name) & set(template["Parameters"])
+    assert {"KmsKeyArn", "VpcSubnetIds", "VpcSecurityGroupIds"} < fixed
+    for name in fixed:
+        assert re.search("[Ll]ater", template["Parameters"][name]["Description"]), name
+        assert name in GUIDE, name
 
 
 # ---- what is safe by default ----
