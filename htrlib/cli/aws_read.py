@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
@@ -11,7 +12,7 @@ from htrlib.aws import machines
 from htrlib.cli import datasets
 from htrlib.cli.aws_jobs import watch_batch
 from htrlib.cli.aws_options import Add, add_account_options, tell
-from htrlib.errors import ImageError
+from htrlib.errors import AwsError, AwsJobError, ImageError
 
 if TYPE_CHECKING:
     from htrlib.aws.session import Aws
@@ -65,7 +66,7 @@ def _add_transcribe(add: Add) -> None:
 
 def _batch(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch
-    from htrlib.aws.sagemaker_models import copy_model, delete_model, model_of
+    from htrlib.aws.sagemaker_models import copy_model, model_of
 
     tags = datasets.pairs(parsed.tag, "--tag")
     model = parsed.model or model_of(parsed.endpoint, aws)
@@ -81,16 +82,38 @@ def _batch(parsed: argparse.Namespace, aws: Aws) -> int:
         kms_key=parsed.kms_key,
         tags=tags,
     )
-    start_batch(config, aws)
-    if parsed.detach:
-        tell(f"batch job {parsed.name} started: htr aws watch batch {parsed.name}")
-        return 0
-    watch_batch(parsed.name, aws)
-    if parsed.role:
-        delete_model(model, aws)
+    needed = False
+    try:
+        start_batch(config, aws)
+        needed = True
+        if parsed.detach:
+            tell(f"batch job {parsed.name} started: htr aws watch batch {parsed.name}")
+            return 0
+        watch_batch(parsed.name, aws)
+        needed = False
+    except AwsJobError:
+        needed = False
+        raise
+    finally:
+        if parsed.role:
+            _drop_copy(model, needed, aws)
     if parsed.fetch:
         tell(f"{parsed.fetch}: {len(fetch_results(parsed.output, parsed.fetch, aws))} results")
     return 0
+
+
+def _drop_copy(model: str, needed: bool, aws: Aws) -> None:
+    """Delete the temporary model of a job; say how, if the job still needs it or AWS refuses."""
+    from htrlib.aws.sagemaker_models import delete_model
+
+    if not needed:
+        with suppress(AwsError):
+            delete_model(model, aws)
+            return
+    tell(
+        f"the temporary model {model} stays; delete it when the job has ended: "
+        f"aws sagemaker delete-model --model-name {model}"
+    )
 
 
 def _transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:

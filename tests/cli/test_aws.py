@@ -5,11 +5,14 @@ import tarfile
 
 import pytest
 
+from htrlib.aws.sagemaker_models import ModelConfig, register_model
 from htrlib.aws.storage import read_object, upload, write_object
+from htrlib.cli import aws_read
 from htrlib.cli.main import main
 from htrlib.formats.json_format import from_json, to_json
 from tests.aws.conftest import ACCESS_KEY, IMAGE, ROLE, SECRET_KEY, TOKEN
 from tests.aws.front import Answer, refusal
+from tests.aws.listings import names
 from tests.formats.results import page
 
 ACCOUNT = ("--image", IMAGE, "--role", ROLE)
@@ -119,6 +122,40 @@ def test_a_corpus_is_read_by_a_batch_job(bucket, front, aws, tmp_path, capsys):
     assert "1 results" in captured.err
     (job,) = front.asked("CreateTransformJob")
     assert job["ModelName"] == front.asked("CreateModel")[0]["ModelName"]
+
+
+def read_as_another_role(bucket, *arguments):
+    places = (f"{bucket}/in", f"{bucket}/out")
+    return htr("batch", "corpus", *places, "--model", "hands", "--role", f"{ROLE}-2", *arguments)
+
+
+@pytest.mark.parametrize("way", ["done", "refused", "failed"])
+def test_the_copy_of_a_model_is_gone_when_its_batch_job_is(bucket, front, aws, capsys, way):
+    register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
+    if way == "refused":
+        front.answers("CreateTransformJob", refusal("ResourceLimitExceeded", "no machines"))
+    if way == "failed":
+        front.answers("DescribeTransformJob", {"TransformJobStatus": "Failed"})
+    assert read_as_another_role(bucket) == (0 if way == "done" else 2)
+    assert names(aws, "models") == ["hands"]
+    assert "temporary" not in capsys.readouterr().err
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("way", ["detached", "interrupted", "no right"])
+def test_the_copy_of_a_model_that_stays_is_named(bucket, front, aws, capsys, monkeypatch, way):
+    register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
+    if way == "interrupted":
+        monkeypatch.setattr(aws_read, "watch_batch", interrupt)
+    if way == "no right":
+        front.answers("DeleteModel", refusal("AccessDeniedException", "no"))
+    options = ["--detach"] if way == "detached" else []
+    assert read_as_another_role(bucket, *options) == (130 if way == "interrupted" else 0)
+    assert set(names(aws, "models")) == {"hands", "corpus"}
+    assert "aws sagemaker delete-model --model-name corpus" in capsys.readouterr().err
 
 
 def test_pages_are_labeled_by_a_team(bucket, front, aws, folder, capsys):
