@@ -10,7 +10,7 @@ from htrlib.aws.names import checked
 from htrlib.aws.network import Vpc, vpc_request
 from htrlib.aws.session import Aws
 from htrlib.aws.tags import tag_list
-from htrlib.errors import AwsNotFoundError, ConfigError
+from htrlib.errors import AwsError, AwsNotFoundError, ConfigError
 
 _NEED_A_NETWORK = ("HTRLIB_ALLOW_CODE", "HTRLIB_ALLOW_S3")
 """Switches of the server with which a container may want to reach something else."""
@@ -96,18 +96,21 @@ def copy_model(
 
     Raises:
         AwsNotFoundError: there is no such model.
-        AwsError: see `Aws.call`.
+        AwsError: see `Aws.call`; or the model is a pipeline of containers.
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_model", ModelName=model)
     if found is None and not aws.dry:
         raise AwsNotFoundError(f"there is no model {model!r} in {aws.region}")
     found = found or {"PrimaryContainer": {"Image": f"<image-of-{model}>"}}
-    container = {
-        key: value
-        for key, value in found["PrimaryContainer"].items()
-        if key in ("Image", "Environment", "ModelDataUrl", "Mode")
-    }
+    if "PrimaryContainer" not in found:
+        raise AwsError(
+            f"model {model} is a pipeline of containers, and one with a primary container is "
+            "expected; name another, or use the model's own role"
+        )
+    container = dict(found["PrimaryContainer"])  # in the form in which AWS takes it, too
+    if "ModelDataUrl" in container:  # then the other only repeats it, and batch jobs refuse it
+        container.pop("ModelDataSource", None)
     more = {"VpcConfig": found["VpcConfig"]} if found.get("VpcConfig") else {}
     aws.call(
         "sagemaker",

@@ -55,6 +55,35 @@ def test_pages_are_read_with_another_role_than_the_endpoint_s(front, aws):
         copy_model("corpus-2", "nothing", other, aws=aws)
 
 
+ARCHIVE = {"S3Uri": "s3://pages/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+SOURCE = {"S3DataSource": ARCHIVE}
+
+
+@pytest.mark.parametrize(
+    ("found", "copied"),
+    [
+        ({"Image": IMAGE, "ModelDataSource": SOURCE},) * 2,
+        ({"ModelPackageName": "hands", "InferenceSpecificationName": "first"},) * 2,
+        (
+            {"Image": IMAGE, "ModelDataUrl": "s3://pages/m.tar.gz", "ModelDataSource": SOURCE},
+            {"Image": IMAGE, "ModelDataUrl": "s3://pages/m.tar.gz"},
+        ),
+    ],
+    ids=["files", "package", "archive"],
+)
+def test_a_copy_reads_with_the_networks_of_the_model(front, aws, found, copied):
+    front.answers("DescribeModel", {"ModelName": "hands", "PrimaryContainer": found})
+    front.answers("CreateModel", {"ModelArn": "arn:aws:sagemaker:eu-west-1:1:model/copy"})
+    copy_model("copy", "hands", ROLE, aws=aws)
+    assert front.asked("CreateModel")[0]["PrimaryContainer"] == copied
+
+
+def test_a_pipeline_of_containers_is_not_copied_and_named(front, aws):
+    front.answers("DescribeModel", {"ModelName": "hands", "Containers": [{"Image": IMAGE}]})
+    with pytest.raises(AwsError, match="model hands is a pipeline of containers"):
+        copy_model("copy", "hands", ROLE, aws=aws)
+
+
 def test_a_key_encrypts_disks_and_results(front, aws):
     register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
     start_batch(replace(CONFIG, kms_key="arn:key"), aws)
