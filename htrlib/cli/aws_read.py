@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Optional
 
 from htrlib.aws import machines
 from htrlib.cli import datasets
@@ -15,6 +16,7 @@ from htrlib.cli.aws_options import Add, add_account_options, tell
 from htrlib.errors import AwsError, AwsJobError, ImageError
 
 if TYPE_CHECKING:
+    from htrlib.aws.queue import Asked, Result
     from htrlib.aws.session import Aws
 
 
@@ -118,29 +120,19 @@ def _drop_copy(model: str, needed: bool, aws: Aws) -> None:
 
 def _transcribe(parsed: argparse.Namespace, aws: Optional[Aws]) -> int:
     from htrlib.aws.endpoint_client import EndpointClient
-    from htrlib.formats.json_format import to_json
-    from htrlib.formats.text import to_text
 
     if parsed.queue and aws is not None:
         return _transcribe_queued(parsed, aws)
     client = EndpointClient(parsed.endpoint, url=parsed.url, aws=aws)
-    status = 0
-    for path in parsed.paths:
-        try:
-            result = client.transcribe(path, target_model=parsed.target_model, **_reading(parsed))
-        except ImageError as error:
-            print(f"htr: {error}", file=sys.stderr)
-            status = 1
-            continue
-        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
-    return status
+    options = {"target_model": parsed.target_model, **_reading(parsed)}
+    return _print_each(
+        (partial(client.transcribe, path, **options) for path in parsed.paths), parsed.format
+    )
 
 
 def _transcribe_queued(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.queue import ask, collect
     from htrlib.client import attributes_of
-    from htrlib.formats.json_format import to_json
-    from htrlib.formats.text import to_text
 
     attributes = attributes_of(**_reading(parsed))
     asked = [
@@ -149,9 +141,28 @@ def _transcribe_queued(parsed: argparse.Namespace, aws: Aws) -> int:
     ]
     if aws.dry:
         return 0
-    for result in collect(asked, aws, tell).values():
-        print(to_json(result) if parsed.format == "json" else to_text(result), end="")
-    return 0
+
+    def answer(question: Asked) -> Result:
+        return collect([question], aws, tell)[question.picture]
+
+    return _print_each((partial(answer, question) for question in asked), parsed.format)
+
+
+def _print_each(reads: Iterable[Callable[[], Result]], form: str) -> int:
+    """Print the result of each reading, report those that fail, and return the exit status."""
+    from htrlib.formats.json_format import to_json
+    from htrlib.formats.text import to_text
+
+    status = 0
+    for read in reads:
+        try:
+            result = read()
+        except (ImageError, AwsJobError) as error:
+            print(f"htr: {error}", file=sys.stderr)
+            status = 1
+            continue
+        print(to_json(result) if form == "json" else to_text(result), end="")
+    return status
 
 
 def _reading(parsed: argparse.Namespace) -> Dict[str, Any]:

@@ -243,6 +243,34 @@ def test_pages_are_read_elsewhere(front, tmp_path, capsys, where):
     assert captured.err.startswith("htr: ")
 
 
+def test_a_picture_that_the_queue_cannot_read_costs_no_other_its_answer(
+    bucket, front, aws, tmp_path, capsys
+):
+    def answered(request):
+        if not request.path.endswith("/async-invocations"):
+            return None
+        name = request.headers["X-Amzn-SageMaker-InputLocation"].rpartition("/")[2]
+        answer, failure = f"{bucket}/q/answers/{name}", f"{bucket}/q/failures/{name}"
+        if name == "bad.png":
+            write_object(b"it is damaged", failure, "text/plain", aws)
+        else:
+            write_object(to_json(page([name])).encode(), answer, "application/json", aws)
+        places = {"OutputLocation": answer, "FailureLocation": failure}
+        return Answer(
+            b"{}", 202, {f"X-Amzn-SageMaker-{key}": place for key, place in places.items()}
+        )
+
+    front.rules.append(answered)
+    paths = [tmp_path / name for name in ("1.png", "bad.png", "2.png")]
+    for path in paths:
+        path.write_bytes(b"a picture")
+    assert htr("transcribe", *paths, "--endpoint", "hands", "--queue", f"{bucket}/q") == 1
+    captured = capsys.readouterr()
+    assert captured.out == "1.png\n2.png\n"
+    (said,) = [line for line in captured.err.splitlines() if line.startswith("htr: ")]
+    assert said.endswith("/bad.png: it is damaged")
+
+
 DRY = {
     "upload": ("upload", "{folder}", "s3://pages/in"),
     "download": ("download", "s3://pages/in", "{folder}/back"),
