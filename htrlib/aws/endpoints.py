@@ -45,10 +45,15 @@ class DataCapture:
     Attributes:
         s3_uri: prefix to store them under.
         percent: percentage to record.
+    Raises:
+        ConfigError: `s3_uri` is no S3 URI.
     """
 
     s3_uri: str
     percent: int = 100
+
+    def __post_init__(self) -> None:
+        S3Uri.parse(self.s3_uri)
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,17 @@ class Queue:
         picture_mb: maximum size of a picture in megabytes. SageMaker accepts 1 GB, but Multi Model
             Server copies a body several times, and each copy takes memory.
         seconds: time limit for an answer; SageMaker waits at most an hour.
+    Raises:
+        ConfigError: `s3_uri` is no S3 URI.
     """
 
     s3_uri: str
     per_machine: int = 4
     picture_mb: int = 100
     seconds: int = 900
+
+    def __post_init__(self) -> None:
+        S3Uri.parse(self.s3_uri)
 
     @property
     def environment(self) -> Dict[str, str]:

@@ -14,6 +14,7 @@ from htrlib.cli.aws_options import (
     endpoint_config,
     give_result,
     tell,
+    vpc_of,
 )
 from htrlib.errors import ConfigError
 
@@ -80,7 +81,8 @@ def _deploy(parsed: argparse.Namespace, aws: Aws) -> int:
         if not parsed.model_data:
             raise ConfigError("--bundle is uploaded to S3; add --model-data S3_URI")
         upload_archive(parsed.bundle, parsed.model_data, aws)
-    deploy(endpoint_config(parsed.name, parsed.model_data, parsed.role, parsed), aws, tell)
+    config = endpoint_config(parsed.name, parsed.model_data, parsed.role, vpc_of(parsed), parsed)
+    deploy(config, aws, tell)
     return 0
 
 

@@ -122,7 +122,7 @@ def _add_rollout_options(verb: argparse.ArgumentParser) -> None:
 
 
 def endpoint_config(
-    name: str, model_data: Optional[str], role: str, parsed: argparse.Namespace
+    name: str, model_data: Optional[str], role: str, vpc: Optional[Vpc], parsed: argparse.Namespace
 ) -> EndpointConfig:
     """The endpoint that the options describe."""
     from htrlib.aws.endpoints import (
@@ -143,7 +143,7 @@ def endpoint_config(
             model_data=model_data,
             multi_model=getattr(parsed, "multi_model", False),
             environment=datasets.pairs(parsed.environment, "--environment"),
-            vpc=vpc_of(parsed),
+            vpc=vpc,
         ),
         instance_type=parsed.endpoint_type,
         instances=parsed.endpoint_instances,

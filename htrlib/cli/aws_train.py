@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from htrlib.aws import machines
@@ -20,6 +21,7 @@ from htrlib.cli.aws_options import (
 from htrlib.errors import ConfigError
 
 if TYPE_CHECKING:
+    from htrlib.aws.endpoints import EndpointConfig
     from htrlib.aws.session import Aws
     from htrlib.aws.training import TrainingJobConfig
 
@@ -79,11 +81,17 @@ def _add_train(add: Add) -> None:
 
 def _train(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws.endpoints import deploy
+    from htrlib.aws.names import checked
     from htrlib.aws.training import start_training, wait_for_training
 
     if parsed.deploy and parsed.detach:
         raise ConfigError("--deploy waits for the model; remove --detach")
-    start_training(_job_config(parsed), aws)
+    job = _job_config(parsed)
+    # what is asked for after the training is checked before it is paid for
+    endpoint = _endpoint(parsed) if parsed.deploy else None
+    if parsed.register:
+        checked(parsed.register)
+    start_training(job, aws)
     if parsed.detach:
         tell(f"training job {parsed.name} started: htr aws watch training {parsed.name}")
         return 0
@@ -94,10 +102,16 @@ def _train(parsed: argparse.Namespace, aws: Aws) -> int:
         _add_to_registry(
             parsed.register, trained.model_data, f"{parsed.name}: {scores}", parsed, aws
         )
-    if parsed.deploy:
-        role = parsed.serving_role or parsed.role
-        deploy(endpoint_config(parsed.deploy, trained.model_data, role, parsed), aws, tell)
+    if endpoint is not None:
+        model = replace(endpoint.model, model_data=trained.model_data)
+        deploy(replace(endpoint, model=model), aws, tell)
     return 0
+
+
+def _endpoint(parsed: argparse.Namespace) -> EndpointConfig:
+    """The endpoint to deploy to, without its model. Serverless ones have no network of a job."""
+    vpc = None if parsed.serverless else vpc_of(parsed)
+    return endpoint_config(parsed.deploy, None, parsed.serving_role or parsed.role, vpc, parsed)
 
 
 def _job_config(parsed: argparse.Namespace) -> TrainingJobConfig:

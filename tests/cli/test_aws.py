@@ -372,6 +372,33 @@ def test_deploying_a_job_that_is_not_waited_for_is_refused(bucket, capsys):
     assert "--set takes NAME=VALUE" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--deploy", "hands_of_anna"), "no hyphen at either end; found 'hands_of_anna'"),
+        (("--register", "hands_of_anna"), "no hyphen at either end; found 'hands_of_anna'"),
+        (("--deploy", "hands", "--environment", "A"), "--environment takes NAME=VALUE"),
+        (("--deploy", "hands", "--scale", "0", "2"), "without a queue scales from 1"),
+        (("--deploy", "hands", "--serverless", "--scale", "1", "2"), "cannot have: scaling"),
+        (("--deploy", "hands", "--rollout", "canary", "--rollout-percent", "60"), "found 60"),
+        (("--deploy", "hands", "--queue", "queue"), "a place in S3 is s3://BUCKET/KEY"),
+        (("--deploy", "hands", "--capture", "all"), "a place in S3 is s3://BUCKET/KEY"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_before_the_training(front, capsys, arguments, message):
+    assert train("s3://pages", *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not front.requests
+
+
+def test_a_job_with_a_network_may_deploy_to_a_serverless_endpoint(bucket, front):
+    network = ("--subnets", "subnet-1", "--security-groups", "sg-1")
+    assert train(bucket, *network, "--deploy", "hands", "--serverless") == 0
+    assert "VpcConfig" in front.asked("CreateTrainingJob")[0]
+    assert "VpcConfig" not in front.asked("CreateModel")[0]
+    assert htr("deploy", "hands-2", *ACCOUNT, *network, "--serverless") == 2
+
+
 def test_an_archive_that_leads_out_is_refused(bucket, aws, tmp_path, capsys):
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("../evil"))
