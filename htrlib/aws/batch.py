@@ -54,7 +54,7 @@ def start_batch(config: BatchJobConfig, aws: Optional[Aws] = None) -> str:
     """Start a job and return its name. Raises as `Aws.call`."""
     key = config.kms_key
     disk_key = None if machines.has_own_disk(config.instance_type) else key
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"{S3Uri.parse(config.input)}/"}
+    source = {"S3DataType": "S3Prefix", "S3Uri": S3Uri.parse(config.input).folder}
     (aws or Aws()).call(
         "sagemaker",
         "create_transform_job",

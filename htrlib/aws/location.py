@@ -47,3 +47,12 @@ class S3Uri:
     def prefix(self) -> str:
         """Common prefix of the keys below it."""
         return f"{self.key}/" if self.key else ""
+
+    @property
+    def folder(self) -> str:
+        """The URI with one "/" at its end. AWS compares text: without, "labels" takes "labels-old".
+
+        >>> S3Uri.parse("s3://pages/labels").folder, S3Uri.parse("s3://pages").folder
+        ('s3://pages/labels/', 's3://pages/')
+        """
+        return f"s3://{self.bucket}/{self.prefix}"

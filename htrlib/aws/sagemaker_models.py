@@ -57,8 +57,8 @@ class ModelConfig:
         if self.multi_model:
             container["Mode"] = "MultiModel"
         if self.model_data is not None:
-            place = str(S3Uri.parse(self.model_data))
-            container["ModelDataUrl"] = f"{place}/" if self.multi_model else place
+            place = S3Uri.parse(self.model_data)
+            container["ModelDataUrl"] = place.folder if self.multi_model else str(place)
         return container
 
 

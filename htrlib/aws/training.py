@@ -191,11 +191,9 @@ def _text(value: object) -> str:
 
 def _channel(name: str, uri: str, aws: Aws) -> Dict[str, Any]:
     place = S3Uri.parse(uri)
-    # SageMaker takes whatever begins with the text: without the slash also labels-old/ for labels.
-    end = "" if _is_object(place, aws) else "/"
     source = {
         "S3DataType": "S3Prefix",
-        "S3Uri": f"{place}{end}",
+        "S3Uri": str(place) if _is_object(place, aws) else place.folder,
         "S3DataDistributionType": "FullyReplicated",
     }
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}

@@ -41,6 +41,13 @@ def test_a_prefix_is_read_by_several_machines(front, aws):
     assert request["TransformOutput"]["Accept"] == "application/json"
 
 
+def test_a_whole_bucket_is_read(front, aws):
+    register_model("hands", ModelConfig(IMAGE, ROLE), aws=aws)
+    start_batch(replace(CONFIG, input="s3://pages"), aws)
+    (request,) = front.asked("CreateTransformJob")
+    assert request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://pages/"
+
+
 def test_pages_are_read_with_another_role_than_the_endpoint_s(front, aws):
     register_model("hands", ModelConfig(IMAGE, ROLE, "s3://pages/m.tar.gz"), aws=aws)
     other = f"{ROLE}-jobs"

@@ -61,12 +61,13 @@ def test_the_bundle_in_the_image_needs_no_archive(front, aws):
     assert model["VpcConfig"] == {"Subnets": ["s"], "SecurityGroupIds": ["g"]}
 
 
-def test_a_multi_model_endpoint_has_a_prefix(front, aws):
-    model = ModelConfig(IMAGE, ROLE, "s3://pages/models", multi_model=True)
+@pytest.mark.parametrize("place", ["s3://pages/models", "s3://pages"])
+def test_a_multi_model_endpoint_has_a_prefix(front, aws, place):
+    model = ModelConfig(IMAGE, ROLE, place, multi_model=True)
     deploy(EndpointConfig("hands", model), aws)
     (made,) = front.asked("CreateModel")
     assert made["PrimaryContainer"]["Mode"] == "MultiModel"
-    assert made["PrimaryContainer"]["ModelDataUrl"] == "s3://pages/models/"
+    assert made["PrimaryContainer"]["ModelDataUrl"] == f"{place}/"
 
 
 def test_an_endpoint_that_never_came_up_is_taken_back(front, aws, clock):

@@ -87,6 +87,12 @@ def test_a_job_can_run_in_a_network_of_its_own(front, aws):
     assert request["CheckpointConfig"]["S3Uri"] == "s3://pages/c"
 
 
+def test_a_channel_may_be_a_whole_bucket(front, aws):
+    start_training(config(channels={"images": "s3://pages"}), aws)
+    (channel,) = front.asked("CreateTrainingJob")[0]["InputDataConfig"]
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://pages/"
+
+
 def test_channels_are_folders_so_that_their_neighbours_are_not_read(front, aws, bucket):
     write_object(b"x", f"{bucket}/init/model.tar.gz", "application/gzip", aws)
     channels = {"train": f"{bucket}/labels", "init": f"{bucket}/init/model.tar.gz"}
