@@ -21,6 +21,7 @@ from htrlib.errors import AwsError, AwsJobError, AwsNotFoundError
 from htrlib.formats.json_format import from_json
 
 PICTURE_BYTES = 1 << 30
+_SECONDS = 3600  # the most that SageMaker waits (else 900); the endpoint's `Queue` sets the limit
 _ANSWER_BYTES = 256 << 20
 _WAITING, _ANSWERED, _FAILED = "waits", "answered", "failed"
 
@@ -68,6 +69,7 @@ def ask(
         InputLocation=str(place),
         ContentType="application/octet-stream",  # the container detects the type
         Accept="application/json",
+        InvocationTimeoutSeconds=_SECONDS,
         **({"CustomAttributes": attributes} if attributes else {}),
     )
     return Asked(str(place), str(answer["OutputLocation"]), str(answer.get("FailureLocation", "")))

@@ -46,6 +46,11 @@ def test_pictures_are_put_into_the_queue_and_answers_are_collected(aws, bucket, 
     assert collect([asked], aws) == {asked.picture: PAGE}
 
 
+def test_sagemaker_waits_for_an_answer_as_long_as_an_endpoint_may_take(aws, bucket, endpoint):
+    ask("hands", f"{bucket}/1.png", f"{bucket}/queue", aws=aws)
+    assert endpoint[0]["x-amzn-sagemaker-invocationtimeoutseconds"] == "3600"
+
+
 def test_pictures_of_one_name_do_not_meet(aws, bucket, endpoint, tmp_path):
     places = set()
     for folder in ("a", "b"):
