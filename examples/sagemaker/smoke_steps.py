@@ -167,19 +167,19 @@ class Smoke:
             raise AwsError(f"it reads otherwise than the library here, CER {rate.rate:.3f}")
 
     def train(self) -> str:
+        name = self._training = stamped(f"{self._prefix}-train")
         with tempfile.TemporaryDirectory() as folder:
             data.write_ground_truth(_labeled_pages(), Path(folder) / "output.manifest")
-            upload(folder, f"{self._bucket}/training", self._aws)
+            upload(folder, f"{self._bucket}/training/{name}", self._aws)
         job = TrainingJobConfig(
-            name=stamped(f"{self._prefix}-train"),
+            name=name,
             image=self._outputs["ImageUri"],
             role=self._outputs["SageMakerIamRole"],
-            channels={"train": f"{self._bucket}/training"},
+            channels={"train": f"{self._bucket}/training/{name}"},
             output=f"{self._bucket}/models",
             hyperparameters={"epochs": EPOCHS, "batch_columns": 3000, "warmup": 5},
             tags=self._tags,
         )
-        self._training = job.name
         start_training(job, self._aws)
         trained = wait_for_training(job.name, self._aws, self._tell)
         self._trained = trained.model_data

@@ -38,15 +38,15 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> str:
     """Train, and return the S3 URI of the model."""
-    aws = Aws()
-    data, models = f"s3://{options.bucket}/training", f"s3://{options.bucket}/models"
+    aws, name = Aws(), stamped(options.name)
+    data = f"s3://{options.bucket}/training/{name}"  # without files of other trainings
     upload(options.folder, data, aws)
     job = TrainingJobConfig(
-        name=stamped(options.name),
+        name=name,
         image=options.image,
         role=options.role,
         channels={"train": data},
-        output=models,
+        output=f"s3://{options.bucket}/models",
         hyperparameters={"task": "line-recognition", "epochs": options.epochs},
         instance_type=options.instance_type,
         spot=options.spot,

@@ -46,10 +46,10 @@ def test_a_model_is_trained_and_put_behind_an_endpoint(front, aws, bucket, label
     model = trained.stdout.strip()
     assert model.startswith(f"{bucket}/models/handwriting-")
     assert model.endswith("/output/model.tar.gz")
-    assert [str(place) for place in list_objects(bucket, aws)] == [
-        f"{bucket}/training/output.manifest"
-    ]
     (job,) = front.asked("CreateTrainingJob")
+    assert [str(place) for place in list_objects(bucket, aws)] == [
+        f"{bucket}/training/{job['TrainingJobName']}/output.manifest"
+    ]
     assert job["HyperParameters"]["epochs"] == "2"
     assert job["EnableManagedSpotTraining"] is True
 
@@ -66,6 +66,16 @@ def test_a_model_is_trained_and_put_behind_an_endpoint(front, aws, bucket, label
     assert deployed.stdout == "read elsewhere\n"
     assert "endpoint handwriting: InService" in deployed.stderr
     assert front.asked("CreateModel")[0]["PrimaryContainer"]["ModelDataUrl"] == model
+
+
+def test_a_training_reads_no_files_of_the_one_before(front, aws, bucket, labels):
+    arguments = ("--image", IMAGE, "--role", ROLE, "--bucket", bucket[len("s3://") :])
+    assert run("train.py", labels, *arguments, "--name", "anna").returncode == 0
+    (labels / "output.manifest").rename(labels / "new.manifest")
+    assert run("train.py", labels, *arguments, "--name", "berta").returncode == 0
+    second = front.asked("CreateTrainingJob")[1]["InputDataConfig"][0]["DataSource"]
+    source = second["S3DataSource"]["S3Uri"]
+    assert [str(place) for place in list_objects(source, aws)] == [f"{source}new.manifest"]
 
 
 def test_a_job_that_failed_ends_the_script_with_the_reason(front, bucket, labels):
