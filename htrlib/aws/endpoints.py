@@ -231,10 +231,10 @@ def undeploy(name: str, aws: Optional[Aws] = None) -> None:
     """
     aws = aws or Aws()
     found = aws.find("sagemaker", "describe_endpoint", EndpointName=name)
-    remove_scaling(name, aws)
     aws.call("sagemaker", "delete_endpoint", EndpointName=name)
     if found is not None:
         _delete_configuration(found["EndpointConfigName"], name, aws)
+    remove_scaling(name, aws)  # last: an endpoint that AWS does not delete goes on scaling
 
 
 def _check_update(config: EndpointConfig, old: Response) -> None:

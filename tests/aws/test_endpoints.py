@@ -189,6 +189,15 @@ def test_all_that_belongs_to_an_endpoint_goes_with_it(aws, clock):
     assert targets == ()
 
 
+def test_an_endpoint_that_is_not_deleted_goes_on_scaling(front, aws, clock):
+    deploy(EndpointConfig("hands", MODEL, scaling=Scaling()), aws)
+    busy = 'Cannot update in-progress endpoint "hands"'
+    front.answers("DeleteEndpoint", refusal("ValidationException", busy))
+    with pytest.raises(AwsError, match=busy):
+        undeploy("hands", aws)
+    assert not front.asked("DeregisterScalableTarget")
+
+
 def test_an_endpoint_without_scaling_goes_too(aws, clock):
     deploy(EndpointConfig("hands", MODEL), aws)
     undeploy("hands", aws)

@@ -300,7 +300,7 @@ LAST = {
     "unpack": "ListObjectsV2",
     "train": "PutScalingPolicy",
     "deploy": "CreateEndpoint",
-    "undeploy": "DeleteEndpoint",
+    "undeploy": "DeleteAlarms",
     "batch": "CreateTransformJob",
     "push-image": "GetAuthorizationToken",
     "codebuild": "StartBuild",
