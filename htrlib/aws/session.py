@@ -48,7 +48,7 @@ class Aws:
         dry_run: called with each request instead of sending it.
         waits: timeouts and attempts that differ from the defaults.
     Raises:
-        AwsError: the region is missing, or the profile does not exist.
+        AwsError: the region is missing, the profile does not exist, or its file cannot be read.
         ConfigError: boto3 is not installed.
     """
 
@@ -59,18 +59,10 @@ class Aws:
         dry_run: Optional[Callable[[Request], None]] = None,
         waits: Optional[Waits] = None,
     ) -> None:
-        try:
-            import boto3
-            from botocore.config import Config
-            from botocore.exceptions import ProfileNotFound
-        except ImportError:
-            raise ConfigError("AWS needs boto3: pip install 'htrlib[aws]'") from None
-        try:
-            self._session = boto3.Session(region_name=region, profile_name=profile)
-        except ProfileNotFound as error:
-            raise AwsError(
-                f"{error}; `aws configure list-profiles` shows those there are"
-            ) from None
+        self._session = _open_session(region, profile)
+        from botocore.config import Config  # boto3, which brings it, is installed
+
+        self.region: str = self._session.region_name
         waits = waits or Waits(CONNECT_SECONDS, READ_SECONDS, ATTEMPTS)
         self._config = Config(
             connect_timeout=waits.connect,
@@ -79,11 +71,6 @@ class Aws:
             max_pool_connections=64,
             user_agent_extra=f"htrlib/{__version__}",
         )
-        if self._session.region_name is None:
-            raise AwsError(
-                "no region is set; name one (--region eu-west-1), or set AWS_DEFAULT_REGION"
-            )
-        self.region: str = self._session.region_name
         self.dry = dry_run is not None
         self._clients: Dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -151,14 +138,33 @@ class Aws:
             yield
 
     def _without_secrets(self, text: str) -> str:
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             credentials = self._session.get_credentials()
             known = None if credentials is None else credentials.get_frozen_credentials()
-        except BotoCoreError:  # there are none, which may be what the text says
+        except (BotoCoreError, ClientError):  # there are none, which may be what the text says
             return text
         for name in ("access_key", "secret_key", "token"):
             secret = getattr(known, name, None)
             text = text.replace(secret, "***") if secret else text
         return text
+
+
+def _open_session(region: Optional[str], profile: Optional[str]) -> Any:
+    """Read the settings, and return boto3's session. Raises as `Aws`."""
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ProfileNotFound
+    except ImportError:
+        raise ConfigError("AWS needs boto3: pip install 'htrlib[aws]'") from None
+    try:
+        opened = boto3.Session(region_name=region, profile_name=profile)
+        found = opened.region_name
+    except ProfileNotFound as error:
+        raise AwsError(f"{error}; `aws configure list-profiles` shows those there are") from None
+    except BotoCoreError as error:
+        raise AwsError(f"the settings for AWS cannot be read: {error}; correct the file") from None
+    if found is None:
+        raise AwsError("no region is set; name one (--region eu-west-1), or set AWS_DEFAULT_REGION")
+    return opened

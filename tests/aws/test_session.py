@@ -27,6 +27,33 @@ def test_a_profile_that_is_not_there_is_told(front):
         Aws(profile="nobody")
 
 
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+@pytest.mark.parametrize("profile", [None, "letters"])
+def test_settings_that_cannot_be_read_are_told(front, monkeypatch, tmp_path, variable, profile):
+    path = tmp_path / "settings"
+    path.write_text("[profile letters\nregion = eu-west-1\n")
+    monkeypatch.setenv(variable, str(path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    with pytest.raises(AwsError, match=f"{path}.*; correct the file"):
+        Aws(profile=profile).call("s3", "head_bucket", Bucket="pages")
+
+
+def test_a_role_that_may_not_be_taken_on_is_told(front, monkeypatch, tmp_path):
+    arn = "arn:aws:iam::123456789012:role/htr"
+    path = tmp_path / "config"
+    path.write_text(
+        f"[profile jobs]\nrole_arn = {arn}\ncredential_source = Environment\nregion = eu-west-1\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    message = f"User: me is not authorized to perform: sts:AssumeRole on resource: {arn}"
+    denied = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
+    front.rules.append(lambda _: Answer(f"{denied}</ErrorResponse>".encode(), 403))
+    with pytest.raises(AwsAccessError) as caught:
+        Aws(profile="jobs").call("sagemaker", "list_models")
+    assert (caught.value.action, caught.value.resource) == ("sts:AssumeRole", arn)
+
+
 def test_missing_credentials_are_told(front, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
