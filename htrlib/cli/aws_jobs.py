@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Callable, Dict
 
 from htrlib.cli.aws_options import Add, give_result, tell
+from htrlib.errors import AwsError
 
 if TYPE_CHECKING:
     from htrlib.aws.session import Aws
@@ -15,7 +17,7 @@ _KINDS = ("training", "labeling", "batch")
 
 def add_verbs(add: Add) -> None:
     """Add the commands."""
-    add("status", _status, "list endpoints and the newest jobs of each kind")
+    add("status", _status, "list all endpoints, and jobs: those in progress and the newest others")
     for name, run, text in (
         ("watch", _watch, "follow a job until it ends"),
         ("stop", _stop, "stop a job, keeping its results so far"),
@@ -26,11 +28,19 @@ def add_verbs(add: Add) -> None:
 
 
 def _status(_: argparse.Namespace, aws: Aws) -> int:
-    from htrlib.aws.status import overview
+    from htrlib.aws.status import KINDS, list_kind
 
-    for row in overview(aws):
-        print(f"{row.kind:<10} {row.status:<12} {row.name}")
-    return 0
+    status = 0
+    for kind in KINDS:
+        try:
+            rows = list_kind(kind, aws)
+        except AwsError as error:
+            print(f"htr: {kind}: {error}", file=sys.stderr)
+            status = 2
+            continue
+        for row in rows:
+            print(f"{row.kind:<10} {row.status:<12} {row.name}")
+    return status
 
 
 def _watch(parsed: argparse.Namespace, aws: Aws) -> int:

@@ -225,6 +225,19 @@ def test_what_is_there_is_listed(bucket, front, capsys):
     ]
 
 
+def test_a_kind_that_cannot_be_listed_hides_no_other(front, capsys):
+    front.answers("ListEndpoints", refusal("AccessDeniedException", "no"))
+    batch = {"TransformJobName": "corpus", "TransformJobStatus": "InProgress"}
+    front.answers("ListTransformJobs", {"TransformJobSummaries": [batch]})
+    front.answers("ListLabelingJobs", refusal("AccessDeniedException", "no"))
+    assert htr("status") == 2
+    captured = capsys.readouterr()
+    assert captured.out.split() == ["batch", "InProgress", "corpus"]
+    first, second = captured.err.splitlines()
+    assert first.startswith("htr: endpoint: no permission for sagemaker:ListEndpoints")
+    assert second.startswith("htr: labeling: no permission for sagemaker:ListLabelingJobs")
+
+
 @pytest.mark.parametrize("where", ["endpoint", "url"])
 def test_pages_are_read_elsewhere(front, tmp_path, capsys, where):
     from PIL import Image
