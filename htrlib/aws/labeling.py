@@ -17,7 +17,7 @@ from htrlib.aws.names import checked
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.storage import list_objects, read_object, write_object
 from htrlib.aws.tags import tag_list
-from htrlib.errors import AwsNotFoundError, ConfigError, DatasetError
+from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, DatasetError
 
 SHOWN = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """Formats that browsers can show to workers; TIFF is not among them."""
@@ -82,6 +82,7 @@ class LabelingJobConfig:
 
     def __post_init__(self) -> None:
         checked(self.name)
+        S3Uri.parse(self.output)
         if not _ATTRIBUTE.fullmatch(self.attribute):
             raise ConfigError(
                 "an attribute has letters, digits and hyphens (no underscores), found "
@@ -245,6 +246,17 @@ def check_workers(workers: int, team: WorkTeam) -> None:
             f"{workers} workers are to label each page, and the team has {team.members}: a page "
             "would never be done; invite more, or ask for fewer"
         )
+
+
+def check_new(name: str, aws: Optional[Aws] = None) -> None:
+    """Check that no job has the name; another of that name would overwrite the files of the first.
+
+    Raises:
+        AwsError: see `Aws.call`; or there is a job of that name.
+    """
+    found = (aws or Aws()).find("sagemaker", "describe_labeling_job", LabelingJobName=name)
+    if found is not None:
+        raise AwsError(f"a labeling job {name} is there already; choose another name")
 
 
 def start_labeling(config: LabelingJobConfig, aws: Optional[Aws] = None) -> str:

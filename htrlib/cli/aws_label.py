@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from htrlib.cli import datasets
@@ -10,6 +11,7 @@ from htrlib.cli.aws_jobs import watch_labeling
 from htrlib.cli.aws_options import Add, add_account_options, tell
 
 if TYPE_CHECKING:
+    from htrlib.aws.labeling import LabelingJobConfig
     from htrlib.aws.session import Aws
 
 
@@ -50,31 +52,38 @@ def add_verbs(add: Add) -> None:
 def _label(parsed: argparse.Namespace, aws: Aws) -> int:
     from htrlib.aws import labeling
 
+    config = _job_config(parsed)
+    labeling.check_new(config.name, aws)
     members = labeling.WorkTeamMembers(*parsed.members) if parsed.members else None
     team = labeling.work_team(parsed.team, members, aws)
-    labeling.check_workers(parsed.workers, team)
-    manifest, attribute = parsed.correct, labeling.ATTRIBUTE
-    if manifest:
-        attribute = labeling.next_attribute(manifest, aws)
-        what = f"the labels of {manifest}, corrected as {attribute!r},"
+    labeling.check_workers(config.workers, team)
+    config = replace(config, work_team=team.arn)
+    if parsed.correct:
+        config = replace(config, attribute=labeling.next_attribute(config.manifest, aws))
+        what = f"the labels of {config.manifest}, corrected as {config.attribute!r},"
     else:
-        manifest = f"{parsed.output.rstrip('/')}/{parsed.name}/input.manifest"
-        what = f"{labeling.write_manifest(parsed.pages, manifest, aws)} pages"
-    config = labeling.LabelingJobConfig(
-        name=parsed.name,
-        manifest=manifest,
-        output=parsed.output,
-        role=parsed.role,
-        work_team=team.arn,
-        template=parsed.template,
-        pre_lambda=parsed.pre_lambda,
-        post_lambda=parsed.post_lambda,
-        attribute=attribute,
-        workers=parsed.workers,
-        kms_key=parsed.kms_key,
-        tags=datasets.pairs(parsed.tag, "--tag"),
-    )
+        what = f"{labeling.write_manifest(parsed.pages, config.manifest, aws)} pages"
     labeling.start_labeling(config, aws)
     portal = f" at {team.portal}" if team.portal else ""
     tell(f"labeling job {parsed.name}: {what} assigned to {parsed.team}{portal}")
     return 0 if parsed.detach else watch_labeling(parsed.name, aws)
+
+
+def _job_config(parsed: argparse.Namespace) -> LabelingJobConfig:
+    """The job that the options describe, with the name of its team in the place of the ARN."""
+    from htrlib.aws.labeling import LabelingJobConfig
+
+    manifest = f"{parsed.output.rstrip('/')}/{parsed.name}/input.manifest"
+    return LabelingJobConfig(
+        name=parsed.name,
+        manifest=parsed.correct or manifest,
+        output=parsed.output,
+        role=parsed.role,
+        work_team=parsed.team,
+        template=parsed.template,
+        pre_lambda=parsed.pre_lambda,
+        post_lambda=parsed.post_lambda,
+        workers=parsed.workers,
+        kms_key=parsed.kms_key,
+        tags=datasets.pairs(parsed.tag, "--tag"),
+    )

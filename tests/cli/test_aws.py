@@ -158,6 +158,15 @@ def test_the_copy_of_a_model_that_stays_is_named(bucket, front, aws, capsys, mon
     assert "aws sagemaker delete-model --model-name corpus" in capsys.readouterr().err
 
 
+def label(bucket, *arguments):
+    return htr(
+        *("label", "letters", "--pages", f"{bucket}/pages", "--output", f"{bucket}/labels"),
+        *("--role", ROLE, "--template", f"{bucket}/template.html"),
+        *("--pre-lambda", PRE, "--post-lambda", POST),
+        *("--team", "readers", "--members", "eu-west-1_1", "readers", "client", *arguments),
+    )
+
+
 def test_pages_are_labeled_by_a_team(bucket, front, aws, folder, capsys):
     upload(folder, f"{bucket}/pages", aws)
     output = f"{bucket}/labels"
@@ -167,21 +176,14 @@ def test_pages_are_labeled_by_a_team(bucket, front, aws, folder, capsys):
     counters = {"TotalLabeled": 1, "Unlabeled": 0, "FailedNonRetryableError": 0}
     front.answers(
         "DescribeLabelingJob",
+        refusal("ResourceNotFound", "no such job"),
         {
             "LabelingJobStatus": "Completed",
             "LabelCounters": counters,
             "LabelingJobOutput": {"OutputDatasetS3Uri": f"{output}/output.manifest"},
         },
     )
-    assert (
-        htr(
-            *("label", "letters", "--pages", f"{bucket}/pages", "--output", output),
-            *("--role", ROLE, "--template", f"{bucket}/template.html"),
-            *("--pre-lambda", PRE, "--post-lambda", POST),
-            *("--team", "readers", "--members", "eu-west-1_1", "readers", "client"),
-        )
-        == 0
-    )
+    assert label(bucket) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{output}/output.manifest\n"
     assert "1 pages assigned to readers" in captured.err
@@ -189,6 +191,27 @@ def test_pages_are_labeled_by_a_team(bucket, front, aws, folder, capsys):
     manifest = job["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
     row = json.loads(read_object(manifest, 1000, aws))
     assert row == {"source-ref": f"{bucket}/pages/1.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "a labeling job letters is there already"),
+        (("--workers", "0"), "at least one worker, found 0"),
+        (("--tag", "htrlib"), "--tag takes NAME=VALUE"),
+    ],
+)
+def test_a_labeling_that_cannot_start_leaves_the_files_of_the_first(
+    bucket, front, aws, folder, capsys, arguments, message
+):
+    upload(folder, f"{bucket}/pages", aws)
+    manifest = f"{bucket}/labels/letters/input.manifest"
+    write_object(b"of the first", manifest, "application/jsonlines", aws)
+    front.answers("DescribeLabelingJob", {"LabelingJobStatus": "InProgress"})
+    assert label(bucket, *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not front.asked("CreateWorkteam")
+    assert read_object(manifest, 100, aws) == b"of the first"
 
 
 @pytest.mark.parametrize("kind", ["training", "labeling", "batch"])
