@@ -35,7 +35,9 @@ def _add_push_image(add: Add) -> None:
     image = "htrlib:serve-mxnet"  # serves and trains
     verb.add_argument("image", nargs="?", default=image, help="(default: %(default)s)")
     verb.add_argument(
-        "--repository", default="htrlib", help="ECR repository (default: %(default)s)"
+        "--repository",
+        default="htr",
+        help="ECR repository; the stack's policy allows its prefix (default: %(default)s)",
     )
     verb.add_argument(
         "--codebuild",

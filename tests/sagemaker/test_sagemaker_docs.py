@@ -68,6 +68,11 @@ def test_the_costs_of_machines_are_computed_as_the_guide_says():
             assert abs(float(thousand) - 1000 / int(pages) * float(hour)) < 0.0006
 
 
+def test_an_image_is_pushed_where_the_rights_of_the_stack_reach():
+    parsed = build_parser().parse_args(["aws", "push-image"])
+    assert parsed.repository == read()["Parameters"]["SolutionPrefix"]["Default"]
+
+
 def test_machines_are_the_same_in_the_stack_the_library_and_the_command_line():
     parameters = read()["Parameters"]
     assert parameters["SageMakerTrainingInstanceType"]["Default"] == machines.TRAINING
