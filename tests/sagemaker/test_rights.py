@@ -192,6 +192,17 @@ def test_endpoints_read_models_and_nothing_else_of_the_bucket(template):
     assert listed["Condition"] == {"StringLike": {"s3:prefix": "models/*"}}
 
 
+def test_endpoints_may_look_at_the_stack_s_alarms_that_end_a_rollout(template):
+    (seen,) = [
+        s["Resource"]["Fn::Sub"]
+        for name, s in statements(template)
+        if name == "ServingRole" and "cloudwatch:DescribeAlarms" in actions(s)
+    ]
+    assert seen.endswith(":alarm:${SolutionPrefix}-*")
+    for alarm in resources(template, "AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmName"]["Fn::Sub"].startswith("${SolutionPrefix}-")
+
+
 def test_roles_are_taken_on_for_this_account_alone(template):
     for name, role in resources(template, "AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
