@@ -197,12 +197,17 @@ def _channels(folders: Folders) -> Dict[str, Path]:
     for name, channel in described.items():
         _check_channel(name, channel)
     there = {path.name for path in folders.data.glob("*") if path.is_dir()}
-    channels = {}
+    channels: Dict[str, Path] = {}
     for name in sorted({*described, *there}):
         known = OTHER_NAMES.get(name, name)
         if known not in CHANNELS:
             raise ConfigError(
                 f"unknown channel {name!r}; rename it to one of {', '.join(CHANNELS)}"
+            )
+        if known in channels:
+            raise ConfigError(
+                f"the channels {known} and {name} both have the data of {known}; put all of it "
+                "into one of them"
             )
         if name not in there:
             raise ConfigError(f"the channel {name} has no folder {folders.data / name}")

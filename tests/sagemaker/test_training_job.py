@@ -220,6 +220,10 @@ def test_texts_may_be_json_and_what_tools_add_is_passed_over(job):
         ),
         ({"channels": {"validation": {}}}, "the channel validation has no folder"),
         (
+            {"channels": {"train": {}, "training": {}}},
+            "the channels train and training both have the data of train",
+        ),
+        (
             {"channels": {"train": {"TrainingInputMode": "Pipe"}}},
             "train has the input mode Pipe; use File or FastFile",
         ),
