@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from htrlib.decoding.beam_search import beam_search
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.document.charset import Charset
+from htrlib.document.results import LogProbs
 from htrlib.language.estimation import estimate
 from htrlib.language.internal import LEAST, pair_scores
 from htrlib.language.scoring import LanguageModelScorer
+from htrlib.stages.decoding import read_line
 
 CHARSET = Charset.from_text(" abqx")
 INTERNAL = estimate(["ab ab ab ba b a aab"] * 3, order=2)
@@ -66,3 +70,25 @@ def test_a_text_that_the_recognizer_expects_wins_less_easily():
     assert CHARSET.decode(without.hypotheses[0].labels) == "ab"
     assert CHARSET.decode(with_pairs.hypotheses[0].labels) == "aq"
     assert math.isfinite(with_pairs.hypotheses[0].score)
+
+
+def test_the_included_model_takes_off_pairs_of_letters(default_bundle):
+    options = bundled_options(default_bundle)
+    assert options.internal_model is not None
+    assert options.internal_model.order == 2
+    assert 0 < options.internal_weight < options.lm_weight
+
+
+def test_a_line_is_searched_with_the_scores_of_pairs(default_bundle):
+    options = replace(bundled_options(default_bundle), lm_weight=0.1, insertion_bonus=0.0)
+    frames = np.full((3, 6), 1e-6)
+    frames[0, CHARSET.encode("a")[0]] = 1.0
+    frames[1, 5] = 1.0
+    frames[2, [CHARSET.encode("b")[0], CHARSET.encode("q")[0]]] = 0.55, 0.45
+    line = LogProbs(np.log(frames / frames.sum(axis=1, keepdims=True)).astype(np.float32), CHARSET)
+    flat = estimate(["".join(CHARSET.symbols) * 3], order=1)
+    texts = [
+        read_line(line, replace(options, language_model=flat, **internal)).text
+        for internal in ({"internal_weight": 0.0}, {"internal_model": INTERNAL})
+    ]
+    assert texts == ["ab", "aq"]
