@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from htrlib.data.label_text import is_right_to_left
 from htrlib.data.problems import Problem
 from htrlib.data.samples import Dataset, LineSample, Sample
 from htrlib.decoding.best_path import best_path
@@ -71,7 +72,7 @@ class LineRecognitionTask(Task):
         old = None if self.init is None else self.init.charset
         change = change_charset(old, (line.text for line in lines), self.config.charset)
         self.charset_change = change
-        problems = list(train.problems)
+        problems = [*train.problems, *_leftward(lines)]
         known: List[LineSample] = []
         strange: List[LineSample] = []
         for line in lines:
@@ -279,6 +280,16 @@ class _CtcLoss(gluon.HybridBlock):
             )
             total = loss if total is None else total + loss
         return total / lengths
+
+
+def _leftward(lines: Sequence[LineSample]) -> List[Problem]:
+    """Note the lines of scripts that run from right to left: the frames run from left to right."""
+    detail = "letters are learned in the order in which they stand from left to right"
+    return [
+        Problem("right-to-left text", line.source, detail)
+        for line in lines
+        if is_right_to_left(line.text)
+    ]
 
 
 def _lines(dataset: Dataset, what: str) -> Tuple[LineSample, ...]:
