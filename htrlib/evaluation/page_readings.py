@@ -16,11 +16,11 @@ from htrlib.document.geometry import Box, Size
 from htrlib.document.results import LineResult, LogProbs, PageResult, TextLine, Transcription
 from htrlib.engines.port import LINES
 from htrlib.errors import ConfigError
+from htrlib.images.given_lines import line_as_given
 from htrlib.stages.decoding import decode, decode_lines
 
 if TYPE_CHECKING:
-    from htrlib.images.given_lines import line_as_given
-from htrlib.reading.pipeline import Pipeline  # slow to import
+    from htrlib.reading.pipeline import Pipeline  # slow to import
 
 Decoders = Mapping[str, Callable[[LogProbs], Transcription]]
 """Name of a decoder in tables -> the decoder."""
