@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -27,7 +28,8 @@ BONUSES = (0.0, 0.6, 1.2, 1.8, 2.4)
 TEMPERATURES = tuple(np.exp(np.linspace(np.log(0.6), np.log(2.5), 15)).tolist())
 FEWEST_WORDS = 40  # minimum number of correct words, and of wrong ones, to fit a calibration
 FEWEST_LINES = 30  # minimum number of lines to fit anything else
-FEWEST_SAVED = 10  # edits that other weights must save: fewer are chance, and other text tells
+FEWEST_SAVED = 10  # edits that other weights must save, and at least the root of those there are:
+# so much a count of edits varies by chance, and the best of many weights is the luckiest too
 
 Lines = Sequence[Tuple[LogProbs, str]]
 
@@ -222,4 +224,5 @@ def _fitted(lines: Lines, options: DecodingOptions, edits: int) -> DecodingOptio
     if fitted.internal_weight > 0:  # fine-tuning changes what the recognizer knows of the language
         tried.append(choose_weights(lines, replace(fitted, internal_weight=0.0)))
     left = [errors(lines, one).edits for one in tried]
-    return tried[left.index(min(left))] if edits - min(left) >= FEWEST_SAVED else options
+    enough = max(FEWEST_SAVED, math.sqrt(edits))
+    return tried[left.index(min(left))] if edits - min(left) >= enough else options

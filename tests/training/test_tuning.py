@@ -127,6 +127,15 @@ def test_weights_that_save_errors_are_taken(monkeypatch):
     assert section["lm_weight"] == 0.6  # the nearest of those that are as good
 
 
+def test_weights_that_save_fewer_errors_than_chance_does_are_not_taken(monkeypatch):
+    def errors(lines, options):
+        return ErrorRate(400 if options.lm_weight == 0.53 else 385, 10000)
+
+    monkeypatch.setattr(tuning, "errors", errors)
+    section, _ = refit(easy_lines(40), CURRENT, {})
+    assert weights_of(section) == (0.53, 2.0, 1.0)
+
+
 def test_of_weights_as_good_those_nearest_to_the_current_ones_are_chosen(monkeypatch):
     monkeypatch.setattr(tuning, "error_rate", lambda lines, options: 0.1)
     chosen = tuning.choose_weights([], CURRENT)
