@@ -56,11 +56,11 @@ def test_saturated_gates_give_numbers(fast, kernels):
         assert torch.isfinite(array).all()
 
 
-def test_pytorchs_own_lstm_runs_where_the_kernels_cannot(fast, monkeypatch):
+def test_pytorchs_own_lstm_runs_where_the_kernels_cannot(fast, script, monkeypatch):
     monkeypatch.setattr(fast, "kernels", lambda: None)
     lstm = torch.nn.LSTM(64, 64, bidirectional=True)
     x = torch.randn(5, 2, 64)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), script("precision").autocast():
         assert torch.equal(fast.bidirectional(lstm, x), lstm(x)[0])
 
 
