@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -202,6 +203,13 @@ def load_bundle(bundle: Union[str, Path, Bundle, None] = None) -> Bundle:
     if isinstance(bundle, Bundle):
         return bundle
     wanted = bundle or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT
+    with contextlib.suppress(BundleError):
+        return _load_found(wanted)
+    return _load_anew(wanted)
+
+
+def _load_anew(wanted: Union[str, Path]) -> Bundle:
+    """Load a bundle that could not be loaded, perhaps as it was being replaced."""
     for pause in _PAUSES:
         before = _checksums_of(wanted)
         try:
