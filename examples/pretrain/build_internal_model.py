@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import List, Mapping, Sequence
 
 import numpy as np
+from line_store import load
 
 from htrlib.language.estimation import estimate
 from htrlib.language.files import save_model
@@ -26,9 +27,9 @@ def drawn_texts(folder: Path, weights: Mapping[str, float]) -> List[str]:
     rng = np.random.default_rng(0)
     texts: List[str] = []
     for path in sorted(folder.glob(f"*{TRAIN}.json")):
-        lines = json.loads(path.read_text(encoding="utf-8"))
+        lines = load(path)
         times = rng.poisson(weights.get(path.stem[: -len(TRAIN)], 0.0), len(lines))
-        texts += [line["text"] for line, count in zip(lines, times) for _ in range(count)]
+        texts += [line.text for line, count in zip(lines, times) for _ in range(count)]
     return [text for text in texts if text]
 
 

@@ -270,8 +270,9 @@ def _model_scorer(
             len(charset),
             "".join(unknown),
         )
-    taken_back = internal is not None and internal_weight > 0
-    pairs = pair_scores(internal, charset, internal_weight) if internal and taken_back else None
+    pairs = None
+    if internal is not None and internal_weight > 0:
+        pairs = pair_scores(internal, charset, internal_weight)
     return LanguageModelScorer(model, charset, weight, bonus, pairs)
 
 

@@ -193,7 +193,9 @@ def refit(
         beside a language model; the confidences, if there are too few correct or wrong words.
     """
     before = errors(lines, options)
-    fitted = _fitted(lines, options, before.edits) if len(lines) >= FEWEST_LINES else options
+    fitted, after = options, before
+    if len(lines) >= FEWEST_LINES:
+        fitted, after = _fitted(lines, options, before)
     judged = judge(lines, fitted)
     calibration: Optional[Calibration] = None
     right = int(judged.correct.sum())
@@ -212,17 +214,20 @@ def refit(
         result["internal_weight"] = fitted.internal_weight
     if calibration is not None:
         result["calibration"] = calibration.to_dict()
-    return result, {"before": before.rate, "after": error_rate(lines, fitted)}
+    return result, {"before": before.rate, "after": after.rate}
 
 
-def _fitted(lines: Lines, options: DecodingOptions, edits: int) -> DecodingOptions:
-    """Return the options with other weights, or as they are if those save too few of the edits."""
+def _fitted(
+    lines: Lines, options: DecodingOptions, before: ErrorRate
+) -> Tuple[DecodingOptions, ErrorRate]:
+    """Return other weights and their errors, or what there is if they save too few of the edits."""
     fitted = replace(options, temperature=fit_temperature(lines))
     if options.language_model is None:
-        return fitted
+        return fitted, errors(lines, fitted)
     tried = [choose_weights(lines, fitted)]
     if fitted.internal_weight > 0:  # fine-tuning changes what the recognizer knows of the language
         tried.append(choose_weights(lines, replace(fitted, internal_weight=0.0)))
-    left = [errors(lines, one).edits for one in tried]
-    enough = max(FEWEST_SAVED, math.sqrt(edits))
-    return tried[left.index(min(left))] if edits - min(left) >= enough else options
+    found = [(one, errors(lines, one)) for one in tried]
+    best, after = min(found, key=lambda pair: pair[1].edits)
+    enough = max(FEWEST_SAVED, math.sqrt(before.edits))
+    return (best, after) if before.edits - after.edits >= enough else (options, before)
