@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from find_letters import MIDDLE, Cuts, upright
+from find_letters import JUDGED, MIDDLE, Cuts, upright
 from line_store import HEIGHT, CutLine, load
 from numpy.typing import NDArray
+from PIL import Image
 from texts import in_capitals
 
 Ink = NDArray[np.uint8]
@@ -34,14 +36,21 @@ KEPT = 6  # lines drawn from a page before it is left
 FEWEST = 120  # letters of a page that is drawn from
 RARE = 10.0  # how much more often a page in capitals is drawn from
 SLANT = 0.06  # standard deviation of the slant that is added
+SMALL_CAPITALS = 0.5  # of the lines of hands that print: some letters are small capitals
+CHOSEN = 0.2, 0.8  # of the letters of such a line of which the page has capitals
+CAPITAL_SIZE = 0.5, 0.9  # of these capitals, as a share of their own
+PRINTED = 0.35  # of the places between letters are paper, where a hand prints
+PRINTING = 4.0  # how much more often a page of such a hand is drawn from
+FAINT = 60  # ink at most that may be dirt
 
 
 class Run(NamedTuple):
-    """Letters [first, end) of a line."""
+    """Letters [first, end) of a line, or one that is drawn as a small capital of some size."""
 
     line: int
     first: int
     end: int
+    size: float = 1.0
 
 
 class Page:
@@ -58,6 +67,13 @@ class Page:
         for number, (line, cut) in enumerate(zip(lines, cuts)):
             if self.letter / ALIKE < widths[number] < self.letter * ALIKE:
                 self._add(number, line.text, cut.sure)
+        self.prints = printed(lines, cuts) > PRINTED
+
+    def small_capitals(self, rng: np.random.Generator) -> Dict[str, float]:
+        """Choose some of the letters of which there are capitals, and how large these become."""
+        share, size = rng.uniform(*CHOSEN), rng.uniform(*CAPITAL_SIZE)
+        had = [c for c in ascii_lowercase if c.upper() in self._runs]
+        return {c: size for c in had if rng.random() < share}
 
     def _add(self, number: int, text: str, sure: Sequence[int]) -> None:
         for first in range(len(text)):
@@ -66,12 +82,25 @@ class Page:
                     break
                 self._runs[text[first:end]].append(Run(number, first, end))
 
-    def covered(self, word: str, rng: np.random.Generator) -> Optional[List[Run]]:
-        """Runs that give a word; None if the page lacks letters of it."""
+    def covered(
+        self, word: str, small: Mapping[str, float], rng: np.random.Generator
+    ) -> Optional[List[Run]]:
+        """Runs that give a word; None if the page lacks letters of it.
+
+        Args:
+            small: letters that are drawn as capitals -> the size of these.
+        """
         runs: List[Run] = []
         at = 0
         while at < len(word):
-            lengths = range(min(LONGEST_RUN, len(word) - at), 0, -1)
+            if word[at] in small:
+                capitals = self._runs[word[at].upper()]
+                run = capitals[int(rng.integers(len(capitals)))]
+                runs.append(run._replace(size=small[word[at]]))
+                at += 1
+                continue
+            end = next((i for i in range(at, len(word)) if word[i] in small), len(word))
+            lengths = range(min(LONGEST_RUN, end - at), 0, -1)
             length = next((n for n in lengths if word[at : at + n] in self._runs), 0)
             if not length:
                 return None
@@ -79,7 +108,8 @@ class Page:
                 length -= 1
             runs.append(self._best(word, at, at + length, rng))
             at += length
-        return runs if len(word) >= SHORTEST_RUN * len(runs) or len(word) < 3 else None
+        few = small or len(word) >= SHORTEST_RUN * len(runs) or len(word) < 3
+        return runs if few else None
 
     def _best(self, word: str, first: int, end: int, rng: np.random.Generator) -> Run:
         """Of some runs of these letters, the one with the same neighbors, if there is one."""
@@ -104,10 +134,10 @@ class Page:
         middle = max(0, (first + end) // 2)
         near = line.ink[:, max(0, middle - around) : middle + around]
         weights = np.where(near & 1, near, 0).sum(axis=1, dtype=np.float64)
-        if not weights.any():
-            return ink
-        center = float(weights @ np.arange(HEIGHT) / weights.sum())
-        return moved(ink, round(MIDDLE - center))
+        if weights.any():
+            center = float(weights @ np.arange(HEIGHT) / weights.sum())
+            ink = moved(ink, round(MIDDLE - center))
+        return ink if run.size == 1.0 else shrunk(ink, run.size)
 
 
 class LetterCollage:
@@ -143,11 +173,13 @@ class LetterCollage:
         parts: List[Ink] = []
         text: List[str] = []
         width = 0
+        printed_so = page.prints and rng.random() < SMALL_CAPITALS
+        small = page.small_capitals(rng) if printed_so else {}
         for word in words[start : start + MOST_WORDS]:
             if width >= wanted:
                 break
             word = word.upper() if page.in_capitals else word
-            runs = page.covered(word, rng)
+            runs = page.covered(word, small, rng)
             if runs is None:
                 continue
             if text:
@@ -172,6 +204,36 @@ def moved(ink: Ink, rows: int) -> Ink:
     else:
         out[:rows] = ink[-rows:]
     return out
+
+
+def shrunk(ink: Ink, size: float) -> Ink:
+    """Ink at a share of its size, on the same baseline, which is where the ink ends."""
+    rows = np.flatnonzero(((ink > FAINT) & (ink & 1 > 0)).any(axis=1))
+    bottom = int(rows[-1]) + 1 if len(rows) else HEIGHT
+    height, width = round(bottom * size), max(1, round(ink.shape[1] * size))
+    small = Image.fromarray(ink[:bottom]).resize((width, height), Image.Resampling.BILINEAR)
+    out = np.zeros((HEIGHT, width), np.uint8)
+    out[bottom - height : bottom] = np.asarray(small)
+    return out | np.uint8(1)
+
+
+def printed(lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> float:
+    """The share of places between two letters of a word that are paper, in some lines of a page."""
+    paper: List[bool] = []
+    for line, cut in list(zip(lines, cuts))[:: max(1, len(lines) // JUDGED)]:
+        width = line.ink.shape[1]
+        inked = (upright(line.masked(), cut.slant, 0, width) > FAINT).any(axis=0)
+        for at, (one, two) in enumerate(zip(line.text, line.text[1:]), 1):
+            if " " not in (one, two):
+                paper.append(not inked[min(cut.columns[at], width - 1)])
+    return float(np.mean(paper)) if paper else 0.0
+
+
+def rarity(lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> float:
+    """How much more often a page is drawn from than others, since there are few of its kind."""
+    if in_capitals("".join(line.text for line in lines)):
+        return RARE
+    return PRINTING if printed(lines, cuts) > PRINTED else 1.0
 
 
 def joined(inks: Sequence[Ink], rng: np.random.Generator) -> List[Ink]:
@@ -210,8 +272,7 @@ def letter_collage(
         for found in by_page.values():
             if sum(sum(cuts.sure) for _, cuts in found) >= FEWEST:
                 pages.append(([line for line, _ in found], [cuts for _, cuts in found]))
-                capitals = in_capitals("".join(line.text for line, _ in found))
-                odds.append(weight * RARE if capitals else weight)
+                odds.append(weight * rarity(*pages[-1]))
     if not pages:
         raise ValueError(f"no page of letters in {folder}: run find_letters.py first")
     return LetterCollage(pages, odds, english, french)

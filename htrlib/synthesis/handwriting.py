@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,9 @@ class HandwritingStyle:
         letter_lift: standard deviation of a letter's height above its word's baseline; above 0,
             words are drawn letter by letter.
         letter_space: mean extra gap between letters, where they are drawn one by one.
+        small_capitals: small letters, without accents, that are drawn as capitals; above none,
+            words are drawn letter by letter.
+        capital_size: height of these capitals, as a multiple of the height of small letters.
     """
 
     space: float = 0.25
@@ -98,6 +102,14 @@ class HandwritingStyle:
     word_size: float = 0.03
     letter_lift: float = 0.0
     letter_space: float = 0.0
+    small_capitals: FrozenSet[str] = frozenset()
+    capital_size: float = 1.2
+
+    def shape(self, letter: str) -> str:
+        """Return the character whose shape stands for a letter."""
+        plain = unicodedata.normalize("NFD", letter)[0]
+        capital = letter.upper()
+        return capital if plain in self.small_capitals and len(capital) == 1 else letter
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> HandwritingStyle:
@@ -158,8 +170,8 @@ def draw_line(
     Raises:
         DatasetError: the font lacks a character of the text, or there is no word.
     """
-    text = _drawable(text, font)
     style = style or HandwritingStyle.random(rng)
+    text = _drawable(text, font, style)
     size = height / (font.ascent + font.descent)
     margin = int(height)
     room = int(sum(len(word) + 2 for word in text.split(" ")) * height * 1.5) + 4 * margin
@@ -191,10 +203,10 @@ def draw_line(
     return DrawnLine(ink, words, baseline - top, shifted, text)
 
 
-def _drawable(text: str, font: HandwritingFont) -> str:
+def _drawable(text: str, font: HandwritingFont, style: HandwritingStyle) -> str:
     """Return the words of a text, separated by single spaces, or raise DatasetError."""
     text = " ".join(text.split())
-    if not text or not font.covers(text):
+    if not text or not font.covers("".join(map(style.shape, text))):
         raise DatasetError(
             f"the font {font.path.name} cannot draw {text!r}; check with HandwritingFont.covers"
         )
@@ -212,11 +224,14 @@ def _draw_word(
     rng: np.random.Generator,
 ) -> float:
     """Draw a word with its baseline starting at `origin`; return the column where it ends."""
-    face = _sized(font.path, size)
+    capital = min(1.0, style.capital_size * font.x_height / font.ascent)
+    faces = _sized(font.path, size), _sized(font.path, max(6, round(capital * size)))
     x, y = origin
-    pieces = list(word) if style.letter_lift > 0 else [word]
+    pieces = list(word) if style.letter_lift > 0 or style.small_capitals else [word]
     for piece in pieces:
         at = (x, y + style.letter_lift * height * rng.standard_normal() * (len(pieces) > 1))
-        draw.text(at, piece, fill=255, font=face, anchor="ls")
-        x += face.getlength(piece) + style.letter_space * height
+        shape = style.shape(piece) if len(piece) == 1 else piece
+        face = faces[shape != piece]
+        draw.text(at, shape, fill=255, font=face, anchor="ls")
+        x += face.getlength(shape) + style.letter_space * height
     return x

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,25 @@ def test_the_same_seed_draws_the_same_line(font):
     assert np.array_equal(first.ink, again.ink)
     assert first.word_boxes == again.word_boxes
     assert not np.array_equal(first.ink, other.ink)
+
+
+def test_small_capitals_are_drawn_as_high_as_small_letters(font):
+    style = replace(PLAIN, small_capitals=frozenset("n"), capital_size=1.0)
+    small, capital, as_small = (
+        draw(font, used, text).ink.shape[0]
+        for used, text in ((PLAIN, "x"), (PLAIN, "N"), (style, "n"))
+    )
+    assert abs(as_small - small) < 0.4 * small
+    assert as_small < 0.85 * capital
+    assert draw(font, style, "nun").text == "nun"
+
+
+def test_letters_with_accents_become_small_capitals_with_them():
+    style = HandwritingStyle(small_capitals=frozenset("eß"))
+    assert [style.shape(letter) for letter in "eéaEß"] == ["E", "É", "a", "E", "ß"]
+
+
+def test_a_font_without_the_capital_of_a_small_one_is_told(font):
+    style = replace(PLAIN, small_capitals=frozenset("e"))
+    with pytest.raises(DatasetError, match="cannot draw"):
+        draw(font, style, "é")  # there is no É among LETTERS

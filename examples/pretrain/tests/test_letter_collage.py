@@ -73,10 +73,49 @@ def test_runs_of_letters_are_as_long_as_the_page_has_them(script):
         def integers(self, count, size):
             return np.zeros(size, int)
 
-    assert page.covered("let", Never()) == [letters.Run(0, 0, 3)]
-    assert page.covered("tele", Never()) is None  # of single letters
-    assert page.covered("rest", Never()) is None  # no s
-    assert page.covered("her", Never()) is None  # the second e is not sure, so there is no "er"
+    assert page.covered("let", {}, Never()) == [letters.Run(0, 0, 3)]
+    assert page.covered("tele", {}, Never()) is None  # of single letters
+    assert page.covered("rest", {}, Never()) is None  # no s
+    assert page.covered("her", {}, Never()) is None  # the second e is not sure, so there is no "er"
+
+
+def test_a_hand_that_prints_may_have_small_capitals(script, tmp_path, monkeypatch):
+    letters = script("letter_collage")
+    monkeypatch.setattr(letters, "SMALL_CAPITALS", 1.0)
+    monkeypatch.setattr(letters, "CHOSEN", (1.0, 1.0))
+    monkeypatch.setattr(letters, "CAPITAL_SIZE", (0.5, 0.5))
+    monkeypatch.setattr(letters, "SLANT", 0.0)
+    monkeypatch.setattr(letters, "printed", lambda lines, cuts: 1.0)
+    collage = collage_of(("bat CAB", "tea beT"), script, tmp_path, monkeypatch)
+    for seed in range(20):
+        ink, text = collage(np.random.default_rng(seed))
+        assert set(text.split()) <= {"beet", "act", "be", "a"}  # small letters in the text
+        columns = np.count_nonzero(ink.max(axis=0) > letters.FAINT // 3)
+        widths = [WIDTH // 2 if letter in "abct" else WIDTH for letter in text if letter != " "]
+        assert columns == sum(widths)
+
+
+def test_a_small_capital_stands_on_the_line(script):
+    letters, store = script("letter_collage"), script("line_store")
+    ink = np.ones((store.HEIGHT, 20), np.uint8)
+    ink[20:60] = 201
+    small = letters.shrunk(ink, 0.5)
+    rows = np.flatnonzero((small > 100).any(axis=1))
+    assert small.shape == (store.HEIGHT, 10)
+    assert rows.tolist() == list(range(40, 60))
+    assert (small & 1).all()  # inside the outline
+
+
+def test_a_hand_prints_where_paper_is_between_its_letters(script):
+    letters, store, find = script("letter_collage"), script("line_store"), script("find_letters")
+    ink = np.ones((store.HEIGHT, 4 * WIDTH), np.uint8)
+    for at in range(4):
+        ink[40:60, at * WIDTH + 3 : (at + 1) * WIDTH - 3] = 201
+    line = store.CutLine(ink, "abcd", "page.png")
+    cuts = find.Cuts(0.0, [at * WIDTH for at in range(5)], [1] * 4)
+    assert letters.printed([line], [cuts]) == 1.0
+    ink[50:53] = 201  # a stroke that joins them
+    assert letters.printed([line], [cuts]) == 0.0
 
 
 def test_a_stroke_is_moved_to_the_height_of_the_one_before_it(script):
