@@ -24,8 +24,11 @@ PAGE_IN_CAPITALS = 0.3
 """Share of capitals, of the distinct letters within words, above which a page has lines of
 capitals. On other `validation` pages it is 0.006 at most."""
 
-LINE_IN_CAPITALS = 0.5
-"""The same of a line of any page, if it has at least `ENOUGH` such letters."""
+LINE_IN_CAPITALS = 0.8
+"""The same of a line of any page, if it has at least `ENOUGH` such letters.
+
+Of lines in capitals it is more, while hands that mix small capitals with small letters stay below.
+"""
 
 LINE_OF_SUCH_A_PAGE = 0.15
 """The same of a line of a page that has lines of capitals."""

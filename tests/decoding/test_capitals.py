@@ -14,7 +14,7 @@ from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.stages.decoding import decode_lines
 
-CHARSET = Charset.from_text("ABCDEGHNOQRSTabcdeghnoqrsté .1ßº")
+CHARSET = Charset.from_text("ABCDEGHNOQRSTabcdeghlnoqrstuvxé .1ßº")
 
 
 def line_of(text: str, doubt: float = 0.2) -> LogProbs:
@@ -45,6 +45,12 @@ def test_small_writing_stays_as_it_is() -> None:
 def test_a_line_in_capitals_stands_out_on_any_page() -> None:
     lines = [line_of("the date and other notes that are seen"), line_of("GoTHENBoRG")]
     assert read(read_in_capitals(lines))[1] == "GOTHENBORG"
+
+
+def test_a_line_of_small_letters_and_small_capitals_stays_as_it_is() -> None:
+    lines = [line_of("le stade de la danse est en travaux")] * 3
+    lines.append(line_of("Ce dOc RANgE du bON SENs est bON"))  # as some people print
+    assert read(read_in_capitals(lines))[3] == "Ce dOc RANgE du bON SENs est bON"
 
 
 def test_a_small_line_on_a_page_in_capitals_stays_small() -> None:
