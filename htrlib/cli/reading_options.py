@@ -31,7 +31,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument(
         "--kinds",
-        type=_kinds,
+        type=parse_kinds,
         metavar="KIND,...",
         help=f"read only these lines: {', '.join(KINDS)} (default: all text)",
     )
@@ -112,7 +112,8 @@ def reading_options(parsed: argparse.Namespace) -> ReadingOptions:
     )
 
 
-def _kinds(text: str) -> Tuple[str, ...]:
+def parse_kinds(text: str) -> Tuple[str, ...]:
+    """Parse kinds of lines separated by commas."""
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
     if not kinds or set(kinds) - set(KINDS):
         raise argparse.ArgumentTypeError(f"must be among {', '.join(KINDS)}; found {text!r}")

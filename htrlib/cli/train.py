@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from htrlib.bundle import check_replaceable, load_bundle
 from htrlib.cli import datasets
@@ -127,22 +127,38 @@ def run(job: TrainingJob, output: Path) -> int:
         ConfigError, DatasetError, BundleError, DeviceError: see `training.request.prepare`.
         TrainingError: the directory belongs to another training run, or the loss is not finite.
     """
-    from htrlib.training import distributed
     from htrlib.training.request import prepare
 
-    check_replaceable(output)  # now, not after hours of training
-    whole, run_folder = output.resolve(), Path(job.directory).resolve()
+    check_apart(output, job.directory)
+    trainer, train, validation = prepare(job)
+    return fit(trainer, train, validation, output)
+
+
+def check_apart(output: Path, directory: Path) -> None:
+    """Refuse, before hours of training, an output that could not be written.
+
+    Raises:
+        BundleError: the output exists and is not a bundle.
+        ConfigError: the directory of the training is in it.
+    """
+    check_replaceable(output)
+    whole, run_folder = output.resolve(), Path(directory).resolve()
     if whole in (run_folder, *run_folder.parents):
         raise ConfigError(
-            f"--run {job.directory}: is in the folder of the bundle, which is replaced as a whole; "
+            f"--run {directory}: is in the folder of the bundle, which is replaced as a whole; "
             "name another folder"
         )
-    trainer, train, validation = prepare(job)
+
+
+def fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output: Path) -> int:
+    """Train, write the bundle, and return the exit status. Raises as `run`."""
+    from htrlib.training import distributed
+
     with distributed.joined():
-        return _train(trainer, train, validation, output)
+        return _fit(trainer, train, validation, output)
 
 
-def _train(trainer: Trainer, train: Dataset, validation: Dataset, output: Path) -> int:
+def _fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output: Path) -> int:
     result = trainer.fit(train, validation)
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; repeat the command to resume")

@@ -1,0 +1,214 @@
+"""`htr adapt`: teach the recognizer pages that have no labels."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator, Optional, Tuple
+
+from htrlib.bundle import load_bundle
+from htrlib.cli import train, transcribe
+from htrlib.cli.inputs import STANDARD_STREAM, find_inputs
+from htrlib.cli.reading_options import parse_kinds
+from htrlib.cli.result_files import ResultFiles
+from htrlib.document.kinds import KINDS
+from htrlib.errors import ConfigError
+from htrlib.images.page_selection import DPI
+from htrlib.reading.options import ReadingOptions
+
+if TYPE_CHECKING:
+    from htrlib.formats.sure_lines import ReadPage
+
+CONFIDENCE = 0.6
+"""Of the words of a line on average; lines below it are wrong more often than they teach."""
+
+EPOCHS, MINUTES = 8, 30
+SETTINGS = {"batch_columns": "6144", "dropout": "0.15", "language_model": "keep"}
+"""Options of the training. Texts that the language model helped to read would teach it nothing."""
+
+FORMAT = "page"
+_NUMBER = re.compile(r"-(\d+)\.page\.xml$")
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """Input, model and output of `htr adapt`.
+
+    Attributes:
+        paths: files, and folders of files, to learn from.
+        output: the new bundle.
+        directory: folder for readings, checkpoints and logs.
+        init: bundle to start from.
+        confidence: mean confidence of the words of a line from which on it is trained on.
+        kinds: kinds of lines to train on, or None for all.
+        epochs: passes over these lines.
+        minutes: maximum training time.
+        device: "cpu", "gpu" or "gpu:N", or None for the default.
+        jobs: number of pictures read at once, or None for one per core.
+        recursive: read subfolders too.
+    """
+
+    paths: Tuple[Path, ...]
+    output: Path
+    directory: Path
+    init: str = "english"
+    confidence: float = CONFIDENCE
+    kinds: Optional[Tuple[str, ...]] = None
+    epochs: int = EPOCHS
+    minutes: float = MINUTES
+    device: Optional[str] = None
+    jobs: Optional[int] = None
+    recursive: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Teach the recognizer the hands of pages without labels: read the pages, train on the "
+        "lines that were read with confidence, and write a new bundle. Worth it from a hundred "
+        "pages of a few hands on. Ctrl-C stops after the current step; repeat the command to "
+        "resume."
+    )
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="picture, PDF or folder"
+    )
+    parser.add_argument("--recursive", action="store_true", help="read subfolders too")
+    parser.add_argument(
+        "--init", default="english", help="bundle to start from (default: %(default)s)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new bundle")
+    parser.add_argument(
+        "--run",
+        dest="run_directory",
+        type=Path,
+        metavar="DIR",
+        help="folder for readings, checkpoints and logs (default: OUTPUT.training)",
+    )
+    _add_settings(parser)
+    parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="number of pictures read at once (default: cores)"
+    )
+    parser.set_defaults(run=_run_parsed)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options of which lines are trained on, and how long."""
+    parser.add_argument(
+        "--confidence",
+        type=_share,
+        default=CONFIDENCE,
+        metavar="N",
+        help="mean confidence of the words of a line, 0 to 1, from which on the line is trained "
+        "on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--kinds",
+        type=parse_kinds,
+        metavar="KIND,...",
+        help=f"train on these lines only: {', '.join(KINDS)} (default: all text)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        metavar="N",
+        help="passes over these lines (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        metavar="N",
+        help="maximum training time, without that of reading (default: %(default)s)",
+    )
+
+
+def _run_parsed(parsed: argparse.Namespace) -> int:
+    output = parsed.output.resolve()
+    return run(
+        AdaptConfig(
+            paths=tuple(parsed.paths),
+            output=parsed.output,
+            directory=parsed.run_directory or output.with_name(f"{output.name}.training"),
+            init=parsed.init,
+            confidence=parsed.confidence,
+            kinds=parsed.kinds,
+            epochs=parsed.epochs,
+            minutes=parsed.minutes,
+            device=parsed.device,
+            jobs=parsed.jobs,
+            recursive=parsed.recursive,
+        )
+    )
+
+
+def run(config: AdaptConfig) -> int:
+    """Read, train, write the bundle, and return the exit status.
+
+    Raises:
+        ConfigError: standard input is among the paths, or a value is out of its range.
+        DatasetError: no line is read with confidence.
+        BundleError, DeviceError, TrainingError: see `train.run`.
+    """
+    # here, since it configures MXNet for training
+    from htrlib.formats.sure_lines import load_sure_lines
+    from htrlib.training.config import TrainerConfig
+    from htrlib.training.trainer import Trainer
+
+    if STANDARD_STREAM in config.paths:
+        raise ConfigError("- is read once, and training needs its pictures again: name a file")
+    limits = {"epochs": str(config.epochs), "minutes": str(config.minutes)}
+    settings = TrainerConfig.from_dict({**SETTINGS, **limits})
+    train.check_apart(config.output, config.directory)
+    readings = _readings(config)
+    status = transcribe.run(readings)
+    lines = load_sure_lines(tuple(_pages(readings)), config.confidence)
+    count = len(lines.lines)
+    print(f"{count} lines are read with a confidence of {config.confidence:g} or more", flush=True)
+    trainer = Trainer(
+        "line-recognition",
+        config=settings,
+        init=config.init,
+        directory=config.directory,
+        device=config.device,
+    )
+    return train.fit(trainer, lines, None, config.output) or status
+
+
+def _readings(config: AdaptConfig) -> transcribe.TranscribeConfig:
+    """The reading of pages that have not been read with this bundle."""
+    label = load_bundle(config.init).label
+    return transcribe.TranscribeConfig(
+        paths=config.paths,
+        formats=(FORMAT,),
+        output=config.directory / "readings" / re.sub(r"\W+", "-", label),
+        bundle=config.init,
+        device=config.device,
+        reading=ReadingOptions(kinds=config.kinds),
+        jobs=config.jobs,
+        recursive=config.recursive,
+        skip_existing=True,
+    )
+
+
+def _pages(config: transcribe.TranscribeConfig) -> Iterator[ReadPage]:
+    """The pages that were read; those of files that cannot be read are missing."""
+    from htrlib.formats.sure_lines import ReadPage
+
+    folder = config.output or Path()
+    files = ResultFiles(folder, config.formats, DPI)
+    for entry in find_inputs(config.paths, recursive=config.recursive, numbered=True):
+        for xml in sorted(files.existing(entry)):
+            number = None if xml in files.whole(entry) else _NUMBER.search(xml.name)
+            name = xml.relative_to(folder).as_posix()
+            yield ReadPage(name, entry.path, None if number is None else int(number[1]), xml)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1; found {text!r}")
+    return value
