@@ -107,11 +107,15 @@ def _within(spans: Spans, gutters: Sequence[Gutter]) -> Spans:
 
 
 def _neighbor(spans: Spans, first: int, reach: float) -> Optional[int]:
-    """Return the nearest piece on the right whose height differs by at most `reach`."""
+    """Return the nearest piece on the right whose height differs by at most `reach`.
+
+    Of short pieces that begin at the same place, only the later one is a neighbor, or both would
+    follow each other.
+    """
     slack = SAME_LINE * spans.thickness
     beside = np.abs(spans.row - spans.row[first]) <= reach
     beside &= spans.left >= np.maximum(spans.right[first] - slack, spans.left[first])
-    beside[first] = False
+    beside[: first + 1] &= spans.left[: first + 1] > spans.left[first]
     found = np.flatnonzero(beside)
     return int(found[np.argmin(spans.left[found])]) if len(found) else None
 

@@ -88,12 +88,21 @@ def test_nothing_has_no_order() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.floats(0, 500), st.floats(5, 300), st.floats(0, 500)), min_size=1, max_size=25
+        st.tuples(st.floats(0, 500), st.floats(5, 300), st.floats(0, 500))
+        | st.tuples(st.sampled_from([0.0, 40.0]), st.sampled_from([1.0, 3.0]), st.floats(0, 30)),
+        min_size=1,
+        max_size=25,
     )
 )
 def test_every_piece_is_read_once(pieces: List[Piece]) -> None:
     found = order([(left, left + width, row) for left, width, row in pieces])
     assert sorted(found) == list(range(len(pieces)))
+
+
+def test_short_pieces_that_begin_at_the_same_place_are_read_once() -> None:
+    pieces = [(50.0, 53.0, 100.0), (50.0, 53.0, 102.0), (60.0, 90.0, 100.0)]
+    assert sorted(order(pieces)) == [0, 1, 2]
+    assert sorted(order([*column(0, 200, 6), *pieces, *column(230, 430, 6)])) == list(range(15))
 
 
 def test_a_mark_that_enters_the_next_column_is_read_with_its_own() -> None:
