@@ -41,5 +41,5 @@ def best_path(values: NDArray[np.floating[Any]]) -> AlignedLabels:
     return AlignedLabels(
         labels=tuple(path[starts[written]].tolist()),
         spans=tuple(zip(starts[written].tolist(), ends[written].tolist())),
-        log_prob=float(values.max(axis=1).sum(dtype=np.float64)),
+        log_prob=min(0.0, float(values.max(axis=1).sum(dtype=np.float64))),
     )

@@ -377,6 +377,15 @@ class TestBundleDefaults:
 
 
 @pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_probabilities_that_sum_to_a_little_more_than_one_make_none_above_one(method: str) -> None:
+    values = np.full((500, 3), -30.0)
+    values[:, 2] = 0.0009  # within the tolerance
+    read = decode(values, charset=Charset((" ", "a")), method=method, language_model=None)
+    assert read.log_prob <= 0.0
+    assert read.confidence <= 1.0
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
 def test_white_space_at_the_ends_is_left_out(method: str) -> None:
     labels = [0, 1, 0]  # " a "
     values = np.log(np.where(np.eye(3)[labels] > 0, 0.98, 0.01)).astype(np.float32)
