@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ def word_posteriors(
     words have been dropped; at the end of a word they are still present.
     """
     labels = {symbol: label for label, symbol in enumerate(charset.symbols)}
-    space = labels.get(" ")
+    spaces = {label for symbol, label in labels.items() if symbol.isspace()}
     posteriors = []
     for first, last in ranges:
         index = len(found.frames) - 1
@@ -86,24 +86,24 @@ def word_posteriors(
         right, total = 0.0, 0.0
         for probability, prefix in found.history.beam(index):
             total += probability
-            if _ends_with_word(found.history, prefix, word, space):
+            if _ends_with_word(found.history, prefix, word, spaces):
                 right += probability
         posteriors.append(right / total)
     return tuple(posteriors)
 
 
 def _ends_with_word(
-    history: SearchHistory, prefix: int, word: Sequence[int], space: Optional[int]
+    history: SearchHistory, prefix: int, word: Sequence[int], spaces: AbstractSet[int]
 ) -> bool:
     """Return whether a prefix ends in a word, with or without spaces after it."""
     parents, labels = history.parents, history.labels
-    while prefix and labels[prefix] == space:
+    while prefix and labels[prefix] in spaces:
         prefix = parents[prefix]
     for label in reversed(word):
         if labels[prefix] != label:  # the label of the empty prefix is not a character
             return False
         prefix = parents[prefix]
-    return not prefix or labels[prefix] == space
+    return not prefix or labels[prefix] in spaces
 
 
 def locate(

@@ -385,6 +385,19 @@ def test_probabilities_that_sum_to_a_little_more_than_one_make_none_above_one(me
     assert read.confidence <= 1.0
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000"])
+def test_words_beside_other_spaces_than_the_usual_one_are_as_sure(space: str) -> None:
+    labels = [1, 3, 0, 3, 1, 3]  # "a a"
+    values = np.log(np.where(np.eye(4)[labels] > 0, 0.97, 0.01))
+    usual, other = (
+        decode(values, charset=Charset((symbol, "a", "b")), language_model=None)
+        for symbol in (" ", space)
+    )
+    assert [word.text for word in other.words] == ["a", "a"]
+    ours, theirs = ([word.confidence for word in read.words] for read in (usual, other))
+    assert theirs == pytest.approx(ours)
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam"])
 def test_white_space_at_the_ends_is_left_out(method: str) -> None:
     labels = [0, 1, 0]  # " a "
