@@ -115,7 +115,7 @@ def decode(
         lm_weight=defaults.lm_weight if lm_weight is None else lm_weight,
         insertion_bonus=defaults.insertion_bonus if insertion_bonus is None else insertion_bonus,
         pruning=pruning,
-        lexicon=lexicon if lexicon is None or isinstance(lexicon, Lexicon) else Lexicon(lexicon),
+        lexicon=_as_lexicon(lexicon),
         n_best=n_best,
         characters=characters,
     )
@@ -127,6 +127,7 @@ def decode_lines(
     *,
     bundle: Union[str, Path, Bundle, None] = None,
     language_model: Union[NGramModel, str, Path, None] = BUNDLED,
+    lexicon: Union[Lexicon, Iterable[str], None] = None,
     **options: Any,
 ) -> Tuple[Transcription, ...]:
     """Read the lines of a page or passage, which is in one language.
@@ -136,7 +137,8 @@ def decode_lines(
 
     Args:
         language_model: see `decode`; of the bundle's models, the one that fits all lines together.
-        options: options of `decode`.
+        lexicon: words to prefer.
+        options: further options of `decode`.
     Raises:
         CharsetError, ConfigError, LanguageModelError, BundleError: see `decode`.
     """
@@ -146,9 +148,15 @@ def decode_lines(
         lines = read_in_capitals(lines)
         if language_model == BUNDLED:
             language_model = fitting_model(bundled_models(bundle), lines)
+    words = _as_lexicon(lexicon)  # once, for all lines
     return tuple(
-        decode(line, bundle=bundle, language_model=language_model, **options) for line in lines
+        decode(line, bundle=bundle, language_model=language_model, lexicon=words, **options)
+        for line in lines
     )
+
+
+def _as_lexicon(words: Union[Lexicon, Iterable[str], None]) -> Optional[Lexicon]:
+    return words if words is None or isinstance(words, Lexicon) else Lexicon(words)
 
 
 def read_line(line: LogProbs, options: DecodingOptions) -> Transcription:

@@ -398,6 +398,13 @@ def test_words_beside_other_spaces_than_the_usual_one_are_as_sure(space: str) ->
     assert theirs == pytest.approx(ours)
 
 
+def test_all_lines_are_read_with_a_lexicon_that_can_be_iterated_once() -> None:
+    lines = [frames_for("hat", {1: {"a": 0.45, "e": 0.55}})] * 2
+    words = iter(["hat", "tea"])
+    read = decode_lines(lines, language_model=None, lexicon=words)
+    assert [line.text for line in read] == ["hat", "hat"]
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam"])
 def test_white_space_at_the_ends_is_left_out(method: str) -> None:
     labels = [0, 1, 0]  # " a "
