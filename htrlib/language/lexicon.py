@@ -32,9 +32,14 @@ class Lexicon:
                 word; `math.inf` allows only listed words.
 
         Raises:
-            ConfigError: the penalty is negative.
+            ConfigError: the penalty is negative, or the words are one text.
             LanguageModelError: there are no words.
         """
+        if isinstance(words, str):  # whose letters would be words
+            raise ConfigError(
+                f"a lexicon needs a list of words, found the text {words!r}; read the words of a "
+                "file by Lexicon.load"
+            )
         if not escape_penalty >= 0:
             raise ConfigError(f"escape_penalty must be at least 0, found {escape_penalty}")
         self.escape_penalty = escape_penalty

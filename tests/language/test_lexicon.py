@@ -70,6 +70,8 @@ def test_bad_lexica_are_errors(tmp_path: Path) -> None:
         Lexicon(["", " "])
     with pytest.raises(LanguageModelError, match="cannot read"):
         Lexicon.load(tmp_path / "nowhere.txt")
+    with pytest.raises(ConfigError, match="by Lexicon"):
+        Lexicon("words.txt")
     for penalty in (-1.0, math.nan):
         with pytest.raises(ConfigError, match="at least 0"):
             Lexicon(["a"], penalty)
