@@ -41,8 +41,11 @@ def as_log_probs(
         raise CharsetError("a plain array needs the symbols of its columns; pass charset=")
     else:
         line = LogProbs(_blank_last(np.asarray(log_probs), blank_index), charset)
-    check_classes(line)
-    _check_rows(line.values)
+    for look in (line,) if line.again is None else (line, line.again):
+        check_classes(look)
+        _check_rows(look.values)
+        if look.charset != line.charset:
+            raise CharsetError("both looks at a line (`LogProbs.again`) need the same charset")
     return line
 
 

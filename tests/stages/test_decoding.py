@@ -290,6 +290,9 @@ def test_values_that_are_no_log_probabilities_are_errors(
 ) -> None:
     with pytest.raises((ConfigError, CharsetError), match=message):
         decode(values, charset=CHARSET, language_model=None)
+    with pytest.raises((ConfigError, CharsetError), match=message):
+        again = LogProbs(values, CHARSET)
+        decode(replace(frames_for("tea"), again=again), language_model=None)
     lines = [frames_for("tea"), LogProbs(values, CHARSET)]
     for language_model in (None, "bundled"):
         with pytest.raises((ConfigError, CharsetError), match=message):
@@ -324,6 +327,12 @@ def test_a_plain_array_needs_a_charset() -> None:
 def test_another_charset_than_the_lines_own_is_an_error() -> None:
     with pytest.raises(CharsetError, match="leave out charset"):
         decode(frames_for("tea"), charset=Charset.from_text("ab"))
+
+
+def test_a_second_look_in_another_charset_is_an_error() -> None:
+    again = replace(frames_for("tea"), charset=Charset.from_text("12345678"))
+    with pytest.raises(CharsetError, match="same charset"):
+        decode(replace(frames_for("tea"), again=again), language_model=None)
 
 
 def test_a_language_model_that_is_not_there_is_an_error() -> None:
