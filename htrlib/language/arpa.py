@@ -21,6 +21,8 @@ SPACE = "<space>"
 _LN10 = math.log(10.0)
 _FLOOR = -99.0 * _LN10
 
+_BETWEEN_TOKENS = re.compile(r"[ \t]+")  # other white space, such as U+00A0, may be a token
+
 _Row = Tuple[Tuple[int, ...], float, float]
 
 
@@ -57,7 +59,7 @@ def read_arpa(path: Path) -> NGramModel:
         LanguageModelError: the file is not an ARPA file, or its tokens are not single characters.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             return _Reader(path, file).read()
     except UnicodeDecodeError:
         raise LanguageModelError(
@@ -86,8 +88,9 @@ class _Reader:
     def _lines(self, file: TextIO) -> Iterator[str]:
         for line in file:
             self.line_number += 1
-            if line.strip():
-                yield line.strip(" \r\n")
+            stripped = line.strip(" \t\r\n")
+            if stripped:
+                yield stripped
 
     def _fail(self, message: str) -> NoReturn:
         raise LanguageModelError(f"{self.path}, line {self.line_number}: {message}")
@@ -118,7 +121,7 @@ class _Reader:
 
     def _row(self, length: int) -> _Row:
         line = next(self.lines, "the end of the file")
-        fields = line.split()
+        fields = _BETWEEN_TOKENS.split(line)
         if len(fields) not in (length + 1, length + 2):
             self._fail(f"expected a {length}-gram with its score, found {line!r}")
         try:

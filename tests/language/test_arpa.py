@@ -86,6 +86,23 @@ def test_a_file_of_others_is_read(tmp_path: Path) -> None:
     assert model.score("x", before="a") / math.log(10) == pytest.approx(-0.2 - 1.0)
 
 
+@pytest.mark.parametrize("character", ["\u00a0", "\u3000", "\u2028", "\x85"])
+def test_white_space_other_than_the_space_is_a_character(tmp_path: Path, character: str) -> None:
+    path = tmp_path / "a.arpa"
+    text = SMALL.replace("ngram 1=5", "ngram 1=6")
+    row = f"-0.6 <space>\n-0.7\t{character}\t-0.1"
+    path.write_text(text.replace("-0.6 <space>", row), encoding="utf-8")
+    assert load_model(path).score(character) / math.log(10) == pytest.approx(-0.7)
+
+
+def test_a_byte_order_mark_and_white_space_at_ends_of_lines_are_no_part_of_a_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_text(SMALL.replace("\n", "\t\r\n"), encoding="utf-8-sig", newline="")
+    assert load_model(path).order == 2
+
+
 def test_special_symbols_that_are_missing_are_never_predicted(tmp_path: Path) -> None:
     path = tmp_path / "a.arpa"
     path.write_text("\\data\\\nngram 1=1\n\n\\1-grams:\n-0.1 a\n\n\\end\\\n")
