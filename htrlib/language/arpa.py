@@ -130,7 +130,7 @@ class _Reader:
         except ValueError:
             self._fail(f"expected a number, found {line!r}")
         symbols = tuple(self._symbol(token, length) for token in fields[1 : length + 1])
-        return symbols, max(score * _LN10, _FLOOR), backoff * _LN10
+        return symbols, max(score * _LN10, _FLOOR), max(backoff * _LN10, _FLOOR)
 
     def _symbol(self, token: str, length: int) -> int:
         symbol = " " if token == SPACE else token

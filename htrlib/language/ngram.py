@@ -258,7 +258,8 @@ def _check(vocabulary: Tuple[str, ...], levels: Tuple[Level, ...]) -> None:
         )
         if not sound:
             raise LanguageModelError(f"the model's {length}-grams are inconsistent")
-        if not (math.isfinite(float(level.log_probs.sum(dtype=np.float64)))):
+        sums = (numbers.sum(dtype=np.float64) for numbers in (level.log_probs, level.backoffs))
+        if not all(map(math.isfinite, sums)):
             raise LanguageModelError(
-                f"the model's {length}-grams contain a score that is not finite"
+                f"the model's {length}-grams contain a score or a weight that is not finite"
             )

@@ -103,6 +103,12 @@ def test_a_byte_order_mark_and_white_space_at_ends_of_lines_are_no_part_of_a_fil
     assert load_model(path).order == 2
 
 
+def test_a_back_off_weight_of_zero_is_a_low_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.arpa"
+    path.write_text(SMALL.replace("-0.5 a -0.2", "-0.5 a -inf"))
+    assert math.isfinite(load_model(path).score("aa"))
+
+
 def test_special_symbols_that_are_missing_are_never_predicted(tmp_path: Path) -> None:
     path = tmp_path / "a.arpa"
     path.write_text("\\data\\\nngram 1=1\n\n\\1-grams:\n-0.1 a\n\n\\end\\\n")
@@ -122,6 +128,8 @@ def test_special_symbols_that_are_missing_are_never_predicted(tmp_path: Path) ->
         ("-0.4 <s> a", "-0.4 a <space>", "twice"),
         ("-0.4 <s>", "low <s>", "a number"),
         ("-0.4 <s>", "nan <s>", "not finite"),
+        ("-0.5 a -0.2", "-0.5 a nan", "not finite"),
+        ("-0.5 a -0.2", "-0.5 a inf", "not finite"),
         ("\\end\\", "", "expected"),
     ],
 )
