@@ -164,11 +164,11 @@ class _Reader:
 
     def _children(self, rows: Sequence[_Row], shorter: Sequence[_Row]) -> NDArray[np.int64]:
         """Count the rows that begin with each shorter n-gram."""
+        if any(earlier[0] == later[0] for earlier, later in zip(rows, rows[1:])):
+            self._fail(f"some {len(rows[0][0])}-gram stands twice")
         if not shorter:
             return np.zeros(0, dtype=np.int64)
         ranks = {symbols: rank for rank, (symbols, _, _) in enumerate(shorter)}
-        if any(earlier[0] == later[0] for earlier, later in zip(rows, rows[1:])):
-            self._fail(f"some {len(rows[0][0])}-gram stands twice")
         try:
             parents = [ranks[symbols[:-1]] for symbols, _, _ in rows]
         except KeyError as error:

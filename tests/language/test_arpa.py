@@ -131,6 +131,7 @@ def test_special_symbols_that_are_missing_are_never_predicted(tmp_path: Path) ->
         ("-0.5 a -0.2", "-0.5 a nan", "not finite"),
         ("-0.5 a -0.2", "-0.5 a inf", "not finite"),
         ("\\end\\", "", "expected"),
+        ("<unk>", "<s>", "some 1-gram stands twice"),
     ],
 )
 def test_a_broken_file_is_told_with_its_line(
