@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from htrlib.document.geometry import Box, union_of
 from htrlib.document.results import TextLine
-from htrlib.errors import ConfigError
+from htrlib.errors import ConfigError, DatasetError
 from htrlib.synthesis.furniture import LAYOUTS, Printer, rule_page
 from htrlib.synthesis.handwriting import HandwritingFont
 from htrlib.synthesis.paper import add_marks, paper, scanned
@@ -71,14 +71,17 @@ class PageConfig:
     printed_fonts: Optional[Path] = None
 
     def __post_init__(self) -> None:
-        if set(self.kinds) - set(PAGE_KINDS) or not sum(self.kinds.values()) > 0:
+        weights = self.kinds.values()
+        if set(self.kinds) - set(PAGE_KINDS) or not sum(weights) > 0 or min(weights) < 0:
             raise ConfigError(
-                f"kinds must map {', '.join(PAGE_KINDS)} to weights with a sum above 0; "
+                f"kinds must map {', '.join(PAGE_KINDS)} to weights of at least 0, not all 0; "
                 f"found {dict(self.kinds)}"
             )
         for name, (low, high) in (("width", self.width), ("lines", self.lines)):
             if not 1 <= low <= high:
                 raise ConfigError(f"{name} must be a minimum and a maximum, found {low}, {high}")
+        if not 0 <= self.slope < 90:
+            raise ConfigError(f"slope must be at least 0 and below 90, found {self.slope}")
         for name in ("touching", "ruled", "wear"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be between 0 and 1, found {getattr(self, name)}")
@@ -129,8 +132,12 @@ def render_page(
             cannot draw.
         fonts: fonts, of which one is chosen for the page.
     Raises:
-        DatasetError: the font cannot draw the words.
+        DatasetError: the font cannot draw the words, or there are no words or fonts.
     """
+    if not words or not fonts:
+        raise DatasetError(
+            f"a page needs words and fonts, found {len(words)} and {len(fonts)}; give some of both"
+        )
     config = config or PageConfig()
     kinds = list(config.kinds)
     weights = np.array([config.kinds[kind] for kind in kinds], float)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from htrlib.document.geometry import union_of
-from htrlib.errors import ConfigError
+from htrlib.errors import ConfigError, DatasetError
 from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 from htrlib.synthesis.pages import PAGE_KINDS, PageConfig, render_page, render_pages
 from htrlib.synthesis.placement import Turn
@@ -178,6 +178,9 @@ def test_wear_shows():
         {"kinds": {"poster": 1.0}},
         {"kinds": {"letter": 0.0}},
         {"kinds": {}},
+        {"kinds": {"letter": 2.0, "form": -1.0}},
+        {"slope": -1.0},
+        {"slope": float("nan")},
         {"width": (900, 600)},
         {"lines": (0, 10)},
         {"touching": 1.5},
@@ -188,6 +191,14 @@ def test_wear_shows():
 def test_values_that_cannot_work_are_refused(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         PageConfig(**options)
+
+
+def test_pages_need_words_and_fonts():
+    rng = np.random.default_rng(0)
+    with pytest.raises(DatasetError, match="found 0 and"):
+        render_page([], FONTS, rng)
+    with pytest.raises(DatasetError, match="and 0"):
+        render_page(WORDS, (), rng)
 
 
 def test_print_needs_no_font_of_the_machine(tmp_path):
