@@ -8,8 +8,12 @@ from typing import BinaryIO, Callable, Iterator, List, Sequence, Tuple
 
 from htrlib.atomic_files import write_whole
 from htrlib.cli.inputs import Input
-from htrlib.errors import ConfigError
+from htrlib.errors import ConfigError, ImageError
 from htrlib.formats.saving import FORMATS, Format, Result, WriteOptions
+from htrlib.images.opening import opened
+from htrlib.images.suffixes import MAGIC_BYTES, PDF, kind_of
+
+_WITH_PAGES = ("TIFF", PDF)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class ResultFiles:
 
     def _last_written(self, entry: Input, form: Format) -> Iterator[Path]:
         yield self._path(entry, form)
-        if form.one_page:
+        if form.one_page and _may_have_pages(entry.path):
             yield self._path(entry, form, f"-{self.first_page}")
 
     def _path(self, entry: Input, form: Format, number: str = "") -> Path:
@@ -83,13 +87,22 @@ class ResultFiles:
         whole = self._path(entry, form)
         if whole.exists():
             yield whole
-        elif form.one_page:
+        elif form.one_page and _may_have_pages(entry.path):
             start, suffix = f"{(self.folder / entry.stem).name}-", form.suffixes[0]
             folder = whole.parent
             for path in folder.iterdir() if folder.is_dir() else ():
                 number = path.name[len(start) : -len(suffix)]
                 if path.name == f"{start}{number}{suffix}" and number.isdecimal():
                     yield path
+
+
+def _may_have_pages(path: Path) -> bool:
+    """Return whether a file is of a kind with pages; what is named like page 1 of others is not."""
+    try:
+        with opened(path) as file:
+            return kind_of(file.read(MAGIC_BYTES)) in _WITH_PAGES
+    except (ImageError, OSError):  # reading it says why
+        return True
 
 
 def _writer(form: Format, result: Result, options: WriteOptions) -> Callable[[BinaryIO], None]:

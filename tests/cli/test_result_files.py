@@ -267,6 +267,19 @@ def test_a_resumed_run_keeps_files_that_are_there(htr: Run, tmp_path: Path) -> N
     assert (out / "a.alto.xml").exists()
 
 
+def test_a_result_named_like_a_page_of_a_picture_is_not_taken_for_it(
+    htr: Run, tmp_path: Path
+) -> None:
+    scans, out = tmp_path / "in", tmp_path / "out"
+    command = ("--format", "page", "--output", out)
+    assert htr(draw(scans / "scan-1.png"), *command) == 0
+    draw(scans / "scan.png")
+    assert htr(scans, *command, "--skip-existing") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["scan-1.page.xml", "scan.page.xml"]
+    (out / "scan.page.xml").unlink()
+    assert htr(scans / "scan.png", *command) == 0
+
+
 def test_pages_that_begin_later_are_complete_too(htr: Run, tmp_path: Path) -> None:
     pages = [Image.new("L", (30, height)) for height in (40, 50, 60)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
