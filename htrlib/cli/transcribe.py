@@ -200,7 +200,10 @@ def run(config: TranscribeConfig) -> int:
 def _outcomes(
     config: TranscribeConfig, paths: Sequence[Path]
 ) -> Iterator[Tuple[Path, ResultOrError]]:
-    """Read files, and yield the result of each, or why it cannot be read, in their order."""
+    """Read files, and yield the result of each, or why it cannot be read.
+
+    Those that are printed come in the order of the files; others are written once they are there.
+    """
     # here, to keep `htr --help` fast
     from htrlib.bundle import load_bundle
     from htrlib.reading.parallel import jobs_at_once, read_files
@@ -215,7 +218,7 @@ def _outcomes(
         engine=engine,
         options=config.reading,
     )
-    return read_files(paths, pipeline, engine, jobs)
+    return read_files(paths, pipeline, engine, jobs, in_order=config.output is None)
 
 
 def _read(
@@ -225,14 +228,16 @@ def _read(
     spooled: Path,
     counts: FileCounts,
 ) -> int:
-    outcomes = _outcomes(config, [entry.path for entry in inputs])
+    entries = {entry.path: entry for entry in inputs}
+    outcomes = _outcomes(config, tuple(entries))
     if config.output is not None:
         config.output.mkdir(parents=True, exist_ok=True)
     pages = 0
     heartbeat = Heartbeat("reading", len(inputs), "files")
     # disable=None: no bar if standard error is not a terminal
     with tqdm(total=len(inputs), unit="file", disable=len(inputs) < 2 or None) as progress:
-        for number, (entry, (path, result)) in enumerate(zip(inputs, outcomes)):
+        for number, (path, result) in enumerate(outcomes):
+            entry = entries[path]
             if path == spooled:
                 path, result = Path(STANDARD_INPUT), _from_standard_input(path, result)
             progress.update()

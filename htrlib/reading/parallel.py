@@ -16,6 +16,7 @@ from concurrent.futures import (
     Executor,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
+    as_completed,
 )
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -54,9 +55,9 @@ def jobs_at_once(wanted: Optional[int], files: int) -> int:
 
 
 def read_files(
-    paths: Sequence[Path], pipeline: Pipeline, engine: Engine, jobs: int
+    paths: Sequence[Path], pipeline: Pipeline, engine: Engine, jobs: int, *, in_order: bool = True
 ) -> Iterator[Outcome]:
-    """Read several files at once, and yield results in the order of `paths`.
+    """Read several files at once, and yield their results.
 
     Args:
         paths: pictures.
@@ -64,6 +65,8 @@ def read_files(
         engine: runs its networks.
         jobs: files that are read at once; with an engine that wants processes, one on a GPU and
             where the system cannot fork.
+        in_order: yield the results in the order of `paths`, which keeps those of many files in
+            memory while one takes long; or else each once it is there.
     Returns:
         Each path with its result, or with the reason why it cannot be read.
     Raises:
@@ -78,13 +81,13 @@ def read_files(
         with _short_turns():
             ending = threading.Event()
             read = partial(_read_until, pipeline=pipeline, ending=ending)
-            yield from _mapped(ThreadPoolExecutor(jobs), read, paths, ending.set)
+            yield from _mapped(ThreadPoolExecutor(jobs), read, paths, in_order, ending.set)
     else:
         executor = ProcessPoolExecutor(
             jobs, get_context("fork"), initializer=_remember, initargs=(pipeline,)
         )
         try:
-            yield from _mapped(executor, _read_remembered, paths)
+            yield from _mapped(executor, _read_remembered, paths, in_order)
         except BrokenProcessPool as error:
             raise HtrError(
                 "a reading process died, most likely out of memory; use fewer --jobs"
@@ -113,10 +116,15 @@ def _mapped(
     executor: Executor,
     read: Callable[[Path], Outcome],
     paths: Sequence[Path],
+    in_order: bool,
     end: Callable[[], None] = lambda: None,
 ) -> Iterator[Outcome]:
     try:
-        yield from executor.map(read, paths)
+        if in_order:
+            yield from executor.map(read, paths)
+            return
+        for future in as_completed(executor.submit(read, path) for path in paths):
+            yield future.result()
     finally:
         end()
         executor.shutdown(wait=True, cancel_futures=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 from typing import Any, Dict
 
@@ -13,6 +14,7 @@ from PIL import Image
 from htrlib.atomic_files import write_whole
 from htrlib.cli import result_files
 from htrlib.errors import ImageError
+from htrlib.reading.pipeline import Pipeline
 from tests.cli.staged_pages import Run, draw
 
 
@@ -28,6 +30,27 @@ def test_output_writes_one_file_per_input(
     assert capsys.readouterr() == ("", "htr: 2 files: 2 read, 0 without handwriting, 0 failed\n")
     assert sorted(path.name for path in out.iterdir()) == [f"a{suffix}", f"b{suffix}"]
     assert "40-1" in (out / f"a{suffix}").read_text(encoding="utf-8")
+
+
+def test_a_result_is_written_while_a_file_before_it_is_still_read(
+    htr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, read = tmp_path / "out", Pipeline.transcribe
+    written = []
+
+    def wait(pipeline: Any, path: Path, *arguments: Any, **options: Any) -> Any:
+        for _ in range(500 if path.name == "a.png" else 0):
+            if (out / "b.txt").exists():
+                written.append("b")
+                break
+            time.sleep(0.01)
+        return read(pipeline, path, *arguments, **options)
+
+    monkeypatch.setattr(Pipeline, "transcribe", wait)
+    pages = [draw(tmp_path / name) for name in ("a.png", "b.png")]
+    assert htr(*pages, "--jobs", "2", "--engine", "onnx", "--output", out) == 0
+    assert written == ["b"]
+    assert (out / "a.txt").exists()
 
 
 def test_overlays_go_to_the_output_folder(htr: Run, tmp_path: Path) -> None:
