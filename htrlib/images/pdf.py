@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import io
+import logging
 import math
 import os
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Tuple, Union
 
@@ -262,6 +263,7 @@ def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
     with _PDFIUM:
         try:
             pages = pypdfium2.PdfDocument(file)
+            _show_forms(pages)
             count = len(pages)
         except pypdfium2.PdfiumError as error:
             raise ImageError(f"{name}: {why_unopened(file)}") from error
@@ -271,6 +273,16 @@ def _opened(file: BinaryIO, name: str) -> Iterator[_Document]:
     finally:
         with _PDFIUM:
             pages.close()
+
+
+def _show_forms(pages: Any) -> None:
+    """Have PDFium draw what is filled into a document's forms; no script of it is run."""
+    import pypdfium2
+
+    # It says which build would draw XFA; most such forms have the same fields without.
+    logging.getLogger("pypdfium2").setLevel(logging.ERROR)
+    with suppress(pypdfium2.PdfiumError):
+        pages.init_forms()
 
 
 def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from typing import Any, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 import pikepdf
@@ -192,6 +192,35 @@ def test_a_page_whose_picture_is_blank_is_blank() -> None:
     picture = document.pages[0].Resources.XObject.P
     picture.write(b"\xff" * len(picture.read_bytes()))
     assert load_image(saved(document)).min() == 255
+
+
+@pytest.mark.parametrize("parts", [{}, {"XFA": pikepdf.String("<xdp/>")}], ids=["plain", "XFA"])
+def test_what_is_filled_into_a_form_is_on_the_page(
+    parts: Dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    document = pikepdf.new()
+    document.add_blank_page(page_size=(72, 72))
+    written = pikepdf.Stream(document, b"0 g 0 0 36 18 re f")
+    written.stream_dict = pikepdf.Dictionary(
+        Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 36, 18]
+    )
+    field = document.make_indirect(
+        pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot,
+            Subtype=pikepdf.Name.Widget,
+            FT=pikepdf.Name.Btn,
+            Ff=1 << 16,
+            T=pikepdf.String("name"),
+            Rect=[0, 54, 36, 72],
+            F=4,
+            AP=pikepdf.Dictionary(N=document.make_indirect(written)),
+        )
+    )
+    document.pages[0].Annots = pikepdf.Array([field])
+    document.Root.AcroForm = pikepdf.Dictionary(Fields=[field], **parts)
+    page = load_image(saved(document))
+    assert corners(page) == (0, 255, 255, 255)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5])
