@@ -173,16 +173,17 @@ def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
     clashing = [entry.path for entry in inputs if counts[_key(entry.stem)] > 1]
     if not clashing:
         return tuple(inputs)
-    common = os.path.commonpath([path.resolve().parent for path in clashing])
+    folders = {path: path.parent.resolve() for path in clashing}  # a link keeps its own name
+    common = os.path.commonpath(list(folders.values()))
     named = []
     for entry in inputs:
         if counts[_key(entry.stem)] > 1:
-            inside = entry.path.resolve().relative_to(common)
+            folder, name = folders[entry.path], entry.path.name
+            inside = (folder / name).relative_to(common)
             same_folder = [
                 path
                 for path in clashing
-                if path.resolve().parent == entry.path.resolve().parent
-                and _key(Path(path.stem)) == _key(Path(entry.path.stem))
+                if folders[path] == folder and _key(Path(path.stem)) == _key(Path(entry.path.stem))
             ]
             entry = Input(entry.path, inside if len(same_folder) > 1 else inside.with_suffix(""))
         named.append(entry)

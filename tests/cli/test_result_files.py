@@ -87,6 +87,18 @@ def test_inputs_of_one_name_write_different_files(htr: Run, tmp_path: Path) -> N
     assert names == ["b.txt", "x/a.txt", "y/a.jpg.txt", "y/a.png.txt"]
 
 
+def test_results_of_linked_files_have_the_names_of_the_links(htr: Run, tmp_path: Path) -> None:
+    for folder, name in (("x", "8f3a"), ("y", "77bc")):
+        stored = draw(tmp_path / "store" / f"{name}.png")
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").symlink_to(stored)
+    pages = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    out = tmp_path / "out"
+    assert htr(*pages, "--output", out) == 0
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt"))
+    assert names == ["x/a.txt", "y/a.txt"]
+
+
 def test_inputs_that_differ_in_case_only_write_different_files(htr: Run, tmp_path: Path) -> None:
     names = ("A.png", "a.png", "a.PNG", "b.png")
     for name in names:
