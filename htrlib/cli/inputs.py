@@ -173,21 +173,23 @@ def _told_apart(inputs: List[Input]) -> Tuple[Input, ...]:
     clashing = [entry.path for entry in inputs if counts[_key(entry.stem)] > 1]
     if not clashing:
         return tuple(inputs)
-    folders = {path: path.parent.resolve() for path in clashing}  # a link keeps its own name
-    common = os.path.commonpath(list(folders.values()))
+    parents = {path.parent: path.parent.resolve() for path in clashing}
+    places = {path: parents[path.parent] / path.name for path in clashing}  # a link keeps its name
+    common = os.path.commonpath(list(parents.values()))
+    alike = Counter(_without_suffix(place) for place in places.values())
     named = []
     for entry in inputs:
-        if counts[_key(entry.stem)] > 1:
-            folder, name = folders[entry.path], entry.path.name
-            inside = (folder / name).relative_to(common)
-            same_folder = [
-                path
-                for path in clashing
-                if folders[path] == folder and _key(Path(path.stem)) == _key(Path(entry.path.stem))
-            ]
-            entry = Input(entry.path, inside if len(same_folder) > 1 else inside.with_suffix(""))
+        place = places.get(entry.path)
+        if place is not None:
+            inside = place.relative_to(common)
+            only = alike[_without_suffix(place)] == 1
+            entry = Input(entry.path, inside.with_suffix("") if only else inside)
         named.append(entry)
     return tuple(_numbered(named))
+
+
+def _without_suffix(place: Path) -> Tuple[Path, str]:
+    return place.parent, _key(Path(place.stem))
 
 
 def _apart_from_pages(inputs: Sequence[Input]) -> Tuple[Input, ...]:

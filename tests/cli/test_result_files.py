@@ -6,13 +6,13 @@ import errno
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from PIL import Image
 
 from htrlib.atomic_files import write_whole
-from htrlib.cli import result_files
+from htrlib.cli import inputs, result_files
 from htrlib.errors import ImageError
 from htrlib.reading.pipeline import Pipeline
 from tests.cli.staged_pages import Run, draw
@@ -97,6 +97,18 @@ def test_results_of_linked_files_have_the_names_of_the_links(htr: Run, tmp_path:
     assert htr(*pages, "--output", out) == 0
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.txt"))
     assert names == ["x/a.txt", "y/a.txt"]
+
+
+def test_names_that_clash_are_told_apart_without_comparing_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: List[Path] = []
+    key = inputs._key
+    monkeypatch.setattr(inputs, "_key", lambda stem: compared.append(stem) or key(stem))
+    paths = [Path(folder, f"{page}.png") for folder in ("x", "y") for page in range(100)]
+    found = inputs.find_inputs(paths)
+    assert [entry.stem for entry in found] == [path.with_suffix("") for path in paths]
+    assert len(compared) < 20 * len(paths)
 
 
 def test_inputs_that_differ_in_case_only_write_different_files(htr: Run, tmp_path: Path) -> None:
