@@ -103,8 +103,8 @@ def _scale(width: float, height: float) -> float:
 
 
 def _picture(document: pikepdf.Pdf, picture: Image.Image, file: BinaryIO) -> Stream:
-    kind = picture.format
-    if kind == "JPEG" and picture.mode in ("L", "RGB"):
+    kind = picture.format  # MPO: a JPEG and more behind it, as phones save it
+    if kind in ("JPEG", "MPO") and picture.mode in ("L", "RGB"):
         return _stream(document, picture, _content(file), Name.DCTDecode)
     if kind == "JPEG2000" and picture.mode in ("L", "RGB"):
         return _stream(document, picture, _content(file), Name.JPXDecode)

@@ -43,6 +43,15 @@ def test_a_jpeg_is_kept_bit_by_bit(tmp_path):
         assert stream.read_raw_bytes() == source.read_bytes()
 
 
+def test_a_jpeg_of_a_phone_with_more_pictures_behind_it_is_not_packed_anew(tmp_path):
+    first, behind = (Image.new("RGB", size, "gray") for size in ((400, 300), (40, 30)))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[behind])
+    saved(tmp_path / "a.pdf", result(), tmp_path / "a.jpg")
+    with pikepdf.open(tmp_path / "a.pdf") as document:
+        stream = document.pages[0].Resources.XObject.Picture
+        assert stream.read_raw_bytes() == (tmp_path / "a.jpg").read_bytes()
+
+
 @pytest.mark.parametrize("side", [400, 1700])
 def test_each_pixel_of_a_jpeg_is_drawn_as_one(tmp_path, side):
     pixels = np.random.default_rng(1).integers(0, 255, (300, side), dtype=np.uint8)
