@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, BinaryIO, List, Optional, Sequence
 
 import pikepdf
-from pikepdf import Dictionary, Name, Stream
+from pikepdf import Array, Dictionary, Name, Stream
 
 from htrlib.document.results import PageResult
 from htrlib.errors import ImageError
@@ -76,8 +76,7 @@ def _write_over_pdf(source: BinaryIO, name: str, read: _ReadPages, file: BinaryI
             if found is not None and found.lines:
                 placement = _pdf_placement(page, found)
                 layer = text_layer(found, placement, font, _add_font(page, font))
-                # Before the page's own content, so that its graphics state has no effect.
-                page.contents_add(_packed(document, layer), prepend=True)
+                _prepend(page, _packed(document, layer))
         font.finish()
         _save(document, file)
 
@@ -148,6 +147,16 @@ def _packed(document: pikepdf.Pdf, content: bytes) -> Stream:
     stream = Stream(document, b"")
     stream.write(zlib.compress(content, 9), filter=Name.FlateDecode)
     return stream
+
+
+def _prepend(page: Any, layer: Stream) -> None:
+    """Draw a layer before a page's own content, so that its graphics state has no effect.
+
+    QPDF's own function refuses an array of contents of which one is missing.
+    """
+    own: Any = page.obj.get("/Contents")
+    parts = own if isinstance(own, Array) else [own]
+    page.obj.Contents = Array([layer, *(part for part in parts if isinstance(part, Stream))])
 
 
 def _add_font(page: Any, font: GlyphlessFont) -> str:

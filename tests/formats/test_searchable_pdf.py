@@ -279,9 +279,16 @@ def damage_contents(page):
     page.Contents = 7
 
 
+def damage_part_of_contents(page):
+    page.Contents = pikepdf.Array([None, pikepdf.Name.X])
+
+
 @pytest.mark.parametrize(
     "damage",
-    [damage_rotation, damage_media_box, damage_resources, damage_fonts, damage_contents],
+    [
+        *(damage_rotation, damage_media_box, damage_resources, damage_fonts),
+        *(damage_contents, damage_part_of_contents),
+    ],
 )
 def test_pages_of_wrong_parts_get_their_text(tmp_path, damage):
     with pikepdf.new() as made:
