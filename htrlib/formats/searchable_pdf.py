@@ -181,6 +181,8 @@ def _pdf_placement(page: Any, result: PageResult) -> Placement:
     """Return the matrix from pixels of a rendered page to the page, with its crop and rotation."""
     media = _edges(page.mediabox) or [0.0, 0.0, 612.0, 792.0]
     crop = _edges(page.cropbox) or media
+    if crop[0] == crop[2] or crop[1] == crop[3]:  # nothing, which counts as none
+        crop = media
     left, right = sorted((crop[0], crop[2]))
     bottom, top = sorted((crop[1], crop[3]))
     left, right = max(left, min(media[0], media[2])), min(right, max(media[0], media[2]))

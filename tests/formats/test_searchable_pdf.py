@@ -283,10 +283,14 @@ def damage_part_of_contents(page):
     page.Contents = pikepdf.Array([None, pikepdf.Name.X])
 
 
+def damage_crop_box(page):
+    page.CropBox = pikepdf.Array([0, 0, 0, 0])
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        *(damage_rotation, damage_media_box, damage_resources, damage_fonts),
+        *(damage_rotation, damage_media_box, damage_crop_box, damage_resources, damage_fonts),
         *(damage_contents, damage_part_of_contents),
     ],
 )
@@ -296,8 +300,12 @@ def test_pages_of_wrong_parts_get_their_text(tmp_path, damage):
         damage(made.pages[0].obj)
         made.save(tmp_path / "in.pdf")
     height, width = load_image(tmp_path / "in.pdf").shape
-    saved(tmp_path / "out.pdf", result(("word",), size=Size(width, height)), tmp_path / "in.pdf")
+    document = saved(
+        tmp_path / "out.pdf", result(("word",), size=Size(width, height)), tmp_path / "in.pdf"
+    )
     assert words_of(tmp_path / "out.pdf") == ["word"]
+    left, _, right, _ = document[0].get_textpage().get_charbox(1)
+    assert 0 < left < right < document[0].get_width()
 
 
 def test_an_encrypted_pdf_is_a_clear_error(tmp_path):
