@@ -153,9 +153,10 @@ def _drawn_by_name(resources: Any) -> Iterator[Tuple[str, Any]]:
 
 def _decoded(stream: Any) -> bytes:
     """Decode a stream, stopping once the limit is exceeded."""
-    filters = [str(name) for name in _items(stream.get("/Filter"))]
+    filters = list(_items(stream.get("/Filter")))
     try:
-        if any(name not in ("/FlateDecode", "/Fl") for name in filters):
+        # Not as texts: a damaged name may be none.
+        if any(name not in (Name.FlateDecode, Name.Fl) for name in filters):
             return bytes(stream.read_bytes())
         content = bytes(stream.read_raw_bytes())
         for _ in filters:

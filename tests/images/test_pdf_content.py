@@ -147,3 +147,12 @@ def test_a_page_behind_damaged_ones_that_only_pdfium_counts_is_measured() -> Non
         made.save(file)
     with closing(PageContents(file, 2)) as contents:
         assert contents.size(2) == contents.size(1) >= 9999
+
+
+def test_a_filter_whose_name_is_no_text_leaves_the_page(tmp_path: Path) -> None:
+    with pikepdf.new() as document:
+        document.add_blank_page(page_size=SIZE)
+        document.pages[0].Contents = Stream(document, b"0 0 9 9 re f", Filter=Name.Sorts)
+        document.save(tmp_path / "a.pdf", object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    content = (tmp_path / "a.pdf").read_bytes()
+    assert load_image(content.replace(b"/Sorts", b"/S\xf6rts")).shape == (1250, 1667)
