@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from copy import copy
 from decimal import Decimal
 from typing import Any, BinaryIO, List, Optional, Sequence
 
@@ -160,15 +161,18 @@ def _prepend(page: Any, layer: Stream) -> None:
 
 
 def _add_font(page: Any, font: GlyphlessFont) -> str:
-    """Add the font to a page's resources, and return its name there."""
+    """Add the font to a page's resources, and return its name there.
+
+    They are copied by QPDF, since names in them need not be UTF-8.
+    """
     resources: Any = page.obj.get("/Resources")
     if not isinstance(resources, Dictionary):
         inherited: Any = page.resources if "/Parent" in page.obj else Dictionary()
-        resources = page.obj.Resources = Dictionary(inherited)
+        resources = page.obj.Resources = copy(inherited)
     elif resources.is_indirect:  # may be shared with pages that already have the font
-        resources = page.obj.Resources = Dictionary(dict(resources.items()))
+        resources = page.obj.Resources = copy(resources)
     own: Any = resources.get("/Font")
-    fonts = Dictionary(dict(own.items()) if isinstance(own, Dictionary) else {})
+    fonts: Any = copy(own) if isinstance(own, Dictionary) else Dictionary()
     name = "/HtrText"
     while name in fonts:  # used by the text layer of an earlier run
         name += "_"

@@ -308,6 +308,23 @@ def test_pages_of_wrong_parts_get_their_text(tmp_path, damage):
     assert 0 < left < right < document[0].get_width()
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_font_whose_name_is_not_utf8_stays(tmp_path, shared):
+    plain = pikepdf.ObjectStreamMode.disable
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=(400, 300))
+        font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1)
+        font.BaseFont = pikepdf.Name.Helvetica
+        resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(Sorts=font))
+        made.pages[0].Resources = made.make_indirect(resources) if shared else resources
+        made.pages[0].Contents = pikepdf.Stream(made, b"BT /Sorts 20 Tf 40 200 Td (old) Tj ET")
+        made.save(tmp_path / "in.pdf", compress_streams=False, object_stream_mode=plain)
+    content = (tmp_path / "in.pdf").read_bytes()
+    (tmp_path / "in.pdf").write_bytes(content.replace(b"/Sorts", b"/S\xf6rts"))
+    saved(tmp_path / "out.pdf", result(("new",)), tmp_path / "in.pdf")
+    assert sorted(words_of(tmp_path / "out.pdf")) == ["new", "old"]
+
+
 def test_an_encrypted_pdf_is_a_clear_error(tmp_path):
     with pikepdf.new() as made:
         made.add_blank_page(page_size=(400, 300))
