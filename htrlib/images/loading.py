@@ -147,7 +147,8 @@ def _outcomes(source: Source, name: str, pages: PageSelection, dpi: float) -> It
             yield PageOutcome(1, _read(source, name), only=True)
         return
     with opened(source) as file:
-        start = _start(file)
+        with _decoding(name):  # of a failing disk, nothing can be read
+            start = _start(file)
         if kind_of(start) == PDF:
             count = pdf_page_count(file, name)
             for number, page in iter_pdf_pages(file, name, count, pages, dpi, MAX_PIXELS):

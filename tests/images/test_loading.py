@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import struct
 import warnings
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -67,6 +68,16 @@ class TestSources:
             with open(writing, "wb") as sink:  # noqa: PTH123
                 sink.write(encoded(Image.fromarray(marked_page())))
             np.testing.assert_array_equal(load_image(stream), marked_page())
+
+    def test_a_file_whose_content_the_disk_does_not_give_is_named(self) -> None:
+        class Failing(io.BytesIO):
+            name = "page.png"
+
+            def read(self, size: Optional[int] = -1) -> bytes:
+                raise OSError(errno.EIO, "Input/output error")
+
+        with pytest.raises(ImageError, match=r"'page\.png'.*Input/output error"):
+            load_image(Failing())
 
     def test_non_ascii_file_names(self, tmp_path: Path) -> None:
         for name in ("lettre à Zoë 手紙.png", os.fsdecode(b"caf\xe9.png")):
