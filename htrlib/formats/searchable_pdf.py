@@ -42,7 +42,11 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
         start = source.read(MAGIC_BYTES)
         source.seek(0)
         if kind_of(start) == PDF:
-            _write_over_pdf(source, name, read, file)
+            try:
+                _write_over_pdf(source, name, read, file)
+            except (pikepdf.PdfError, RuntimeError) as error:  # QPDF has some of either kind
+                reason = f"the PDF is damaged ({error}); repair it with qpdf or Ghostscript"
+                raise ImageError(f"{name}: {reason}") from error
         else:
             _write_pictures(source, name, read, file)
 

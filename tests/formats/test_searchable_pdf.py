@@ -308,6 +308,15 @@ def test_pages_of_wrong_parts_get_their_text(tmp_path, damage):
     assert 0 < left < right < document[0].get_width()
 
 
+def test_a_pdf_that_qpdf_cannot_handle_is_a_clear_error(tmp_path):
+    with pikepdf.new() as made:
+        made.add_blank_page(page_size=(400, 300))
+        made.pages[0].obj.CropBox = pikepdf.Stream(made, b"")
+        made.save(tmp_path / "in.pdf")
+    with pytest.raises(ImageError, match=r"in\.pdf.*damaged"):
+        saved(tmp_path / "out.pdf", result(), tmp_path / "in.pdf")
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_font_whose_name_is_not_utf8_stays(tmp_path, shared):
     plain = pikepdf.ObjectStreamMode.disable
