@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, List, Optional, Sequence
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
+from PIL import Image
 
 from htrlib.document.results import PageResult
 from htrlib.errors import ImageError
@@ -38,6 +39,9 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
     """
     name = source_name(options.source)
     read = _ReadPages(result)
+    if isinstance(options.source, Image.Image):
+        _write_pictures(options.source.copy(), io.BytesIO(), name, read, file)
+        return
     with opened(options.source) as source:
         start = source.read(MAGIC_BYTES)
         source.seek(0)
@@ -48,7 +52,7 @@ def write(result: Result, file: BinaryIO, options: WriteOptions) -> None:
                 reason = f"the PDF is damaged ({error}); repair it with qpdf or Ghostscript"
                 raise ImageError(f"{name}: {reason}") from error
         else:
-            _write_pictures(source, name, read, file)
+            _write_pictures(identified(source, name), source, name, read, file)
 
 
 class _ReadPages:
@@ -86,8 +90,9 @@ def _write_over_pdf(source: BinaryIO, name: str, read: _ReadPages, file: BinaryI
         _save(document, file)
 
 
-def _write_pictures(source: BinaryIO, name: str, read: _ReadPages, file: BinaryIO) -> None:
-    picture = identified(source, name)
+def _write_pictures(
+    picture: Image.Image, source: BinaryIO, name: str, read: _ReadPages, file: BinaryIO
+) -> None:
     with pikepdf.new() as document:
         font = GlyphlessFont(document)
         for number, error in at_each_page(picture, name):

@@ -52,6 +52,19 @@ def test_a_jpeg_of_a_phone_with_more_pictures_behind_it_is_not_packed_anew(tmp_p
         assert stream.read_raw_bytes() == (tmp_path / "a.jpg").read_bytes()
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_in_memory_becomes_a_page(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    source = picture(tmp_path / "a.jpg", "JPEG", exif=exif, dpi=(300, 300))
+    with Image.open(source) as opened:
+        wanted = load_image(opened)
+        size = Size(wanted.shape[1], wanted.shape[0])
+        page = saved(tmp_path / "a.pdf", PageResult(size), opened)[0]
+    drawn = page.render(scale=300 / 72, grayscale=True).to_numpy().reshape(wanted.shape)
+    assert (drawn == wanted).all()
+
+
 @pytest.mark.parametrize("side", [400, 1700])
 def test_each_pixel_of_a_jpeg_is_drawn_as_one(tmp_path, side):
     pixels = np.random.default_rng(1).integers(0, 255, (300, side), dtype=np.uint8)
