@@ -22,7 +22,7 @@ def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
     confirmed = [line for line in page.lines if line.confirmed]
     lines: List[CorrectedLine] = []
     placed: Set[str] = set()
-    for line in read.lines:
+    for line in map(_renamed, read.lines):  # a reading gives the ids of earlier ones again
         known = _best_match(line, confirmed)
         if known is None:
             lines.append(line)
@@ -35,10 +35,8 @@ def reread_page(page: CorrectedPage, read: CorrectedPage) -> Splice:
             at = [other.id for other in lines].index(before) + 1 if before is not None else 0
             lines.insert(at, line)
         before = line.id
-    taken = {line.id for line in confirmed}
-    named = [line if line.id in taken and line.confirmed else _renamed(line) for line in lines]
-    done = False if page.done and len(named) > len(confirmed) else None
-    inserted = tuple(enumerate(_in_regions(named, page)))
+    done = False if page.done and len(lines) > len(confirmed) else None
+    inserted = tuple(enumerate(_in_regions(lines, page)))
     return Splice(tuple(line.id for line in page.lines), inserted, done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import List, Tuple
 
 from htrlib.data.corrections import CorrectedLine, CorrectedPage, correct
@@ -45,3 +46,10 @@ def test_a_line_that_is_read_later_than_its_region_goes_on_in_the_one_before_it(
     before = page(("1", "r1", True), ("2", "r2", True))
     read = CorrectedPage(before.size, (before.lines[1], before.lines[0]))
     assert reread(before, read) == [("2", "r2"), ("1", "r2")]
+
+
+def test_a_confirmed_line_that_was_not_found_again_stays_after_the_one_before_it() -> None:
+    before = page(("", "", False), ("A", "", True), ("drawn", "", True))
+    new, found = page(("new", "", False), ("A", "", False)).lines
+    read = CorrectedPage(before.size, (replace(new, id=before.lines[1].id), found))
+    assert reread(before, read) == [("new", ""), ("A", ""), ("drawn", "")]
