@@ -279,3 +279,25 @@ def test_a_page_works_behind_a_path_prefix(browser: Any, folder: Path) -> None:
         visitor.keys("ferry", Keys.ENTER)
         visitor.until_saved()
     assert texts_on_disk(folder / "a.png")[0] == "the ferry left at six"
+
+
+def hold_down(visitor: Visitor, key: str, code: int, *, ctrl: bool = False) -> None:
+    """Press a key, which the keyboard then repeats until it is released."""
+    pressed = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 * ctrl}
+    for kind, repeated in (("rawKeyDown", False), ("rawKeyDown", True), ("keyUp", False)):
+        event = {"type": kind, "autoRepeat": repeated, **pressed}
+        visitor.browser.execute_cdp_cmd("Input.dispatchKeyEvent", event)
+        visitor.until_saved()
+
+
+def test_a_key_that_is_held_too_long_deletes_one_line_and_marks_one_page(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.keys(Keys.ESCAPE)
+    hold_down(visitor, "Delete", 46)
+    assert len(texts_on_disk(folder / "a.png")) == len(LINES) - 1
+    hold_down(visitor, "Enter", 13, ctrl=True)
+    visitor.until(lambda: visitor.one("h1").text == "b.png", "the next page")
+    assert on_disk(folder / "a.png").state == "done"
+    assert on_disk(folder / "b.png").state == "read"

@@ -38,6 +38,12 @@ export const KEYS = {
   help: [["F1", "?"], "both", "This sheet"],
 };
 
+/** Commands that a key repeats while it is held; all others are run once. */
+const REPEATED = new Set([
+  "previousLine", "nextLine", "lineAbove", "lineBelow", "previousDoubtful", "nextDoubtful",
+  "orderUp", "orderDown", "zoomIn", "zoomOut", "undo", "redo",
+]);
+
 const WORDS = { ArrowUp: "↑", ArrowDown: "↓", Arrows: "← ↑ → ↓", Escape: "Esc" };
 
 /** "Ctrl+Shift+Z" of a keyboard event; Command counts as Ctrl. */
@@ -62,6 +68,11 @@ export function commandOf(event, inText) {
     if ((place === where || place === "both") && keys.includes(key)) return command;
   }
   return null;
+}
+
+/** Whether a command is run at an event: its key was pressed, or may be held. */
+export function isRun(command, event) {
+  return !event.repeat || REPEATED.has(command);
 }
 
 /** The key of a command as a button's title shows it. */

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { showKeys } from "./dialogs.js";
 import { element } from "./dom.js";
 import { nextDoubtful } from "./doubtful_words.js";
-import { commandOf, helpSheet } from "./keys.js";
+import { commandOf, helpSheet, isRun } from "./keys.js";
 import { LineList } from "./line_list.js";
 import { LinesOverlay } from "./lines_overlay.js";
 import { announce, notify } from "./notices.js";
@@ -261,7 +261,7 @@ export class PageView {
       return undefined; // the browser undoes what is being typed
     }
     event.preventDefault();
-    return this.run(command);
+    return isRun(command, event) ? this.run(command) : undefined;
   }
 
   #activated(line) {
