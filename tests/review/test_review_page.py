@@ -301,3 +301,19 @@ def test_a_key_that_is_held_too_long_deletes_one_line_and_marks_one_page(
     visitor.until(lambda: visitor.one("h1").text == "b.png", "the next page")
     assert on_disk(folder / "a.png").state == "done"
     assert on_disk(folder / "b.png").state == "read"
+
+
+def test_a_line_is_split_once_though_the_keys_are_pressed_again_before_it_is_saved(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block("*/edits")
+    visitor.browser.execute_script("document.activeElement.setSelectionRange(9, 9)")
+    visitor.chord(Keys.SHIFT, Keys.ENTER)
+    visitor.chord(Keys.SHIFT, Keys.ENTER)
+    visitor.until(lambda: "being changed" in visitor.one("#notices").text, "the page says so")
+    visitor.block()
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert texts_on_disk(folder / "a.png")[:2] == ["the ferri", "left at six"]
+    assert len(texts_on_disk(folder / "a.png")) == len(LINES) + 1

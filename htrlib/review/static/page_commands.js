@@ -23,6 +23,13 @@ export function lineCommands(page) {
     return page.tell("Choose a line first.");
   };
 
+  /** An action that means something else, or nothing, once the edit that waits is made. */
+  const withFreeLine = (action) =>
+    withLine((line) => {
+      if (!edits.locked.has(line.id)) return action(line);
+      return page.tell("This line is being changed. Try again when that is saved.");
+    });
+
   const reorder = (step) =>
     withLine((line) => {
       const index = position() + step;
@@ -69,7 +76,7 @@ export function lineCommands(page) {
       if (!edits.text(id)) return page.tell("A line without text cannot be confirmed.");
       return apply({ do: "confirm", id, confirmed: !line.confirmed }, "confirm");
     },
-    split: withLine((line) => {
+    split: withFreeLine((line) => {
       const { field } = page.list.activeEditor;
       const at = codePoints(folded(field.value.slice(0, field.selectionStart)));
       if (at === 0 || at >= codePoints(folded(field.value))) {
@@ -77,20 +84,20 @@ export function lineCommands(page) {
       }
       return apply({ do: "split", id: line.id, at }, "split", [line.id]);
     }),
-    merge: withLine((line) => {
+    merge: withFreeLine((line) => {
       const below = lines()[position() + 1];
       if (!below) return page.tell("There is no line below to join with.");
       return apply({ do: "merge", first: line.id, second: below.id }, "merge", [line.id, below.id]);
     }),
     orderUp: reorder(-1),
     orderDown: reorder(1),
-    remove: withLine((line) => apply({ do: "delete", id: line.id }, "remove", [line.id])),
+    remove: withFreeLine((line) => apply({ do: "delete", id: line.id }, "remove", [line.id])),
     kind: withLine((line) => {
       const kind = KINDS[(KINDS.indexOf(line.kind) + 1) % KINDS.length];
       page.tell(`Kind: ${kind ?? "unknown"}`);
       return apply({ do: "kind", id: line.id, kind }, "kind");
     }),
-    reread: withLine((line) => {
+    reread: withFreeLine((line) => {
       if (!line.box) return page.tell("This line has no place on the picture.");
       page.tell("Reading the line …");
       return edits.reread([line.id]);
