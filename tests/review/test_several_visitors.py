@@ -210,3 +210,16 @@ def test_text_of_a_page_of_this_name_in_another_folder_is_not_taken_for_it(
         assert elsewhere.service.overview()["folder_id"] not in name
     with running(other.parent) as again:
         assert again.service.overview()["folder_id"] == elsewhere.service.overview()["folder_id"]
+
+
+def test_a_conflict_on_a_page_that_was_left_is_told(visitor: Visitor, tmp_path: Path) -> None:
+    correct_in_a_second_window(visitor)
+    visitor.keys(Keys.END, " pm")
+    visitor.one(".back").click()
+    visitor.until(lambda: visitor.all(".list-view"), "the list")
+    told = "a.png: Two texts: choose one"
+    visitor.until(lambda: told in visitor.one("#notices").text, "the conflict")
+    visitor.browser.execute_script("location.hash = '#/page/a.png'")
+    visitor.until(lambda: visitor.all(".conflict .mine"), "both texts")
+    assert told not in visitor.one("#notices").text
+    assert visitor.one(".conflict .mine").text == "the ferri left at six pm"

@@ -39,6 +39,7 @@ async function show() {
     if (route !== wanted) return; // the user went on meanwhile
     view = made;
     root.replaceChildren(view.element);
+    for (const edits of open.values()) edits.dispatchEvent(new Event("state"));
     window.scrollTo(0, 0);
     await view.open();
   } catch (error) {
@@ -50,9 +51,27 @@ async function viewOf({ view: kind, name }) {
   if (kind === "training") return new TrainingView();
   if (kind === "list") return new PageList(overview);
   forgetSaved();
-  if (!open.has(name)) open.set(name, new PageEdits(await api.page(name)));
+  if (!open.has(name)) open.set(name, watched(new PageEdits(await api.page(name))));
   document.title = `${name} – htr review`;
   return new PageView(open.get(name));
+}
+
+/** Tell what becomes of a page's edits after the user left it; the page's own view tells before. */
+function watched(edits) {
+  let told = "";
+  let close = () => {};
+  edits.addEventListener("state", () => {
+    const { kind, text } = edits.state;
+    const message = kind === "failing" && view?.edits !== edits ? `${edits.page.name}: ${text}` : "";
+    if (message === told) return;
+    told = message;
+    close();
+    if (message) close = notify(message, "problem");
+  });
+  edits.addEventListener("told", ({ detail: { text, kind } }) => {
+    if (view?.edits !== edits) notify(`${edits.page.name}: ${text}`, kind);
+  });
+  return edits;
 }
 
 /** Forget pages that are saved; the others go on being sent. */
