@@ -223,3 +223,26 @@ def test_a_conflict_on_a_page_that_was_left_is_told(visitor: Visitor, tmp_path: 
     visitor.until(lambda: visitor.all(".conflict .mine"), "both texts")
     assert told not in visitor.one("#notices").text
     assert visitor.one(".conflict .mine").text == "the ferri left at six pm"
+
+
+def test_a_text_whose_answer_was_lost_is_no_conflict_with_itself(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    lose_an_answer = """
+        const send = window.fetch;
+        window.fetch = async (address, ...rest) => {
+          const answer = await send(address, ...rest);
+          if (!address.endsWith("/edits")) return answer;
+          window.fetch = send;
+          throw new TypeError("the connection was cut");
+        };"""
+    visitor.browser.execute_script(lose_an_answer)
+    visitor.keys(Keys.END, " o'clock ")  # whose last space is not kept
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until(lambda: "Not saved" in visitor.state(), "the answer is lost")
+    visitor.until(lambda: "Not saved" not in visitor.state(), "it is sent again")
+    assert visitor.state().endswith("Saved")
+    assert not visitor.all(".conflict")
+    assert not visitor.one("#notices").text
+    assert texts_on_disk(tmp_path / "a.png")[0] == "the ferri left at six o'clock"

@@ -2,6 +2,7 @@
 // saved, undone, and reconciled with what other people saved meanwhile.
 
 import { api } from "./api.js";
+import { folded } from "./characters.js";
 import { debounced } from "./dom.js";
 import { editFits, textConflict } from "./reconciling.js";
 import { drafts as storedDrafts } from "./settings.js";
@@ -203,6 +204,7 @@ export class PageEdits extends EventTarget {
         wait = 1000;
         this.#retrying = "";
       } catch (error) {
+        this.#retrying = "";
         if (error.status === 409 && error.body?.page) this.#reconcile(job, error.body.page);
         else if (error.passing || error.status === 401 || error.status === 403) {
           this.#retrying = `Not saved. ${error.message} Trying again …`;
@@ -264,7 +266,7 @@ export class PageEdits extends EventTarget {
     const dropped = this.#dropUnfit(theirs);
     const isText = job.cause === "text";
     const arrived = isText && dropped.includes(job) && Object.entries(job.texts).every(
-      ([id, text]) => theirs.lines.find((line) => line.id === id)?.text === text,
+      ([id, text]) => theirs.lines.find((line) => line.id === id)?.text === folded(text),
     ); // an earlier try whose answer was lost
     this.adopt(theirs);
     if (arrived && dropped.length === 1) return;

@@ -1,5 +1,7 @@
 // Whether an edit made to one version of a page still means the same in another.
 
+import { folded } from "./characters.js";
+
 /** Ids of the lines that an edit is about, or null where it is about the page. */
 function subjects(edit) {
   if (edit.do === "merge") return [edit.first, edit.second];
@@ -30,7 +32,7 @@ export function editFits(edit, mine, theirs) {
  */
 export function textConflict(id, draft, page) {
   const line = page.lines.find((candidate) => candidate.id === id);
-  if (line?.text === draft.text) return "saved";
+  if (line?.text === folded(draft.text)) return "saved";
   if (line && line.text === draft.base) return null;
   const theirs = line ? line.text : null;
   return { mine: draft.text, theirs, by: page.changed_by, place: draft.place };
