@@ -317,3 +317,20 @@ def test_a_line_is_split_once_though_the_keys_are_pressed_again_before_it_is_sav
     visitor.until_saved()
     assert texts_on_disk(folder / "a.png")[:2] == ["the ferri", "left at six"]
     assert len(texts_on_disk(folder / "a.png")) == len(LINES) + 1
+
+
+def test_a_text_that_was_refused_is_saved_once_its_file_is_whole_again(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    file = folder / "a.xml"
+    content = file.read_bytes()
+    file.write_bytes(b"<PcGts")
+    visitor.keys(Keys.END, " o'clock")
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until(lambda: "Not saved" in visitor.one("#notices").text, "the refusal")
+    visitor.until(lambda: visitor.state() == "Not saved yet", "the text waits")
+    file.write_bytes(content)
+    visitor.chord(Keys.CONTROL, "s")
+    visitor.until_saved()
+    assert texts_on_disk(folder / "a.png")[0] == "the ferri left at six o'clock"

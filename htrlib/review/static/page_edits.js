@@ -211,7 +211,7 @@ export class PageEdits extends EventTarget {
           this.#changed();
           await this.#pause(wait);
           wait = Math.min(2 * wait, LONGEST_WAIT);
-        } else if (error.status) await this.#refuse(error);
+        } else if (error.status) await this.#refuse(job, error);
         else throw error;
       }
     }
@@ -284,17 +284,22 @@ export class PageEdits extends EventTarget {
       !from && !read && restore === undefined && edits.every((edit) => editFits(edit, mine, theirs));
     const dropped = this.#queue.filter((job) => !fits(job));
     this.#queue = this.#queue.filter(fits);
-    for (const id of dropped.flatMap(({ texts }) => Object.keys(texts))) {
-      const draft = this.drafts.get(id);
-      if (draft) draft.sent = undefined;
-    }
+    dropped.forEach((job) => this.#unsend(job));
     return dropped;
   }
 
-  async #refuse(error) {
+  /** Send the texts of a job again with the next flush. */
+  #unsend({ texts }) {
+    for (const id of Object.keys(texts)) {
+      const draft = this.drafts.get(id);
+      if (draft) draft.sent = undefined;
+    }
+  }
+
+  async #refuse(job, error) {
     this.#queue.shift();
     this.#tell(`Not saved: ${error.message}`, "problem");
-    // A text that is refused stays in its field; the next key sends it again.
+    this.#unsend(job); // a text that is refused stays in its field
     try {
       this.adopt(await api.page(this.page.name));
     } catch {
