@@ -334,3 +334,18 @@ def test_a_text_that_was_refused_is_saved_once_its_file_is_whole_again(
     visitor.chord(Keys.CONTROL, "s")
     visitor.until_saved()
     assert texts_on_disk(folder / "a.png")[0] == "the ferri left at six o'clock"
+
+
+def test_who_left_a_page_before_it_was_marked_is_not_taken_to_the_next_one(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block("*/edits")
+    visitor.chord(Keys.CONTROL, Keys.ENTER)
+    visitor.until(lambda: "Not saved" in visitor.state(), "the mark waits")
+    visitor.one(".back").click()
+    visitor.until(lambda: visitor.all(".card.done, .card .badge.read"), "the list")
+    visitor.block()
+    visitor.until(lambda: visitor.all(".card .badge.done"), "the mark in the list")
+    assert visitor.browser.current_url.endswith("#/")
+    assert on_disk(folder / "a.png").state == "done"

@@ -196,7 +196,7 @@ export class PageView {
   async #markDone(done) {
     const { edits } = this;
     await edits.apply([{ do: "done", done }], "done");
-    if (!done || !edits.page.done) return;
+    if (!done || !edits.page.done || this.stop.signal.aborted) return; // or the user went on
     if (edits.page.next) this.#goToPage(edits.page.next);
     else this.tell("Done. This was the last page.");
   }
