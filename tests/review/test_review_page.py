@@ -349,3 +349,15 @@ def test_who_left_a_page_before_it_was_marked_is_not_taken_to_the_next_one(
     visitor.until(lambda: visitor.all(".card .badge.done"), "the mark in the list")
     assert visitor.browser.current_url.endswith("#/")
     assert on_disk(folder / "a.png").state == "done"
+
+
+def test_a_line_with_characters_that_are_not_kept_is_split_at_the_cursor(
+    visitor: Visitor, folder: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.chord(Keys.CONTROL, "a")
+    visitor.keys("\u200fa\u00adb\u200ccd ef")  # the first three are invisible, and left out
+    visitor.browser.execute_script("document.activeElement.setSelectionRange(5, 5)")
+    visitor.chord(Keys.SHIFT, Keys.ENTER)
+    visitor.until_saved()
+    assert texts_on_disk(folder / "a.png")[:2] == ["ab", "cd ef"]
