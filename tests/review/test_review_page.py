@@ -361,3 +361,12 @@ def test_a_line_with_characters_that_are_not_kept_is_split_at_the_cursor(
     visitor.chord(Keys.SHIFT, Keys.ENTER)
     visitor.until_saved()
     assert texts_on_disk(folder / "a.png")[:2] == ["ab", "cd ef"]
+
+
+def test_the_skip_link_leads_to_the_content_of_the_page(visitor: Visitor) -> None:
+    visitor.open("a.png")
+    visitor.browser.execute_script("document.querySelector('.skip-link').focus()")
+    visitor.keys(Keys.ENTER)
+    active = "return document.activeElement.id"
+    visitor.until(lambda: visitor.browser.execute_script(active) == "main", "the focus there")
+    assert visitor.one("h1").text == "a.png"

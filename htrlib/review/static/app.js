@@ -25,6 +25,7 @@ async function start() {
   drafts.folder = overview.folder_id;
   if (overview.people && setting("name") === null) saveSetting("name", await askName(null));
   window.addEventListener("hashchange", show);
+  document.querySelector(".skip-link").addEventListener("click", skip);
   window.addEventListener("beforeunload", warn);
   await show();
   setTimeout(poll, POLL);
@@ -104,6 +105,12 @@ async function followPage(pages) {
   if (edits.sending || edits.page.version !== version || page.version === version) return;
   edits.adopt(page);
   if (page.changed_by) notify(`${page.changed_by} changed this page; it shows the change.`);
+}
+
+/** Go to the content. The link's own address would show the list: what follows # names the view. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }
 
 function warn(event) {

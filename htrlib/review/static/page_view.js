@@ -144,7 +144,7 @@ export class PageView {
       "div",
       { class: "page-view" },
       this.header.element,
-      element("main", { id: "main", class: "panes" }, side, text),
+      element("main", { id: "main", class: "panes", tabindex: "-1" }, side, text),
     );
   }
 
