@@ -86,6 +86,16 @@ def test_the_reading_in_the_background_is_paused(visitor: Visitor, server: Runni
     visitor.until(lambda: pause.text == "Pause", "it goes on")
 
 
+def test_the_list_appears_once_the_server_answers_again(visitor: Visitor) -> None:
+    visitor.block("*/api/pages?*")
+    visitor.browser.execute_script("location.hash = '#/training'")
+    visitor.until(lambda: visitor.all("main.training"), "the training")
+    visitor.one(".back").click()
+    visitor.until(lambda: "does not answer" in visitor.one("#notices").text, "the failure")
+    visitor.block()
+    visitor.until(lambda: "a.png" in names(visitor), "the cards")
+
+
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The accessibility checker's script, from npm."""

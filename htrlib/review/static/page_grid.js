@@ -123,6 +123,7 @@ export class PageGrid {
       this.draw();
     } catch (error) {
       this.requested.delete(part);
+      this.stale = true; // look again with the next poll that is answered
       this.failed(error);
     }
   }
