@@ -96,6 +96,17 @@ def test_the_list_appears_once_the_server_answers_again(visitor: Visitor) -> Non
     visitor.until(lambda: "a.png" in names(visitor), "the cards")
 
 
+def test_a_reading_that_stopped_goes_on_at_one_press(visitor: Visitor, server: Running) -> None:
+    server.service.background.problem = "a.xml: No space left on device; reading stopped"
+    visitor.open()
+    visitor.until(lambda: "No space left" in visitor.one(".reading").text, "the problem")
+    button = visitor.one(".reading button")
+    assert button.text == "Go on"
+    button.click()
+    visitor.until(lambda: "No space left" not in visitor.one(".reading").text, "it goes on")
+    assert not server.service.background.paused
+
+
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The accessibility checker's script, from npm."""

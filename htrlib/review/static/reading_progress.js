@@ -14,11 +14,11 @@ export class ReadingProgress {
 
   show({ reading, total, bundle }) {
     const left = reading.waiting + reading.active.length;
-    this.paused = reading.paused;
+    this.stands = reading.paused || Boolean(reading.problem);
     this.bar.max = Math.max(total, 1);
     this.bar.value = total - left;
     this.bar.hidden = this.pause.hidden = left === 0;
-    this.pause.textContent = reading.paused ? "Go on" : "Pause";
+    this.pause.textContent = this.stands ? "Go on" : "Pause";
     this.element.classList.toggle("problem", Boolean(reading.problem));
     this.text.textContent = reading.problem || (left ? this.#progress(reading, left) : `All pages read · ${bundle}`);
   }
@@ -31,7 +31,7 @@ export class ReadingProgress {
 
   async #toggle() {
     try {
-      await api.pauseReading(!this.paused);
+      await api.pauseReading(!this.stands);
     } catch (error) {
       notify(error.message, "problem");
     }
