@@ -370,3 +370,12 @@ def test_the_skip_link_leads_to_the_content_of_the_page(visitor: Visitor) -> Non
     active = "return document.activeElement.id"
     visitor.until(lambda: visitor.browser.execute_script(active) == "main", "the focus there")
     assert visitor.one("h1").text == "a.png"
+
+
+def test_text_from_right_to_left_starts_at_the_right(visitor: Visitor, folder: Path) -> None:
+    draw_page(folder / "a.png", [("\u05e9\u05dc\u05d5\u05dd.", []), ("left", [])])
+    visitor.open("a.png")
+    directions = """return [...document.querySelectorAll(arguments[0])]
+        .map((part) => getComputedStyle(part).direction)"""
+    for part in (".line textarea", ".mirror"):
+        assert visitor.browser.execute_script(directions, part) == ["rtl", "ltr"]

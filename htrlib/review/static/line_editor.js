@@ -15,9 +15,10 @@ export class LineEditor {
   constructor(id, actions) {
     this.id = id;
     this.actions = actions;
-    this.mirror = element("div", { class: "mirror", "aria-hidden": "true" });
+    this.mirror = element("div", { class: "mirror", dir: "auto", "aria-hidden": "true" });
     this.field = element("textarea", {
       rows: "1",
+      dir: "auto",
       spellcheck: "true",
       autocomplete: "off",
       autocapitalize: "off",
@@ -145,7 +146,7 @@ export class LineEditor {
         "button",
         { type: "button", on: { click: () => { close(); choose(text); } } },
         element("kbd", { text: index + 1, "aria-hidden": "true" }),
-        element("span", { text }),
+        element("span", { text, dir: "auto" }),
       ),
     );
     const move = (event) => {
@@ -237,12 +238,12 @@ export function conflictChoice({ mine, theirs, by }, choose) {
   const who = by || "Somebody else";
   const their = theirs === null
     ? element("p", { text: `${who} deleted or joined this line.` })
-    : element("p", {}, element("b", { text: `${who}: ` }), element("span", { class: "theirs", text: theirs }));
+    : element("p", {}, element("b", { text: `${who}: ` }), element("span", { class: "theirs", dir: "auto", text: theirs }));
   return element(
     "div",
     { class: "conflict", role: "group", "aria-label": "Two texts for this line" },
     their,
-    element("p", {}, element("b", { text: "You: " }), element("span", { class: "mine", text: mine })),
+    element("p", {}, element("b", { text: "You: " }), element("span", { class: "mine", dir: "auto", text: mine })),
     element(
       "div",
       { class: "buttons" },
