@@ -379,3 +379,12 @@ def test_text_from_right_to_left_starts_at_the_right(visitor: Visitor, folder: P
         .map((part) => getComputedStyle(part).direction)"""
     for part in (".line textarea", ".mirror"):
         assert visitor.browser.execute_script(directions, part) == ["rtl", "ltr"]
+
+
+def test_a_long_line_without_spaces_stays_in_its_field(visitor: Visitor, folder: Path) -> None:
+    draw_page(folder / "a.png", [("x" * 400, [])])
+    visitor.open("a.png")
+    wide = (
+        "const e = document.querySelector('.text-pane > div'); return e.scrollWidth > e.clientWidth"
+    )
+    assert not visitor.browser.execute_script(wide)
