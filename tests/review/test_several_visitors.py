@@ -246,3 +246,17 @@ def test_a_text_whose_answer_was_lost_is_no_conflict_with_itself(
     assert not visitor.all(".conflict")
     assert not visitor.one("#notices").text
     assert texts_on_disk(tmp_path / "a.png")[0] == "the ferri left at six o'clock"
+
+
+def test_a_person_changes_their_name(visitor: Visitor) -> None:
+    visitor.open("a.png")
+    visitor.one(".more summary").click()
+    named = "//button[text()='Your name']"
+    visitor.browser.find_element("xpath", named).click()
+    visitor.until(lambda: visitor.all("dialog #person-name"), "the question")
+    visitor.chord(Keys.CONTROL, "a")
+    visitor.keys("Ida", Keys.ENTER)
+    visitor.until(lambda: not visitor.all("dialog"), "the answer")
+    visitor.one("textarea").click()
+    visitor.keys(" and", Keys.ENTER)
+    visitor.until(lambda: "last change: Ida" in visitor.one(".facts").text, "the name")

@@ -89,6 +89,7 @@ export class PageHeader {
       act("Read the page again", "readPage", "Find and read the lines again; confirmed ones stay"),
       act("Earlier versions", "history", "Who changed the page, and its earlier versions"),
       act("Keys", "help", "Keys of this page"),
+      setting("name") === null ? null : act("Your name", "name", "The name that goes with your changes"),
       select("threshold", "Mark words", marks),
       select("language", "Check spelling in", LANGUAGES),
       select("outlines", "Outlines on the picture", [["true", "shown"], ["false", "active line only"]]),

@@ -1,7 +1,7 @@
 // One page: its picture beside its lines, which are corrected here.
 
 import { api } from "./api.js";
-import { showKeys } from "./dialogs.js";
+import { askName, showKeys } from "./dialogs.js";
 import { element } from "./dom.js";
 import { nextDoubtful } from "./doubtful_words.js";
 import { commandOf, helpSheet, isRun } from "./keys.js";
@@ -15,7 +15,7 @@ import { PageHeader } from "./page_header.js";
 import { PictureTools } from "./picture_tools.js";
 import { PictureView } from "./picture_view.js";
 import { LIST, pageAddress } from "./routes.js";
-import { setting } from "./settings.js";
+import { saveSetting, setting } from "./settings.js";
 import { SpecialCharacters } from "./special_characters.js";
 
 export class PageView {
@@ -183,6 +183,7 @@ export class PageView {
       },
       history: () => chooseVersion(edits),
       help: () => showKeys(helpSheet()),
+      name: async () => saveSetting("name", await askName(setting("name"))),
     };
   }
 
