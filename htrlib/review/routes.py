@@ -262,18 +262,20 @@ def _checks(access: Access) -> Any:
         except web.HTTPException:
             raise
         except Exception as error:
-            return _refused(_refusal_of(error))
+            return _refused(_refusal_of(error, changes=request.method == "POST"))
 
     return check
 
 
-def _refusal_of(error: Exception) -> Refusal:
+def _refusal_of(error: Exception, changes: bool) -> Refusal:
     for kind, refusal in _STATUSES.items():
         if isinstance(error, kind):
             return Refusal(refusal.status, refusal.code, str(error))
     if isinstance(error, OSError) and error.strerror is not None:
-        name = Path(os.fsdecode(error.filename or "")).name
-        return Refusal(507, "disk", f"{name}: {error.strerror}; your change was not saved")
+        text = f"{Path(os.fsdecode(error.filename or '')).name}: {error.strerror}"
+        if not changes:
+            return Refusal(500, "disk", text)
+        return Refusal(507, "disk", f"{text}; your change was not saved")
     _logger.exception("a request failed")
     return Refusal(500, "failed", "the server failed; its log has the details")
 

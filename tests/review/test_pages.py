@@ -314,6 +314,17 @@ def test_a_disk_that_is_full_is_told_and_the_file_stays(
     assert xml.read_bytes() == before
 
 
+def test_a_file_that_cannot_be_read_is_told_without_a_word_about_changes(
+    make_picture: Make,
+) -> None:
+    picture = make_picture("a.png")
+    with running(picture.parent) as server:
+        picture.unlink()
+        reply = server.client.get("/picture/a.png")
+    assert (reply.status, reply.code) == (500, "disk")
+    assert reply.json["error"]["message"] == "a.png: No such file or directory"
+
+
 def test_all_files_are_downloaded_at_once(make_picture: Make) -> None:
     for name in ("a.png", "letters/b.png"):
         write_xml(make_picture(name), name)
