@@ -54,8 +54,8 @@ export class PageEdits extends EventTarget {
   /** {kind, text}: what the page says about its saving. */
   get state() {
     if (this.#retrying) return { kind: "failing", text: this.#retrying };
-    if (this.conflicts.size) return { kind: "failing", text: "Two texts: choose one" };
     if (this.#queue.length) return { kind: "saving", text: "Saving …" };
+    if (this.conflicts.size) return { kind: "failing", text: "Two texts: choose one" };
     if (this.drafts.size) return { kind: "typing", text: "Not saved yet" };
     return { kind: "saved", text: "Saved" };
   }
