@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -59,6 +60,17 @@ class Shard:
         if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
             raise ConfigError(f"--shard takes NUMBER/COUNT, such as 3/10; found {text!r}")
         return cls(int(number), int(count))
+
+
+def path_argument(text: str) -> Path:
+    """Convert an argument to a path; an empty one, as of an unset variable, is no folder.
+
+    Raises:
+        ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty; name one, or . for the current folder")
+    return Path(text)
 
 
 def find_inputs(

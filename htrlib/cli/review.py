@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from htrlib.cli.inputs import path_argument
 from htrlib.errors import ConfigError
 
 
@@ -15,10 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "background, and saves corrections. The text of each page is stored in a PAGE XML file "
         "next to its picture. Needs htrlib[review]. docs/review.md is a walkthrough."
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of pictures and PDFs")
+    parser.add_argument(
+        "folder", type=path_argument, metavar="FOLDER", help="folder of pictures and PDFs"
+    )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path_argument,
         metavar="DIR",
         help="folder for the PAGE XML files (default: next to the pictures)",
     )

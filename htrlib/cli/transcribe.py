@@ -20,6 +20,7 @@ from htrlib.cli.inputs import (
     Shard,
     find_inputs,
     passed_over,
+    path_argument,
     shard_of,
     spool_standard_input,
 )
@@ -93,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "could not be read."
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="picture, PDF or folder"
+        "paths", nargs="+", type=path_argument, metavar="PATH", help="picture, PDF or folder"
     )
     parser.add_argument(
         "--format",
@@ -102,7 +103,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"one or more of {', '.join(FORMATS)} (default: text; see docs/formats.md)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write files to this folder")
+    parser.add_argument(
+        "--output", type=path_argument, metavar="DIR", help="write files to this folder"
+    )
     parser.add_argument(
         "--overlay",
         action="store_true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import List
 
 import pytest
 from PIL import Image
@@ -50,3 +51,17 @@ def test_warnings_of_pillow_are_not_shown(tmp_path: Path) -> None:
     )
     assert "page 3" in ended.stderr
     assert "UserWarning" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["review", ""], ["review", ".", "--output", ""], ["transcribe", ""]],
+    ids=" ".join,
+)
+def test_an_empty_path_is_not_taken_for_the_current_folder(
+    arguments: List[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--bundle", "none-of-this-name"])
+    assert ended.value.code == 2
+    assert "a path is empty; name one, or . for the current folder" in capsys.readouterr().err
