@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Iterator, Optional, Tuple
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import train, transcribe
-from htrlib.cli.inputs import STANDARD_STREAM, find_inputs
+from htrlib.cli.inputs import STANDARD_STREAM, find_inputs, path_argument
 from htrlib.cli.reading_options import parse_kinds
 from htrlib.cli.result_files import ResultFiles
 from htrlib.document.kinds import KINDS
@@ -72,13 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "resume."
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="picture, PDF or folder"
+        "paths", nargs="+", type=path_argument, metavar="PATH", help="picture, PDF or folder"
     )
     parser.add_argument("--recursive", action="store_true", help="read subfolders too")
     parser.add_argument(
         "--init", default="english", help="bundle to start from (default: %(default)s)"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new bundle")
+    parser.add_argument(
+        "--output", type=path_argument, required=True, metavar="DIR", help="the new bundle"
+    )
     parser.add_argument(
         "--run",
         dest="run_directory",
