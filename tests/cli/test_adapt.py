@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import adapt, train
@@ -54,6 +55,21 @@ def test_the_same_command_reads_no_page_again(pages, tmp_path, fitted, capsys):
     assert main(command) == 0
     assert reading.stat().st_mtime_ns == before
     assert len(fitted[0][1].lines) == len(fitted[1][1].lines)
+
+
+def test_pages_of_a_pdf_are_learned_from_as_they_are_rendered(tmp_path, fitted):
+    scan = tmp_path / "scan.pdf"
+    with Image.open(PAGE) as picture:
+        page = picture.convert("L")
+        lower = page.crop((0, page.height // 2, page.width, page.height))
+        page.save(scan, save_all=True, append_images=[lower], resolution=300)
+    assert main(["adapt", str(scan), "--output", str(tmp_path / "mine")]) == 0
+    pages = {sample.source: sample for sample in fitted[0][1].pages}
+    assert sorted(pages) == ["scan-1.page.xml", "scan-2.page.xml"]
+    for page in pages.values():
+        height, width = page.load_image().shape
+        assert (page.size.width, page.size.height) == (width, height)
+    assert pages["scan-2.page.xml"].size.height < pages["scan-1.page.xml"].size.height
 
 
 def test_fewer_lines_have_more_confidence(pages, tmp_path, fitted):
