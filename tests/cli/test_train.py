@@ -136,7 +136,7 @@ def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsy
 
 @pytest.mark.parametrize(("best", "written"), [(0.25, 1), (None, 0)])
 def test_an_interrupted_training_writes_the_best_so_far(tmp_path, capsys, best, written):
-    from htrlib.cli.train import _train
+    from htrlib.cli.train import fit
 
     saved = []
     result = SimpleNamespace(reason="interrupted", steps=3, best=best)
@@ -145,7 +145,7 @@ def test_an_interrupted_training_writes_the_best_so_far(tmp_path, capsys, best, 
         fit=lambda train, validation: result,
         save=lambda output, refit: saved.append((output, refit)),
     )
-    assert _train(trainer, None, None, tmp_path / "new") == 130
+    assert fit(trainer, None, None, tmp_path / "new") == 130
     assert saved == [(tmp_path / "new", False)] * written
     out = capsys.readouterr().out
     assert "stopped after 3 steps; repeat the command to resume" in out
