@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, List, Sequence, Tuple
+from typing import BinaryIO, Callable, Iterator, List, Optional, Sequence, Tuple
 
 from htrlib.atomic_files import write_whole
 from htrlib.cli.inputs import Input
@@ -38,7 +38,11 @@ class ResultFiles:
 
     def existing(self, entry: Input) -> List[Path]:
         """The files of an input that are there already."""
-        return [path for name in self.formats for path in self._found(entry, FORMATS[name])]
+        return [path for _, path in self.pages(entry)]
+
+    def pages(self, entry: Input) -> List[Tuple[Optional[int], Path]]:
+        """The same with the numbers of their pages; None where a file is of all pages."""
+        return [found for name in self.formats for found in self._found(entry, FORMATS[name])]
 
     def whole(self, entry: Input) -> List[Path]:
         """The files of an input, without those of single pages."""
@@ -83,17 +87,17 @@ class ResultFiles:
         stem = self.folder / entry.stem
         return stem.with_name(f"{stem.name}{number}{form.suffixes[0]}")
 
-    def _found(self, entry: Input, form: Format) -> Iterator[Path]:
+    def _found(self, entry: Input, form: Format) -> Iterator[Tuple[Optional[int], Path]]:
         whole = self._path(entry, form)
         if whole.exists():
-            yield whole
+            yield None, whole
         elif form.one_page and _may_have_pages(entry.path):
             start, suffix = f"{(self.folder / entry.stem).name}-", form.suffixes[0]
             folder = whole.parent
             for path in folder.iterdir() if folder.is_dir() else ():
                 number = path.name[len(start) : -len(suffix)]
                 if path.name == f"{start}{number}{suffix}" and number.isdecimal():
-                    yield path
+                    yield int(number), path
 
 
 def _may_have_pages(path: Path) -> bool:

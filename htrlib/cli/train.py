@@ -98,12 +98,11 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
     # Here, since it configures MXNet for training.
     from htrlib.training.request import TrainingJob
 
-    output = parsed.output.resolve()
     return run(
         TrainingJob(
             task=parsed.task,
             train=_sources(parsed.train),
-            directory=parsed.run_directory or output.with_name(f"{output.name}.training"),
+            directory=directory_of(parsed),
             validation=_sources(parsed.validation),
             init=parsed.init,
             share=parsed.share,
@@ -118,6 +117,13 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
         ),
         parsed.output,
     )
+
+
+def directory_of(parsed: argparse.Namespace) -> Path:
+    """Return the directory of the training: the one given, or that beside the output."""
+    output: Path = parsed.output.resolve()
+    given: Optional[Path] = parsed.run_directory
+    return given or output.with_name(f"{output.name}.training")
 
 
 def run(job: TrainingJob, output: Path) -> int:

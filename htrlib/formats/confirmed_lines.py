@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Optional, Set, Union
+from typing import Callable, Optional, Set, Union
 
 from htrlib.data.collector import Collector
+from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.data.page_places import KEPT_ASIDE, WORK_FOLDER, PagePlace, find_pages
 from htrlib.data.pictures import find_picture
 from htrlib.data.samples import Dataset, Picture
@@ -44,30 +45,57 @@ def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Da
             continue
         source = name.with_suffix("").as_posix()
         place = by_xml.get(file) or _beside(file)
-        size = collector.picture(place.picture, source, number=place.number)
-        if size is None:
-            continue
-        try:
-            page = read_page_file(file.read_bytes(), file, size).page
-        except (AnnotationError, ValueError) as error:
-            collector.note("not PAGE XML of this picture", source, str(error), skipped="page")
-            continue
-        confirmed = [line.labeled() for line in page.lines if line.confirmed]
-        if not confirmed:
-            collector.note("no confirmed line", source, skipped="page")
+        page = read_page(collector, place, source)
+        if page is None:
             continue
         split = None if aside is None else ASIDE if name.as_posix() in aside else TRAIN
-        others = [line.place for line in page.lines if not line.confirmed]
+        if not add_lines(collector, place, source, page, _is_confirmed, split):
+            collector.note("no confirmed line", source, skipped="page")
+    return collector.dataset(Path(path))
+
+
+def read_page(collector: Collector, place: PagePlace, source: str) -> Optional[CorrectedPage]:
+    """Read a page's file; report and return None if it or the picture cannot be used."""
+    size = collector.picture(place.picture, source, number=place.number)
+    if size is None:
+        return None
+    try:
+        return read_page_file(place.xml.read_bytes(), place.xml, size).page
+    except (AnnotationError, ValueError) as error:
+        collector.note("not PAGE XML of this picture", source, str(error), skipped="page")
+        return None
+
+
+def add_lines(
+    collector: Collector,
+    place: PagePlace,
+    source: str,
+    page: CorrectedPage,
+    wanted: Callable[[CorrectedLine], bool],
+    split: Optional[str] = None,
+) -> int:
+    """Add a page with the wanted ones of its lines, if there are any, and return their number.
+
+    The places of the others are no blank paper.
+    """
+    marks = [wanted(line) for line in page.lines]
+    taken = [line.labeled() for line, mark in zip(page.lines, marks) if mark]
+    others = [line.place for line, mark in zip(page.lines, marks) if not mark]
+    if taken:
         collector.add_page(
             _picture(place),
-            size,
+            page.size,
             source,
-            confirmed,
+            taken,
             split=split,
             unlabeled=[line.box for line in others if line is not None],
             incomplete=bool(others),
         )
-    return collector.dataset(Path(path))
+    return len(taken)
+
+
+def _is_confirmed(line: CorrectedLine) -> bool:
+    return line.confirmed
 
 
 def _beside(file: Path) -> PagePlace:

@@ -2,74 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Optional, Sequence
+from typing import Mapping
 
 from htrlib.data.collector import Collector
 from htrlib.data.corrected_pages import CorrectedLine
+from htrlib.data.page_places import PagePlace
 from htrlib.data.samples import Dataset
-from htrlib.errors import AnnotationError, DatasetError
-from htrlib.formats.page_editing import read_page_file
-from htrlib.images.numbered_pages import load_page
+from htrlib.errors import DatasetError
+from htrlib.formats.confirmed_lines import add_lines, read_page
 
 
-@dataclass(frozen=True)
-class ReadPage:
-    """A page and the file with what was read on it.
-
-    Attributes:
-        name: name of the page in messages; unique among the pages.
-        picture: path of the picture, TIFF or PDF.
-        number: number of the page in it, from 1; None if it is a picture of one page.
-        xml: path of the PAGE XML file.
-    """
-
-    name: str
-    picture: Path
-    number: Optional[int]
-    xml: Path
-
-
-def load_sure_lines(pages: Sequence[ReadPage], minimum: float) -> Dataset:
+def load_sure_lines(pages: Mapping[str, PagePlace], minimum: float) -> Dataset:
     """Return the lines that were read with confidence, and those that a person wrote.
 
     Args:
+        pages: name of each page in messages -> the page, and the file with what was read on it.
         minimum: mean confidence of a line's words, 0 to 1, from which on it is taken.
     Raises:
         DatasetError: there is no such line.
     """
     collector = Collector()
     total = kept = 0
-    for page in pages:
-        size = collector.picture(page.picture, page.name, number=page.number or 1)
-        if size is None:
-            continue
-        try:
-            read = read_page_file(page.xml.read_bytes(), page.xml, size).page
-        except (AnnotationError, ValueError) as error:
-            collector.note("not PAGE XML of this picture", page.name, str(error), skipped="page")
-            continue
-        sure = [line for line in read.lines if line.place and sureness(line) >= minimum]
-        total, kept = total + len(read.lines), kept + len(sure)
-        others = [line.place for line in read.lines if line not in sure]
-        picture = page.picture
-        if sure:
-            collector.add_page(
-                picture if page.number is None else partial(load_page, picture, page.number),
-                size,
-                page.name,
-                [line.labeled() for line in sure],
-                unlabeled=[place.box for place in others if place is not None],
-                incomplete=bool(others),
+    for name, place in pages.items():
+        page = read_page(collector, place, name)
+        if page is not None:
+            total += len(page.lines)
+            kept += add_lines(
+                collector,
+                place,
+                name,
+                page,
+                lambda line: line.place is not None and sureness(line) >= minimum,
             )
     if not kept:
         raise DatasetError(
             f"none of the {total} lines that were read has a confidence of {minimum:g}: lower it, "
             "or correct some pages with `htr review` and train on those"
         )
-    return collector.dataset(pages[0].xml.parent)
+    return collector.dataset(next(iter(pages.values())).xml.parent)
 
 
 def sureness(line: CorrectedLine) -> float:

@@ -86,6 +86,14 @@ def test_a_page_that_cannot_be_read_fails_the_command_but_not_the_rest(pages, tm
     assert len(fitted) == 1
 
 
+def test_kinds_are_chosen_among_lines_that_were_read_before(tmp_path, fitted):
+    form = PAGE.with_name("form.png")
+    for options in ([], ["--kinds", "handwritten"]):
+        assert main(["adapt", str(form), "--output", str(tmp_path / "mine"), *options]) == 0
+    every, handwritten = ({line.line.kind for line in asked[1].lines} for asked in fitted)
+    assert handwritten == {"handwritten"} < every
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -102,10 +110,11 @@ def test_mistakes_are_told_in_a_line(tmp_path, monkeypatch, fitted, capsys, argu
     assert not fitted
 
 
-def test_a_confidence_is_a_share(capsys):
+@pytest.mark.parametrize("text", ["60", "high"])
+def test_a_confidence_is_a_share(capsys, text):
     with pytest.raises(SystemExit):
-        main(["adapt", str(PAGE), "--output", "mine", "--confidence", "60"])
-    assert "must be between 0 and 1; found '60'" in capsys.readouterr().err
+        main(["adapt", str(PAGE), "--output", "mine", "--confidence", text])
+    assert f"must be between 0 and 1; found {text!r}" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
+from htrlib.data.page_places import PagePlace
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine, Word
 from htrlib.errors import DatasetError
 from htrlib.formats.page_editing import Stamp, write_page_file
-from htrlib.formats.sure_lines import ReadPage, load_sure_lines, sureness
+from htrlib.formats.sure_lines import load_sure_lines, sureness
 
 
 def line(number: int, *confidences: float, text: str = "two words") -> CorrectedLine:
@@ -26,18 +27,18 @@ def line(number: int, *confidences: float, text: str = "two words") -> Corrected
     return CorrectedLine(f"l{number}", text, place, words, confidence=overall)
 
 
-def read_page(picture: Path, *lines: CorrectedLine) -> ReadPage:
+def read_page(picture: Path, *lines: CorrectedLine) -> PagePlace:
     xml = picture.with_suffix(".xml")
     page = CorrectedPage(Size(200, 100), lines)
     xml.write_bytes(write_page_file(None, page, picture.name, Stamp("htr", "read"), xml))
-    return ReadPage(picture.name, picture, None, xml)
+    return PagePlace(picture.name, picture, 1, xml)
 
 
 def test_lines_of_sure_words_are_taken_and_their_page_is_no_blank_paper_elsewhere(
     make_picture: Callable[..., Path],
 ) -> None:
     page = read_page(make_picture("a.png"), line(1, 0.9, 0.5), line(2, 0.9, 0.2))
-    dataset = load_sure_lines([page], 0.6)
+    dataset = load_sure_lines({page.name: page}, 0.6)
     (sample,) = dataset.pages
     assert [found.text for found in sample.lines] == ["two words"]
     assert sample.lines[0].line is not None and sample.lines[0].line.box.top == 20
@@ -63,7 +64,7 @@ def test_each_page_of_a_file_is_learned_from_its_own_picture(tmp_path: Path) -> 
     scan = tmp_path / "scan.tif"
     first.save(scan, save_all=True, append_images=[second])
     page = read_page(tmp_path / "scan-2.png", line(1, 0.9, 0.9))
-    dataset = load_sure_lines([ReadPage("scan-2", scan, 2, page.xml)], 0.6)
+    dataset = load_sure_lines({"scan-2": PagePlace("scan.tif/0002", scan, 2, page.xml)}, 0.6)
     assert dataset.pages[0].load_image().mean() == 50
 
 
@@ -73,7 +74,7 @@ def test_files_that_are_not_of_the_picture_are_left_out_and_told(
     good = read_page(make_picture("a.png"), line(1, 0.9, 0.9))
     bad = read_page(make_picture("b.png"), line(1, 0.9, 0.9))
     bad.xml.write_text("<alto/>")
-    dataset = load_sure_lines([good, bad], 0.6)
+    dataset = load_sure_lines({good.name: good, bad.name: bad}, 0.6)
     assert [page.source for page in dataset.pages] == ["a.png"]
     assert [problem.source for problem in dataset.problems] == ["b.png"]
 
@@ -83,4 +84,4 @@ def test_pages_without_a_sure_line_are_refused_with_advice(
 ) -> None:
     page = read_page(make_picture("a.png"), line(1, 0.5, 0.5))
     with pytest.raises(DatasetError, match=r"none of the 1 lines .* confidence of 0.9: lower it"):
-        load_sure_lines([page], 0.9)
+        load_sure_lines({page.name: page}, 0.9)
