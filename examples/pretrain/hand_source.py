@@ -19,8 +19,8 @@ CAPITALS = 0.12  # of the lines
 SMALL_CAPITALS = 0.5  # of the lines of fonts that do not join letters: some are small capitals
 CHOSEN = 0.15, 0.65  # of the letters of such a line
 CAPITAL_SIZE = 0.95, 1.5  # of these capitals, in heights of small letters
-UNJOINED = "nnunun"
-INK = 100
+UNJOINED = "nnunun"  # letters that a font joins, if it joins any
+INK = 100  # ink from which on a column is no paper
 PLAIN = 0.4  # of the letters of such a line at least, or it would be a line in capitals
 
 

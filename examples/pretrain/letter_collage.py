@@ -54,11 +54,17 @@ class Run(NamedTuple):
 
 
 class Page:
-    """The letters of one page."""
+    """The letters of one page.
 
-    def __init__(self, lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> None:
+    Args:
+        prints: whether its hand prints, see `printed`.
+    """
+
+    def __init__(
+        self, lines: Sequence[CutLine], cuts: Sequence[Cuts], prints: bool = False
+    ) -> None:
         self.slant = cuts[0].slant
-        self.lines, self.cuts = lines, cuts
+        self.lines, self.cuts, self.prints = lines, cuts, prints
         widths = np.array([cut.columns[-1] / max(1, len(cut.sure)) for cut in cuts])
         self.letter = float(np.median(widths))
         self.widest = max(line.ink.shape[1] for line in lines)
@@ -67,7 +73,6 @@ class Page:
         for number, (line, cut) in enumerate(zip(lines, cuts)):
             if self.letter / ALIKE < widths[number] < self.letter * ALIKE:
                 self._add(number, line.text, cut.sure)
-        self.prints = printed(lines, cuts) > PRINTED
 
     def small_capitals(self, rng: np.random.Generator) -> Dict[str, float]:
         """Choose some of the letters of which there are capitals, and how large these become."""
@@ -145,7 +150,7 @@ class LetterCollage:
 
     def __init__(
         self,
-        pages: Sequence[Tuple[Sequence[CutLine], Sequence[Cuts]]],
+        pages: Sequence[Tuple[Sequence[CutLine], Sequence[Cuts], bool]],
         odds: Sequence[float],
         english: Sequence[str],
         french: Sequence[str],
@@ -229,11 +234,11 @@ def printed(lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> float:
     return float(np.mean(paper)) if paper else 0.0
 
 
-def rarity(lines: Sequence[CutLine], cuts: Sequence[Cuts]) -> float:
+def rarity(lines: Sequence[CutLine], prints: bool) -> float:
     """How much more often a page is drawn from than others, since there are few of its kind."""
     if in_capitals("".join(line.text for line in lines)):
         return RARE
-    return PRINTING if printed(lines, cuts) > PRINTED else 1.0
+    return PRINTING if prints else 1.0
 
 
 def joined(inks: Sequence[Ink], rng: np.random.Generator) -> List[Ink]:
@@ -258,7 +263,7 @@ def letter_collage(
     Raises:
         ValueError: there is no page.
     """
-    pages: List[Tuple[List[CutLine], List[Cuts]]] = []
+    pages: List[Tuple[List[CutLine], List[Cuts], bool]] = []
     odds: List[float] = []
     for name, weight in weights.items():
         places = folder / f"{name}_train.letters.json"
@@ -271,8 +276,10 @@ def letter_collage(
                 by_page[line.page].append((line, Cuts(*row)))
         for found in by_page.values():
             if sum(sum(cuts.sure) for _, cuts in found) >= FEWEST:
-                pages.append(([line for line, _ in found], [cuts for _, cuts in found]))
-                odds.append(weight * rarity(*pages[-1]))
+                lines, cuts = [line for line, _ in found], [cut for _, cut in found]
+                prints = printed(lines, cuts) > PRINTED
+                pages.append((lines, cuts, prints))
+                odds.append(weight * rarity(lines, prints))
     if not pages:
         raise ValueError(f"no page of letters in {folder}: run find_letters.py first")
     return LetterCollage(pages, odds, english, french)

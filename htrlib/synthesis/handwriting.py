@@ -224,14 +224,16 @@ def _draw_word(
     rng: np.random.Generator,
 ) -> float:
     """Draw a word with its baseline starting at `origin`; return the column where it ends."""
-    capital = min(1.0, style.capital_size * font.x_height / font.ascent)
-    faces = _sized(font.path, size), _sized(font.path, max(6, round(capital * size)))
+    face = small = _sized(font.path, size)
+    if style.small_capitals:
+        share = min(1.0, style.capital_size * font.x_height / font.ascent)
+        small = _sized(font.path, max(6, round(share * size)))
     x, y = origin
     pieces = list(word) if style.letter_lift > 0 or style.small_capitals else [word]
     for piece in pieces:
         at = (x, y + style.letter_lift * height * rng.standard_normal() * (len(pieces) > 1))
         shape = style.shape(piece) if len(piece) == 1 else piece
-        face = faces[shape != piece]
-        draw.text(at, shape, fill=255, font=face, anchor="ls")
-        x += face.getlength(shape) + style.letter_space * height
+        used = face if shape == piece else small
+        draw.text(at, shape, fill=255, font=used, anchor="ls")
+        x += used.getlength(shape) + style.letter_space * height
     return x
