@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from line_source import as_recognized
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from htrlib.bundle import Bundle, load_bundle
 from htrlib.decoding.alignment import align
+from htrlib.document.results import LogProbs
 from htrlib.engines.port import LINE_HEIGHT
 from htrlib.stages.recognition import log_probs_of
 
@@ -52,16 +53,27 @@ def alignment_of(values: NDArray[np.float32], labels: Sequence[int]) -> Optional
     return Alignment(len(values), spans, peaks, sureness)
 
 
-def alignments(lines: Sequence[CutLine], bundle: Bundle) -> Iterator[Optional[Alignment]]:
-    """Yield the alignment of each line; None for the consent, and for unknown symbols."""
+def recognized(lines: Iterable[CutLine], bundle: Bundle) -> Iterator[LogProbs]:
+    """Yield what a bundle's recognizer says of each line."""
     engine = bundle.engine()
-    for line in tqdm(lines):
-        if line.consent or bundle.charset.unknown(line.text):
-            yield None
-            continue
+    for line in lines:
         ink = as_recognized(line, LINE_HEIGHT)
         (values,) = log_probs_of(engine.read_lines, [ink], ink.shape[1])
-        yield alignment_of(values, bundle.charset.encode(line.text))
+        yield LogProbs(values, bundle.charset)
+
+
+def alignments(lines: Sequence[CutLine], bundle: Bundle) -> Iterator[Optional[Alignment]]:
+    """Yield the alignment of each line; None for the consent, and for unknown symbols."""
+
+    def alignable(line: CutLine) -> bool:
+        return not line.consent and not bundle.charset.unknown(line.text)
+
+    said = recognized(filter(alignable, lines), bundle)
+    for line in tqdm(lines):
+        if alignable(line):
+            yield alignment_of(next(said).values, bundle.charset.encode(line.text))
+        else:
+            yield None
 
 
 def train_lines(program: str) -> Iterator[Tuple[Path, List[CutLine], Bundle]]:

@@ -1,10 +1,12 @@
 """Label lines that a page's transcript holds but its labels lack, by what a recognizer reads.
 
-    python realign.py --pages inkbench/pages.json --unlabeled runs/unlabeled \
-        --checkpoint runs/twin/last.pt --out runs/lines/inkbench-realigned_train
+    python realign.py --pages inkbench/pages.json --unlabeled runs/unlabeled --bundle english \
+        --out runs/lines/inkbench-realigned_train
 
 A line (see `cut_unlabeled.py`) is labeled with the words of its page's transcript that its reading
 is nearest to, if they are near enough, nearer than any others, and no other line wants them more.
+The lines of a transcript that are left then go to the lines of the page that are left, by the order
+of both: so hard lines, which are read too badly to be found by their words alone, get labels too.
 """
 
 from __future__ import annotations
@@ -12,15 +14,26 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
+import numpy as np
+from line_alignment import recognized
 from line_store import CutLine, load, save
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 from texts import CHARACTERS, folded
+from tqdm import tqdm
+
+from htrlib.bundle import Bundle, load_bundle
+from htrlib.stages.decoding import decode_lines
 
 NEAR = 0.3  # edits per character between a reading and its words, at most
 CLEAR = 0.12  # and any other words are further away by so much, at least
 SHORTEST = 6  # characters of a reading
+NEAR_IN_ORDER = 0.5  # edits per character at most, where the order also speaks for a line
+UNMATCHED = 0.5  # cost of a line of the page or of the transcript that has no partner
+KNOWN = 80  # percent of a line's characters that a label holds, from which on it is labeled
+UNSURE = frozenset("[]<>*")  # marks of volunteers who could not read a word
 
 
 class Match(NamedTuple):
@@ -77,38 +90,91 @@ def aligned(readings: Sequence[str], words: Sequence[str]) -> Dict[int, Match]:
     return chosen
 
 
+def in_order(readings: Sequence[str], lines: Sequence[str]) -> Dict[int, str]:
+    """Index of a reading -> the line of a transcript that it stands for, by the order of both."""
+    rows, columns = len(readings), len(lines)
+    distances = np.array(
+        [[Levenshtein.normalized_distance(reading, line) for line in lines] for reading in readings]
+    )
+    cost = UNMATCHED * np.add.outer(np.arange(rows + 1), np.arange(columns + 1))
+    for i, j in np.ndindex(rows, columns):
+        pair = cost[i, j] + distances[i, j]
+        cost[i + 1, j + 1] = min(pair, cost[i, j + 1] + UNMATCHED, cost[i + 1, j] + UNMATCHED)
+    found: Dict[int, str] = {}
+    while rows and columns:
+        if cost[rows, columns] == cost[rows - 1, columns] + UNMATCHED:
+            rows -= 1
+        elif cost[rows, columns] == cost[rows, columns - 1] + UNMATCHED:
+            columns -= 1
+        else:
+            rows, columns = rows - 1, columns - 1
+            if distances[rows, columns] <= NEAR_IN_ORDER:
+                found[rows] = lines[columns]
+    return found
+
+
+def labels_of(transcript: str, known: Sequence[str], readings: Sequence[str]) -> Dict[int, str]:
+    """Index of a reading of a page -> its text, for those that are found in the transcript.
+
+    Args:
+        known: the texts of the page's labeled lines.
+        readings: of its unlabeled lines, from top to bottom.
+    """
+    words = folded(transcript).split()
+    matched = aligned(readings, words)
+    labels = {index: " ".join(words[m.start : m.end]) for index, m in matched.items()}
+    texts = [*known, *labels.values()]
+    open_lines = [
+        line
+        for line in map(folded, transcript.splitlines())
+        if len(line) >= SHORTEST and all(fuzz.partial_ratio(line, text) < KNOWN for text in texts)
+    ]
+    rest = [index for index in range(len(readings)) if index not in labels]
+    for at, line in in_order([readings[index] for index in rest], open_lines).items():
+        labels[rest[at]] = line
+    return labels
+
+
 def relabeled(
-    transcripts: Mapping[str, str], lines: Sequence[CutLine], readings: Sequence[str]
+    pages: Mapping[str, Any], lines: Sequence[CutLine], readings: Sequence[str]
 ) -> Iterator[CutLine]:
     """The lines that the transcripts of their pages explain, with the transcripts' words.
 
     Args:
-        transcripts: page -> its whole text.
+        pages: name -> page, as in a `pages.json`.
     """
-    for page, transcript in transcripts.items():
-        indices = [index for index, line in enumerate(lines) if line.page == page]
-        words = folded(transcript).split()
-        for at, match in aligned([readings[index] for index in indices], words).items():
-            text = " ".join(words[match.start : match.end])
-            if all(character in CHARACTERS for character in text):
+    for name, page in pages.items():
+        indices = [index for index, line in enumerate(lines) if line.page == name]
+        known = [line["text"] for line in page["lines"]]
+        found = labels_of(page["transcript"], known, [readings[index] for index in indices])
+        for at, text in found.items():
+            if all(c in CHARACTERS and c not in UNSURE for c in text):
                 yield lines[indices[at]]._replace(text=text)
 
 
-def main(arguments: Sequence[str] = ()) -> None:
-    from twin_training import checkpointed, read
+def read(lines: Sequence[CutLine], bundle: Bundle) -> List[str]:
+    """What a bundle reads on lines, each page with the language model that fits it."""
+    said = list(recognized(tqdm(lines), bundle))
+    texts = [""] * len(lines)
+    for page in {line.page for line in lines}:
+        chosen = [index for index, line in enumerate(lines) if line.page == page]
+        found = decode_lines([said[index] for index in chosen], bundle=bundle)
+        for index, transcription in zip(chosen, found):
+            texts[index] = transcription.text
+    return texts
 
+
+def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pages", type=Path, required=True, help="a pages.json with transcripts")
     parser.add_argument("--unlabeled", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="of train_twin.py")
+    parser.add_argument("--bundle", default="english", help="which reads the lines")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments or None)
     pages = json.loads(args.pages.read_text(encoding="utf-8"))
-    transcripts = {n: page["transcript"] for n, page in pages.items() if page["split"] == "train"}
+    taught = {name: page for name, page in pages.items() if page["split"] == "train"}
     lines = load(args.unlabeled)
-    model, charset = checkpointed(args.checkpoint)
-    readings = read(model, lines, charset)
-    count = save(args.out, relabeled(transcripts, lines, readings))
+    count = save(args.out, relabeled(taught, lines, read(lines, load_bundle(args.bundle))))
     print(f"{count} of {len(lines)} lines labeled")
 
 

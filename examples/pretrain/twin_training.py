@@ -103,15 +103,6 @@ def read(model: TwinRecognizer, lines: Sequence[CutLine], charset: Charset) -> L
     return texts
 
 
-def checkpointed(path: Path) -> Tuple[TwinRecognizer, Charset]:
-    """The averaged network of a checkpoint, and its charset."""
-    saved = torch.load(path)
-    charset = Charset(tuple(saved["symbols"]))
-    model = TwinRecognizer(RecognizerConfig.from_dict(saved["config"]))
-    model.load_state_dict(saved["average"])
-    return model.to(memory_format=torch.channels_last), charset
-
-
 class Training:
     """The model, its average, and how far they are; one of several processes."""
 
