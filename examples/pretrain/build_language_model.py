@@ -30,10 +30,12 @@ from htrlib.data.samples import PageSample
 from htrlib.language import NGramModel, words
 from htrlib.language.estimation import estimate
 from htrlib.language.files import load_model, save_model
+from htrlib.language.mixing import mix
 from htrlib.language.text import read_paragraphs
 
 ORDER = 6
 MIN_COUNTS = (20, 1)  # of characters, and of all longer n-grams
+RARER = (5, 1)  # the same in transcripts alone, which are short
 WORDS = 25_000  # of a language of which there is no running text
 KNOWN = 60_000  # words of a language that the model knows, beside those of the texts
 CAPITALS = 5  # of so many paragraphs one is repeated in capitals: so are forms filled in
@@ -114,6 +116,11 @@ def quoted_paragraphs(path: Path) -> Iterator[str]:
     return map(folded, path.read_text(encoding="utf-8").split("\n\n"))
 
 
+def with_capitals(paragraphs: Sequence[str]) -> List[str]:
+    """Return the paragraphs, and some of them once more in capitals."""
+    return [*paragraphs, *(paragraph.upper() for paragraph in paragraphs[::CAPITALS])]
+
+
 def run(
     texts: Sequence[Path],
     output: Path,
@@ -122,15 +129,23 @@ def run(
     languages: Sequence[str] = (),
     quotes: Sequence[Path] = (),
     words_of: Optional[str] = None,
+    transcribed: float = 0.0,
 ) -> float:
-    """Build the model; return its bits per character on the held-out books, or NaN without any."""
+    """Build the model; return its bits per character on the held-out books, or NaN without any.
+
+    Args:
+        transcribed: share of a second model, which is estimated from the transcripts alone. Among
+            many more quotations, what is particular to such pages would hardly count.
+    """
     held_out = [p for path in texts if path.stem in HELD_OUT_TEXTS for p in book_paragraphs(path)]
     rest = [p for path in texts if path.stem not in HELD_OUT_TEXTS for p in book_paragraphs(path)]
-    rest += [p for path in transcripts for p in transcribed_paragraphs(path)]
+    written = [p for path in transcripts for p in transcribed_paragraphs(path)]
+    rest += written
     rest += [p for path in quotes for p in quoted_paragraphs(path)]
     rest += [p for language in languages for p in word_paragraphs(language)]
-    rest += [paragraph.upper() for paragraph in rest[::CAPITALS]]
-    model = estimate(rest, order, MIN_COUNTS)
+    model = estimate(with_capitals(rest), order, MIN_COUNTS)
+    if transcribed:
+        model = mix(model, estimate(with_capitals(written), order, RARER), 1 - transcribed)
     save_model(with_words(model, listed_words(words_of) if words_of else ()), output)
     return bits_per_character(load_model(output), held_out) if held_out else math.nan
 
@@ -149,10 +164,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--quotes", type=Path, nargs="*", default=(), help="files of dictionary_quotes.py"
     )
+    parser.add_argument(
+        "--transcribed", type=float, default=0.0, help="share of a model of the transcripts alone"
+    )
     parser.add_argument("--words-of", metavar="CODE", help="a language whose words it knows")
     args = parser.parse_args(argv)
     texts = sorted(args.books.glob("*.txt")) if args.books else []
-    sources = args.transcripts, args.languages, args.quotes, args.words_of
+    sources = args.transcripts, args.languages, args.quotes, args.words_of, args.transcribed
     bits = run(texts, args.output, args.order, *sources)
     print(f"{args.output.stat().st_size / 1e6:.2f} MB, {bits:.3f} bits per held-out character")
     return 0

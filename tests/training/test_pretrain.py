@@ -216,6 +216,21 @@ def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_pa
     assert small > large > mixed
 
 
+def test_transcripts_count_for_more_with_a_share_of_their_own(
+    build_language_model, folder, tmp_path
+):
+    quotes = tmp_path / "quotes.txt"
+    quotes.write_text("\n\n".join(["a boat lay at the blue shore"] * 300), encoding="utf-8")
+    files = [folder / "copiste" / "pages.json"], (), [quotes]
+    build_language_model.run([], tmp_path / "together.lm", 4, *files)
+    build_language_model.run([], tmp_path / "mixed.lm", 4, *files, transcribed=0.5)
+    together, mixed = (load_model(tmp_path / f"{name}.lm") for name in ("together", "mixed"))
+    text = json.loads(files[0][0].read_text(encoding="utf-8"))["train.png"]["lines"][0]["text"]
+    bits = build_language_model.bits_per_character
+    assert bits(mixed, [text]) < 0.8 * bits(together, [text])
+    assert bits(mixed, ["a boat lay"]) < bits(together, ["a boat lay"]) + 1.2
+
+
 def test_the_whole_command_makes_a_bundle_that_reads_and_goes_on_where_it_was(folder, tmp_path):
     try:
         import_gluoncv()
