@@ -39,9 +39,9 @@ from htrlib.decoding.calibration import (
     reliability,
 )
 from htrlib.decoding.decoding_options import DecodingOptions, bundled_models, bundled_options
-from htrlib.decoding.model_choice import fitting_model
 from htrlib.document.results import LogProbs
 from htrlib.language import NGramModel
+from htrlib.stages.decoding import bundled_model
 from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page
 from htrlib.training.tuning import Judged, calibrate, error_rate, judge
@@ -106,11 +106,11 @@ def synthetic_pages(root: Path, bundle: Bundle, count: int) -> Iterator[Lines]:
         count -= len(page.lines)
 
 
-def grouped(pages: Iterable[Lines], models: Sequence[NGramModel]) -> Groups:
+def grouped(pages: Iterable[Lines], bundle: Bundle) -> Groups:
     """The lines of pages by the language model that fits their page."""
     groups: Dict[int, Tuple[Optional[NGramModel], Lines]] = {}
     for lines in pages:
-        model = fitting_model(models, [said for said, _ in lines])
+        model = bundled_model([said for said, _ in lines], bundle)
         groups.setdefault(id(model), (model, []))[1].extend(lines)
     return list(groups.values())
 
@@ -212,7 +212,7 @@ def main() -> int:
     models = bundled_models(bundle)
     modern = list(real_pages(args.data, bundle))
     archives = archive_pages(args.data, bundle)
-    collections = [grouped(pages, models) for pages in (modern, *archives.values())]
+    collections = [grouped(pages, bundle) for pages in (modern, *archives.values())]
     best_path = mean_error_rate(collections, replace(options, method="greedy"))
     print(f"best path: mean CER {best_path:.4f}")
     if models:
@@ -224,7 +224,7 @@ def main() -> int:
     # A third of the archives' lines, so that they do not outnumber the others.
     old = [lines[::3] for pages in archives.values() for lines in pages]
     drawn = synthetic_pages(args.data, bundle, args.synthetic)
-    lines = grouped([*modern, *old, *drawn], models)
+    lines = grouped([*modern, *old, *drawn], bundle)
     section = {
         **bundle.decoding,
         "method": "beam",

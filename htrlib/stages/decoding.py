@@ -24,7 +24,7 @@ from htrlib.decoding.decoding_options import (
     cached_model,
 )
 from htrlib.decoding.defaults import BEAM, BEAM_WIDTH, GREEDY, PRUNING
-from htrlib.decoding.input_checks import as_log_probs, check_classes
+from htrlib.decoding.input_checks import as_log_probs
 from htrlib.decoding.looks import Look, most_supported
 from htrlib.decoding.model_choice import fitting_model
 from htrlib.decoding.spans import (
@@ -106,7 +106,7 @@ def decode(
     elif language_model != BUNDLED:
         model = cached_model(Path(language_model))
     elif method == BEAM:
-        model = fitting_model(bundled_models(bundle), [line])
+        model = bundled_model([line], bundle)
     options = replace(
         defaults,
         method=method,
@@ -142,17 +142,29 @@ def decode_lines(
     Raises:
         CharsetError, ConfigError, LanguageModelError, BundleError: see `decode`.
     """
-    for line in lines:
-        check_classes(line)
+    lines = [as_log_probs(line) for line in lines]
     if options.get("method") != GREEDY:
         lines = read_in_capitals(lines)
         if language_model == BUNDLED:
-            language_model = fitting_model(bundled_models(bundle), lines)
+            language_model = bundled_model(lines, bundle)
     words = _as_lexicon(lexicon)  # once, for all lines
     return tuple(
         decode(line, bundle=bundle, language_model=language_model, lexicon=words, **options)
         for line in lines
     )
+
+
+def bundled_model(
+    lines: Sequence[LogProbs], bundle: Union[str, Path, Bundle, None] = None
+) -> Optional[NGramModel]:
+    """Return the bundle's language model that fits a page's lines best; None if it has none."""
+    options = bundled_options(bundle, with_model=False)
+
+    def score(line: LogProbs, model: NGramModel) -> float:
+        _, found = _searched(line, replace(options, language_model=model))
+        return found.hypotheses[0].score
+
+    return fitting_model(bundled_models(bundle), lines, score)
 
 
 def _as_lexicon(words: Union[Lexicon, Iterable[str], None]) -> Optional[Lexicon]:

@@ -17,6 +17,7 @@ from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
 from htrlib.language.estimation import estimate
 from htrlib.language.files import save_model
+from htrlib.language.ngram import NGramModel
 from htrlib.stages.decoding import decode, decode_lines
 
 ENGLISH = ["the cat that sat on the mat then ate the other hat", "these are those that they think"]
@@ -66,6 +67,37 @@ def test_a_few_characters_are_read_with_the_usual_model(models):
 def test_without_models_there_is_none(models):
     assert fitting_model((), [spelled("the")]) is None
     assert fitting_model(models[:1], []) is models[0]
+
+
+def test_where_best_paths_are_full_of_errors_the_search_decides(models):
+    english, french = models
+    page = [spelled("xqzk vwj"), spelled("qzjx kwxv qqzx jjk")]
+    assert fitting_model(models, page) is english
+
+    def read_best(line: LogProbs, model: NGramModel) -> float:
+        return -10.0 if model is french else -40.0
+
+    assert fitting_model(models, page, read_best) is french
+    assert fitting_model(models[::-1], page, read_best) is french
+
+
+def test_the_search_is_spared_where_best_paths_are_clear(models):
+    def never(line: LogProbs, model: NGramModel) -> float:
+        raise AssertionError("searched")
+
+    page = [spelled("les autres nous avons vu que le chat")]
+    assert fitting_model(models, page, never) is models[1]
+
+
+def test_only_the_longest_lines_are_searched(models):
+    searched = set()
+
+    def remember(line: LogProbs, model: NGramModel) -> float:
+        searched.add(len(line.values))
+        return 0.0
+
+    fitting_model(models, [spelled("qxz" * length) for length in range(1, 9)], remember)
+    assert searched == {2 * 3 * length for length in range(5, 9)}
 
 
 @given(st.lists(st.text(max_size=12), max_size=4))
