@@ -23,7 +23,7 @@ MARGIN = 0.08  # in line heights, above and below
 SIDE_MARGIN = 0.2  # in line heights, left and right: boxes tend to cut first and last letters
 PAPER_WINDOW = 1.5  # in line heights: width of the window that estimates the paper's brightness
 WIDEST = 1 << 15  # columns: a longer strip is too thin to contain writing
-POLYGON_TOLERANCE = 0.06  # in line heights: ink this close to the polygon is kept
+POLYGON_TOLERANCE = 0.25  # in strip heights: ink this close is kept, for polygons cut letters off
 
 
 _Mesh = Tuple[NDArray[np.int64], NDArray[np.float64]]
