@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from htrlib.aws import machines
 from htrlib.aws.following import State, Tell, follow, silent
@@ -209,7 +209,7 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
         _take_back(new, config.name, aws)
         raise
     try:
-        _wait(config.name, new, aws, tell)
+        _wait(config.name, new, old, aws, tell)
     except AwsJobError:  # after other errors it may still start, and needs its resources
         _take_back(new, config.name, aws)
         raise
@@ -322,14 +322,15 @@ def _kept(config: EndpointConfig, old: Response) -> Dict[str, Any]:
     }
 
 
-def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
+def _wait(name: str, new: str, old: Optional[Response], aws: Aws, tell: Tell) -> None:
     """Wait until an endpoint serves a configuration, or fails to."""
     begun = False  # right after a request, an endpoint may still be in service as before
+    before = _last_failure(old or {})  # an endpoint keeps the reason of an update that failed
 
     def state(answer: Response) -> State:
         nonlocal begun
-        status, reason = answer["EndpointStatus"], answer.get("FailureReason", "")
-        serving = answer["EndpointConfigName"]
+        status, serving = answer["EndpointStatus"], answer["EndpointConfigName"]
+        reason = "" if _last_failure(answer) == before else answer.get("FailureReason", "")
         begun = begun or status != "InService" or bool(reason)
         told = reason or "no reason was told"
         failure = ""
@@ -346,6 +347,11 @@ def _wait(name: str, new: str, aws: Aws, tell: Tell) -> None:
         state,
         tell,
     )
+
+
+def _last_failure(answer: Response) -> Tuple[object, object]:
+    """Return why an endpoint failed at last, with the time, since two updates may fail alike."""
+    return answer.get("FailureReason", ""), answer.get("LastModifiedTime")
 
 
 def _take_back(new: str, endpoint: str, aws: Aws) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.aws.front import answer
 
 
-def described(status, configuration, reason=None, **variant):
+def described(status, configuration, reason=None, changed=1, **variant):
     more = {} if reason is None else {"FailureReason": reason}
     return answer(
         {
@@ -14,7 +14,7 @@ def described(status, configuration, reason=None, **variant):
             "EndpointConfigName": configuration,
             "EndpointStatus": status,
             "CreationTime": 1,
-            "LastModifiedTime": 1,
+            "LastModifiedTime": changed,
             **(
                 {"ProductionVariants": [{"VariantName": "AllTraffic", **variant}]}
                 if variant

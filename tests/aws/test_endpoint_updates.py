@@ -64,6 +64,32 @@ def test_an_update_that_is_rolled_back_without_a_reason_has_failed(front, aws, d
         deploy(EndpointConfig("hands", BETTER), aws)
 
 
+def test_why_an_earlier_update_failed_is_not_taken_for_the_result_of_this_one(front, aws, deployed):
+    front.answers("UpdateEndpoint", UPDATED)
+    stale = described("InService", OLD, "The earlier model did not start")
+    front.answers(
+        "DescribeEndpoint",
+        *[stale] * 3,  # the update has not begun
+        described("Updating", OLD, "The earlier model did not start"),
+        described("InService", NEW, "The earlier model did not start"),
+    )
+    assert deploy(EndpointConfig("hands", BETTER), aws) == NEW
+
+
+def test_an_update_that_fails_for_the_same_reason_as_the_one_before_has_failed(
+    front, aws, deployed
+):
+    front.answers("UpdateEndpoint", UPDATED)
+    front.answers(
+        "DescribeEndpoint",
+        *[described("InService", OLD, "It did not start", changed=1)] * 2,
+        described("InService", OLD, "It did not start", changed=2),
+        refusal("ValidationException", "it is asked again"),
+    )
+    with pytest.raises(AwsJobError, match=r"come up \(It did not start\)"):
+        deploy(EndpointConfig("hands", BETTER), aws)
+
+
 def test_an_update_that_is_refused_leaves_nothing_behind(front, aws, deployed):
     front.answers("UpdateEndpoint", refusal("ResourceLimitExceeded", "0 ml.m5.xlarge are yours"))
     with pytest.raises(AwsError, match=r"ResourceLimitExceeded: 0 ml\.m5\.xlarge are yours"):
