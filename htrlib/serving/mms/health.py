@@ -41,6 +41,12 @@ class Health:
         return since is not None and time.monotonic() - since >= FAILING_SECONDS
 
     @property
+    def in_doubt_for_a_moment(self) -> bool:
+        """True if all failures came at once, as those of one page do that is sent repeatedly."""
+        since = self._failing_since
+        return since is not None and self._failed - since < QUIET_SECONDS
+
+    @property
     def doubtful(self) -> bool:
         """True unless the last real request with a known outcome read its page."""
         return self._failing_since is not None or self.answered > self._read
@@ -73,7 +79,7 @@ class Health:
 
     def tiny_page_failed(self) -> None:
         """Record that a probe page was not read: ping fails at once."""
-        self._failing_since = time.monotonic() - FAILING_SECONDS
+        self._failing_since = float("-inf")  # no matter since when
 
 
 class Progress:
@@ -152,6 +158,16 @@ class Watched:
     health: Health = field(default_factory=Health)
     progress: Progress = field(default_factory=Progress)
     load_seconds: float = 0.0
+
+    def failing(self, at_once: int) -> bool:
+        """Return whether ping must fail.
+
+        Args:
+            at_once: requests that the workers process at once. While they do, no probe page can
+                tell whether a failure was that of its page, so time does not make it worse.
+        """
+        held = self.progress.long_under_way() >= at_once
+        return self.health.failing and not (held and self.health.in_doubt_for_a_moment)
 
     def probe_is_due(self, at_once: int) -> bool:
         """Return whether to send a probe page.

@@ -67,7 +67,7 @@ class Supervisor:
     @property
     def healthy(self) -> bool:
         """True if requests are answered, as far as known."""
-        failing = any(self._watch(name).health.failing for name in self.models)
+        failing = any(self._watch(name).failing(self.config.at_once) for name in self.models)
         return self.state == READY and not failing
 
     async def start(self, models: List[Model]) -> None:

@@ -109,3 +109,42 @@ def test_a_probe_is_not_due_while_long_requests_have_all_workers(clock: Clock) -
     assert watched.probe_is_due(at_once=2)
     watched.progress.end(first)
     assert watched.probe_is_due(at_once=1)
+
+
+def test_ping_does_not_fail_over_a_page_while_a_long_request_keeps_the_probe_out(
+    clock: Clock,
+) -> None:
+    watched = Watched()
+    for _ in range(2):  # it was sent again
+        watched.health.request_answered(500)
+        clock.now += 0.5
+    job = watched.progress.begin(1)
+    for _ in range(240):
+        assert not watched.failing(at_once=1)
+        clock.now += 0.25
+    watched.progress.end(job)
+    watched.health.request_answered(200)
+    assert not watched.failing(at_once=1)
+
+
+def test_ping_fails_while_requests_hang_one_after_the_other(clock: Clock) -> None:
+    watched = Watched()
+    for _ in range(2):
+        hanging = watched.progress.begin(1)
+        clock.now += 60.0
+        watched.progress.end(hanging)
+        watched.health.request_failed()
+    watched.progress.begin(1)
+    clock.now += 5.0
+    assert watched.failing(at_once=1)
+
+
+@pytest.mark.parametrize("since", [0.5, 7.0])
+def test_a_probe_that_failed_counts_while_a_long_request_runs(clock: Clock, since: float) -> None:
+    watched = Watched()
+    watched.health.request_answered(500)
+    clock.now += since
+    watched.health.tiny_page_failed()
+    watched.progress.begin(1)
+    clock.now += 5.0
+    assert watched.failing(at_once=1)
