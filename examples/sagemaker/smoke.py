@@ -83,6 +83,11 @@ def run(smoke: Smoke, keep: bool, tell: Tell) -> List[Result]:
             break
     if not keep:
         results.append(_taken(deletion, smoke, tell))
+    if (keep or results[-1].failure) and not smoke.dry:
+        tell("What is left goes on costing money. To delete it, as soon as no endpoint is Creating")
+        tell("or Updating (htr aws status):")
+        for command in smoke.by_hand:
+            tell(f"    {command}")
     return results
 
 

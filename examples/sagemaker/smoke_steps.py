@@ -22,7 +22,7 @@ from htrlib.aws.batch import BatchJobConfig, fetch_results, start_batch, wait_fo
 from htrlib.aws.endpoint_client import EndpointClient
 from htrlib.aws.endpoints import EndpointConfig, ModelConfig, deploy, undeploy
 from htrlib.aws.following import State, follow
-from htrlib.aws.names import stamped
+from htrlib.aws.names import is_stamped, stamped
 from htrlib.aws.sagemaker_models import copy_model, model_of
 from htrlib.aws.session import Aws, Response
 from htrlib.aws.storage import download_archive, list_objects, upload, write_object
@@ -41,6 +41,7 @@ ALIKE = 0.02  # character error rate between two machines that read with one mod
 SECONDS_BETWEEN = 0.5  # two requests to an endpoint that is exchanged
 EPOCHS = 2
 RUNNING = ("InProgress", "Stopping")  # of jobs
+CHANGING = ("Creating", "Updating", "RollingBack", "SystemUpdating")  # endpoints, none deletable
 
 Tell = Callable[[str], object]
 
@@ -83,11 +84,13 @@ class Smoke:
         if there is not None:
             raise AwsError(f"a stack {self._prefix} is there already; name another with --prefix")
         code_bucket = f"{self._prefix}-smoke-code-{account}-{self._aws.region}"
-        made = self._aws.call(
-            "cloudformation",
-            "create_stack",
-            **self._stack_request(self._upload_code(code_bucket)),
-        )
+        request = self._stack_request(self._upload_code(code_bucket))
+        self._stack = self._prefix  # an interrupted call may have made it
+        try:
+            made = self._aws.call("cloudformation", "create_stack", **request)
+        except AwsError:
+            self._stack = ""
+            raise
         self._stack = str(made["StackId"])
         answer = self._follow_stack("CREATE_COMPLETE")
         outputs = {o["OutputKey"]: o["OutputValue"] for o in answer.get("Outputs", ())}
@@ -267,6 +270,18 @@ class Smoke:
 
     # ---- the end ----
 
+    @property
+    def by_hand(self) -> List[str]:
+        """Commands that delete what costs money; one fails if its resource is gone already."""
+        jobs = (("training", self._training), ("transform", self._batch))
+        buckets = (self._outputs.get("S3Bucket", ""), self._code_bucket)
+        return [
+            *(f"aws sagemaker stop-{k}-job --{k}-job-name {name}" for k, name in jobs if name),
+            f"htr aws undeploy {self._endpoint}",
+            f"aws cloudformation delete-stack --stack-name {self._prefix}",
+            *(f"aws s3 rb --force s3://{bucket}" for bucket in buckets if bucket),
+        ]
+
     def delete(self) -> str:
         """Delete everything. What cannot be deleted is reported after the rest is deleted."""
         if not self._stack:
@@ -277,7 +292,7 @@ class Smoke:
             lambda: self._stop_job("Training", self._training),
             lambda: self._stop_job("Transform", self._batch),
             self._delete_endpoint,
-            self._delete_batch_model,
+            self._delete_models,
             self._delete_stack,
             lambda: self._delete_bucket(self._outputs.get("S3Bucket", "")),
             lambda: self._delete_bucket(self._code_bucket),
@@ -308,15 +323,40 @@ class Smoke:
         )
 
     def _delete_endpoint(self) -> None:
-        found = self._aws.find("sagemaker", "describe_endpoint", EndpointName=self._endpoint)
+        """Delete the endpoint, which SageMaker refuses until a creation or update has ended."""
+        asked = {"EndpointName": self._endpoint}
+        found = self._aws.find("sagemaker", "describe_endpoint", **asked)
+        if found is not None:
+            follow(
+                self._aws,
+                f"endpoint {self._endpoint}",
+                lambda: self._aws.call("sagemaker", "describe_endpoint", **asked),
+                lambda one: State(
+                    one["EndpointStatus"], ended=one["EndpointStatus"] not in CHANGING
+                ),
+                self._tell,
+            )
         if found is not None or self._aws.dry:
             undeploy(self._endpoint, self._aws)
 
-    def _delete_batch_model(self) -> None:
+    def _delete_models(self) -> None:
+        """Delete the batch job's model, and what an interrupted deployment left."""
         if self._batch:
             self._aws.find("sagemaker", "delete_model", ModelName=self._batch)
+        for noun, operation in (("EndpointConfig", "endpoint_config"), ("Model", "model")):
+            for item in self._aws.items(
+                "sagemaker", f"list_{operation}s", f"{noun}s", NameContains=self._endpoint
+            ):
+                name = item[f"{noun}Name"]
+                if is_stamped(name, self._endpoint):
+                    self._aws.find("sagemaker", f"delete_{operation}", **{f"{noun}Name": name})
 
     def _delete_stack(self) -> None:
+        if self._stack == self._prefix:
+            found = self._aws.find("cloudformation", "describe_stacks", StackName=self._stack)
+            if found is None:
+                return
+            self._stack = str(found["Stacks"][0]["StackId"])
         self._aws.call("cloudformation", "delete_stack", StackName=self._stack)
         self._follow_stack("DELETE_COMPLETE")
 

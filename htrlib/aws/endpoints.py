@@ -340,13 +340,20 @@ def _wait(name: str, new: str, old: Optional[Response], aws: Aws, tell: Tell) ->
             failure = f"{status}: {told}"
         return State(status, ended=status == "InService" and serving == new, failure=failure)
 
-    follow(
-        aws,
-        f"endpoint {name}",
-        lambda: aws.call("sagemaker", "describe_endpoint", EndpointName=name),
-        state,
-        tell,
-    )
+    try:
+        follow(
+            aws,
+            f"endpoint {name}",
+            lambda: aws.call("sagemaker", "describe_endpoint", EndpointName=name),
+            state,
+            tell,
+        )
+    except KeyboardInterrupt:
+        tell(
+            f"endpoint {name} goes on without this command, and costs money; to delete it, wait "
+            f"until it is in service or has failed (htr aws status), then: htr aws undeploy {name}"
+        )
+        raise
 
 
 def _last_failure(answer: Response) -> Tuple[object, object]:

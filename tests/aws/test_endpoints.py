@@ -236,3 +236,18 @@ def test_an_endpoint_without_scaling_goes_too(aws, clock):
 def test_what_cannot_work_is_refused_before_it_is_sent(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_who_interrupts_a_deployment_is_told_how_to_delete_the_endpoint(front, aws, clock):
+    missing = refusal("ValidationException", "Could not find endpoint")
+    front.answers("DescribeEndpoint", missing, described("Creating", OLD))
+    lines = []
+
+    def tell(line):
+        lines.append(line)
+        if line.endswith("Creating"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(EndpointConfig("hands", MODEL), aws, tell)
+    assert lines[-1].endswith("then: htr aws undeploy hands")

@@ -105,20 +105,28 @@ def test_whatever_ends_a_step_everything_is_deleted(script, monkeypatch, error, 
 class Account(Aws):
     """An account in which the jobs run until they are stopped."""
 
-    def __init__(self, refused=(), left=()):
+    def __init__(self, refused=(), left=(), endpoint=("InService",)):
         super().__init__("us-east-1")
         self.called, self.refused, self.left = [], refused, dict(left)
+        self.endpoint, self.deleted = list(endpoint), []
 
     def call(self, service, operation, **parameters):
         self.called.append(operation)
+        if operation == "describe_endpoint":
+            status = self.endpoint.pop(0) if len(self.endpoint) > 1 else self.endpoint[0]
+            return {"EndpointStatus": status, "EndpointConfigName": "other"}
+        if operation == "delete_endpoint" and self.endpoint[0] in ("Creating", "Updating"):
+            raise AwsError("Cannot update in-progress endpoint")
+        if operation.startswith("delete_"):
+            self.deleted += parameters.values()
         if operation in self.refused:
             raise AwsError(f"{operation} is refused")
         if operation in ("describe_training_job", "describe_transform_job"):
             kind = operation.split("_")[1]
             running = f"stop_{kind}_job" not in self.called
             return {f"{kind.title()}JobStatus": "InProgress" if running else "Stopped"}
-        stack = {"StackName": "htr-smoke", "StackStatus": "DELETE_COMPLETE"}
-        return {"EndpointConfigName": "other", "Stacks": [stack]}
+        stack = {"StackName": "htr-smoke", "StackId": "arn", "StackStatus": "DELETE_COMPLETE"}
+        return {"Stacks": [stack]}
 
     def items(self, service, operation, key, **parameters):
         return self.left.get(operation, ())
@@ -155,6 +163,74 @@ def test_what_cannot_be_deleted_is_reported_when_the_rest_is(script, monkeypatch
         "behind, delete or stop them by hand: trainingjob htr-smoke-train-1"
     )
     assert {"stop_transform_job", "delete_model", "delete_bucket"} <= set(account.called)
+
+
+def test_an_endpoint_that_is_still_created_is_deleted_when_that_has_ended(script, monkeypatch):
+    account = Account(endpoint=["Creating", "Creating", "InService"])
+    interrupted_run(script, monkeypatch, account).delete()
+    assert "htr-smoke-endpoint" in account.deleted
+
+
+def test_what_an_interrupted_exchange_left_is_deleted(script, monkeypatch):
+    stamped = [f"htr-smoke-endpoint-2026010{day}-000000" for day in (1, 2)]
+    names = [*stamped, "htr-smoke-endpoint-of-anna"]
+    left = {
+        "list_models": [{"ModelName": name} for name in names],
+        "list_endpoint_configs": [{"EndpointConfigName": name} for name in names],
+    }
+    account = Account(left=left)
+    with pytest.raises(AwsError, match=r"left behind.*htr-smoke-endpoint-of-anna"):
+        interrupted_run(script, monkeypatch, account).delete()
+    for name in stamped:
+        assert account.deleted.count(name) == 2
+    assert names[2] not in account.deleted
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_left_comes_with_the_commands_that_delete_it(script, monkeypatch, keep):
+    account = Account(endpoint=["Creating"])
+    run = interrupted_run(script, monkeypatch, account)
+    steps = script("smoke_steps").Smoke
+    for step in STEPS[:-1]:
+        monkeypatch.setattr(steps, step, lambda self: "")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_tell", interrupted)
+    told = []
+    results = script("smoke").run(run, keep, told.append)
+    assert keep or results[-1].failure == "interrupted"
+    assert [line.strip() for line in told[-5:]] == [
+        "aws sagemaker stop-training-job --training-job-name htr-smoke-train-1",
+        "aws sagemaker stop-transform-job --transform-job-name htr-smoke-batch-1",
+        "htr aws undeploy htr-smoke-endpoint",
+        "aws cloudformation delete-stack --stack-name htr-smoke",
+        "aws s3 rb --force s3://htr-smoke-code",
+    ]
+
+
+def test_a_stack_that_was_made_in_spite_of_an_interruption_is_deleted(script, monkeypatch):
+    class Interrupted(Account):
+        def find(self, service, operation, **parameters):
+            made = "create_stack" in self.called
+            return super().find(service, operation, **parameters) if made else None
+
+        def call(self, service, operation, **parameters):
+            answer = super().call(service, operation, **parameters)
+            if operation == "create_stack":
+                raise KeyboardInterrupt
+            return {"Account": "123456789012", **answer}
+
+    account = Interrupted(endpoint=["Failed"])
+    steps = script("smoke_steps")
+    uploaded = {"CodeBucket": "b", "template_url": "https://b/template"}
+    monkeypatch.setattr(steps.package, "upload", lambda *_: uploaded)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0)
+    run = steps.Smoke(account, "htr-smoke", None, lambda _: None)
+    created, deleted = script("smoke").run(run, False, lambda _: None)
+    assert (created.failure, deleted.failure) == ("interrupted", "")
+    assert "arn" in account.deleted
 
 
 def test_what_is_to_be_kept_is_not_deleted(script):
