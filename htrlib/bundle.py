@@ -16,13 +16,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import tempfile
 import threading
 import time
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
@@ -31,13 +28,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.atomic_files import replace_folder
+from htrlib.bundle_files import (
+    CHARSET,
+    CHECKSUMS,
+    CONFIG,
+    FORMAT_VERSION,
+    check_files,
+    check_version,
+    parse_json,
+    read_arrays,
+    read_charset,
+    read_file,
+    sha256,
+    write_json,
+)
 from htrlib.document.charset import Charset
 from htrlib.engines.choice import make_engine
 from htrlib.engines.port import RECOGNIZER, Engine, EngineLike
-from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, CharsetError
+from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError
 
-FORMAT_VERSION = 1
-"""Incremented when older readers can no longer read the format."""
+__all__ = ["BUNDLED", "CHARSET", "CHECKSUMS", "CONFIG", "DEFAULT", "FORMAT_VERSION", "Bundle"]
+__all__ += ["ENVIRONMENT_VARIABLE", "Parameters", "bundled_names", "check_replaceable"]
+__all__ += ["load_bundle", "write_bundle"]
 
 DEFAULT = "english"
 """The bundle used when neither the caller nor the environment names one."""
@@ -45,8 +57,6 @@ DEFAULT = "english"
 ENVIRONMENT_VARIABLE = "HTRLIB_BUNDLE"
 
 BUNDLED = Path(__file__).parent / "bundles"
-
-CONFIG, CHARSET, CHECKSUMS = "config.json", "charset.json", "checksums.json"
 
 Parameters = Mapping[str, NDArray[Any]]
 
@@ -88,6 +98,19 @@ class Bundle:
         """The decoding parameters."""
         decoding: Mapping[str, Any] = self.config.get("decoding", {})
         return decoding
+
+    def decoding_number(self, name: str, default: float) -> float:
+        """A number among the decoding parameters.
+
+        Raises:
+            BundleError: there is something else in its place.
+        """
+        value = self.decoding.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BundleError(
+                f"{self.directory / CONFIG}: decoding.{name} must be a number, found {value!r}"
+            )
+        return float(value)
 
     def network_config(self, name: str) -> Mapping[str, Any]:
         """The configuration of a network: its architecture and its input format.
@@ -149,14 +172,7 @@ class Bundle:
 
     def stored_parameters(self, name: str) -> Dict[str, NDArray[Any]]:
         """The parameters of a network in their stored type; see `parameters`."""
-        path = self.file(str(self.network_config(name)["file"]))
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise BundleError(
-                f"{path} does not hold the parameters of a network ({error})"
-            ) from error
+        return read_arrays(self.file(str(self.network_config(name)["file"])))
 
     def checksum(self, name: str) -> Optional[str]:
         """The SHA-256 of the file of a network's parameters, or None without the network."""
@@ -223,7 +239,7 @@ def _load_anew(wanted: Union[str, Path]) -> Bundle:
 
 def _load_found(wanted: Union[str, Path]) -> Bundle:
     directory = _find(wanted).resolve()
-    checksums = _read(directory, CHECKSUMS)
+    checksums = read_file(directory, CHECKSUMS)
     known = _loaded.get(directory)
     if known is None or known[0] != checksums:  # reload a directory that has changed
         known = _loaded[directory] = (checksums, _load(directory, checksums))
@@ -279,14 +295,14 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as scratch:
         fresh = Path(scratch, "new")
         fresh.mkdir()
-        _write_json(fresh / CONFIG, whole_config)
-        _write_json(fresh / CHARSET, {"symbols": list(charset.symbols)})
+        write_json(fresh / CONFIG, whole_config)
+        write_json(fresh / CHARSET, {"symbols": list(charset.symbols)})
         for name, arrays in parameters.items():
             np.savez_compressed(fresh / f"{name}.npz", **dict(arrays))
         for name, content in {**(extra_files or {}), **graphs}.items():
             (fresh / name).write_bytes(content)
-        sums = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
-        _write_json(fresh / CHECKSUMS, sums)
+        sums = {path.name: sha256(path) for path in sorted(fresh.iterdir())}
+        write_json(fresh / CHECKSUMS, sums)
         _replace(directory, fresh, Path(scratch, "old"))
 
 
@@ -307,7 +323,7 @@ def _replace(directory: Path, fresh: Path, old: Path) -> None:
 
 def _others_in(directory: Path) -> List[str]:
     """Return the names of what lies in a bundle's directory and is no part of it, such as notes."""
-    known = {CHECKSUMS, *_json(directory / CHECKSUMS, (directory / CHECKSUMS).read_bytes())}
+    known = {CHECKSUMS, *parse_json(directory / CHECKSUMS, (directory / CHECKSUMS).read_bytes())}
     return [path.name for path in directory.iterdir() if path.name not in known]
 
 
@@ -350,18 +366,18 @@ def _find(name: Union[str, Path]) -> Path:
 
 
 def _load(directory: Path, checksums: bytes) -> Bundle:
-    files = _json(directory / CHECKSUMS, checksums)
-    config = _json(directory / CONFIG, _read(directory, CONFIG))
-    _check_version(
-        directory, config
-    )  # before the checksums, which a newer format may store differently
-    _check_files(directory, files)
-    charset = _charset(directory / CHARSET)
+    files = parse_json(directory / CHECKSUMS, checksums)
+    config = parse_json(directory / CONFIG, read_file(directory, CONFIG))
+    # before the checksums, which a newer format may store differently
+    check_version(directory, config)
+    check_files(directory, files)
+    charset = read_charset(directory / CHARSET)
     bundle = Bundle(directory, config, charset, files)
     try:
         for network in (bundle.network_config(name) for name in config["networks"]):
             bundle.file(network["file"])
-        for name in bundle._int8_graphs.values():
+        models = bundle.decoding.get("language_models", {}).values()
+        for name in (*bundle._int8_graphs.values(), *models):
             bundle.file(name)
         classes = config["networks"].get(RECOGNIZER, {}).get("num_classes")
     except (KeyError, TypeError, AttributeError) as error:
@@ -375,74 +391,3 @@ def _load(directory: Path, checksums: bytes) -> Bundle:
             classes,
         )
     return bundle
-
-
-def _charset(path: Path) -> Charset:
-    content = _json(path, _read(path.parent, path.name))
-    try:
-        return Charset(tuple(content["symbols"]))
-    except CharsetError as error:
-        raise BundleError(f"{path}: {error}") from error
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{path} has no valid list of symbols ({error})") from error
-
-
-def _check_version(directory: Path, config: Mapping[str, Any]) -> None:
-    found = config.get("format_version")
-    if isinstance(found, int) and found > FORMAT_VERSION:
-        raise BundleMismatchError(
-            f"{directory}: bundle format (a newer one needs a newer htrlib)",
-            f"version {FORMAT_VERSION} at most",
-            f"version {found}",
-        )
-    missing = [key for key in ("name", "version", "networks") if key not in config]
-    if found != FORMAT_VERSION or missing:
-        raise BundleError(
-            f"{directory / CONFIG}: expected format_version {FORMAT_VERSION} with name, version "
-            f"and networks; found format_version {found!r}, and {missing} missing"
-        )
-
-
-def _check_files(directory: Path, files: Mapping[str, Any]) -> None:
-    for name in (CONFIG, CHARSET):
-        if name not in files:
-            raise BundleError(f"{directory / CHECKSUMS} does not list {name}; copy it again")
-    for name, expected in files.items():
-        if name != Path(name).name:
-            raise BundleError(f"{directory / CHECKSUMS} lists {name!r}, not a plain file name")
-        path = directory / name
-        if not path.is_file():
-            raise BundleError(f"{directory} lacks {name}, which {CHECKSUMS} lists; copy it again")
-        if _sha256(path) != expected:
-            raise BundleError(
-                f"{path} is damaged: its SHA-256 is not the one in {CHECKSUMS}; copy it again"
-            )
-
-
-def _read(directory: Path, name: str) -> bytes:
-    try:
-        return (directory / name).read_bytes()
-    except FileNotFoundError:
-        raise BundleError(
-            f"{directory} is not a bundle: it has no {name}; give the directory that contains it"
-        ) from None
-    except OSError as error:
-        raise BundleError(f"{directory / name} cannot be read: {error.strerror}") from error
-
-
-def _json(path: Path, content: bytes) -> Dict[str, Any]:
-    try:
-        value = json.loads(content.decode("utf-8"))
-    except ValueError as error:
-        raise BundleError(f"{path} is not valid JSON ({error}); copy the bundle again") from error
-    if not isinstance(value, dict):
-        raise BundleError(f"{path} is not a JSON object; copy the bundle again")
-    return value
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

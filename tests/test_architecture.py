@@ -35,6 +35,7 @@ LAYERS = (
     ("layout", "decoding"),
     ("graph_export",),
     ("bundle",),
+    ("bundle_files",),
     ("engines",),
     ("formats",),
     ("data",),

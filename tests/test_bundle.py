@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from htrlib.bundle import (
     load_bundle,
     write_bundle,
 )
+from htrlib.decoding.decoding_options import bundled_options
 from htrlib.document.charset import Charset
 from htrlib.engines.mxnet import runner
 from htrlib.errors import BundleError, BundleMismatchError, BundleNotFoundError, DeviceError
@@ -196,6 +198,89 @@ def test_spoiled_networks_are_found(tiny_bundle: Path, networks: object) -> None
         load_bundle(tiny_bundle)
 
 
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("name", [CHECKSUMS, "config.json", "charset.json"])
+def test_json_that_is_nested_too_deeply_is_found(tiny_bundle: Path, name: str) -> None:
+    (tiny_bundle / name).write_bytes(DEEP)
+    if name != CHECKSUMS:
+        digest = hashlib.sha256(DEEP).hexdigest()
+        rewrite(tiny_bundle, CHECKSUMS, lambda sums: sums.update({name: digest}))
+    with pytest.raises(BundleError, match=f"{name} is not valid JSON"):
+        load_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    "decoding", [None, [1], {"language_models": ["words.lm"]}, {"language_models": {"de": "no.lm"}}]
+)
+def test_spoiled_decoding_is_found(tiny_bundle: Path, decoding: object) -> None:
+    rewrite(tiny_bundle, "config.json", lambda config: config.update(decoding=decoding))
+    with pytest.raises(BundleError, match=r"missing or invalid entry|no file 'no\.lm'"):
+        load_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lm_weight", "heavy"),
+        ("temperature", None),
+        ("insertion_bonus", True),
+        ("calibration", []),
+        ("calibration", {"weights": {}}),
+        ("calibration", {"weights": 3, "bias": 0}),
+        ("calibration", {"weights": {"none": 1}, "bias": 0}),
+    ],
+)
+def test_a_spoiled_parameter_of_decoding_is_named(
+    tiny_bundle: Path, name: str, value: object
+) -> None:
+    rewrite(tiny_bundle, "config.json", lambda config: config.update(decoding={name: value}))
+    with pytest.raises(BundleError, match=rf"decoding\.{name}"):
+        bundled_options(load_bundle(tiny_bundle), with_model=False)
+
+
+def stored(file: Callable[..., None], **arrays: Any) -> bytes:
+    """What NumPy writes."""
+    content = io.BytesIO()
+    file(content, **arrays)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        stored(np.save, arr=np.zeros(3)),
+        stored(np.savez, a=np.array(["x"])),
+        stored(np.savez, a=np.zeros(2, np.complex64)),
+        stored(np.savez_compressed, a=np.zeros(9))[:100],
+        b"",
+    ],
+    ids=["one array", "texts", "complex", "cut", "empty"],
+)
+def test_spoiled_parameters_are_found(tiny_bundle: Path, content: bytes) -> None:
+    (tiny_bundle / "line-recognition.npz").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    rewrite(tiny_bundle, CHECKSUMS, lambda sums: sums.update({"line-recognition.npz": digest}))
+    with pytest.raises(BundleError, match=r"npz does not hold the parameters of a network \("):
+        load_bundle(tiny_bundle).parameters("line-recognition")
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "words.lm":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(BundleError, match=r"words\.lm cannot be read: Permission denied"):
+        load_bundle(tiny_bundle)
+
+
 @pytest.mark.parametrize("symbols", [None, 3, ["a", "a"], [], ["ab"], [1]])
 def test_a_spoiled_charset_is_found(tiny_bundle: Path, symbols: object) -> None:
     rewrite(tiny_bundle, "charset.json", lambda content: content.update(symbols=symbols))
@@ -320,7 +405,7 @@ def test_a_bundle_that_cannot_be_replaced_stays_with_all_that_is_in_its_director
 def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    directory, read = tmp_path / "b", bundle_module._read
+    directory, read = tmp_path / "b", bundle_module.read_file
     write_bundle(directory, ONE_NETWORK, Charset.from_text("a"), {"net": {}})
     replaced = []
 
@@ -331,7 +416,7 @@ def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
             write_bundle(directory, ONE_NETWORK, Charset.from_text("ab"), {"net": {}})
         return content
 
-    monkeypatch.setattr(bundle_module, "_read", replace)
+    monkeypatch.setattr(bundle_module, "read_file", replace)
     assert len(load_bundle(directory).charset) == 2
     assert replaced == [CHECKSUMS]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
 from htrlib.decoding.calibration import UNCALIBRATED, Calibration
 from htrlib.decoding.defaults import BEAM_WIDTH, METHODS, PRUNING
-from htrlib.errors import BundleNotFoundError, ConfigError
+from htrlib.errors import BundleError, BundleNotFoundError, ConfigError
 from htrlib.language.files import load_model
 from htrlib.language.lexicon import Lexicon
 from htrlib.language.ngram import NGramModel
@@ -109,16 +109,12 @@ def bundled_options(
     return DecodingOptions(
         method=config.get("method", "beam"),
         language_model=models[0] if models else None,
-        calibration=(
-            Calibration.from_dict(config["calibration"])
-            if "calibration" in config
-            else UNCALIBRATED
-        ),
-        lm_weight=float(config.get("lm_weight", LM_WEIGHT)),
-        insertion_bonus=float(config.get("insertion_bonus", INSERTION_BONUS)),
+        calibration=_calibration(loaded),
+        lm_weight=loaded.decoding_number("lm_weight", LM_WEIGHT),
+        insertion_bonus=loaded.decoding_number("insertion_bonus", INSERTION_BONUS),
         internal_model=_internal_model(loaded),
-        internal_weight=float(config.get("internal_weight", 0.0)),
-        temperature=float(config.get("temperature", 1.0)),
+        internal_weight=loaded.decoding_number("internal_weight", 0.0),
+        temperature=loaded.decoding_number("temperature", 1.0),
     )
 
 
@@ -129,6 +125,18 @@ def bundled_models(bundle: Union[str, Path, Bundle, None] = None) -> Tuple[NGram
         return ()
     files: Mapping[str, str] = loaded.decoding.get("language_models", {})
     return tuple(cached_model(loaded.file(file)) for file in files.values())
+
+
+def _calibration(bundle: Bundle) -> Calibration:
+    if "calibration" not in bundle.decoding:
+        return UNCALIBRATED
+    try:
+        return Calibration.from_dict(bundle.decoding["calibration"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"bundle {bundle.label} in {bundle.directory}: decoding.calibration in its "
+            f"configuration is invalid ({type(error).__name__}: {error}); copy the bundle again"
+        ) from error
 
 
 def _internal_model(bundle: Bundle) -> Optional[NGramModel]:

@@ -91,7 +91,7 @@ def look_again(
         The same, where doubtful lines have the second result as `again`, by which `decode` checks
         its text.
     """
-    below = float(load_bundle(bundle).decoding.get(LOOK_AGAIN_BELOW, DOUBTFUL))
+    below = load_bundle(bundle).decoding_number(LOOK_AGAIN_BELOW, DOUBTFUL)
     doubtful = [i for i, line in enumerate(log_probs) if mean_sureness([line]) < below]
     if not doubtful:
         return tuple(log_probs)
