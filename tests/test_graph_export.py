@@ -49,6 +49,32 @@ def test_adding_them_again_changes_nothing(readable_bundle: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("changed", [False, True])
+def test_graphs_of_networks_that_training_left_as_they_were_are_copied(
+    readable_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    before = graph_export.add_int8_graphs(load_bundle(readable_bundle))
+    parameters = before.stored_parameters("line-recognition")
+    if changed:
+        parameters = {name: array + 1 for name, array in parameters.items()}
+    config = {"name": "new", "version": "1", "networks": before.config["networks"]}
+    write_bundle(tmp_path / "new", config, before.charset, {"line-recognition": parameters})
+    quantized, quantize = [], graph_export.quantized_graphs
+
+    def seen(networks: Any, names: Any) -> Any:
+        quantized.extend(names)
+        return quantize(networks, names)
+
+    monkeypatch.setattr(graph_export, "quantized_graphs", seen)
+    after = graph_export.add_int8_graphs(load_bundle(tmp_path / "new"), before)
+    assert quantized == (["line-recognition"] if changed else [])
+    for part in ("line-recognition", "line-recognition-recurrence"):
+        ours, theirs = after.int8_graph(part), before.int8_graph(part)
+        assert ours is not None and theirs is not None
+        assert (ours.read_bytes() == theirs.read_bytes()) is not changed
+
+
+@pytest.mark.slow
 def test_graphs_of_other_parameters_are_not_kept(readable_bundle: Path) -> None:
     bundle = graph_export.add_int8_graphs(load_bundle(readable_bundle))
     extra = {name: bundle.file(name).read_bytes() for name in bundle.extra_files}

@@ -17,7 +17,11 @@ from htrlib.errors import (
 _BAD_CREDENTIALS = {
     *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"),
     *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+    *("AuthFailure", "IncompleteSignature", "InvalidToken", "MissingAuthenticationToken"),
+    *("MissingAuthenticationTokenException", "RequestExpired", "TokenRefreshRequired"),
 }
+_WRONG_CLOCK = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
+_UNEXPLAINED = "400"  # of S3 about an object or a bucket, where it sends no text with its refusal
 _NO_RIGHT = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
 _NOT_THERE = {
     *("404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NotFound"),
@@ -90,6 +94,13 @@ def _refused(
 ) -> HtrError:
     """Return the error for an error response."""
     what = _named(service, parameters)
+    if code == "RequestTimeTooSkewed" or _WRONG_CLOCK.search(message):
+        return AwsError(f"the clock of this machine is wrong ({code}: {message}); set it")
+    if code == _UNEXPLAINED and operation.startswith("head"):
+        return AwsError(
+            f"{service} {operation} on {what} was refused without a reason (400); as a rule the "
+            "credentials have expired: set new ones with `aws configure` or `aws sso login`"
+        )
     if code in _BAD_CREDENTIALS:
         return AwsError(
             f"AWS does not take the credentials ({code}): {message}; set new ones with "

@@ -13,6 +13,7 @@ from htrlib.engines.port import NETWORKS
 from htrlib.errors import ConfigError
 
 if TYPE_CHECKING:
+    from htrlib.bundle import Bundle
     from htrlib.data import Dataset
     from htrlib.training.request import TrainingJob
     from htrlib.training.trainer import Trainer
@@ -178,18 +179,18 @@ def _fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output
         return _DONE
     if share is not None:
         print(f"language model: {share:.0%} of it from the texts of the data")
-    _quantize(output)
+    _quantize(output, trainer.init)
     best = "" if result.best is None else f", best validation score {result.best:.4f}"
     print(f"{output}: {result.steps} steps, {result.minutes:.1f} minutes{best}")
     return _DONE
 
 
-def _quantize(output: Path) -> None:
+def _quantize(output: Path, init: Optional[Bundle]) -> None:
     """Add 8-bit networks to the bundle, or print how to if a package is missing."""
     from htrlib.graph_export import add_int8_graphs, can_quantize
 
     if can_quantize():
-        add_int8_graphs(load_bundle(output))
+        add_int8_graphs(load_bundle(output), init)
     else:
         print(
             "for faster reading on CPUs: pip install 'htrlib[export]', then htr bundle export "

@@ -97,6 +97,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 0
     except (HtrError, OSError) as error:
         _fail(folders, str(error))
+    except MemoryError:
+        _fail(folders, "out of memory; take a machine with more, or a lower batch_columns")
     except Exception as error:
         traceback.print_exc()
         _fail(folders, f"an error of htrlib itself, {type(error).__name__}: {error}; see the log")
@@ -275,7 +277,7 @@ def _leave_bundle(trainer: Trainer, model: Path, scratch: Path, reason: str) -> 
     try:
         trainer.save(fresh, name=name, refit=reason != "interrupted")
         if trainer.first and reason != "interrupted" and can_quantize():
-            add_int8_graphs(load_bundle(fresh))
+            add_int8_graphs(load_bundle(fresh), trainer.init)
     except _StoppedError:
         reason = "interrupted"
         trainer.save(fresh, name=name, refit=False)

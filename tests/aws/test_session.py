@@ -69,6 +69,25 @@ def test_credentials_that_are_not_taken_are_told(front, aws, code):
         aws.call("sagemaker", "list_models")
 
 
+def test_credentials_that_s3_refuses_without_a_reason_are_told(front, aws):
+    front.rules.append(lambda request: Answer(b"", 400) if request.method == "HEAD" else None)
+    with pytest.raises(AwsError, match=r"refused without a reason \(400\); .* have expired"):
+        aws.call("s3", "head_object", Bucket="pages", Key="1.png")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference is too large"),
+        ("InvalidSignatureException", "Signature expired: 20260501 is now earlier than 20260502"),
+    ],
+)
+def test_a_wrong_clock_is_not_taken_for_wrong_credentials(front, aws, code, message):
+    front.answers("ListModels", refusal(code, message))
+    with pytest.raises(AwsError, match=r"clock of this machine is wrong .* set it"):
+        aws.call("sagemaker", "list_models")
+
+
 def test_a_missing_right_names_the_action_and_the_resource(front, aws):
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:model/hands"
     front.answers(

@@ -261,6 +261,17 @@ def test_a_bundle_that_lacks_a_network_is_not_begun_with(job, tiny_bundle):
     assert "lacks line-segmentation, paragraph" in (root / "output" / "failure").read_text()
 
 
+def test_want_of_memory_is_told_as_such(job, monkeypatch, capsys):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("htrlib.sagemaker.training_job.find", full)
+    root = job()
+    assert train(root) == 1
+    assert (root / "output" / "failure").read_text().startswith("out of memory; take a machine")
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_an_error_of_our_own_is_told_as_such(job, monkeypatch, capsys):
     monkeypatch.setattr("htrlib.sagemaker.training_job.find", lambda *_: {}["no"])
     root = job()
