@@ -49,8 +49,11 @@ def in_a_dry_run(script, tell=print):
 
 
 @pytest.mark.slow
-def test_a_run_takes_every_step_reports_it_and_leaves_nothing(stand_ins, script, tmp_path):
+def test_a_run_takes_every_step_reports_it_and_leaves_nothing(
+    stand_ins, script, tmp_path, monkeypatch
+):
     smoke, report = script("smoke"), script("smoke_report")
+    monkeypatch.setattr(script("smoke_steps"), "SECONDS_BETWEEN", 0.1)  # its machine is at hand
     told = []
     run = script("smoke_steps").Smoke(Aws(), "htr-smoke", None, told.append)
     results = smoke.run(run, False, told.append)
