@@ -2,18 +2,18 @@
 
 The file of `a.png` is `a.xml` next to it, or `a.png.xml` if another picture has the stem `a` too.
 Page 3 of `scan.pdf`, or of a multi-page TIFF, is named `scan.pdf/0003`; its file is
-`scan.pdf.0003.xml`.
+`scan.pdf.0003.xml`, and that of a picture `scan.pdf.0003.png` is then `scan.pdf.0003.png.xml`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path, PurePosixPath
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from htrlib.errors import ImageError
 from htrlib.images.numbered_pages import count_pages
@@ -75,36 +75,59 @@ def find_pages(
             refused.append(f"{name}: a link that leads out of the folder; copy the file")
         else:
             files.append((name, path))
-    found: Dict[str, PagePlace] = {}
-    xml_names = _xml_names([name for name, _ in files], output)
+    counts: Dict[PurePosixPath, int] = {}  # of the pages of files whose pages are numbered, or 0
     for name, path in files:
         try:
-            count = pages_of(path) if path.suffix.lower() in (*_PDF, *_TIFF) else 1
+            counts[name] = _numbered_pages(path, pages_of)
         except ImageError as error:
             refused.append(str(error).replace(repr(str(path)), str(name)))
-            continue
-        if count == 1 and path.suffix.lower() not in _PDF:
+    found: Dict[str, PagePlace] = {}
+    xml_names = _xml_names(counts, output)
+    for name, path in files:
+        if counts.get(name) == 0:
             found[str(name)] = PagePlace(str(name), path, 1, output / xml_names[name])
-            continue
-        for number in range(1, count + 1):
-            page = f"{name}/{number:04d}"
-            xml = output / name.with_name(f"{name.name}.{number:04d}.xml")
-            found[page] = PagePlace(page, path, number, xml)
+        for number in range(1, counts.get(name, 0) + 1):
+            page = name / f"{number:04d}"
+            found[str(page)] = PagePlace(str(page), path, number, output / xml_names[page])
     return found, refused
 
 
-def _xml_names(names: List[PurePosixPath], output: Path) -> Dict[PurePosixPath, PurePosixPath]:
-    """Return each picture's XML file; of pictures with one stem, the one it names gets `a.xml`."""
-    alike = defaultdict(list)
-    for name in names:
-        alike[str(name.with_suffix("")).casefold()].append(name)
+def _numbered_pages(path: Path, pages_of: Callable[[Path], int]) -> int:
+    """Return the number of a file's pages, or 0 if it is a picture, whose page has no number.
+
+    Raises:
+        ImageError: the pages cannot be counted.
+    """
+    suffix = path.suffix.lower()
+    count = pages_of(path) if suffix in (*_PDF, *_TIFF) else 1
+    return 0 if count == 1 and suffix not in _PDF else count
+
+
+def _xml_names(
+    counts: Mapping[PurePosixPath, int], output: Path
+) -> Dict[PurePosixPath, PurePosixPath]:
+    """Return each page's XML file: `a.xml` for a picture, if no other page may be meant by it."""
+    alike = Counter(_folded(name.with_suffix("")) for name in counts)
     result = {}
-    for group in alike.values():
-        for name in group:
-            xml = name.with_suffix(".xml")
-            alone = len(group) == 1 or _named_picture(output / xml) == name.name
-            result[name] = xml if alone else name.with_name(f"{name.name}.xml")
+    for name, count in counts.items():
+        for number in range(1, count + 1):
+            result[name / f"{number:04d}"] = name.with_name(f"{name.name}.{number:04d}.xml")
+        if not count:
+            result[name] = name.with_name(f"{name.name}.xml")
+    whole = {_folded(xml): page for page, xml in result.items()}
+    for name in (name for name, count in counts.items() if not count):
+        xml = name.with_suffix(".xml")
+        other = whole.get(_folded(xml))
+        alone = alike[_folded(name.with_suffix(""))] == 1 and other is None
+        if alone or _named_picture(output / xml) == name.name:
+            result[name] = xml
+            if other is not None and result[other] == xml:
+                result[other] = xml.with_suffix(".page.xml")
     return result
+
+
+def _folded(path: PurePosixPath) -> str:
+    return str(path).casefold()
 
 
 def _named_picture(xml: Path) -> Optional[str]:

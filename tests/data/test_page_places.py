@@ -47,6 +47,37 @@ def test_pages_of_files_are_numbered(tmp_path: Path) -> None:
     }
 
 
+def test_a_picture_named_like_a_page_of_a_file_has_a_file_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path, ["scan.pdf", "scan.pdf.0002.png", "scan.pdf.0003.png"])
+    assert places(tmp_path, pages=2) == {
+        "scan.pdf/0001": "scan.pdf.0001.xml",
+        "scan.pdf/0002": "scan.pdf.0002.xml",
+        "scan.pdf.0002.png": "scan.pdf.0002.png.xml",
+        "scan.pdf.0003.png": "scan.pdf.0003.xml",
+    }
+
+
+def test_a_picture_keeps_its_file_when_a_page_comes_that_would_have_it(tmp_path: Path) -> None:
+    touch(tmp_path, ["scan.pdf", "scan.pdf.0001.png"])
+    xml = '<PcGts><Page imageFilename="scan.pdf.0001.png"/></PcGts>'
+    (tmp_path / "scan.pdf.0001.xml").write_text(xml)
+    assert places(tmp_path) == {
+        "scan.pdf/0001": "scan.pdf.0001.page.xml",
+        "scan.pdf.0001.png": "scan.pdf.0001.xml",
+    }
+
+
+def test_a_picture_whose_name_contains_that_of_another_has_a_file_of_its_own(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, ["a.jpg", "a.png", "a.png.tif"])
+    assert places(tmp_path) == {
+        "a.jpg": "a.jpg.xml",
+        "a.png": "a.png.xml",
+        "a.png.tif": "a.png.tif.xml",
+    }
+
+
 def test_a_second_picture_of_a_stem_does_not_take_the_file_of_the_first(tmp_path: Path) -> None:
     touch(tmp_path, ["a.png"])
     (tmp_path / "a.xml").write_text('<PcGts><Page imageFilename="scans/a.png"/></PcGts>')
