@@ -149,7 +149,7 @@ def pdf_page_size(file: BinaryIO, name: str, number: int = 1) -> Tuple[int, int]
         ImageError: see `iter_pdf_pages`, or the page is damaged.
     """
     with _PDFIUM, _opened(file, name) as document, document.page(number) as page:
-        return _pixels(page.get_size(), DPI)
+        return _pixels(page.get_size(), document.scale(number, DPI))
 
 
 def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int]]:
@@ -171,16 +171,16 @@ def iter_pdf_decoded_sizes(file: BinaryIO, name: str) -> Iterator[Tuple[int, int
 def _largest_size(document: _Document, number: int) -> Tuple[int, int]:
     try:
         with _PDFIUM, document.page(number) as page:
-            return max(_decoded_sizes(page), key=math.prod)
+            whole = _pixels(page.get_size(), document.scale(number, DPI))
+            return max([whole, *_picture_sizes(page)], key=math.prod)
     except ImageError:
         return 0, 0
 
 
-def _decoded_sizes(page: Any) -> Iterator[Tuple[int, int]]:
-    """Yield width and height of a page and of the pictures on it, in pixels."""
+def _picture_sizes(page: Any) -> Iterator[Tuple[int, int]]:
+    """Yield width and height of the pictures on a page."""
     import pypdfium2.raw as raw
 
-    yield _pixels(page.get_size(), DPI)
     for picture in _pictures(page):
         width, height = ctypes.c_uint(), ctypes.c_uint()
         raw.FPDFImageObj_GetImagePixelSize(picture, width, height)
@@ -232,6 +232,10 @@ class _Document:
     pages: Any
     contents: PageContents
     name: str
+
+    def scale(self, number: int, dpi: float) -> float:
+        """Return the pixels of one unit of a page, which is 1/72 inch unless the page says else."""
+        return _ROUNDING * dpi * self.contents.user_unit(number) / _POINTS
 
     @contextmanager
     def page(self, number: int) -> Iterator[Any]:
@@ -290,17 +294,17 @@ def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDAr
 
     name = f"{document.name}, page {number}"
     with document.page(number) as page:
-        size = page.get_size()
-        width, height = _pixels(size, dpi)
+        scale = document.scale(number, dpi)
+        width, height = _pixels(page.get_size(), scale)
         if width * height > max_pixels:
-            across, down = (side / _POINTS * 25.4 for side in size)
+            across, down = (side / dpi * 25.4 for side in (width, height))
             fitting = math.floor(dpi * math.sqrt(max_pixels / (width * height)))
             raise _TooLargeError(
                 f"{name}: a page has at most {max_pixels:,} pixels, {across:,.0f} x {down:,.0f} mm "
                 f"at {dpi:g} dpi have {width * height:,}; draw it with --dpi {max(1, fitting)}"
             )
         try:
-            bitmap = page.render(scale=_ROUNDING * dpi / _POINTS, grayscale=True)
+            bitmap = page.render(scale=scale, grayscale=True)
         except (pypdfium2.PdfiumError, ValueError, MemoryError) as error:
             raise ImageError(f"{name}: the page cannot be drawn ({error})") from error
         with closing(bitmap):
@@ -314,7 +318,7 @@ def _draw(document: _Document, number: int, dpi: float, max_pixels: int) -> NDAr
         return drawn
 
 
-def _pixels(size: Tuple[float, float], dpi: float) -> Tuple[int, int]:
-    """Return the size in pixels of a page in points."""
-    width, height = (max(1, math.ceil(side * (_ROUNDING * dpi / _POINTS))) for side in size)
+def _pixels(size: Tuple[float, float], scale: float) -> Tuple[int, int]:
+    """Return the size in pixels of a page in units, each of as many pixels as the scale says."""
+    width, height = (max(1, math.ceil(side * scale)) for side in size)
     return width, height

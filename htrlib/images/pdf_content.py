@@ -10,6 +10,7 @@ import math
 import re
 import zlib
 from collections import Counter
+from decimal import Decimal
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple
 
 import pikepdf
@@ -84,6 +85,20 @@ class PageContents:
         if size == math.inf:
             return "something on it draws itself"
         return f"it draws {size:,.0f} bytes of content, {MOST_CONTENT:,} are the most"
+
+    def user_unit(self, number: int) -> float:
+        """Return the units of 1/72 inch that one of the page has; 1 if nothing is known of it.
+
+        PDFium does not look at it.
+
+        Args:
+            number: of the page, from 1.
+        """
+        if self._document is None or len(self._document.pages) != self._count:
+            return 1.0
+        stated: Any = self._document.pages[number - 1].obj.get("/UserUnit")
+        unit = float(stated) if isinstance(stated, (int, Decimal)) else 1.0
+        return unit if unit > 0 else 1.0
 
     def size(self, number: int) -> float:
         """Return the bytes of everything a page draws; infinite if something draws itself.

@@ -72,6 +72,22 @@ def test_a_page_is_drawn_at_300_dpi_unless_another_resolution_is_asked_for() -> 
     assert next(iter_pages(content, dpi=100)).shape == (50, 100)
 
 
+def test_a_page_in_units_of_its_own_has_their_size(tmp_path: Any) -> None:
+    content = saved(pdf([(72, 36)], UserUnit=2.5))
+    (tmp_path / "a.pdf").write_bytes(content)
+    page = load_image(content)
+    assert page.shape == (375, 750)
+    assert corners(page) == corners(load_image(saved(pdf([(72, 36)]))))
+    assert image_size(tmp_path / "a.pdf") == Size(750, 375)
+    (large,) = outcomes(saved(pdf([(72, 72)], UserUnit=100)))
+    assert "2,540 x 2,540 mm at 300 dpi" in str(large.error)
+
+
+@pytest.mark.parametrize("unit", [0, -1, pikepdf.Name.Two, pikepdf.Array([2])])
+def test_a_unit_that_is_none_is_the_usual_one(unit: Any) -> None:
+    assert load_image(saved(pdf([(72, 36)], UserUnit=unit))).shape == (150, 300)
+
+
 def test_the_size_is_told_without_drawing(tmp_path: Any) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(saved(pdf([(51.84, 142.56)])))
