@@ -20,7 +20,7 @@ class BuildConfig:
 
     Attributes:
         texts: text files in UTF-8.
-        output: file to write; in ARPA format if its name ends in `.arpa`.
+        output: file to write; in ARPA format if its name ends in `.arpa` or `.arpa.gz`.
         order: length of the longest n-grams.
         min_counts: minimum number of occurrences of n-grams of length 1, 2, ... to keep.
     """
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         required=True,
-        help="file to write; in ARPA format if its name ends in .arpa",
+        help="file to write; in ARPA format if its name ends in .arpa or .arpa.gz",
     )
     builder.set_defaults(run=_build_parsed)
 

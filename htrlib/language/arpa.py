@@ -1,12 +1,17 @@
 """Read and write character n-gram models as ARPA files, the format of SRILM, KenLM and others.
 
 Each character is a token. Spaces separate tokens, so the space itself is written `<space>`.
+Files may be packed by gzip, as those of others often are.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
 import math
 import re
+import zlib
 from pathlib import Path
 from typing import Dict, Iterator, List, NoReturn, Sequence, TextIO, Tuple
 
@@ -21,15 +26,19 @@ SPACE = "<space>"
 _LN10 = math.log(10.0)
 _FLOOR = -99.0 * _LN10
 
+PACKED = ".arpa.gz"
+"""How the names of packed files end."""
+
+_GZIP = b"\x1f\x8b"
 _BETWEEN_TOKENS = re.compile(r"[ \t]+")  # other white space, such as U+00A0, may be a token
 
 _Row = Tuple[Tuple[int, ...], float, float]
 
 
 def write_arpa(model: NGramModel, path: Path) -> None:
-    """Write a model as an ARPA file."""
+    """Write a model as an ARPA file, packed by gzip if its name ends in `.gz`."""
     tokens = [SPACE if symbol == " " else symbol for symbol in model.vocabulary]
-    with path.open("w", encoding="utf-8") as file:
+    with _created(path) as file:
         file.write("\\data\\\n")
         for length, level in enumerate(model.levels, start=1):
             file.write(f"ngram {length}={len(level)}\n")
@@ -59,12 +68,40 @@ def read_arpa(path: Path) -> NGramModel:
         LanguageModelError: the file is not an ARPA file, or its tokens are not single characters.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             return _Reader(path, file).read()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise LanguageModelError(
+            f"{path} is packed by gzip and damaged ({error}); copy it again"
+        ) from None
     except UnicodeDecodeError:
         raise LanguageModelError(
             f"{path} is neither a language model of this library nor an ARPA file in UTF-8"
         ) from None
+
+
+@contextlib.contextmanager
+def _created(path: Path) -> Iterator[TextIO]:
+    if not path.name.endswith(PACKED):
+        with path.open("w", encoding="utf-8") as text:
+            yield text
+        return
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("wb"))
+        packed = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))  # reproducible
+        yield stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP
+    if packed:
+        with gzip.open(path, "rt", encoding="utf-8-sig") as unpacked:
+            yield unpacked
+    else:
+        with path.open(encoding="utf-8-sig") as text:
+            yield text
 
 
 class _Reader:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Union
 
 from htrlib.errors import LanguageModelError
-from htrlib.language.arpa import read_arpa, write_arpa
+from htrlib.language.arpa import PACKED, read_arpa, write_arpa
 from htrlib.language.ngram import NGramModel
 from htrlib.language.storage import is_compact, read_compact, write_compact
 
@@ -26,9 +26,9 @@ def load_model(path: Union[str, Path]) -> NGramModel:
 
 
 def save_model(model: NGramModel, path: Union[str, Path]) -> None:
-    """Write a model in the compact format, or as ARPA if the name ends in `.arpa`.
+    """Write a model in the compact format, or as ARPA if the name ends in `.arpa` or `.arpa.gz`.
 
     The compact format rounds each log-probability to one of 256 values per n-gram length.
     """
     path = Path(path)
-    (write_arpa if path.suffix == ".arpa" else write_compact)(model, path)
+    (write_arpa if path.name.endswith((".arpa", PACKED)) else write_compact)(model, path)

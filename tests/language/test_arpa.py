@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -101,6 +102,29 @@ def test_a_byte_order_mark_and_white_space_at_ends_of_lines_are_no_part_of_a_fil
     path = tmp_path / "a.arpa"
     path.write_text(SMALL.replace("\n", "\t\r\n"), encoding="utf-8-sig", newline="")
     assert load_model(path).order == 2
+
+
+def test_a_file_packed_by_gzip_is_read(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "a.arpa", tmp_path / "a.arpa.gz"
+    plain.write_text(SMALL)
+    packed.write_bytes(gzip.compress(SMALL.encode()))
+    assert load_model(packed).score("a a") == load_model(plain).score("a a")
+
+
+def test_a_packed_file_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    packed = tmp_path / "a.arpa.gz"
+    packed.write_bytes(gzip.compress(SMALL.encode())[:-20])
+    with pytest.raises(LanguageModelError, match=r"a\.arpa\.gz is packed by gzip and damaged"):
+        load_model(packed)
+
+
+def test_a_model_is_packed_by_gzip_where_the_name_says_so(
+    model: NGramModel, tmp_path: Path
+) -> None:
+    for name in ("a.arpa", "a.arpa.gz"):
+        save_model(model, tmp_path / name)
+    unpacked = gzip.decompress((tmp_path / "a.arpa.gz").read_bytes())
+    assert unpacked == (tmp_path / "a.arpa").read_bytes()
 
 
 def test_a_back_off_weight_of_zero_is_a_low_one(tmp_path: Path) -> None:
