@@ -21,6 +21,7 @@ from htrlib.data.corrected_pages import CorrectedLine, CorrectedPage
 from htrlib.data.flat_outlines import from_baselines, strip_along
 from htrlib.data.label_text import clean_text
 from htrlib.data.line_ids import free_ids
+from htrlib.data.xml import parse_number
 from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import TextLine, Word
 from htrlib.errors import AnnotationError
@@ -171,10 +172,15 @@ class _Tree:
 
     @property
     def size(self) -> Size:
+        stated = [self.page.get(f"image{side}", "") for side in ("Width", "Height")]
         try:
-            return Size(int(self.page.attrib["imageWidth"]), int(self.page.attrib["imageHeight"]))
-        except (KeyError, ValueError) as error:
-            raise AnnotationError(f"the Page has no valid size: {error}", self.path) from None
+            return Size(*(round(parse_number(side)) for side in stated))
+        except ValueError:
+            raise AnnotationError(
+                "expected imageWidth and imageHeight of the Page in pixels, found "
+                f'"{stated[0]}" and "{stated[1]}"; correct them, or move the file away',
+                self.path,
+            ) from None
 
     def lines(self) -> Iterator[Tuple[Element, CorrectedLine]]:
         """Return the lines in reading order, each with its element."""

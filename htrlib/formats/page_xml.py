@@ -84,9 +84,17 @@ class _PageReader(XmlPageReader):
         )
 
     def _stated(self) -> Optional[Size]:
-        """Return the size of the page in the file, or None; 0 counts as missing."""
-        stated = (self.page.get(f"image{side}", "").strip() for side in ("Width", "Height"))
-        width, height = (parse_number(side or "0") for side in stated)
+        """Return the size of the page in the file, or None.
+
+        What is 0 or empty counts as missing, and also, which is reported, what is no number.
+        """
+        stated = [self.page.get(f"image{side}", "").strip() for side in ("Width", "Height")]
+        try:
+            width, height = (parse_number(side or "0") for side in stated)
+        except ValueError:
+            detail = f"{' x '.join(stated)}; that of the picture is taken"
+            self.collector.note("size of a page that is no number", self.source, detail)
+            return None
         return Size(round(width), round(height)) if min(width, height) >= 1 else None
 
     def _line(self, size: Size, region: Element, row: Element) -> Optional[LabeledLine]:

@@ -125,3 +125,11 @@ def test_lines_that_have_only_a_baseline_get_the_usual_height() -> None:
     assert first.place.box.height == pytest.approx(second.place.box.height, abs=1.5)
     assert first.place.box.top < 15 < first.place.box.bottom
     assert b"1,1 90,2" not in saved(bare, read_page_file(bare, FILE, SIZE).page)
+
+
+def test_a_size_that_is_no_number_is_told() -> None:
+    content = FOREIGN.replace(b'imageWidth="200"', b'imageWidth="200px"')
+    with pytest.raises(AnnotationError, match=r'in pixels, found "200px" and "100"; correct them'):
+        read_page_file(content, FILE, SIZE)
+    content = FOREIGN.replace(b'imageWidth="200"', b'imageWidth="200.0"')
+    assert read_page_file(content, FILE, SIZE).page.size == SIZE
