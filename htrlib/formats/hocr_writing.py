@@ -12,6 +12,7 @@ from htrlib.data.samples import Dataset, LabeledLine, LabeledWord
 from htrlib.document.geometry import Box, Size
 from htrlib.document.results import TextLine
 from htrlib.formats.hocr_boxes import trimmed_boxes, within
+from htrlib.formats.page_xml_elements import format_points
 from htrlib.formats.placed_words import whole_pixels, xml_name, xml_names, xml_text
 from htrlib.formats.saving import Result, WriteOptions
 from htrlib.formats.sheets import Sheet, loose_words, tokens, write_pages
@@ -118,8 +119,7 @@ def _properties(place: TextLine, box: Box, size: Size) -> Iterator[str]:
         slope = (y1 - y0) / (x1 - x0)
         yield f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"
     if place.polygon is not None:
-        numbers = (round(number) for point in place.polygon.points for number in point)
-        yield "poly " + " ".join(map(str, numbers))
+        yield "poly " + format_points(place.polygon.points, size).replace(",", " ")
     if place.kind is not None:
         yield f"x_kind {place.kind}"
 

@@ -155,7 +155,7 @@ def box_points(box: Box, size: Size) -> str:
 
 
 def format_points(points: Sequence[Point], size: Size) -> str:
-    """Format points for PAGE and ALTO: whole pixels on the page, "x,y x,y"."""
+    """Format points: whole pixels on the page, "x,y x,y"."""
     return " ".join(
         f"{min(max(0, round(x)), size.width)},{min(max(0, round(y)), size.height)}"
         for x, y in points

@@ -10,7 +10,7 @@ from PIL import Image
 
 import htrlib
 from htrlib.data.samples import LabeledLine, LabeledWord
-from htrlib.document.geometry import Box, Size
+from htrlib.document.geometry import Box, Polygon, Size
 from htrlib.document.results import LineResult, PageResult, TextLine, Transcription, Word
 from htrlib.formats.hocr import load
 from htrlib.formats.hocr_boxes import trimmed_boxes, within
@@ -105,3 +105,10 @@ def test_trimmed_boxes_are_read_back_whole(tmp_path: Path) -> None:
     assert [line.words[0].box for line in page.lines] == boxes
     assert page.lines[0].line is not None
     np.testing.assert_allclose(page.lines[0].line.baseline, baselines[0], atol=0.1)
+
+
+def test_an_outline_that_leaves_the_page_is_cut_at_its_edge(tmp_path: Path) -> None:
+    outline = Polygon(((-40.4, 20.6), (1200.0, 20.6), (1200.0, 60.0), (-40.4, 60.0)))
+    line = LineResult(TextLine(outline.box, outline), Transcription("word", 0.0, 1.0))
+    htrlib.save(PageResult(SIZE, None, (line,)), tmp_path / "a.hocr")
+    assert "poly 0 21 1000 21 1000 60 0 60" in (tmp_path / "a.hocr").read_text()
