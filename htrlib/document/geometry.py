@@ -170,10 +170,22 @@ class Polygon:
     def __post_init__(self) -> None:
         if len(self.points) < 3:
             raise ValueError(f"a polygon needs at least 3 points, found {len(self.points)}")
+        check_finite(self.points)
 
     @property
     def box(self) -> Box:
         return Box.around(self.points)
+
+
+def check_finite(points: Iterable[Point]) -> None:
+    """Check that the coordinates of points are numbers, which files can hold.
+
+    Raises:
+        ValueError: one is infinite or NaN.
+    """
+    for point in points:
+        if not all(map(math.isfinite, point)):
+            raise ValueError(f"the coordinates of points must be finite, found {tuple(point)}")
 
 
 def quarter_turned(point: Point, quarter_turns: int) -> Point:

@@ -21,6 +21,7 @@ from htrlib.document.geometry import (
     Point,
     Polygon,
     Size,
+    check_finite,
     quarter_turned,
     turns_upright,
 )
@@ -40,7 +41,7 @@ class TextLine:
         box: box of the line, in page pixels.
         polygon: its outline, if known.
         baseline: points in reading direction, if known: from left to right, or up or down the page
-            for a line at a right angle to it.
+            for a line at a right angle to it. None, and no empty tuple, if unknown.
         confidence: probability that this is a text line, between 0 and 1.
         id: unique within the page; empty until the page has been read.
         kind: one of `KINDS`, or None if unknown.
@@ -52,6 +53,13 @@ class TextLine:
     confidence: float = 1.0
     id: str = ""
     kind: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        if self.baseline is None:
+            return
+        if not self.baseline:
+            raise ValueError("a baseline has no points; for a line without one, pass None")
+        check_finite(self.baseline)
 
     @property
     def quarter_turns(self) -> int:

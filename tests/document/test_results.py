@@ -171,3 +171,16 @@ def test_a_line_is_turned_as_its_baseline_runs(baseline: Any, turns: int) -> Non
     upright = line.turned(turns)
     assert upright.quarter_turns == 0
     assert upright.turned(-turns) == line
+
+
+def test_a_baseline_without_points_is_refused() -> None:
+    with pytest.raises(ValueError, match="a baseline has no points"):
+        TextLine(Box(0, 0, 1, 1), baseline=())
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_points_that_no_file_can_hold_are_refused(odd: float) -> None:
+    with pytest.raises(ValueError, match="points must be finite, found"):
+        TextLine(Box(0, 0, 1, 1), baseline=((0.0, odd), (1.0, 1.0)))
+    with pytest.raises(ValueError, match="points must be finite, found"):
+        Polygon(((0.0, 0.0), (odd, 1.0), (2.0, 2.0)))
