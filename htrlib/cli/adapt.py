@@ -13,7 +13,7 @@ from htrlib.bundle import load_bundle
 from htrlib.cli import train, transcribe
 from htrlib.cli.inputs import STANDARD_STREAM, find_inputs, path_argument
 from htrlib.cli.reading_options import parse_kinds
-from htrlib.cli.result_files import ResultFiles
+from htrlib.cli.result_files import NumberedFiles, ResultFiles
 from htrlib.data.page_places import PagePlace
 from htrlib.document.kinds import KINDS
 from htrlib.errors import ConfigError
@@ -196,9 +196,10 @@ def _pages(config: transcribe.TranscribeConfig) -> Dict[str, PagePlace]:
     """The pages that were read; those of files that cannot be read are missing."""
     folder = config.output or Path()
     files = ResultFiles(folder, config.formats, DPI)
+    numbered = NumberedFiles()
     pages = {}
     for entry in find_inputs(config.paths, recursive=config.recursive, numbered=True):
-        for number, xml in sorted(files.pages(entry)):
+        for number, xml in sorted(files.pages(entry, numbered)):
             file = entry.path.name
             page = file if number is None else f"{file}/{number:04d}"
             name = xml.relative_to(folder).as_posix()

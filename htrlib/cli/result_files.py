@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from htrlib.atomic_files import write_whole
 from htrlib.cli.inputs import Input
@@ -36,13 +36,15 @@ class ResultFiles:
     first_page: int = 1
     keep: bool = False
 
-    def existing(self, entry: Input) -> List[Path]:
+    def existing(self, entry: Input, numbered: NumberedFiles) -> List[Path]:
         """The files of an input that are there already."""
-        return [path for _, path in self.pages(entry)]
+        return [path for _, path in self.pages(entry, numbered)]
 
-    def pages(self, entry: Input) -> List[Tuple[Optional[int], Path]]:
+    def pages(self, entry: Input, numbered: NumberedFiles) -> List[Tuple[Optional[int], Path]]:
         """The same with the numbers of their pages; None where a file is of all pages."""
-        return [found for name in self.formats for found in self._found(entry, FORMATS[name])]
+        return [
+            found for name in self.formats for found in self._found(entry, FORMATS[name], numbered)
+        ]
 
     def whole(self, entry: Input) -> List[Path]:
         """The files of an input, without those of single pages."""
@@ -87,17 +89,47 @@ class ResultFiles:
         stem = self.folder / entry.stem
         return stem.with_name(f"{stem.name}{number}{form.suffixes[0]}")
 
-    def _found(self, entry: Input, form: Format) -> Iterator[Tuple[Optional[int], Path]]:
+    def _found(
+        self, entry: Input, form: Format, numbered: NumberedFiles
+    ) -> Iterator[Tuple[Optional[int], Path]]:
         whole = self._path(entry, form)
         if whole.exists():
             yield None, whole
-        elif form.one_page and _may_have_pages(entry.path):
-            start, suffix = f"{(self.folder / entry.stem).name}-", form.suffixes[0]
-            folder = whole.parent
-            for path in folder.iterdir() if folder.is_dir() else ():
-                number = path.name[len(start) : -len(suffix)]
-                if path.name == f"{start}{number}{suffix}" and number.isdecimal():
-                    yield int(number), path
+        elif form.one_page:
+            pages = numbered.of(whole, form.suffixes[0])
+            if pages and _may_have_pages(entry.path):
+                yield from pages
+
+
+class NumberedFiles:
+    """The files of single pages in folders, each of which is listed once.
+
+    For one command: what is written after a folder was listed is not seen.
+    """
+
+    def __init__(self) -> None:
+        self._folders: Dict[Tuple[Path, str], Dict[str, List[Tuple[int, Path]]]] = {}
+
+    def of(self, whole: Path, suffix: str) -> List[Tuple[int, Path]]:
+        """Return the numbers and files of the pages of what has one file for all otherwise.
+
+        Args:
+            whole: that file.
+            suffix: suffix of all of them.
+        """
+        key = whole.parent, suffix
+        if key not in self._folders:
+            self._folders[key] = self._listed(*key)
+        return self._folders[key].get(whole.name, [])
+
+    @staticmethod
+    def _listed(folder: Path, suffix: str) -> Dict[str, List[Tuple[int, Path]]]:
+        found: Dict[str, List[Tuple[int, Path]]] = {}
+        for path in folder.iterdir() if folder.is_dir() else ():
+            stem, _, number = path.name[: -len(suffix)].rpartition("-")
+            if path.name.endswith(suffix) and number.isdecimal():
+                found.setdefault(f"{stem}{suffix}", []).append((int(number), path))
+        return found
 
 
 def _may_have_pages(path: Path) -> bool:
@@ -119,7 +151,8 @@ def check_new(files: ResultFiles, inputs: Sequence[Input]) -> None:
     Raises:
         ConfigError: files are there already.
     """
-    existing = [path for entry in inputs for path in files.existing(entry)]
+    numbered = NumberedFiles()
+    existing = [path for entry in inputs for path in files.existing(entry, numbered)]
     if existing:
         raise ConfigError(
             f"{len(existing)} result files are there already, {existing[0]} for one; "

@@ -6,13 +6,15 @@ import errno
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 from PIL import Image
 
 from htrlib.atomic_files import write_whole
 from htrlib.cli import inputs, result_files
+from htrlib.cli.inputs import Input
+from htrlib.cli.result_files import NumberedFiles, ResultFiles
 from htrlib.errors import ImageError
 from htrlib.reading.pipeline import Pipeline
 from tests.cli.staged_pages import Run, draw
@@ -386,3 +388,28 @@ def test_a_result_that_cannot_be_written_leaves_the_others(
     assert htr(*pages, "--format", "pdf", "--output", tmp_path / "out") == 1
     assert "a.png: the PDF is damaged" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.pdf"]
+
+
+def test_a_folder_of_results_is_listed_once_for_all_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: List[Path] = []
+    iterdir = Path.iterdir
+
+    def counted(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        return iter(iterdir(folder))
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    for name in ("a-2.page.xml", "a-10.page.xml", "a-x.page.xml", "a-3.txt", "b-4.page.xml"):
+        (tmp_path / name).touch()
+    files = ResultFiles(tmp_path, ("page",), 300)
+    numbered = NumberedFiles()
+    inputs = [Input(tmp_path / f"{name}.pdf", Path(name)) for name in "abc"]
+    found = {entry.stem.name: sorted(files.pages(entry, numbered)) for entry in inputs}
+    assert found == {
+        "a": [(2, tmp_path / "a-2.page.xml"), (10, tmp_path / "a-10.page.xml")],
+        "b": [(4, tmp_path / "b-4.page.xml")],
+        "c": [],
+    }
+    assert listed == [tmp_path]
