@@ -7,6 +7,7 @@ asks for.
 from __future__ import annotations
 
 import importlib.util
+import locale
 import os
 import platform
 import shutil
@@ -68,6 +69,14 @@ def choose_sockets(directory: Path) -> Tuple[Path, Path]:
         raise ConfigError(
             f"{directory} is too long a path for Unix sockets; set TMPDIR to a shorter one"
         )
+    encoding = locale.nl_langinfo(locale.CODESET)
+    try:
+        str(directory).encode(encoding)
+    except (UnicodeEncodeError, LookupError):  # Java, which looks for it forever
+        raise ConfigError(
+            f"{str(directory)!a} has characters that the encoding of this locale, {encoding}, has "
+            "not; set LC_ALL=C.UTF-8, or TMPDIR to a directory with a name in ASCII"
+        ) from None
     library = _LIBRARIES / _EPOLL
     if os.statvfs(directory).f_flag & os.ST_NOEXEC and not library.is_file():
         raise ConfigError(
