@@ -100,7 +100,8 @@ class Collector:
         Args:
             size: size of the page.
             source: name of the line in messages.
-            box: left, top, right, bottom; by default that of the polygon.
+            box: left, top, right, bottom; by default that of the polygon. Beside a baseline, one
+                without area counts as none.
             polygon: outline; fewer than three points count as none.
             baseline: in reading direction; fewer than two points count as none. A line with only a
                 baseline gets the usual height of the page's lines.
@@ -113,6 +114,8 @@ class Collector:
         if box is None and len(polygon) >= 2:
             box = bounds(polygon)
         base = self._baseline(size, source, baseline) if len(baseline) >= 2 else None
+        if base is not None and box is not None and _is_flat(box):
+            box = None  # some programs write that of the baseline
         strip = None if box is not None or base is None else strip_along(base, size)
         if strip is not None:
             self.note("baseline without an outline", source)
@@ -372,6 +375,15 @@ def is_rectangle(points: Sequence[Point]) -> bool:
     left, top, right, bottom = bounds(points) if points else (0, 0, 0, 0)
     corners = {(left, top), (right, top), (right, bottom), (left, bottom)}
     return len(points) == len(corners) == 4 and set(points) == corners
+
+
+def _is_flat(edges: Sequence[float]) -> bool:
+    """Return whether a box is a line or a point; what is no box at all is not."""
+    try:
+        left, top, right, bottom = map(float, edges)
+    except (TypeError, ValueError):
+        return False
+    return 0 <= min(right - left, bottom - top) < THINNEST
 
 
 def _is_far(point: Point, size: Size) -> bool:

@@ -118,9 +118,11 @@ class _PageReader(XmlPageReader):
         polygon = row.find("Shape/Polygon")
         outline = "" if polygon is None else polygon.get("POINTS", "")
         points = self.collector.points(source, lambda: self._points(outline))
-        box = self._box(source, row)
+        box = stated = self._box(source, row)
+        if box is not None and min(box[2] - box[0], box[3] - box[1]) <= 0:
+            box = None  # that of a level baseline, for one
         if box is None and not points:
-            box = self._box_of_strings(source, row)
+            box = self._box_of_strings(source, row) or stated
         baseline = row.get("BASELINE", "")
         labels = self._labels(block, row)
         kinds = [label for label in labels if label in KINDS]
@@ -152,7 +154,7 @@ class _PageReader(XmlPageReader):
             if not text or " " in text or edges is None:
                 continue
             if hyphen is not None and index == len(strings) - 1:
-                text += _hyphen(hyphen)
+                text = _hyphenated(text, hyphen)
             box = self.collector.box(size, source, edges)
             if box is not None:
                 words.append(LabeledWord(text, box, confidence_of(string, "WC")))
@@ -200,15 +202,15 @@ def _pair(texts: Sequence[str]) -> Point:
 def _text(row: Element) -> str:
     """Join the strings of a line; if it has no space elements, put a space between all."""
     spaced = row.find("SP") is not None
-    parts = []
+    text = ""
     for element in row:
         if element.tag == "SP":
-            parts.append(" ")
+            text += " "
         elif element.tag == "HYP":
-            parts.append(_hyphen(element))
+            text = _hyphenated(text, element)
         elif element.tag == "String":
-            parts.append(("" if spaced or not parts else " ") + _content(element))
-    return "".join(parts)
+            text += ("" if spaced or not text else " ") + _content(element)
+    return text
 
 
 def _content(string: Element) -> str:
@@ -217,6 +219,10 @@ def _content(string: Element) -> str:
     return own or "".join(glyph.get("CONTENT", "") for glyph in string.findall("Glyph"))
 
 
-def _hyphen(element: Element) -> str:
-    """Return the hyphen at a line's end; a soft hyphen would be dropped as invisible."""
-    return element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-")
+def _hyphenated(text: str, element: Element) -> str:
+    """Add the hyphen at a line's end, unless the text has it already, as some programs write it.
+
+    A soft hyphen would be dropped as invisible.
+    """
+    hyphen = element.get("CONTENT", "-").replace(_SOFT_HYPHEN, "-")
+    return text if text.endswith(hyphen) else text + hyphen

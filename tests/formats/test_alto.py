@@ -214,3 +214,28 @@ def test_real_files(shared_data):
     report = data.load("alto", shared_data / "alto").report()
     assert (report.pages, report.lines, report.lines_without_place) == (7, 140, 0)
     assert not report.problems
+
+
+@pytest.mark.parametrize("content", ["so-", "so"])
+def test_a_hyphen_that_is_written_twice_is_one(tmp_path, make_picture, content):
+    make_picture("a.png")
+    inside = string(content, 10) + '<HYP CONTENT="-"/>'
+    write(tmp_path / "a.xml", document(block("b", line("l", inside))))
+    (found,) = data.load("alto", tmp_path)[0].lines
+    assert (found.text, [word.text for word in found.words]) == ("so-", ["so-"])
+
+
+def test_a_line_whose_box_is_flat_has_the_place_that_is_known_otherwise(tmp_path, make_picture):
+    make_picture("a.png")
+    flat = 'HPOS="10" VPOS="40" WIDTH="80" HEIGHT="0"'
+    words = line("words", string("ab", 10, 20), flat)
+    level = line("level", '<String CONTENT="cd"/>', f'{flat} BASELINE="10,40 90,40"')
+    outline = '<Shape><Polygon POINTS="10,30 90,30 90,45 10,40"/></Shape><String CONTENT="ef"/>'
+    shaped = line("shaped", outline, flat)
+    write(tmp_path / "a.xml", document(block("b", words + level + shaped)))
+    found = data.load("alto", tmp_path)
+    places = {row.id: row.line.box for row in found[0].lines}
+    assert (places["words"].left, places["words"].right) == (10, 30)
+    assert places["level"].top < 40 < places["level"].bottom
+    assert places["shaped"] == Box(10, 30, 90, 45)
+    assert [problem.reason for problem in found.problems] == ["baseline without an outline"]
