@@ -179,7 +179,8 @@ def convert(config: ConvertConfig) -> int:
     """
     source, output = Path(config.source.path).resolve(), config.output.resolve()
     folders = () if config.to == "ground_truth" else output.parents
-    if source in (output, *folders):
+    is_beside = source.parent == output and source.is_file()
+    if source in (output, *folders) or is_beside:
         raise ConfigError(
             f"{config.output} belongs to the data, whose labels could be replaced; name another "
             "output"

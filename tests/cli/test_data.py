@@ -132,6 +132,14 @@ def test_convert_does_not_write_over_the_labels(tmp_path: Path, capsys: Any) -> 
     for output in (xml, xml / "deeper"):
         assert htr("convert", "page_xml", xml, "alto", output) == 2
         assert "name another output" in capsys.readouterr().err
+    one = next(xml.glob("*.xml"))
+    (tmp_path / "pictures").mkdir()
+    for picture in xml.glob("*.jpg"):
+        picture.rename(tmp_path / "pictures" / picture.name)
+    labels = {file.name: file.read_bytes() for file in xml.iterdir()}
+    command = ("convert", "page_xml", one, "alto", xml, "--images", tmp_path / "pictures")
+    assert htr(*command) == 2
+    assert "name another output" in capsys.readouterr().err
     assert {file.name: file.read_bytes() for file in xml.iterdir()} == labels
 
 
