@@ -284,7 +284,8 @@ class _PageReader:
         The baseline of text that runs up or down the page is estimated.
         """
         angle = self._numbers(line, "textangle")
-        if angle in ([90.0], [270.0]) and len(box) == 4:
+        has_area = len(box) == 4 and box[0] < box[2] and box[1] < box[3]
+        if angle in ([90.0], [270.0]) and has_area:
             turns = 4 - round(angle[0] / 90)
             upright = Box(*box).turned(turns)
             y = upright.bottom - (1 - ASCENT) * upright.height

@@ -142,3 +142,11 @@ def test_what_is_no_hocr_is_named(tmp_path, make_picture):
     assert dataset.report().skipped == {"not hOCR": 1}
     with pytest.raises(DatasetError, match="expected an hOCR file"):
         data.load("hocr", tmp_path / "none")
+
+
+def test_a_turned_line_whose_box_has_no_area_is_reported(tmp_path, make_picture):
+    make_picture("a.png")
+    row = "<span class='ocr_line' id='l' title='bbox 10 20 10 80; textangle 90'>up</span>"
+    (page,) = found = data.load("hocr", write(tmp_path / "a.hocr", row))
+    assert [(line.text, line.line) for line in page.lines] == [("up", None)]
+    assert [problem.reason for problem in found.problems] == ["box without area"]
