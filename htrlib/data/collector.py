@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
@@ -10,6 +11,7 @@ from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 from htrlib.data.flat_outlines import from_baselines, strip_along, unflattened
 from htrlib.data.label_text import clean_text, invisible_characters
 from htrlib.data.line_ids import told_apart
+from htrlib.data.pictures import is_left_by_system
 from htrlib.data.problems import Problem
 from htrlib.data.samples import (
     Dataset,
@@ -50,6 +52,15 @@ class Collector:
     def note(self, reason: str, source: str, detail: str = "", *, skipped: str = "") -> None:
         """Record a problem; `skipped` is "page" or "line" if that is left out."""
         self._problems.append(Problem(reason, source, detail, skipped))
+
+    def note_links(self, folder: Path) -> None:
+        """Report the links to folders below one, which adapters do not follow: they may circle."""
+        for base, folders, _ in os.walk(folder):
+            for link in map(Path(base).joinpath, sorted(folders)):
+                if link.is_symlink() and not is_left_by_system(link.relative_to(folder)):
+                    detail = "copy the folder, or read it by itself"
+                    name = link.relative_to(folder).as_posix()
+                    self.note("link to a folder", name, detail, skipped="file")
 
     def picture(
         self, path: Path, source: str, stated: Optional[Size] = None, number: int = 1

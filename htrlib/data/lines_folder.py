@@ -42,6 +42,7 @@ def load(path: Union[str, Path]) -> Dataset:
     """
     path = Path(path)
     collector = Collector()
+    collector.note_links(path)
     texts = {image: text_of(image) for image in sorted(_pictures(path))}
     times = Counter(texts.values())
     for image, text in texts.items():

@@ -17,8 +17,8 @@ class Problem:
         reason: short constant text, the same for all problems of a kind.
         source: page or line with the problem.
         detail: what was found and what was expected.
-        skipped: "page" or "line" if that was left out, "file" if it is of another format, or else
-            empty.
+        skipped: "page" or "line" if that was left out, "file" for files of another format and
+            folders that are not searched, or else empty.
     """
 
     reason: str

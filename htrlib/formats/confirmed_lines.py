@@ -39,6 +39,7 @@ def load(path: Union[str, Path], *, images: Union[str, Path, None] = None) -> Da
     by_xml = {place.xml: place for place in places.values()}
     aside = _kept_aside(base)
     collector = Collector()
+    collector.note_links(Path(path))
     for file in files:
         name = file.relative_to(base)
         if any(part.startswith(".") for part in name.parts):

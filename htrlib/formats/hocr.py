@@ -59,6 +59,7 @@ def load(
     path = Path(path)
     base, files = (path.parent, [path]) if path.is_file() else (path, _files(path))
     collector = Collector()
+    collector.note_links(path)
     for file in files:
         source = file.relative_to(base).with_suffix("").as_posix()
         folders = [file.parent, file.parent.parent] if images is None else [Path(images)]

@@ -111,6 +111,7 @@ def load_xml_pages(
     path = Path(path)
     base, files = annotation_files(path)
     collector = Collector()
+    collector.note_links(path)
     for file in files:
         source = file.relative_to(base).with_suffix("").as_posix()
         folders = [file.parent, file.parent.parent] if images is None else [Path(images)]

@@ -129,3 +129,17 @@ def test_a_line_up_the_page_is_cut_out_upright(tmp_path, polygon):
     cut = np.asarray(Image.open(written))
     assert cut.shape == (10, 30)
     assert (cut[5, 5], cut[5, 25]) == (50, 200)
+
+
+def test_a_link_to_a_folder_is_reported(tmp_path: Path) -> None:
+    folder, other = tmp_path / "lines", tmp_path / "other"
+    for place in (folder, other):
+        place.mkdir()
+        Image.new("L", (90, 30), 255).save(place / f"{place.name}.png")
+        (place / f"{place.name}.txt").write_text("text")
+    (folder / "linked").symlink_to(other)
+    found = data.load("lines", folder)
+    assert [sample.source for sample in found] == ["lines.png"]
+    (problem,) = found.problems
+    assert str(problem) == "linked: link to a folder (copy the folder, or read it by itself)"
+    assert problem.skipped == "file"
