@@ -57,9 +57,10 @@ export class LineEditor {
    * @param {Object} shown - {text, number, total, language, threshold, locked, conflict, draft}.
    */
   show(line, shown) {
+    const before = { line: this.line, ...this.shown };
+    const { field, row } = this;
     this.line = line;
     this.shown = shown;
-    const { field, row } = this;
     // Spaces that the server takes away may still be wanted by who goes on typing.
     const typing = document.activeElement === field && !shown.draft;
     if (typing && folded(field.value) === folded(shown.text)) {
@@ -70,18 +71,20 @@ export class LineEditor {
       if (document.activeElement === field) field.setSelectionRange(selectionStart, selectionEnd);
     }
     field.readOnly = shown.locked || Boolean(shown.conflict);
+    row.classList.toggle("draft", shown.draft);
+    if (this.kindField) this.kindField.value = line.kind ?? "";
+    // On a page of many lines, most of the time would go into drawing what is there already.
+    if (Object.entries({ line, ...this.shown }).every(([name, value]) => before[name] === value)) return;
     field.setAttribute("aria-label", `Line ${shown.number} of ${shown.total}${this.#spoken()}`);
     if (shown.language) field.lang = shown.language;
     else field.removeAttribute("lang");
     this.number.textContent = shown.number;
     row.classList.toggle("confirmed", line.confirmed);
-    row.classList.toggle("draft", shown.draft);
     this.confirm.setAttribute("aria-pressed", String(line.confirmed));
     this.confirm.setAttribute("aria-label", `Line ${shown.number} confirmed`);
     this.confirm.title = line.confirmed ? "Confirmed" : "Confirm this line";
     this.#mark();
     this.#showConflict();
-    if (this.kindField) this.kindField.value = line.kind ?? "";
   }
 
   /** Show the line's picture and what can be done to it, or take them away. */
@@ -211,11 +214,14 @@ export class LineEditor {
 
   /** Draw the field's text behind it: it marks words, and gives the field its height. */
   #mark() {
-    const { text } = this.shown;
+    const { text, threshold } = this.shown;
+    const inWork = this.row.classList.contains("active");
+    const marked = [this.line, threshold, text, inWork];
+    if (this.marked?.every((value, index) => value === marked[index])) return;
+    this.marked = marked;
     const parts = [];
     let position = 0;
-    const inWork = this.row.classList.contains("active");
-    const words = doubtfulWords(this.line, this.shown.threshold, text, inWork);
+    const words = doubtfulWords(...marked);
     for (const { start, end } of words) {
       parts.push(text.slice(position, start), element("mark", { text: text.slice(start, end) }));
       position = end;

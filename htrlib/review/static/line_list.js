@@ -51,7 +51,7 @@ export class LineList {
       if (!editors.has(line.id)) editors.set(line.id, new LineEditor(line.id, this.handlers));
       const editor = editors.get(line.id);
       editor.show(line, {
-        text: edits.text(line.id),
+        text: edits.drafts.get(line.id)?.text ?? line.text,
         number: index + 1,
         total: lines.length,
         language,

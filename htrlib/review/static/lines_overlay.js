@@ -14,26 +14,29 @@ export class LinesOverlay {
     this.adjusting = false;
     this.word = null; // box of the word at the cursor
     this.sketch = null; // what is being drawn: {box} or {baseline}
+    this.outlines = new Map(); // line id -> {shape, line, active}, as drawn
     view.changed = () => this.#drawHandles();
     this.parts = Object.fromEntries(
-      ["outlines", "words", "sketches", "handles"].map((name) => [name, svgElement("g")]),
+      ["outlines", "baselines", "words", "sketches", "handles"].map((name) => [name, svgElement("g")]),
     );
     view.layer.append(...Object.values(this.parts));
   }
 
   draw() {
-    const shapes = [];
-    for (const line of this.lines) {
-      const outline = corners(line);
-      if (!outline) continue;
-      const state = line.confirmed ? "confirmed" : "open";
-      const active = line.id === this.active ? " active" : "";
-      shapes.push(svgElement("polygon", { points: points(outline), class: `outline ${state}${active}` }));
-      if (line.baseline && active) {
-        shapes.push(svgElement("polyline", { points: points(line.baseline), class: "baseline" }));
-      }
+    const placed = this.lines.filter(corners);
+    const ids = new Set(placed.map(({ id }) => id));
+    for (const [id, { shape }] of this.outlines) {
+      if (ids.has(id)) continue;
+      shape.remove();
+      this.outlines.delete(id);
     }
-    this.parts.outlines.replaceChildren(...shapes);
+    let next = this.parts.outlines.firstChild;
+    for (const line of placed) {
+      const shape = this.#outline(line);
+      if (shape === next) next = next.nextSibling;
+      else this.parts.outlines.insertBefore(shape, next);
+    }
+    this.#drawBaseline();
     this.#drawWord();
     this.#drawSketch();
     this.#drawHandles();
@@ -79,6 +82,25 @@ export class LinesOverlay {
     return sides.flatMap(([h, x]) =>
       heights.filter(([v]) => h || v).map(([v, y]) => ({ x, y, edges: [h, v] })),
     );
+  }
+
+  /** The shape of a line, changed only where the line did. */
+  #outline(line) {
+    const drawn = this.outlines.get(line.id);
+    const active = line.id === this.active;
+    if (drawn?.line === line && drawn.active === active) return drawn.shape;
+    const shape = drawn?.shape ?? svgElement("polygon");
+    if (drawn?.line !== line) shape.setAttribute("points", points(corners(line)));
+    const state = line.confirmed ? "confirmed" : "open";
+    shape.setAttribute("class", `outline ${state}${active ? " active" : ""}`);
+    this.outlines.set(line.id, { shape, line, active });
+    return shape;
+  }
+
+  #drawBaseline() {
+    const baseline = this.#activeLine()?.baseline;
+    const shapes = baseline ? [svgElement("polyline", { points: points(baseline), class: "baseline" })] : [];
+    this.parts.baselines.replaceChildren(...shapes);
   }
 
   #drawHandles() {

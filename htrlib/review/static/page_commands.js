@@ -142,8 +142,8 @@ export function lineAfter(cause, old, page) {
     return neighbor ? { id: neighbor.id } : null;
   }
   if (cause === "undo" || cause === "redo") {
-    const known = new Map(old.lines.map((line) => [line.id, JSON.stringify(line)]));
-    const changed = page.lines.find((line) => known.get(line.id) !== JSON.stringify(line));
+    const known = new Set(old.lines); // lines that did not change are the same objects
+    const changed = page.lines.find((line) => !known.has(line));
     return changed ? { id: changed.id } : null;
   }
   return null;

@@ -4,7 +4,7 @@
 import { api } from "./api.js";
 import { folded } from "./characters.js";
 import { debounced } from "./dom.js";
-import { editFits, textConflict } from "./reconciling.js";
+import { editFits, textConflict, withKnownLines } from "./reconciling.js";
 import { drafts as storedDrafts } from "./settings.js";
 
 const TYPING_PAUSE = 1500; // milliseconds without a key after which a text is saved
@@ -171,7 +171,7 @@ export class PageEdits extends EventTarget {
   /** Show what somebody else saved; own texts that do not fit any more become conflicts. */
   adopt(page) {
     const old = this.page;
-    this.page = page;
+    this.page = withKnownLines(page, old);
     for (const [id, draft] of this.drafts) {
       if (this.conflicts.has(id)) continue;
       const found = textConflict(id, draft, page);
@@ -235,7 +235,7 @@ export class PageEdits extends EventTarget {
     this.#remember(job, answer.undo);
     this.#settle(job.texts, answer.page);
     const old = this.page;
-    this.page = answer.page;
+    this.page = withKnownLines(answer.page, old);
     this.#show(old, job.cause);
   }
 

@@ -11,6 +11,13 @@ function subjects(edit) {
 
 const same = (first, second) => JSON.stringify(first) === JSON.stringify(second);
 
+/** A page, with the line objects of an earlier state where they say the same: they are not redrawn. */
+export function withKnownLines(page, before) {
+  const known = new Map(before.lines.map((line) => [line.id, line]));
+  const lines = page.lines.map((line) => (same(known.get(line.id), line) ? known.get(line.id) : line));
+  return { ...page, lines };
+}
+
 /** Whether an edit can be made to `theirs` as it was meant for `mine`. */
 export function editFits(edit, mine, theirs) {
   const ids = subjects(edit);
