@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 from urllib.parse import quote, unquote
@@ -30,6 +32,9 @@ NO_FILE = ""
 
 VERSIONS_KEPT = 200  # per page; each takes a few kilobytes
 
+_PAGES_PARSED = 8  # kept in memory, for those who work on them
+# Of a version; other programs leave files of other names, such as ._000001-....xml.gz.
+_KEPT_NAME = re.compile(r"[0-9]{6,}-[0-9]{8}T[0-9]{6}Z-.*\.xml\.gz")
 _TIME = "%Y%m%dT%H%M%SZ"
 _LONGEST_NAME = 48  # maximum bytes of a person's name in the history
 
@@ -88,6 +93,8 @@ class PageStore:
         self.folder = folder
         self._history = folder.work / "history"
         self._lock = FolderLock(folder.work / "lock")
+        # A large page takes most of a save's time to parse, and it is the one parsed last.
+        self._read_page_file = lru_cache(_PAGES_PARSED)(read_page_file)
 
     def read(self, place: PagePlace) -> StoredPage:
         """Read a page.
@@ -194,7 +201,7 @@ class PageStore:
         size = self.size(place)
         if content is None:
             return StoredPage(CorrectedPage(size), NO_FILE, NEW, "")
-        file = read_page_file(content, place.xml, size)
+        file = self._read_page_file(content, place.xml, size)
         return StoredPage(file.page, _version(content), file.state, file.changed_by)
 
     def _content(self, path: Path) -> Optional[bytes]:
@@ -237,7 +244,8 @@ class PageStore:
             old.unlink(missing_ok=True)
 
     def _kept(self, place: PagePlace) -> List[Path]:
-        return sorted(self._history_of(place).glob("*.xml.gz"))
+        files = self._history_of(place).glob("*.xml.gz")
+        return sorted(path for path in files if _KEPT_NAME.fullmatch(path.name))
 
     def _history_of(self, place: PagePlace) -> Path:
         return self._history / place.name
