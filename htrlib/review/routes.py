@@ -119,6 +119,7 @@ class Routes:
 
     async def _overview(self, request: web.Request) -> web.Response:
         return _json(await self._call(self._service.overview))
+            ("POST", "api/training/resume", self._resume_training),
 
     async def _pages(self, request: web.Request) -> web.Response:
         state, sort = request.query.get("state", ""), request.query.get("sort", "name")
@@ -197,6 +198,9 @@ class Routes:
 
     async def _picture(self, request: web.Request) -> web.Response:
         largest = _number(request.query, "largest", LARGEST, SMALLEST, MOST)
+    async def _resume_training(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.resume_training))
+
         name = _name(request)
         tag = await self._call(self._service.picture_tag, name, largest)
         return await self._tagged(request, tag, self._service.picture, name, largest)

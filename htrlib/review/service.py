@@ -202,7 +202,7 @@ class ReviewService:
 
     def use_trained(self) -> Json:
         """Use the new bundle for reading. Raises like `Trainings.use`."""
-        self.trainings.use(self.readers.bundle)
+        self.trainings.use(self.readers.label)
         return self.training()
 
     def _read_with(self, bundle: str, labels: List[str]) -> None:
@@ -210,6 +210,11 @@ class ReviewService:
         before, self.readers = self.readers, self._new_readers(bundle)
         self.background.use(self.readers, frozenset(labels))
         before.close()
+
+    def resume_training(self) -> Json:
+        """Go on with the training that was stopped. Raises like `Trainings.resume`."""
+        self.trainings.resume()
+        return self.training()
 
     def picture_tag(self, name: str, largest: int) -> str:
         """Return a tag that changes with the picture."""

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Dict, List, Optional, Sequence
 
+from htrlib.errors import CorrectionError
 from htrlib.formats.confirmed_lines import ASIDE, TRAIN
 from htrlib.review.whole_files import lock_at_once, read_json, write_json
 
@@ -47,6 +48,8 @@ class TrainingState:
         bundle: directory of the new bundle, once it exists.
         problem: reason of a failure.
         process: id of the running program.
+        data: what tells the confirmed lines from those of another time: `htr train` goes on with a
+            training only on the same ones.
     """
 
     state: str = IDLE
@@ -57,6 +60,7 @@ class TrainingState:
     bundle: Optional[str] = None
     problem: str = ""
     process: Optional[int] = None
+    data: str = ""
 
 
 class _StoppedError(Exception):
@@ -93,6 +97,11 @@ class TrainingJob:
         return self._state
 
     @property
+    def folder(self) -> Path:
+        """Return the folder of the training."""
+        return self._folder
+
+    @property
     def elsewhere(self) -> bool:
         """Whether another server runs it."""
         return self._thread is None and self.state.state == RUNNING
@@ -107,16 +116,29 @@ class TrainingJob:
             return
         with lock:
             _end_orphan(self._state.process, self._folder)
-            found = str(self._output) if self._output.is_dir() else None
-            self._set(
-                state=STOPPED, process=None, bundle=found, problem="the server ended meanwhile"
-            )
+            self._end(STOPPED, "the server ended meanwhile")
 
-    def start(self, minutes: float, init: str) -> None:
+    def start(self, minutes: float, init: str, data: str) -> None:
         """Start. Raises OSError if the folder cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock_at_once(self._lock_file)
-        self._state = TrainingState(RUNNING, minutes, init)
+        self._begin(TrainingState(RUNNING, minutes, init, data=data))
+
+    def resume(self) -> None:
+        """Go on where it was stopped.
+
+        Raises:
+            CorrectionError: another server does so already.
+            OSError: the folder cannot be written.
+        """
+        self._lock = lock_at_once(self._lock_file)
+        if self._lock is None:
+            raise CorrectionError("another htr review of this folder runs the training")
+        stopped = _stored(read_json(self._file, {}))
+        self._begin(replace(stopped, state=RUNNING, bundle=None, problem=""))
+
+    def _begin(self, state: TrainingState) -> None:
+        self._state = state
         self._set()
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self._thread.start()
@@ -143,7 +165,7 @@ class TrainingJob:
             return 1.0
         if state.before is None:
             return 0.0
-        if self._output.is_dir() and state.state == RUNNING:
+        if state.bundle is not None and state.state == RUNNING:
             return 1.0 - _MEASURING
         entry = _last_entry(self._run_folder / "log.jsonl")
         minutes = float(entry.get("minutes", 0.0)) / max(state.minutes, 1e-9)
@@ -162,18 +184,25 @@ class TrainingJob:
     def _run(self) -> None:
         state = self._state
         try:
-            self._set(before=self._measured(state.init))
+            if state.before is None:  # else it was measured before it was stopped
+                self._set(before=self._measured(state.init))
             self._train(state)
-            self._set(bundle=str(self._output), after=self._measured(str(self._output)))
-            self._set(state=FINISHED)
+            self._set(bundle=str(self._output))
+            self._set(after=self._measured(str(self._output)))
+            self._end(FINISHED)
         except _StoppedError:
-            found = str(self._output) if self._output.is_dir() else None
-            self._set(state=STOPPED, bundle=found)
+            self._end(STOPPED)
         except Exception as error:
-            self._set(state=FAILED, problem=str(error) or type(error).__name__)
+            self._end(FAILED, str(error) or type(error).__name__)
         finally:
             if self._lock is not None:
                 self._lock.close()
+
+    def _end(self, state: str, problem: str = "") -> None:
+        """Record the end, and the bundle that there is then: the best one so far."""
+        found = str(self._output) if self._output.is_dir() else None
+        with contextlib.suppress(OSError):  # the disk is full; the page shows the state anyway
+            self._set(state=state, process=None, bundle=found, problem=problem)
 
     def _train(self, state: TrainingState) -> None:
         options = ["--split", TRAIN, "--init", state.init, "--output", str(self._output)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ from htrlib.errors import CorrectionError, HtrError
 from htrlib.review.folder import ReviewFolder
 from htrlib.review.kept_aside import FEWEST_PAGES, kept_aside
 from htrlib.review.page_index import PageIndex
-from htrlib.review.training_job import RUNNING, TrainingJob
+from htrlib.review.training_job import RUNNING, STOPPED, TrainingJob
 from htrlib.review.whole_files import read_json, write_json
 
 LEAST_MINUTES, MOST_MINUTES = 0.1, 7 * 24 * 60.0
@@ -52,8 +53,10 @@ class Trainings:
         reason = self._why_not(pages)
         job = self._latest()
         state = None if job is None else job.state
+        stopped = state is not None and state.state == STOPPED
         return {
             "state": "idle" if state is None else state.state,
+            "folder": None if job is None else str(job.folder),
             "lines": lines,
             "pages": len(pages),
             "minutes": 0 if state is None else state.minutes,
@@ -66,6 +69,8 @@ class Trainings:
             "problem": "" if state is None else state.problem,
             "can_train": not reason,
             "why_not": reason,
+            "can_resume": stopped and not self._why_not_resume(pages),
+            "why_not_resume": self._why_not_resume(pages) if stopped else "",
         }
 
     def can_train(self) -> bool:
@@ -92,7 +97,20 @@ class Trainings:
             write_json(path, kept_aside(pages, before if isinstance(before, list) else []))
             self._number = self._last_number() + 1
             self._job = self._new_job(self._number)
-            self._job.start(minutes, init)
+            self._job.start(minutes, init, self._data())
+
+    def resume(self) -> None:
+        """Go on with the training that was stopped.
+
+        Raises:
+            CorrectionError: it cannot go on; the message says why.
+        """
+        with self._lock:
+            reason = self._why_not_resume(self._confirmed()[0])
+            if reason:
+                raise CorrectionError(reason)
+            self._job = self._new_job(self._number)
+            self._job.resume()
 
     def stop(self) -> None:
         """Stop the running training, if any.
@@ -117,7 +135,7 @@ class Trainings:
         """Use the new bundle from now on, also after a restart.
 
         Args:
-            in_use: directory of the bundle in use so far.
+            in_use: label of the bundle in use so far, which may have been removed.
         Raises:
             CorrectionError: there is no new bundle.
             BundleError: the bundle is damaged.
@@ -126,10 +144,9 @@ class Trainings:
         bundle = None if job is None else job.state.bundle
         if bundle is None or job is None or job.state.state == RUNNING:
             raise CorrectionError("there is no new bundle; train one first")
-        load_bundle(bundle)
-        labels = [*superseded(self._folder), load_bundle(in_use).label]
         new = load_bundle(bundle).label
-        labels = [label for label in dict.fromkeys(labels) if label != new]
+        known = dict.fromkeys([*superseded(self._folder), in_use])
+        labels = [label for label in known if label != new]
         write_json(_choice(self._folder), {"bundle": bundle, "superseded": labels})
         self._use(bundle, labels)
 
@@ -158,6 +175,23 @@ class Trainings:
                 f"measure by; {len(pages)} have some"
             )
         return ""
+
+    def _why_not_resume(self, pages: List[str]) -> str:
+        job = self._latest()
+        if job is None or job.state.state != STOPPED:
+            return "there is no training that was stopped"
+        if job.state.data != self._data():
+            return (
+                "confirmed lines have changed since, and a training goes on only with the same "
+                "ones; start a new one, which learns from all"
+            )
+        return self._why_not(pages)
+
+    def _data(self) -> str:
+        """Return what changes with the confirmed lines."""
+        summaries = self._index.summaries().items()
+        marks = [f"{name} {summary.mark}" for name, summary in summaries if summary.confirmed]
+        return hashlib.sha256("\n".join(marks).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _latest(self) -> Optional[TrainingJob]:
         """Return the last training, which another server of the folder may have started."""

@@ -16,7 +16,7 @@ from htrlib.cli.main import build_parser
 from htrlib.formats.confirmed_lines import ASIDE
 from htrlib.review import training_job, trainings
 from htrlib.review.kept_aside import kept_aside
-from tests.review.running import Running, running, write_xml
+from tests.review.running import Running, StandInReaders, running, write_xml
 
 Make = Callable[..., Path]
 
@@ -38,13 +38,13 @@ if arguments[0] == "evaluate":
 else:
     print("epoch=1; train_loss=0.5;", flush=True)
     def save(*_):
-        shutil.copytree(given["--init"], given["--output"])
+        shutil.copytree(given["--init"], given["--output"], dirs_exist_ok=True)
         sys.exit(130)
     signal.signal(signal.SIGTERM, save)
     Path("STARTED").touch()
     while Path("HELD").exists():
         time.sleep(0.02)
-    shutil.copytree(given["--init"], given["--output"])
+    shutil.copytree(given["--init"], given["--output"], dirs_exist_ok=True)
 """
 
 
@@ -146,9 +146,71 @@ def test_a_training_is_stopped_and_what_it_learned_is_kept(
         assert server.client.post("/api/training/use", {}).status == 422
         server.client.post("/api/training/stop", {})
         stopped = wait_for(server, "stopped")
-    assert Path(stopped["bundle"]).is_dir()
-    assert stopped["after"] is None
-    assert stopped["problem"] == ""
+        assert Path(stopped["bundle"]).is_dir()
+        assert (stopped["after"], stopped["problem"]) == (None, "")
+        used = server.client.post("/api/training/use", {}).json
+        assert used["in_use"] == stopped["bundle"]
+
+
+def stopped_training(server: Running, program: Path) -> Dict[str, Any]:
+    """Start a training, and stop it once it has begun."""
+    (program / "HELD").touch()
+    server.client.post("/api/training", {"minutes": 3})
+    server.until((program / "STARTED").exists, "the training has begun")
+    server.client.post("/api/training/stop", {})
+    stopped = wait_for(server, "stopped")
+    (program / "HELD").unlink()
+    return stopped
+
+
+def test_a_training_that_was_stopped_goes_on(make_picture: Make, program: Path) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        assert server.client.post("/api/training/resume", {}).status == 422
+        stopped = stopped_training(server, program)
+        assert Path(stopped["folder"]) in Path(stopped["bundle"]).parents
+    with running(folder) as server:  # also after a restart
+        server.service.index.refresh()
+        assert training(server)["can_resume"] is True
+        (program / "HELD").touch()
+        (program / "STARTED").unlink()
+        resumed = server.client.post("/api/training/resume", {}).json
+        assert (resumed["state"], resumed["can_resume"]) == ("running", False)
+        server.until((program / "STARTED").exists, "the training goes on")
+        assert training(server)["progress"] < 0.9  # though there is a bundle already
+        (program / "HELD").unlink()
+        done = wait_for(server, "finished")
+    assert (done["before"]["cer"], done["after"]["cer"]) == (0.2, 0.05)
+    before, train, again, after = calls(program)
+    assert (before[0], after[0]) == ("evaluate", "evaluate")
+    assert train == again  # from which htr train goes on with a training
+
+
+def test_a_training_does_not_go_on_with_other_lines(make_picture: Make, program: Path) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        assert stopped_training(server, program)["why_not_resume"] == ""
+        version = server.client.page("0.png")["version"]
+        server.client.edit("0.png", version, {"do": "text", "id": "line-1", "text": "another"})
+        found = training(server)
+        assert found["can_resume"] is False
+        assert "confirmed lines have changed" in found["why_not_resume"]
+        assert server.client.post("/api/training/resume", {}).status == 422
+
+
+def test_a_new_bundle_is_used_though_the_one_before_is_gone(
+    make_picture: Make, program: Path
+) -> None:
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder, readers=StandInReaders(bundle=str(folder / "gone"))) as server:
+        server.service.index.refresh()
+        server.service.readers.bundle = str(load_bundle().directory)
+        server.client.post("/api/training", {"minutes": 1})
+        wait_for(server, "finished")
+        server.service.readers.bundle = str(folder / "gone")
+        assert server.client.post("/api/training/use", {}).status == 200
 
 
 def test_a_training_that_fails_says_why(make_picture: Make, program: Path) -> None:
@@ -252,6 +314,32 @@ def test_the_page_starts_a_training_shows_what_it_is_worth_and_uses_it(
         use.click()
         visitor.until(lambda: use.text == "In use", "it is used")
         assert training(server)["in_use"] == training(server)["bundle"]
+
+
+def test_the_page_says_what_a_stopped_training_leaves_and_resumes_it(
+    browser: Any, make_picture: Make, program: Path
+) -> None:
+    from tests.review.visiting import Visitor
+
+    def press(name: str) -> None:
+        (button,) = [b for b in visitor.all(".training button") if b.text == name]
+        button.click()
+
+    folder = confirmed_pages(make_picture, 3)
+    with running(folder) as server:
+        server.service.index.refresh()
+        stopped = stopped_training(server, program)
+        visitor = Visitor(browser, f"http://127.0.0.1:{server.client.port}/")
+        visitor.open()
+        visitor.one("a.button").click()
+        shown = "Training was stopped."
+        visitor.until(lambda: shown in visitor.one(".training").text, "the end")
+        assert f"The best model so far is in {stopped['bundle']}" in visitor.one(".training").text
+        assert "not measured" in visitor.one(".scores").text
+        press("Use it for the pages left")
+        visitor.until(lambda: training(server)["in_use"] == stopped["bundle"], "its use")
+        press("Resume")
+        visitor.until(lambda: "Training has finished" in visitor.one(".training").text, "the end")
 
 
 def test_a_training_goes_on_when_a_second_server_of_the_folder_starts(

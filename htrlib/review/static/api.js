@@ -61,6 +61,7 @@ export const api = {
   startTraining: (minutes) => post("api/training", { minutes }),
   stopTraining: () => post("api/training/stop", {}),
   useTrained: () => post("api/training/use", {}),
+  resumeTraining: () => post("api/training/resume", {}),
   picture: (name) => `picture/${encodedName(name)}?largest=3200`,
   thumbnail: (name) => `thumbnail/${encodedName(name)}`,
 };

@@ -27,11 +27,13 @@ export class TrainingView {
     });
     this.start = button("Start training", () => this.#start(), { class: "primary" });
     this.stop = button("Stop", () => this.#do(api.stopTraining));
+    this.resume = button("Resume", () => this.#do(api.resumeTraining));
     this.use = button("Use it for the pages left", () => this.#use(), { class: "primary" });
     this.lines = element("p", { class: "large" });
     this.whyNot = element("p", { class: "hint", role: "status" });
     this.bar = element("progress", { max: "1", "aria-label": "Progress of the training" });
     this.state = element("p", { role: "status" });
+    this.left = element("p", { class: "hint" });
     this.log = element("pre", { class: "log", tabindex: "0", "aria-label": "Log of the training" });
     this.details = element("details", {}, element("summary", { text: "Log" }), this.log);
     this.scores = element("div", { class: "scores" });
@@ -49,7 +51,7 @@ export class TrainingView {
   }
 
   #layout() {
-    this.running = element("section", { "aria-label": "Training" }, element("h2", { text: "Progress" }), this.state, this.bar, this.stop, this.details);
+    this.running = element("section", { "aria-label": "Training" }, element("h2", { text: "Progress" }), this.state, this.bar, this.stop, this.left, this.resume, this.details);
     this.result = element("section", { "aria-label": "Result" }, element("h2", { text: "Result" }), this.scores, this.use);
     this.body.append(
       element(
@@ -84,12 +86,13 @@ export class TrainingView {
     const words = {
       running: `Training, ${percent(training.progress)}`,
       finished: "Training has finished.",
-      stopped: "Training was stopped.",
+      stopped: training.problem ? `Training was stopped: ${training.problem}.` : "Training was stopped.",
       failed: `Training failed: ${training.problem}`,
     };
     const text = words[state] ?? "";
     if (this.state.textContent !== text) this.state.textContent = text;
     this.state.classList.toggle("problem", state === "failed");
+    this.#showLeft(training);
     const log = training.log.join("\n");
     this.details.hidden = !log;
     if (this.log.textContent !== log) {
@@ -99,19 +102,31 @@ export class TrainingView {
     this.#showScores(training);
   }
 
-  #showScores({ before, after, bundle, in_use: inUse }) {
+  /** What a training that did not finish leaves, and whether it can go on. */
+  #showLeft({ state, folder, bundle, can_resume: canResume, why_not_resume: whyNot }) {
+    this.left.hidden = state !== "stopped" && !(state === "failed" && bundle);
+    this.resume.hidden = !canResume;
+    const model = bundle
+      ? `The best model so far is in ${bundle}. It was not measured on the pages kept aside.`
+      : `It has no model yet. What it has done so far is in ${folder}.`;
+    const text = canResume || !whyNot ? model : `${model} It cannot be resumed: ${whyNot}.`;
+    if (this.left.textContent !== text) this.left.textContent = text;
+  }
+
+  #showScores({ state, before, after, bundle, in_use: inUse }) {
     this.result.hidden = !before && !after;
+    const unmeasured = state === "running" ? "not measured yet" : "not measured";
     this.scores.replaceChildren(...[["Before", before], ["After", after]].map(([name, score]) =>
       element(
         "div",
         { class: "score" },
         element("h3", { text: name }),
         element("p", { class: "large", text: score ? percent(score.cer, 1) : "–" }),
-        element("p", { class: "hint", text: score ? `of characters wrong, ${counted(score.lines, "line")} of ${counted(score.pages, "page")} kept aside` : "not measured yet" }),
+        element("p", { class: "hint", text: score ? `of characters wrong, ${counted(score.lines, "line")} of ${counted(score.pages, "page")} kept aside` : unmeasured }),
       ),
     ));
     const used = bundle !== null && bundle === inUse;
-    this.use.hidden = !bundle || !after;
+    this.use.hidden = !bundle || state === "running";
     this.use.disabled = used;
     this.use.textContent = used ? "In use" : "Use it for the pages left";
   }
