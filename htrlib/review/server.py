@@ -20,7 +20,7 @@ from aiohttp import web
 
 from htrlib.bundle import load_bundle
 from htrlib.ending_signals import heeded_signals
-from htrlib.errors import ConfigError
+from htrlib.errors import BundleError, ConfigError
 from htrlib.review.access import Access, is_loopback
 from htrlib.review.folder import ReviewFolder
 from htrlib.review.readers import Readers
@@ -81,8 +81,7 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     if token is None and (people or base_path != "/"):
         token = secrets.token_urlsafe(24)
     folder = ReviewFolder(config.folder, config.output)
-    chosen = None if config.bundle else chosen_bundle(folder)
-    bundle = chosen or str(load_bundle(config.bundle).directory)
+    bundle = _bundle(config, folder, tell)
     listening = _listening(config.host, config.port)
     new_readers = partial(Readers, jobs=config.jobs or _usual_jobs())
     service = ReviewService(
@@ -108,6 +107,16 @@ def serve(config: ReviewConfig, tell: Callable[[str], None]) -> None:
     web.run_app(
         app, sock=listening, print=None, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
     )
+
+
+def _bundle(config: ReviewConfig, folder: ReviewFolder, tell: Callable[[str], None]) -> str:
+    """Return the directory of the bundle to read with. Raises like `serve`."""
+    try:
+        chosen = None if config.bundle else chosen_bundle(folder)
+    except BundleError as error:
+        chosen = None
+        tell(f"the bundle chosen for this folder is not used, but the default one: {error}")
+    return chosen or str(load_bundle(config.bundle).directory)
 
 
 def _end_after_hangup() -> None:

@@ -18,7 +18,7 @@ from htrlib.data.corrected_pages import CorrectedPage
 from htrlib.data.corrections import Splice
 from htrlib.data.page_places import PagePlace
 from htrlib.document.results import TextLine
-from htrlib.errors import CorrectionError, HtrError
+from htrlib.errors import BundleError, CorrectionError, HtrError
 from htrlib.formats.page_editing import IN_WORK, READ
 from htrlib.review.background import DIED, PROGRAM, BackgroundReading, Refreshing
 from htrlib.review.folder import ReviewFolder
@@ -30,7 +30,7 @@ from htrlib.review.page_pictures import LARGEST, Thumbnails, jpeg, picture_tag, 
 from htrlib.review.readers import PagePicture, Readers
 from htrlib.review.requested_edits import edits_of
 from htrlib.review.store import ConflictError, PageStore, StoredPage
-from htrlib.review.trainings import Trainings, superseded
+from htrlib.review.trainings import Trainings, chosen_bundle, superseded
 from htrlib.review.whole_files import read_json, write_json
 
 Json = Dict[str, Any]
@@ -87,7 +87,7 @@ class ReviewService:
     def start(self) -> None:
         """Start reading new pages and looking for changed files."""
         self.folder.remove_scratch()
-        self.background.use(self.readers, frozenset(superseded(self.folder)))
+        self.background.use(self.readers, frozenset(self._superseded()))
         self._refreshing.start()
         self.background.start()
 
@@ -97,6 +97,17 @@ class ReviewService:
         self.background.end()
         self._refreshing.end()
         self.readers.close()
+
+    def _superseded(self) -> List[str]:
+        """Return the labels of bundles whose results are to be read again, at the start.
+
+        Only the chosen bundle supersedes others: another one would find its own results among them,
+        and read these pages again and again.
+        """
+        with contextlib.suppress(BundleError):  # the chosen one was removed
+            if chosen_bundle(self.folder) == self.readers.bundle:
+                return superseded(self.folder)
+        return []
 
     def overview(self) -> Json:
         """Return the folder, its numbers, and the progress of reading."""
@@ -200,6 +211,11 @@ class ReviewService:
         self.trainings.stop()
         return self.training()
 
+    def resume_training(self) -> Json:
+        """Go on with the training that was stopped. Raises like `Trainings.resume`."""
+        self.trainings.resume()
+        return self.training()
+
     def use_trained(self) -> Json:
         """Use the new bundle for reading. Raises like `Trainings.use`."""
         self.trainings.use(self.readers.label)
@@ -210,11 +226,6 @@ class ReviewService:
         before, self.readers = self.readers, self._new_readers(bundle)
         self.background.use(self.readers, frozenset(labels))
         before.close()
-
-    def resume_training(self) -> Json:
-        """Go on with the training that was stopped. Raises like `Trainings.resume`."""
-        self.trainings.resume()
-        return self.training()
 
     def picture_tag(self, name: str, largest: int) -> str:
         """Return a tag that changes with the picture."""

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from htrlib.bundle import load_bundle
 from htrlib.data.page_places import KEPT_ASIDE
 from htrlib.data.pictures import safe_name
-from htrlib.errors import CorrectionError, HtrError
+from htrlib.errors import CorrectionError
 from htrlib.review.folder import ReviewFolder
 from htrlib.review.kept_aside import FEWEST_PAGES, kept_aside
 from htrlib.review.page_index import PageIndex
@@ -215,19 +215,18 @@ class Trainings:
 
 
 def chosen_bundle(folder: ReviewFolder) -> Optional[str]:
-    """Return the bundle that people chose for a folder, or None."""
+    """Return the bundle that people chose for a folder, or None.
+
+    Raises:
+        BundleError: it is damaged, or was moved or removed.
+    """
     choice = read_json(_choice(folder), {})
     bundle = choice.get("bundle") if isinstance(choice, dict) else None
-    if not isinstance(bundle, str):
-        return None
-    try:
-        return str(load_bundle(bundle).directory)
-    except HtrError:  # the folder was moved or removed
-        return None
+    return str(load_bundle(bundle).directory) if isinstance(bundle, str) else None
 
 
 def superseded(folder: ReviewFolder) -> List[str]:
-    """Return the labels of the bundles that the chosen one supersedes."""
+    """Return the labels of the bundles that the last chosen one supersedes."""
     choice = read_json(_choice(folder), {})
     labels = choice.get("superseded") if isinstance(choice, dict) else None
     return [str(label) for label in labels] if isinstance(labels, list) else []

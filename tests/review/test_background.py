@@ -213,3 +213,13 @@ def test_a_page_is_shown_again_when_its_picture_is_restored(make_picture: Make) 
     with running(picture.parent) as server:
         server.service.index.refresh()
         assert states(server) == {"a.png": "read"}
+
+
+def test_pages_are_read_once_though_the_bundle_that_was_chosen_is_gone(make_picture: Make) -> None:
+    folder = make_picture("a.png").parent
+    choice = folder / ".htr-review" / "bundle.json"
+    choice.parent.mkdir()
+    choice.write_text('{"bundle": "/gone", "superseded": ["stand-in 1"]}')
+    with running(folder, background=True) as server:
+        server.until(lambda: server.service.background.status()["done"] > 0, "the page is read")
+        assert not server.service.background.waiting()

@@ -137,3 +137,15 @@ def test_without_aiohttp_the_command_says_what_to_install(make_picture: Make) ->
     )
     assert done.returncode == 2
     assert "pip install 'htrlib[review]'" in done.stderr
+
+
+def test_a_chosen_bundle_that_is_gone_is_told_at_the_start(
+    make_picture: Make, started: Dict[str, Any]
+) -> None:
+    folder = make_picture("a.png").parent
+    choice = folder / ".htr-review" / "bundle.json"
+    choice.parent.mkdir()
+    choice.write_text('{"bundle": "/gone", "superseded": []}')
+    problem, address = serve(started, folder, browser=False)
+    assert "not used, but the default one: /gone" in problem
+    assert address.startswith("1 pages: ")
