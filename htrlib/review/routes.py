@@ -17,12 +17,16 @@ from aiohttp import web
 from htrlib.errors import AnnotationError, CorrectionError, HtrError, ImageError
 from htrlib.review.access import HEADERS, Access, Refusal, change_refusal, person_of
 from htrlib.review.listing import SORTS, STATES
+from htrlib.review.lost_answers import LostAnswers
 from htrlib.review.page_pictures import LARGEST, MOST, SMALLEST
 from htrlib.review.service import NoPageError, ReviewService
 from htrlib.review.store import ConflictError, OutsideFolderError
 
 MOST_BODY = 4 << 20
 """Bytes of a request: all edits of a page with a thousand lines."""
+
+CHANGE_KEY = "X-HTR-Change"
+"""Header with what a browser calls a change; it is the same when it sends the change again."""
 
 _PIECE = 1 << 16  # bytes per chunk of a download
 MOST_LISTED = 1000  # maximum pages per answer
@@ -94,6 +98,7 @@ class Routes:
 
     def __init__(self, service: ReviewService, executor: Executor) -> None:
         self._service, self._executor = service, executor
+        self._lost = LostAnswers()
 
     def table(self) -> List[Any]:
         """Return method, path below the base, and handler of each route."""
@@ -114,12 +119,12 @@ class Routes:
             ("GET", "api/training", self._training),
             ("POST", "api/training", self._start_training),
             ("POST", "api/training/stop", self._stop_training),
+            ("POST", "api/training/resume", self._resume_training),
             ("POST", "api/training/use", self._use_trained),
         ]
 
     async def _overview(self, request: web.Request) -> web.Response:
         return _json(await self._call(self._service.overview))
-            ("POST", "api/training/resume", self._resume_training),
 
     async def _pages(self, request: web.Request) -> web.Response:
         state, sort = request.query.get("state", ""), request.query.get("sort", "name")
@@ -193,14 +198,14 @@ class Routes:
     async def _stop_training(self, request: web.Request) -> web.Response:
         return _json(await self._call(self._service.stop_training))
 
+    async def _resume_training(self, request: web.Request) -> web.Response:
+        return _json(await self._call(self._service.resume_training))
+
     async def _use_trained(self, request: web.Request) -> web.Response:
         return _json(await self._call(self._service.use_trained))
 
     async def _picture(self, request: web.Request) -> web.Response:
         largest = _number(request.query, "largest", LARGEST, SMALLEST, MOST)
-    async def _resume_training(self, request: web.Request) -> web.Response:
-        return _json(await self._call(self._service.resume_training))
-
         name = _name(request)
         tag = await self._call(self._service.picture_tag, name, largest)
         return await self._tagged(request, tag, self._service.picture, name, largest)
@@ -224,11 +229,17 @@ class Routes:
         self, request: web.Request, change: Callable[..., Any], *arguments: Any
     ) -> web.Response:
         """Change a page; on a conflict, the answer has the current page."""
-        name = _name(request)
+        name, key = _name(request), request.headers.get(CHANGE_KEY, "")
         try:
-            return _json(await self._call(change, name, *arguments, person_of(request.headers)))
+            answer = await self._call(change, name, *arguments, person_of(request.headers))
+            if key:
+                self._lost.keep(name, key, answer)
+            return _json(answer)
         except ConflictError as conflict:
             page = await self._call(self._service.conflict, name, conflict)
+            made = self._lost.of(name, key, page)
+            if made is not None:
+                return _json(made)
             error = {"code": "conflict", "message": str(conflict)}
             return _json({"error": error, "page": page}, 409)
 
@@ -357,7 +368,10 @@ def _bad(message: str) -> RefusedError:
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
-    return web.json_response(value, status=status)
+    response = web.json_response(value, status=status)
+    if response.content_length is not None and response.content_length > _PIECE:
+        response.enable_compression()  # the lines of a large page take a megabyte
+    return response
 
 
 def _refused(refusal: Refusal) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import zipfile
 from pathlib import Path
@@ -361,3 +362,29 @@ def test_lines_and_pages_are_read_anew_and_confirmed_lines_stay(make_picture: Ma
         assert server.client.post("/api/pages/a.png/read", data).status == 409
         data = {"version": reply.json["page"]["version"], "lines": ["nobody"]}
         assert server.client.post("/api/pages/a.png/read", data).status == 422
+
+
+def test_a_change_that_is_sent_again_is_made_once_and_answered_alike(make_picture: Make) -> None:
+    picture = make_picture("a.png")
+    write_xml(picture, "one two", "three")
+    split = {"do": "split", "id": "line-1", "at": 3}
+    with running(picture.parent) as server:
+        version = server.client.page("a.png")["version"]
+        first = server.client.edit("a.png", version, split, X_HTR_Change="7")
+        again = server.client.edit("a.png", version, split, X_HTR_Change="7")
+        assert (again.status, again.json) == (200, first.json)
+        assert len(again.json["page"]["lines"]) == 3
+        assert server.client.edit("a.png", version, split, X_HTR_Change="8").status == 409
+        anew = first.json["page"]["version"]
+        server.client.edit("a.png", anew, {"do": "delete", "id": "line-2"})
+        assert server.client.edit("a.png", version, split, X_HTR_Change="7").status == 409
+
+
+def test_a_large_page_is_sent_compressed(make_picture: Make) -> None:
+    picture = make_picture("a.png")
+    write_xml(picture, *["a line " * 40] * 60)
+    with running(picture.parent) as server:
+        packed = server.client.get("/api/pages/a.png", Accept_Encoding="gzip")
+        plain = server.client.get("/api/pages/a.png")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body

@@ -33,10 +33,11 @@ async function request(address, options = {}) {
   throw new ApiError(answer.status, code, message, body);
 }
 
-function post(address, body) {
+function post(address, body, key = null) {
   const headers = { "Content-Type": "application/json", "X-HTR-Review": "1" };
   const name = setting("name");
   if (name) headers["X-HTR-Name"] = encodeURIComponent(name);
+  if (key) headers["X-HTR-Change"] = key; // the server makes no change twice, if its answer is lost
   return request(address, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
@@ -52,16 +53,16 @@ export const api = {
   pages: (query) => request(`api/pages?${new URLSearchParams(query)}`),
   changes: (since) => request(`api/changes?since=${since}`),
   page: (name) => request(page(name)),
-  edit: (name, version, edits) => post(`${page(name)}/edits`, { version, edits }),
-  read: (name, version, lines) => post(`${page(name)}/read`, { version, lines }),
+  edit: (name, version, edits, key) => post(`${page(name)}/edits`, { version, edits }, key),
+  read: (name, version, lines, key) => post(`${page(name)}/read`, { version, lines }, key),
   history: (name) => request(`${page(name)}/history`),
-  restore: (name, version, number) => post(`${page(name)}/restore`, { version, number }),
+  restore: (name, version, number, key) => post(`${page(name)}/restore`, { version, number }, key),
   pauseReading: (paused) => post("api/reading", { paused }),
   training: () => request("api/training"),
   startTraining: (minutes) => post("api/training", { minutes }),
   stopTraining: () => post("api/training/stop", {}),
-  useTrained: () => post("api/training/use", {}),
   resumeTraining: () => post("api/training/resume", {}),
+  useTrained: () => post("api/training/use", {}),
   picture: (name) => `picture/${encodedName(name)}?largest=3200`,
   thumbnail: (name) => `thumbnail/${encodedName(name)}`,
 };

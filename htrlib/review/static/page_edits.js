@@ -186,7 +186,8 @@ export class PageEdits extends EventTarget {
   // Sending
 
   #enqueue(job) {
-    this.#queue.push({ locks: [], cause: "text", texts: {}, step: null, ...job });
+    const key = [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+    this.#queue.push({ key, locks: [], cause: "text", texts: {}, step: null, ...job });
     this.#changed();
     this.#running ??= this.#run().finally(() => {
       this.#running = null;
@@ -227,9 +228,9 @@ export class PageEdits extends EventTarget {
       return;
     }
     let answer;
-    if (job.read) answer = await api.read(name, version, job.read.lines);
-    else if (job.restore !== undefined) answer = await api.restore(name, version, job.restore);
-    else answer = await api.edit(name, version, edits);
+    if (job.read) answer = await api.read(name, version, job.read.lines, job.key);
+    else if (job.restore !== undefined) answer = await api.restore(name, version, job.restore, job.key);
+    else answer = await api.edit(name, version, edits, job.key);
     this.#queue.shift();
     job.from?.pop();
     this.#remember(job, answer.undo);
