@@ -260,3 +260,19 @@ def test_a_person_changes_their_name(visitor: Visitor) -> None:
     visitor.one("textarea").click()
     visitor.keys(" and", Keys.ENTER)
     visitor.until(lambda: "last change: Ida" in visitor.one(".facts").text, "the name")
+
+
+def test_who_chooses_between_two_texts_sees_the_newest(visitor: Visitor, server: Running) -> None:
+    correct_in_a_second_window(visitor)
+    visitor.keys(Keys.F8)
+    visitor.keys("fairy", Keys.ENTER)
+    visitor.until(lambda: visitor.all(".conflict"), "both texts")
+    visitor.block()
+    cookie = visitor.browser.get_cookies()[0]
+    headers = {"Cookie": f"{cookie['name']}={cookie['value']}", "X-HTR-Name": "Anna"}
+    version = server.client.get("/api/pages/a.png", **headers).json["version"]
+    edit = {"do": "text", "id": "line-1", "text": "the ferry left at ten"}
+    assert server.client.edit("a.png", version, edit, **headers).status == 200
+    newest = "the ferry left at ten"
+    visitor.until(lambda: visitor.one(".conflict .theirs").text == newest, "her text")
+    assert visitor.one(".conflict .mine").text == "the fairy left at six"

@@ -173,10 +173,13 @@ export class PageEdits extends EventTarget {
     const old = this.page;
     this.page = withKnownLines(page, old);
     for (const [id, draft] of this.drafts) {
-      if (this.conflicts.has(id)) continue;
+      const known = this.conflicts.get(id);
       const found = textConflict(id, draft, page);
+      if (known && found?.theirs === known.theirs) continue;
+      this.conflicts.delete(id);
       if (found === "saved") this.drafts.delete(id);
       else if (found) this.conflicts.set(id, found);
+      else if (known) this.#save(); // the other text was taken back
     }
     this.#undo.length = this.#redo.length = 0;
     this.#keepDrafts();
