@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
@@ -76,7 +77,7 @@ class Thumbnails:
         self._folder = folder
 
     def of(self, place: PagePlace) -> bytes:
-        """Return a page as JPEG, `THUMBNAIL_HEIGHT` pixels high. Raises like `jpeg`, or OSError."""
+        """Return a page as JPEG, `THUMBNAIL_HEIGHT` pixels high. Raises like `jpeg`."""
         name = hashlib.sha256(place.name.encode()).hexdigest()[:24]
         path = self._folder / f"{name}-{picture_tag(place, THUMBNAIL_HEIGHT)}.jpg"
         try:
@@ -87,9 +88,10 @@ class Thumbnails:
         scale = min(1.0, THUMBNAIL_HEIGHT / size.height, 2 * THUMBNAIL_HEIGHT / size.width)
         width, height = max(1, round(size.width * scale)), max(1, round(size.height * scale))
         content = jpeg(place, Size(width, height))
-        for old in self._folder.glob(f"{name}-*.jpg"):  # of an earlier picture
-            old.unlink(missing_ok=True)
-        replace_file(path, content)
+        with contextlib.suppress(OSError):  # the disk is full: make it again the next time
+            for old in self._folder.glob(f"{name}-*.jpg"):  # of an earlier picture
+                old.unlink(missing_ok=True)
+            replace_file(path, content)
         return content
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from htrlib.formats.page_editing import read_page_file
 from htrlib.images.numbered_pages import page_size
-from htrlib.review import store
+from htrlib.review import page_pictures, store
 from tests.review.running import running, write_xml
 
 Make = Callable[..., Path]
@@ -310,6 +310,8 @@ def test_a_disk_that_is_full_is_told_and_the_file_stays(
         monkeypatch.setattr(store, "replace_file", full)
         edit = {"do": "text", "id": "line-1", "text": "x"}
         reply = server.client.edit("a.png", version, edit)
+        monkeypatch.setattr(page_pictures, "replace_file", full)
+        assert server.client.get("/thumbnail/a.png").status == 200
     assert (reply.status, reply.code) == (507, "disk")
     assert "No space left" in reply.json["error"]["message"]
     assert xml.read_bytes() == before
