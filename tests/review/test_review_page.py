@@ -388,3 +388,11 @@ def test_a_long_line_without_spaces_stays_in_its_field(visitor: Visitor, folder:
         "const e = document.querySelector('.text-pane > div'); return e.scrollWidth > e.clientWidth"
     )
     assert not visitor.browser.execute_script(wide)
+
+
+def test_a_line_is_made_by_keyboard_after_the_only_one_was_deleted(visitor: Visitor) -> None:
+    visitor.open("b.png")
+    visitor.one(".tools button:last-child").click()
+    visitor.until(lambda: not visitor.texts(), "it is gone")
+    visitor.keys("n")
+    visitor.until(lambda: visitor.texts() == [""], "a new line")

@@ -281,6 +281,7 @@ export class PageView {
     if (target && stays) this.select(target.id);
     else if (target) this.goTo(target.id, target.start ?? null);
     else if (focused) this.list.activeEditor?.focus();
+    else if (!page.lines.length && document.activeElement === document.body) this.picture.focus();
     if (cause === "insert") this.picture.focus();
     this.overlay.active = this.list.active;
     this.overlay.draw();
