@@ -22,7 +22,7 @@ from htrlib.data.flat_outlines import from_baselines, strip_along
 from htrlib.data.label_text import clean_text
 from htrlib.data.line_ids import free_ids
 from htrlib.data.xml import parse_number
-from htrlib.document.geometry import Box, Polygon, Size
+from htrlib.document.geometry import Box, Point, Polygon, Size
 from htrlib.document.results import TextLine, Word
 from htrlib.errors import AnnotationError
 from htrlib.formats.clock import written_at
@@ -189,7 +189,7 @@ class _Tree:
             for region in regions_in_order(self.page)
             for row in rows_in_order(region.findall("TextLine"))
         ]
-        bare = [not points_at(row, "Coords") for row, _ in found]
+        bare = [not _points(row, "Coords") for row, _ in found]
         if any(bare):
             places = from_baselines([line.place for _, line in found], bare, self.size)
             found = [(row, replace(line, place=p)) for (row, line), p in zip(found, places)]
@@ -259,7 +259,7 @@ class _Tree:
         )
 
     def _place(self, row: Element, name: str, kind: Optional[str]) -> Optional[TextLine]:
-        outline, baseline = points_at(row, "Coords"), points_at(row, "Baseline")
+        outline, baseline = _points(row, "Coords"), _points(row, "Baseline")
         base = tuple(baseline) if len(baseline) > 1 else None
         try:
             box = Box(*bounds(outline)) if outline or base is None else strip_along(base, self.size)
@@ -281,6 +281,14 @@ class _Tree:
             if row.get("id", "") in taken:
                 row.set("id", next(free))
             taken.add(row.get("id", ""))
+
+
+def _points(row: Element, name: str) -> List[Point]:
+    """Return the points of a line's place; invalid ones are like missing ones, and stay there."""
+    try:
+        return points_at(row, name)
+    except ValueError:
+        return []
 
 
 def _words(row: Element) -> Iterator[Word]:

@@ -133,3 +133,15 @@ def test_a_size_that_is_no_number_is_told() -> None:
         read_page_file(content, FILE, SIZE)
     content = FOREIGN.replace(b'imageWidth="200"', b'imageWidth="200.0"')
     assert read_page_file(content, FILE, SIZE).page.size == SIZE
+
+
+@pytest.mark.parametrize("points", ["x", "1,1 90", "NaN,1 2,2", "1e999,1 2,2"])
+def test_a_line_with_invalid_points_is_shown_and_they_stay(points: str) -> None:
+    content = FOREIGN.replace(b"1,30 90,30 90,50 1,50", points.encode())
+    page = read_page_file(content, FILE, SIZE).page
+    assert [(line.text, line.place is None) for line in page.lines] == [
+        ("one two", False),
+        ("three", True),
+    ]
+    changed, _ = correct(page, SetText(page.lines[1].id, "four"))
+    assert f'points="{points}"'.encode() in saved(content, changed)
