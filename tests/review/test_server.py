@@ -147,5 +147,5 @@ def test_a_chosen_bundle_that_is_gone_is_told_at_the_start(
     choice.parent.mkdir()
     choice.write_text('{"bundle": "/gone", "superseded": []}')
     problem, address = serve(started, folder, browser=False)
-    assert "not used, but the default one: /gone" in problem
+    assert "not used, but the default one: no bundle '/gone'" in problem
     assert address.startswith("1 pages: ")
