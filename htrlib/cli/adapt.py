@@ -43,7 +43,7 @@ class AdaptConfig:
         epochs: passes over these lines.
         minutes: maximum training time.
         device: "cpu", "gpu" or "gpu:N", or None for the default.
-        jobs: number of pictures read at once, or None for one per core.
+        jobs: number of pictures read at once, or None for one per core, at most 8.
         recursive: read subfolders too.
     """
 
@@ -64,9 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
         "Teach the recognizer the hands of pages without labels: read the pages, train on the "
-        "lines that were read with confidence, and write a new bundle. Worth it from a hundred "
-        "pages of a few hands on. Ctrl-C stops after the current step; repeat the command to "
-        "resume."
+        "lines that were read with confidence, and write a new bundle. This pays off with a "
+        "hundred or more pages by a few hands. Ctrl-C stops after the current step; repeat the "
+        "command to resume."
     )
     parser.add_argument(
         "paths", nargs="+", type=path_argument, metavar="PATH", help="picture, PDF or folder"
@@ -88,7 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="number of pictures read at once (default: cores)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="number of pictures read at once (default: one per core, at most 8)",
     )
     parser.set_defaults(run=_run_parsed)
 
@@ -100,8 +103,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=CONFIDENCE,
         metavar="N",
-        help="mean confidence of the words of a line, 0 to 1, from which on the line is trained "
-        "on (default: %(default)s)",
+        help="train on lines whose words have at least this mean confidence, 0 to 1 "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--kinds",
@@ -114,14 +117,14 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=EPOCHS,
         metavar="N",
-        help="passes over these lines (default: %(default)s)",
+        help="maximum number of passes over these lines (default: %(default)s)",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         default=MINUTES,
         metavar="N",
-        help="maximum training time, without that of reading (default: %(default)s)",
+        help="maximum training time, without reading (default: %(default)s)",
     )
 
 

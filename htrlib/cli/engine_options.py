@@ -9,8 +9,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for what runs the networks, or replaces the recognizer."""
     parser.add_argument(
         "--engine",
-        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet (default: the "
-        "fastest that is installed)",
+        help="what runs the networks: onnx, onnx-float32, onnx-float16 or mxnet "
+        "(default: HTRLIB_ENGINE, or else the fastest that is installed)",
     )
     parser.add_argument(
         "--recognizer",

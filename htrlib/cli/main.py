@@ -19,7 +19,7 @@ COMMANDS = {
     "transcribe": "read pages from pictures and PDFs",
     "review": "look at pages, correct and label them in a browser",
     "train": "train a network on labeled data",
-    "adapt": "teach the recognizer pages without labels",
+    "adapt": "adapt the recognizer to pages without labels",
     "evaluate": "measure how well a bundle reads labeled data",
     "bundle": "list, check and export bundles",
     "info": "show versions, engines, devices and bundles",

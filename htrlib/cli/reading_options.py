@@ -21,7 +21,9 @@ NONE = "none"
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the model and what runs it."""
-    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument(
+        "--bundle", help="name or directory of the model (default: HTRLIB_BUNDLE, or else english)"
+    )
     parser.add_argument("--device", help="cpu, gpu or gpu:N (default: a GPU if there is one)")
     add_engine_options(parser)
 

@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle",
         help="name or directory of the model (default: the one trained and chosen in the browser, "
-        "or english)",
+        "or else HTRLIB_BUNDLE, or english)",
     )
     _add_server_options(parser)
     parser.add_argument(
         "--jobs",
         type=int,
         metavar="N",
-        help="number of pages read at once (default: cores minus one)",
+        help="number of pages read at once (default: cores minus one, at most 4)",
     )
     parser.add_argument(
         "--no-browser",

@@ -16,7 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "/invocations. Needs Java and the packages of htrlib[serve]. docs/serving.md describes "
         "requests, answers and limits."
     )
-    parser.add_argument("--bundle", help="name or directory of the model (default: english)")
+    parser.add_argument(
+        "--bundle",
+        help="name or directory of the model (default: what is in /opt/ml/model, else "
+        "HTRLIB_BUNDLE, else english)",
+    )
     parser.add_argument(
         "--models",
         type=Path,
@@ -24,16 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="serve several models, which POST /models loads from subdirectories of DIR",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (default: 8080)")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="number of worker processes (default: one per CPU)"
+        "--port", type=int, help="port to listen on; 0 chooses a free one (default: 8080)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number of worker processes (default: one per CPU, at most 8; with --models one per "
+        "model)",
     )
     add_engine_options(parser)
     parser.add_argument(
         "--jobs",
         type=Path,
         metavar="DIR",
-        help="also take requests that are answered later (POST /jobs), and keep them in DIR",
+        help="also accept requests that are answered later (POST /jobs), and keep them in DIR",
     )
     parser.set_defaults(run=run_parsed)
 

@@ -48,7 +48,8 @@ class ReviewConfig:
         token: access token; None creates one if other computers can reach the server.
         bundle: name or path; None means the bundle trained on the folder and chosen in the browser,
             or else the default one.
-        jobs: number of pages read at once; None means one per core, minus one for the server.
+        jobs: number of pages read at once; None means one per core, minus one for the server, at
+            most 4.
         browser: whether to open the address in a browser.
     """
 
