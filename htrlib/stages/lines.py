@@ -61,8 +61,8 @@ def segment_lines(
         method: "labels" groups pixels that a network labels as cores of lines; "ssd" groups the
             boxes of a detector of handwritten words, which is that of the bundle "english-words"
             if `bundle` has none.
-        kinds: kinds of lines to find, of `htrlib.KINDS`; None means all. Handwriting alone is found
-            by a separate network, if the bundle has one.
+        kinds: kinds of lines to find, of `htrlib.document.kinds.KINDS`; None means all.
+            Handwriting alone is found by a separate network, if the bundle has one.
         bundle: name, path or bundle; see `load_bundle`.
         engine: runs the networks; see `Bundle.engine`.
         device: "cpu", "gpu" or "gpu:N"; None means the first GPU, or else the CPU.
