@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-from line_alignment import recognized
 from line_store import CutLine, load, save
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
@@ -154,6 +153,8 @@ def relabeled(
 
 def read(lines: Sequence[CutLine], bundle: Bundle) -> List[str]:
     """What a bundle reads on lines, each page with the language model that fits it."""
+    from line_alignment import recognized
+
     said = list(recognized(tqdm(lines), bundle))
     texts = [""] * len(lines)
     for page in {line.page for line in lines}:

@@ -24,7 +24,7 @@ from htrlib.decoding.decoding_options import (
     cached_model,
 )
 from htrlib.decoding.defaults import BEAM, BEAM_WIDTH, GREEDY, PRUNING
-from htrlib.decoding.input_checks import as_log_probs
+from htrlib.decoding.input_checks import as_log_probs, check_classes
 from htrlib.decoding.looks import Look, most_supported
 from htrlib.decoding.model_choice import fitting_model
 from htrlib.decoding.spans import (
@@ -142,7 +142,8 @@ def decode_lines(
     Raises:
         CharsetError, ConfigError, LanguageModelError, BundleError: see `decode`.
     """
-    lines = [as_log_probs(line) for line in lines]
+    for line in lines:
+        check_classes(line)
     if options.get("method") != GREEDY:
         lines = read_in_capitals(lines)
         if language_model == BUNDLED:
@@ -162,7 +163,8 @@ def bundled_model(
 
     def score(line: LogProbs, model: NGramModel) -> float:
         _, found = _searched(line, replace(options, language_model=model))
-        return found.hypotheses[0].score
+        # None where values are no log-probabilities, which `decode` reports.
+        return found.hypotheses[0].score if found.hypotheses else -math.inf
 
     return fitting_model(bundled_models(bundle), lines, score)
 

@@ -212,6 +212,7 @@ def test_a_broken_file_of_a_folder_does_not_take_the_others_with_it(tmp_path, ma
     assert [page.source for page in dataset] == ["p"]
     assert [(problem.source, problem.skipped) for problem in dataset.problems] == [
         ("broken", "page"),
+        ("odd", ""),  # its size is that of the picture, which is not there
         ("odd", "page"),
     ]
 

@@ -133,7 +133,8 @@ def test_lines_of_a_page_are_labeled_by_its_own_transcript(script):
     ink = np.zeros((96, 20), np.uint8)
     lines = [store.CutLine(ink, "", page) for page in ("one", "two")]
     transcripts = {"one": "the red door\nwas open", "two": "a cat sat by the gate"}
-    made = list(realign.relabeled(transcripts, lines, ["the red doar", "the red doar"]))
+    pages = {name: {"transcript": text, "lines": []} for name, text in transcripts.items()}
+    made = list(realign.relabeled(pages, lines, ["the red doar", "the red doar"]))
     assert [(line.page, line.text) for line in made] == [("one", "the red door")]
 
 
