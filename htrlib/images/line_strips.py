@@ -23,7 +23,8 @@ MARGIN = 0.08  # in line heights, above and below
 SIDE_MARGIN = 0.2  # in line heights, left and right: boxes tend to cut first and last letters
 PAPER_WINDOW = 1.5  # in line heights: width of the window that estimates the paper's brightness
 WIDEST = 1 << 15  # columns: a longer strip is too thin to contain writing
-POLYGON_TOLERANCE = 0.25  # in strip heights: ink this close is kept, for polygons cut letters off
+POLYGON_TOLERANCE = 0.12  # in strip heights: ink this close to the polygon is kept
+REACH = 0.13  # in strip heights, beyond that, above and below, where polygons often cut letters
 
 
 _Mesh = Tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -112,7 +113,7 @@ def cut_line(
     mesh = _mesh(strip, width, height, offset, reduction)
     if polygon is None:
         return paper_to_zero(_straightened(region, None, (height, width), mesh)[0])
-    mask = _mask(polygon, region.shape, offset, reduction, POLYGON_TOLERANCE * strip.height)
+    mask = _mask(polygon, region.shape, offset, reduction, strip.height / reduction)
     gray, inside = _straightened(region, mask, (height, width), mesh)
     return paper_to_zero(gray) * (inside > 127)
 
@@ -270,11 +271,21 @@ def _mesh(strip: LineStrip, width: int, height: int, offset: Point, reduction: i
 
 
 def _mask(
-    polygon: Polygon, shape: Tuple[int, ...], offset: Point, reduction: int, tolerance: float
+    polygon: Polygon, shape: Tuple[int, ...], offset: Point, reduction: int, height: float
 ) -> Image.Image:
+    """Return where ink is kept: within the polygon and near it, above all above and below it.
+
+    Args:
+        height: of the strip, in pixels of the mask.
+    """
     mask = Image.new("L", (shape[1], shape[0]))
-    points = [((x - offset[0]) / reduction, (y - offset[1]) / reduction) for x, y in polygon.points]
     draw = ImageDraw.Draw(mask)
-    draw.polygon(points, fill=255)
-    draw.line([*points, points[0]], fill=255, width=1 + 2 * round(tolerance / reduction))
+    width = 1 + 2 * round(POLYGON_TOLERANCE * height)
+    for shift in (-REACH * height, 0.0, REACH * height):
+        points = [
+            ((x - offset[0]) / reduction, (y - offset[1]) / reduction + shift)
+            for x, y in polygon.points
+        ]
+        draw.polygon(points, fill=255)
+        draw.line([*points, points[0]], fill=255, width=width)
     return mask

@@ -97,7 +97,7 @@ def test_the_aspect_ratio_is_kept(height):
 
 def test_other_lines_ink_is_left_out_with_a_polygon():
     line = sloped_line()
-    page = page_with(along(120, 480, 20, 0), along(120, 480, 68, 63))
+    page = page_with(along(120, 480, 20, 0), along(120, 480, 69, 66))
     strip = line_strip(line, margin=1.0)
     whole, alone = cut_line(page, strip, 64), cut_line(page, strip, 64, line.polygon)
     assert whole[:10].max() > 128
