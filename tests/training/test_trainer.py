@@ -118,7 +118,8 @@ def test_a_bundle_that_was_trained_anew_in_the_same_place_is_another_start(
     bundle = load_bundle(start)
     parameters = bundle.parameters("line-recognition")
     parameters["head.bias"] += 1
-    write_bundle(start, bundle.config, bundle.charset, {"line-recognition": parameters})
+    models = {path.name: path.read_bytes() for path in start.glob("*.lm")}
+    write_bundle(start, bundle.config, bundle.charset, {"line-recognition": parameters}, models)
     with pytest.raises(TrainingError, match=r"different init\.parameters"):
         trainer(init=start, network=None).fit(lines(8))
 
