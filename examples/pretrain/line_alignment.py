@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from line_source import as_recognized
-from line_store import CutLine, load
+from line_store import CutLine, as_recognized, load
 from numpy.typing import NDArray
 from tqdm import tqdm
 

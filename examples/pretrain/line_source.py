@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from bleed_through import show_through
 from filler_strokes import with_filler
-from line_store import HEIGHT, SOURCE_MARGIN, CutLine
+from line_store import SOURCE_MARGIN, CutLine
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from htrlib.document.charset import Charset
-from htrlib.images.line_strips import MARGIN
 from htrlib.training.batches.augmentation import LineAugmentation
 
 Ink = NDArray[np.uint8]
@@ -127,13 +125,3 @@ def collate(batch: Sequence[Tuple[Ink, Sequence[int]]], width: int) -> Batch:
     lengths = [len(line) for _, line in batch]
     arrays: Tuple[Any, ...] = (torch.tensor(frames), torch.tensor(labels), torch.tensor(lengths))
     return (torch.from_numpy(ink), *arrays)
-
-
-def as_recognized(line: CutLine, height: int) -> Ink:
-    """Return a cut line as recognition sees it: masked, with the margin of recognition."""
-    line_height = HEIGHT / (1 + 2 * SOURCE_MARGIN)
-    trim = round((SOURCE_MARGIN - MARGIN) * line_height)
-    ink = line.masked()[trim : HEIGHT - trim]
-    width = max(8, round(ink.shape[1] * height / ink.shape[0]))
-    resized = Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized)

@@ -8,6 +8,9 @@ from typing import Any, Dict, Iterable, List, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from htrlib.images.line_strips import MARGIN
 
 HEIGHT = 96
 SOURCE_MARGIN = 0.30  # margin above and below in line heights, for augmentation
@@ -31,6 +34,16 @@ class CutLine(NamedTuple):
     def masked(self) -> NDArray[np.uint8]:
         """Return the ink inside the polygon."""
         return np.where(self.ink & 1, self.ink, 0).astype(np.uint8)
+
+
+def as_recognized(line: CutLine, height: int) -> NDArray[np.uint8]:
+    """Return a cut line as recognition sees it: masked, with the margin of recognition."""
+    line_height = HEIGHT / (1 + 2 * SOURCE_MARGIN)
+    trim = round((SOURCE_MARGIN - MARGIN) * line_height)
+    ink = line.masked()[trim : HEIGHT - trim]
+    width = max(8, round(ink.shape[1] * height / ink.shape[0]))
+    resized = Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
 
 
 def save(path: Path, lines: Iterable[CutLine]) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
+from line_alignment import recognized
 from line_store import CutLine, load, save
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
@@ -134,6 +135,14 @@ def labels_of(transcript: str, known: Sequence[str], readings: Sequence[str]) ->
     return labels
 
 
+def by_page(lines: Sequence[CutLine]) -> Dict[str, List[int]]:
+    """Page -> the indices of its lines."""
+    indices: Dict[str, List[int]] = {}
+    for index, line in enumerate(lines):
+        indices.setdefault(line.page, []).append(index)
+    return indices
+
+
 def relabeled(
     pages: Mapping[str, Any], lines: Sequence[CutLine], readings: Sequence[str]
 ) -> Iterator[CutLine]:
@@ -142,8 +151,9 @@ def relabeled(
     Args:
         pages: name -> page, as in a `pages.json`.
     """
+    of_page = by_page(lines)
     for name, page in pages.items():
-        indices = [index for index, line in enumerate(lines) if line.page == name]
+        indices = of_page.get(name, [])
         known = [line["text"] for line in page["lines"]]
         found = labels_of(page["transcript"], known, [readings[index] for index in indices])
         for at, text in found.items():
@@ -153,12 +163,9 @@ def relabeled(
 
 def read(lines: Sequence[CutLine], bundle: Bundle) -> List[str]:
     """What a bundle reads on lines, each page with the language model that fits it."""
-    from line_alignment import recognized
-
     said = list(recognized(tqdm(lines), bundle))
     texts = [""] * len(lines)
-    for page in {line.page for line in lines}:
-        chosen = [index for index, line in enumerate(lines) if line.page == page]
+    for chosen in by_page(lines).values():
         found = decode_lines([said[index] for index in chosen], bundle=bundle)
         for index, transcription in zip(chosen, found):
             texts[index] = transcription.text

@@ -11,8 +11,8 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 import torch
 import torch.distributed as dist
-from line_source import as_recognized, collate
-from line_store import CutLine
+from line_source import collate
+from line_store import CutLine, as_recognized
 from muon import Muon, split_for_muon
 from precision import autocast
 from texts import KIN

@@ -54,6 +54,7 @@ class Trainings:
         job = self._latest()
         state = None if job is None else job.state
         stopped = state is not None and state.state == STOPPED
+        no_way_on = self._why_not_resume(pages) if stopped else ""
         return {
             "state": "idle" if state is None else state.state,
             "folder": None if job is None else str(job.folder),
@@ -69,8 +70,8 @@ class Trainings:
             "problem": "" if state is None else state.problem,
             "can_train": not reason,
             "why_not": reason,
-            "can_resume": stopped and not self._why_not_resume(pages),
-            "why_not_resume": self._why_not_resume(pages) if stopped else "",
+            "can_resume": stopped and not no_way_on,
+            "why_not_resume": no_way_on,
         }
 
     def can_train(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -51,6 +52,14 @@ def make_lines(count: int, seed: int = 0, texts: Sequence[str] = ()) -> Dataset:
         picture = functools.partial(_drawn, text, 1000 * seed + number)
         samples.append(LineSample(picture, text, f"line-{seed}-{number}"))
     return Dataset(tuple(samples))
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[Callable[[str], Any]]:
+    """Imports a script of `examples/pretrain` by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "examples" / "pretrain"))
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

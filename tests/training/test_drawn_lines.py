@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,6 @@ from htrlib.document.results import TextLine
 from htrlib.synthesis.handwriting import BUNDLED_FONTS, load_fonts
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
-
-
-@pytest.fixture(scope="module")
-def script():
-    """Imports a script by its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(PRETRAIN))
-        yield importlib.import_module
 
 
 @pytest.fixture
@@ -108,34 +99,6 @@ def test_masked_ink_lies_inside_the_polygon_alone(script):
 def test_a_line_is_used_where_picture_and_text_agree(script, text, tags, height, expected):
     line = LabeledLine(text, TextLine(Box(0, 0, 100, height)), tags=tags)
     assert script("labeled").usable(line) == expected
-
-
-def test_a_line_takes_the_words_that_it_reads_almost(script):
-    words = ["the", "red", "door", "was", "open", "and", "a", "cat", "sat", "by", "the", "gate"]
-    found = script("realign").aligned(["the rad dor was", "cet sat by tbe", "zzzzzzzz"], words)
-    phrases = {index: " ".join(words[m.start : m.end]) for index, m in found.items()}
-    assert phrases == {0: "the red door was", 1: "cat sat by the"}
-
-
-def test_words_that_stand_twice_label_nothing(script):
-    words = ["dear", "sir", "the", "red", "door", "dear", "sir", "the", "gate"]
-    assert script("realign").aligned(["dear sir"], words) == {}
-
-
-def test_no_word_of_a_transcript_goes_to_two_lines(script):
-    words = ["the", "red", "door", "was", "open"]
-    found = script("realign").aligned(["the red door was", "red door was opem"], words)
-    assert len(found) == 1
-
-
-def test_lines_of_a_page_are_labeled_by_its_own_transcript(script):
-    store, realign = script("line_store"), script("realign")
-    ink = np.zeros((96, 20), np.uint8)
-    lines = [store.CutLine(ink, "", page) for page in ("one", "two")]
-    transcripts = {"one": "the red door\nwas open", "two": "a cat sat by the gate"}
-    pages = {name: {"transcript": text, "lines": []} for name, text in transcripts.items()}
-    made = list(realign.relabeled(pages, lines, ["the red doar", "the red doar"]))
-    assert [(line.page, line.text) for line in made] == [("one", "the red door")]
 
 
 def test_each_font_of_the_table_has_a_license_and_a_package(script):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Callable, List
@@ -17,14 +16,12 @@ from htrlib.engines.network_shapes import RecognizerConfig
 pytestmark = pytest.mark.slow  # reads and writes a bundle, and runs both networks
 
 NETWORK = "line-recognition"
-PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
 Grown = Callable[..., Bundle]
 
 
 @pytest.fixture
-def grow_recognizer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(PRETRAIN))
-    return importlib.import_module("grow_recognizer")
+def grow_recognizer(script: Callable[[str], Any]) -> Any:
+    return script("grow_recognizer")
 
 
 @pytest.fixture

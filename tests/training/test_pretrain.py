@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 import subprocess
@@ -29,13 +28,6 @@ from htrlib.training.batches.word_targets import import_gluoncv
 pytestmark = pytest.mark.slow
 
 PRETRAIN = Path(__file__).parents[2] / "examples" / "pretrain"
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a script by its name."""
-    monkeypatch.syspath_prepend(str(PRETRAIN))
-    return importlib.import_module
 
 
 @pytest.fixture
