@@ -14,7 +14,7 @@ import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional, Protocol, Tuple, Type, Union
+from typing import Any, Callable, Collection, Optional, Protocol, Tuple, Type, Union
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -199,6 +199,9 @@ class EndpointClient:
         beam_width: Optional[int] = None,
         stage: Optional[str] = None,
         language_model: Optional[bool] = None,
+        kinds: Optional[Collection[str]] = None,
+        what: Optional[str] = None,
+        orientation: Optional[str] = None,
         target_model: Optional[str] = None,
     ) -> Result:
         """Read a picture.
@@ -211,6 +214,9 @@ class EndpointClient:
             beam_width: number of hypotheses of beam search.
             stage: last stage to run: "paragraph", "lines" or "text".
             language_model: whether to use the bundle's language model.
+            kinds: kinds of lines to read, such as "handwritten".
+            what: what the picture shows: a "page", or one "line".
+            orientation: "auto" rotates pages upright, "as-given" does not.
             target_model: name of a model, where the server has several.
         Returns:
             A page; for a PDF or a multi-page TIFF, a document.
@@ -222,7 +228,12 @@ class EndpointClient:
         """
         body, content_type = self._encode(picture)
         attributes = attributes_of(
-            beam_width=beam_width, stage=stage, language_model=language_model
+            beam_width=beam_width,
+            stage=stage,
+            language_model=language_model,
+            kinds=kinds,
+            what=what,
+            orientation=orientation,
         )
         request = ReadingRequest(body, content_type, attributes, target_model)
         return self._result(_patiently(lambda: self._send(request)))
@@ -259,21 +270,15 @@ class EndpointClient:
         return self._not_found(text) if refused.status == _NOT_FOUND else self._failure(text)
 
 
-def attributes_of(
-    *,
-    beam_width: Optional[int] = None,
-    stage: Optional[str] = None,
-    language_model: Optional[bool] = None,
-) -> str:
-    """Write options as custom attributes; None keeps the server's default.
+def attributes_of(**options: Union[int, str, Collection[str], None]) -> str:
+    """Write options of a request as custom attributes; None keeps the server's default.
 
-    >>> attributes_of(beam_width=50, language_model=False)
-    'beam_width=50; language_model=off'
+    >>> attributes_of(beam_width=50, language_model=False, kinds=("typewritten", "printed"))
+    'beam_width=50; language_model=off; kinds=typewritten,printed'
 
     Raises:
         ConfigError: a value cannot be sent.
     """
-    options = {"beam_width": beam_width, "stage": stage, "language_model": language_model}
     given = {name: _option(value) for name, value in options.items() if value is not None}
     for name, value in given.items():
         if not (value.isascii() and value.isprintable()):
@@ -281,8 +286,10 @@ def attributes_of(
     return "; ".join(f"{name}={value}" for name, value in given.items())
 
 
-def _option(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+def _option(value: Union[int, str, Collection[str]]) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) if isinstance(value, (int, str)) else ",".join(value)
 
 
 def _patiently(send: Callable[[], bytes]) -> bytes:

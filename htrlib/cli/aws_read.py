@@ -13,7 +13,9 @@ from htrlib.aws import machines
 from htrlib.cli import datasets
 from htrlib.cli.aws_jobs import watch_batch
 from htrlib.cli.aws_options import Add, add_account_options, tell
+from htrlib.cli.reading_options import add_content_options
 from htrlib.errors import AwsError, AwsJobError, ImageError
+from htrlib.reading.options import LINE
 
 if TYPE_CHECKING:
     from htrlib.aws.queue import Asked, Result
@@ -58,6 +60,7 @@ def _add_transcribe(add: Add) -> None:
     verb.add_argument("--beam-width", type=int, metavar="N", help="number of hypotheses")
     verb.add_argument("--stage", choices=("paragraph", "lines", "text"), help="last stage to run")
     verb.add_argument("--language-model", choices=("on", "off"), help="of the model")
+    add_content_options(verb, default=None)
     verb.add_argument("--target-model", metavar="NAME", help="archive of a multi-model endpoint")
     verb.add_argument(
         "--queue",
@@ -171,4 +174,7 @@ def _reading(parsed: argparse.Namespace) -> Dict[str, Any]:
         "beam_width": parsed.beam_width,
         "stage": parsed.stage,
         "language_model": parsed.language_model and parsed.language_model == "on",
+        "kinds": parsed.kinds,
+        "what": LINE if parsed.single_line else None,
+        "orientation": parsed.orientation,
     }

@@ -31,23 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `ReadingOptions`."""
     add_model_options(parser)
-    parser.add_argument(
-        "--kinds",
-        type=parse_kinds,
-        metavar="KIND,...",
-        help=f"read only these lines: {', '.join(KINDS)} (default: all text)",
-    )
-    parser.add_argument(
-        "--single-line",
-        action="store_true",
-        help="each picture is one line or word: find no second line in it",
-    )
-    parser.add_argument(
-        "--orientation",
-        choices=ORIENTATIONS,
-        default=AUTO,
-        help="rotate pages upright, or read them as given (default: %(default)s)",
-    )
+    add_content_options(parser)
     parser.add_argument(
         "--decoder",
         choices=METHODS,
@@ -66,6 +50,32 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         default=BUNDLED,
         metavar=f"PATH|{NONE}",
         help="a model built by `htr lm build`, or none (default: the bundle's)",
+    )
+
+
+def add_content_options(parser: argparse.ArgumentParser, default: Optional[str] = AUTO) -> None:
+    """Add the options for what the pictures show.
+
+    Args:
+        default: orientation; None leaves it to a server.
+    """
+    parser.add_argument(
+        "--kinds",
+        type=parse_kinds,
+        metavar="KIND,...",
+        help=f"read only these lines: {', '.join(KINDS)} (default: all text)",
+    )
+    parser.add_argument(
+        "--single-line",
+        action="store_true",
+        help="each picture is one line or word: find no second line in it",
+    )
+    fallback = default or "as the server does"
+    parser.add_argument(
+        "--orientation",
+        choices=ORIENTATIONS,
+        default=default,
+        help=f"rotate pages upright, or read them as given (default: {fallback})",
     )
 
 

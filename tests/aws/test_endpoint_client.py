@@ -125,6 +125,10 @@ def test_options_travel_as_custom_attributes(client, served):
     client.transcribe(blank, beam_width=7, stage="lines", language_model=False)
     text = header(came[0], "X-Amzn-SageMaker-Custom-Attributes")
     assert options_of(text) == ReadingOptions(stage="lines", beam_width=7, language_model=None)
+    contents = {"kinds": ("printed", "typewritten"), "what": "line", "orientation": "as-given"}
+    client.transcribe(blank, **contents)
+    text = header(came[1], "X-Amzn-SageMaker-Custom-Attributes")
+    assert options_of(text) == ReadingOptions(**contents)
 
 
 def test_one_of_many_models_is_asked(front, served):

@@ -268,9 +268,16 @@ def test_pages_are_read_elsewhere(front, tmp_path, capsys, where):
     Image.new("L", (30, 20), 255).save(tmp_path / "page.png")
     (tmp_path / "bad.png").write_bytes(b"no picture")
     said = Answer(to_json(page(["one", "two"])).encode(), headers={"Content-Type": "a/b"})
-    front.rules.append(lambda request: said)
+    asked = []
+    front.rules.append(lambda request: asked.append(request) or said)
     place = ("--endpoint", "hands") if where == "endpoint" else ("--url", front.url)
     assert htr("transcribe", tmp_path / "page.png", *place, "--language-model", "off") == 0
+    assert capsys.readouterr().out == "one\ntwo\n"
+    how = ("--kinds", "printed", "--single-line", "--orientation", "as-given")
+    assert htr("transcribe", tmp_path / "page.png", *place, *how) == 0
+    lower = [{key.lower(): value for key, value in request.headers.items()} for request in asked]
+    sent = [headers["x-amzn-sagemaker-custom-attributes"] for headers in lower]
+    assert sent == ["language_model=off", "kinds=printed; what=line; orientation=as-given"]
     assert capsys.readouterr().out == "one\ntwo\n"
     paths = (tmp_path / "bad.png", tmp_path / "page.png")
     assert htr("transcribe", *paths, *place, "--format", "json") == 1
