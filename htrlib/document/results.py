@@ -7,6 +7,7 @@ it; `SCHEMA_VERSION` is incremented when older readers can no longer read it.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, Optional, Sequence, Tuple, Union
@@ -45,6 +46,9 @@ class TextLine:
         confidence: probability that this is a text line, between 0 and 1.
         id: unique within the page; empty until the page has been read.
         kind: one of `KINDS`, or None if unknown.
+    Raises:
+        ValueError: the kind is none of these, the confidence is no number, or the baseline has no
+            points, or points that are no numbers.
     """
 
     box: Box
@@ -55,6 +59,12 @@ class TextLine:
     kind: Optional[str] = None
 
     def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in KINDS:
+            raise ValueError(
+                f"the kind of a line is {', '.join(KINDS)} or None, found {self.kind!r}"
+            )
+        if not math.isfinite(self.confidence):
+            raise ValueError(f"the confidence of a line is a number, found {self.confidence}")
         if self.baseline is None:
             return
         if not self.baseline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Dict
 
 import numpy as np
@@ -171,6 +172,15 @@ def test_a_line_is_turned_as_its_baseline_runs(baseline: Any, turns: int) -> Non
     upright = line.turned(turns)
     assert upright.quarter_turns == 0
     assert upright.turned(-turns) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [({"kind": "cursive"}, "found 'cursive'"), ({"confidence": math.nan}, "found nan")],
+)
+def test_a_line_of_unknown_kind_or_without_confidence_is_refused(value, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        TextLine(Box(0, 0, 9, 9), **value)
 
 
 def test_a_baseline_without_points_is_refused() -> None:
