@@ -18,6 +18,7 @@ from htrlib.layout.kind_changes import (
     darkest_ink,
     pieces_of_one_kind,
 )
+from htrlib.layout.line_kinds import settled_kinds
 from htrlib.layout.line_outlines import Core, Floats, outlined_lines, spans_of
 from htrlib.layout.parts import connected_parts
 from htrlib.layout.pixel_labels import MARKED, Labels
@@ -61,7 +62,7 @@ def lines_from_cores(cores: Sequence[Core], labels: Labels) -> Tuple[TextLine, .
     rows = link(parts, usual, slope)
     rows = [row for row in rows if _is_text(row, usual)]
     rows = _without_tails(rows, usual, slope)
-    return outlined_lines(rows, slope, labels.ink, labels.to_page)
+    return outlined_lines(settled_kinds(rows), slope, labels.ink, labels.to_page)
 
 
 def _within_columns(
