@@ -1,9 +1,11 @@
-"""Prepare pages for `train_labeler.py`: render documents, or cut views out of labeled pages.
+"""Prepare pages for `train_labeler.py`: render documents or forms, or cut views of labeled pages.
 
     python prepare_pages.py rendered --fonts runs/fonts --data ../../../shared/data \
         --count 2000 --output runs/pages-rendered
     python prepare_pages.py real --fonts runs/fonts --data ../../../shared/data \
         --count 2000 --init runs/english --output runs/pages-real
+    python prepare_pages.py forms --fonts ../../../shared/data/fonts --data ../../../shared/data \
+        --count 500 --output runs/pages-rendered
 
 A third of the views of labeled pages goes on with rendered print on paper like their own, so that
 a scan's look does not give away what is written by hand; an eighth are two pages side by side.
@@ -18,12 +20,18 @@ from typing import List
 import numpy as np
 from document_sheet import Stock
 from document_stock import load_stock
-from page_store import PageWriter, label_bytes
+from held_out import held_out
+from page_store import UNSURE, PageWriter, label_bytes
 from real_views import Source, side_by_side, turned, view_of, with_places, with_print
 from render_documents import render_document
+from render_pages import words
+from texts import CHARACTERS
 
 from htrlib import data
+from htrlib.data.synthetic_pages import sample_of
 from htrlib.images.regions import page_ink
+from htrlib.synthesis.handwriting import load_fonts
+from htrlib.synthesis.pages import render_page
 
 COLLECTIONS = (
     *("csafe/transcripts.json", "copiste/pages.json", "testaments/pages.json"),
@@ -74,9 +82,21 @@ def add_documents(writer: PageWriter, stock: Stock, seed: int, count: int) -> No
         writer.add(page_ink(document.image), labels, document.layout)
 
 
+def add_forms(writer: PageWriter, fonts: Path, root: Path, seed: int, count: int) -> None:
+    """Add views of the pages of `render_pages.py`; their print counts as paper."""
+    hands = load_fonts(fonts, [c for c in CHARACTERS if c != " "])
+    hands = tuple(font for font in hands if not held_out(font.path))
+    written = words(root)
+    for number in range(count):
+        rng = np.random.default_rng((seed, number))
+        page = sample_of(render_page(written, hands, rng), f"{number:05d}")
+        view = view_of(Source(page), rng)
+        writer.add(view.ink, view.labels & ~np.uint8(UNSURE), page.source)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("rendered", "real"))
+    parser.add_argument("what", choices=("rendered", "forms", "real"))
     parser.add_argument("--fonts", type=Path, required=True, help="as gather_fonts.py fills it")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -86,8 +106,11 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="collections to leave out")
     parser.add_argument("--validation", action="store_true", help="what no training sees")
     args = parser.parse_args()
-    stock = load_stock(args.fonts, args.data / "text", validation=args.validation)
     writer = PageWriter(args.output)
+    if args.what == "forms":
+        add_forms(writer, args.fonts, args.data, args.seed, args.count)
+        return
+    stock = load_stock(args.fonts, args.data / "text", validation=args.validation)
     if args.what == "rendered":
         add_documents(writer, stock, args.seed, args.count)
     else:

@@ -1,11 +1,13 @@
-"""Train the page labeler of all text in PyTorch, by the clock, from a bundle's weights.
+"""Train a labeler of lines in PyTorch, by the clock, from a bundle's weights.
 
     python train_labeler.py --init runs/english --real runs/pages-real \
         --synthetic runs/pages-rendered --minutes 60 --output runs/labeler
 
 The folders of pages are those of `prepare_pages.py`; they may grow meanwhile. The output holds
 `line-segmentation.npz`, whose labels are the core and the area of lines and the kinds of text, and
-the state from which a training that was stopped is resumed.
+the state from which a training that was stopped is resumed. With `--network
+line-segmentation-handwriting`, lines of other kinds count as paper, and only the first two labels
+are learned.
 """
 
 from __future__ import annotations
@@ -23,7 +25,13 @@ from page_store import AREA, CORE, IGNORED, KIND_SHIFT, UNSURE, PageReader
 from precision import autocast
 from torch.nn import functional
 
-LABELS = ("core", "area", "handwritten", "typewritten", "printed")
+from htrlib.document.kinds import HANDWRITTEN, KINDS
+from htrlib.engines.port import HANDWRITTEN_LINES, LINES
+
+LABELS = {
+    LINES: ("core", "area", "handwritten", "typewritten", "printed"),
+    HANDWRITTEN_LINES: ("core", "area"),
+}
 SIDE = 352  # pixels of a crop
 CROPS = 3  # of each of the two folders in a step
 BELIEVED = 0.35  # text found where nobody labeled: above it, nothing is learned there
@@ -54,6 +62,15 @@ def _worn(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(shades, 0, 255) / 255
 
 
+def handwriting_alone(labels: torch.Tensor) -> torch.Tensor:
+    """Label bytes in which lines of other kinds are paper, and those of unknown kind ignored."""
+    kind = (labels >> KIND_SHIFT) & 3
+    other = (kind > 0) & (kind != 1 + KINDS.index(HANDWRITTEN))
+    unknown = (kind == 0) & (labels & (CORE | AREA) > 0)
+    paper = torch.where(other, labels & ~(CORE | AREA), labels)
+    return torch.where(unknown, paper | IGNORED, paper)
+
+
 def losses(logits: torch.Tensor, labels: torch.Tensor) -> Losses:
     """Mean losses of core, area and kind.
 
@@ -71,6 +88,8 @@ def losses(logits: torch.Tensor, labels: torch.Tensor) -> Losses:
         / counted
         for found, wanted in zip((logits[:, 0], logits[:, 1]), (core, area))
     ]
+    if logits.shape[1] == len(places):
+        return places[0], places[1], torch.zeros(())
     kind = ((labels >> KIND_SHIFT) & 3).long()
     known = (kind > 0) & (core > 0)
     index = (kind - 1).clamp(min=0)
@@ -82,9 +101,10 @@ def losses(logits: torch.Tensor, labels: torch.Tensor) -> Losses:
 class Training:
     """The network, its running average, and what trains it."""
 
-    def __init__(self, init: Path, rate: float) -> None:
-        self.network, self.average = LabelerTwin(len(LABELS)), LabelerTwin(len(LABELS))
-        load_parameters(self.network, dict(np.load(init / "line-segmentation.npz")))
+    def __init__(self, init: Path, name: str, rate: float) -> None:
+        self.network, self.average = (LabelerTwin(len(LABELS[name])) for _ in range(2))
+        self.name = name
+        load_parameters(self.network, dict(np.load(init / f"{name}.npz")))
         self.average.load_state_dict(self.network.state_dict())
         self.network = self.network.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=1e-4)
@@ -92,6 +112,8 @@ class Training:
 
     def step(self, ink: torch.Tensor, labels: torch.Tensor, share: float) -> Losses:
         """One step at a share of the training's time."""
+        if self.name == HANDWRITTEN_LINES:
+            labels = handwriting_alone(labels)
         warm = min(1.0, (self.steps + 1) / WARMUP)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, share)))
@@ -120,7 +142,7 @@ class Training:
         arrays = parameters_of(self.average)
         halves = {name: array.astype(np.float16) for name, array in arrays.items()}
         np.savez(output / "new.npz", **halves)
-        (output / "new.npz").replace(output / "line-segmentation.npz")
+        (output / "new.npz").replace(output / f"{self.name}.npz")
         parts = {"network": self.network, "average": self.average, "optimizer": self.optimizer}
         state = {name: part.state_dict() for name, part in parts.items()}
         torch.save({**state, "steps": self.steps}, output / "state.pt")
@@ -138,6 +160,7 @@ class Training:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--init", type=Path, required=True, help="bundle to start from")
+    parser.add_argument("--network", choices=LABELS, default=LINES)
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -147,7 +170,7 @@ def main() -> None:
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(args.seed)
-    training = Training(args.init, args.learning_rate)
+    training = Training(args.init, args.network, args.learning_rate)
     training.resume(args.output)
     folders = [PageReader(args.real), PageReader(args.synthetic)]
     start = saved = time.monotonic()
