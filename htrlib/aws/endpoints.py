@@ -188,7 +188,8 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
         tell: called with each change of status.
     Raises:
         AwsJobError: the new model does not start; with the reason.
-        AwsError: see `Aws.call`; or the endpoint is being updated, or has failed.
+        AwsError: see `Aws.call`; or the endpoint is being updated, or has failed. Where autoscaling
+            alone fails, the message says so, and the new model serves.
         ConfigError: the existing endpoint cannot be updated in this way.
     """
     aws = aws or Aws()
@@ -213,10 +214,14 @@ def deploy(config: EndpointConfig, aws: Optional[Aws] = None, tell: Tell = silen
     except AwsJobError:  # after other errors it may still start, and needs its resources
         _take_back(new, config.name, aws)
         raise
-    if config.scaling is not None:
-        set_scaling(config.name, config.scaling, config.queue is not None, aws)
     if old is not None:
         _delete_configuration(old["EndpointConfigName"], config.name, aws)
+    if config.scaling is not None:
+        try:
+            set_scaling(config.name, config.scaling, config.queue is not None, aws)
+        except AwsError as error:
+            served = f"endpoint {config.name} serves the new model"
+            raise AwsError(f"{served}, but its autoscaling is not set: {error}") from error
     return new
 
 

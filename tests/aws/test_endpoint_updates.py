@@ -35,6 +35,16 @@ def test_an_update_serves_the_old_model_until_the_new_answers(front, aws, deploy
     assert order.index("DeleteEndpointConfig") > len(order) - order[::-1].index("DescribeEndpoint")
 
 
+def test_a_new_model_serves_though_its_scaling_is_refused(front, aws, deployed):
+    front.answers("UpdateEndpoint", UPDATED)
+    front.answers("DescribeEndpoint", described("InService", OLD), described("InService", NEW))
+    front.answers("RegisterScalableTarget", refusal("AccessDeniedException", "no"))
+    expected = "endpoint hands serves the new model, but its autoscaling is not set: no permission"
+    with pytest.raises(AwsError, match=expected):
+        deploy(EndpointConfig("hands", BETTER, scaling=Scaling()), aws)
+    assert (names(aws, "models"), names(aws, "endpoint_configs")) == ([NEW], [NEW])
+
+
 def test_an_update_that_fails_leaves_the_old_model_and_says_why(front, aws, deployed):
     front.answers("UpdateEndpoint", UPDATED)
     reason = "The primary container did not pass the ping health check"
