@@ -50,12 +50,19 @@ def label_bytes(lines: Sequence[DocumentLine], size: Tuple[int, int]) -> Bytes:
 
 
 class PageWriter:
-    """Adds pages to a folder."""
+    """Adds pages to a folder; a context manager, which closes its files."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._raw = (folder / "raw.bin").open("ab")
         self._index = (folder / "index.jsonl").open("a", encoding="utf-8")
+
+    def __enter__(self) -> PageWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._raw.close()
+        self._index.close()
 
     def add(self, ink: Bytes, labels: Bytes, source: str) -> None:
         """Add a page; labels are kept at half the resolution of the ink."""

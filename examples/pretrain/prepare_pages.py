@@ -106,17 +106,21 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="collections to leave out")
     parser.add_argument("--validation", action="store_true", help="what no training sees")
     args = parser.parse_args()
-    writer = PageWriter(args.output)
+    with PageWriter(args.output) as writer:
+        _add(args, writer)
+
+
+def _add(args: argparse.Namespace, writer: PageWriter) -> None:
     if args.what == "forms":
         add_forms(writer, args.fonts, args.data, args.seed, args.count)
         return
     stock = load_stock(args.fonts, args.data / "text", validation=args.validation)
     if args.what == "rendered":
         add_documents(writer, stock, args.seed, args.count)
-    else:
-        split = "validation" if args.validation else "train"
-        pages = sources(args.data, split, args.init, args.without)
-        add_views(writer, pages, stock, args.seed, args.count)
+        return
+    split = "validation" if args.validation else "train"
+    pages = sources(args.data, split, args.init, args.without)
+    add_views(writer, pages, stock, args.seed, args.count)
 
 
 if __name__ == "__main__":
