@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 import htrlib
 from htrlib.metrics import DetectionF1
-from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import PageConfig, SyntheticPage, render_pages
 
 PRETRAIN = Path(__file__).parents[1] / "examples" / "pretrain"
@@ -45,8 +44,8 @@ def measure(pages: List[SyntheticPage], method: str, bundle: Optional[str]) -> N
 
 def main() -> int:
     sys.path.insert(0, str(PRETRAIN))
-    from held_out import held_out
-    from texts import CHARACTERS, read_words
+    from held_out import fonts_below
+    from texts import read_words
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fonts", type=Path, required=True)
@@ -55,8 +54,7 @@ def main() -> int:
     parser.add_argument("--method", nargs="+", default=["labels"])
     parser.add_argument("--bundle")
     args = parser.parse_args()
-    fonts = load_fonts(args.fonts, [c for c in CHARACTERS if c != " "])
-    unseen = tuple(font for font in fonts if held_out(font.path))
+    unseen = fonts_below(args.fonts, kept=True)
     config = PageConfig(kinds={"form": 1.0})
     rendered = render_pages(args.count, unseen, read_words([args.text]), FIRST_SEED, config)
     pages = list(tqdm(rendered, desc="render", total=args.count))

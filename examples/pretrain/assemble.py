@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from texts import CHARACTERS
 
 from htrlib.bundle import Bundle, load_bundle, write_bundle
 from htrlib.document.charset import Charset
+
+Weights = Mapping[str, NDArray[np.floating]]
 
 
 def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArray[np.float16]]:
@@ -32,6 +34,14 @@ def mean_parameters(bundles: Sequence[Bundle], network: str) -> Dict[str, NDArra
     return {
         name: np.mean([part[name] for part in parts], axis=0).astype(np.float16)
         for name in parts[0]
+    }
+
+
+def mixed(new: Weights, old: Weights, share: float) -> Dict[str, NDArray[np.float16]]:
+    """Average new weights, which have a share, with those from which their training started."""
+    return {
+        name: (share * np.float32(array) + (1 - share) * np.float32(old[name])).astype(np.float16)
+        for name, array in new.items()
     }
 
 
@@ -52,6 +62,14 @@ def main(arguments: Sequence[str] = ()) -> None:
         default=[],
         metavar=("NETWORK", "BUNDLE"),
         help="take one network from another bundle",
+    )
+    parser.add_argument(
+        "--weights",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("FILE", "SHARE"),
+        help="mix the weights that train_labeler.py wrote into those of the same network",
     )
     parser.add_argument(
         "--language-models",
@@ -79,6 +97,9 @@ def main(arguments: Sequence[str] = ()) -> None:
         other = load_bundle(path)
         networks[name] = other.network_config(name)
         parameters[name] = mean_parameters([other], name)
+    for file, share in args.weights:
+        network = Path(file).stem
+        parameters[network] = mixed(dict(np.load(file)), parameters[network], float(share))
     decoding: Dict[str, Any] = {}
     if args.decoding:
         decoding = json.loads(args.decoding.read_text(encoding="utf-8"))

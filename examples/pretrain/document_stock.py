@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Sequence, Tuple
 
 from document_sheet import Face, Stock
-from held_out import HELD_OUT_TEXTS, held_out
-from texts import CHARACTERS, read_words
+from held_out import HELD_OUT_TEXTS, fonts_below
+from texts import read_words
 
-from htrlib.synthesis.handwriting import FONT_SUFFIXES, load_fonts
+from htrlib.synthesis.handwriting import FONT_SUFFIXES
 
 NOT_OF_A_TYPEWRITER = ("kreon", "nanum-gothic")  # of the folder of type: letters of many widths
 
@@ -24,10 +24,9 @@ def load_stock(fonts: Path, texts: Path, *, validation: bool = False) -> Stock:
     """
     files = sorted(texts.glob("*.txt"))
     wanted = [path for path in files if (path.stem in HELD_OUT_TEXTS) == validation]
-    hands = load_fonts(fonts / "hand", [c for c in CHARACTERS if c != " "])
     return Stock(
         read_words(wanted),
-        [hand for hand in hands if held_out(hand.path) == validation],
+        fonts_below(fonts / "hand", kept=validation),
         _faces(fonts / "print", "printed", validation),
         _faces(fonts / "type", "typewritten", validation),
     )

@@ -8,14 +8,12 @@ from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
 from hand_source import HandSource
-from held_out import HELD_OUT_TEXTS, held_out
+from held_out import HELD_OUT_TEXTS, fonts_below
 from line_source import Drawing
 from line_store import CutLine
 from print_source import PrintSource
 from print_texts import PrintTexts
 from texts import CHARACTERS, folded, read_words
-
-from htrlib.synthesis.handwriting import HandwritingFont, load_fonts
 
 NOT_FRENCH = ("csafe", "inkbench", "lecrep")  # the last is lists of names and dates
 KINDS = ("hand", "print", "type")
@@ -59,7 +57,7 @@ def drawings(
         letters: English words of old letters.
         held: use the held-out fonts.
     """
-    faces = {kind: _fonts(fonts / kind, held) for kind in KINDS}
+    faces = {kind: fonts_below(fonts / kind, kept=held) for kind in KINDS}
     printed = PrintTexts(english, french, letters)
     return {
         "hand": HandSource(faces["hand"], [*english, *letters], french),
@@ -72,8 +70,3 @@ def drawn(drawing: Drawing, count: int, seed: int) -> List[CutLine]:
     """Draw lines that are the same in every run."""
     rng = np.random.default_rng(seed)
     return [CutLine(ink | 1, text, "") for ink, text in (drawing(rng) for _ in range(count))]
-
-
-def _fonts(folder: Path, held: bool) -> List[HandwritingFont]:
-    found = load_fonts(folder, [c for c in CHARACTERS if c != " "])
-    return [font for font in found if held_out(font.path) == held]

@@ -20,17 +20,15 @@ from typing import List
 import numpy as np
 from document_sheet import Stock
 from document_stock import load_stock
-from held_out import held_out
+from held_out import fonts_below
 from page_store import UNSURE, PageWriter, label_bytes
 from real_views import Source, side_by_side, turned, view_of, with_places, with_print
 from render_documents import render_document
 from render_pages import words
-from texts import CHARACTERS
 
 from htrlib import data
 from htrlib.data.synthetic_pages import sample_of
 from htrlib.images.regions import page_ink
-from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page
 
 COLLECTIONS = (
@@ -84,9 +82,7 @@ def add_documents(writer: PageWriter, stock: Stock, seed: int, count: int) -> No
 
 def add_forms(writer: PageWriter, fonts: Path, root: Path, seed: int, count: int) -> None:
     """Add views of the pages of `render_pages.py`; their print counts as paper."""
-    hands = load_fonts(fonts, [c for c in CHARACTERS if c != " "])
-    hands = tuple(font for font in hands if not held_out(font.path))
-    written = words(root)
+    hands, written = fonts_below(fonts), words(root)
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         page = sample_of(render_page(written, hands, rng), f"{number:05d}")

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import List, Sequence
 
 import numpy as np
-from held_out import HELD_OUT_TEXTS, held_out
+from held_out import HELD_OUT_TEXTS, fonts_below
 from labeled import load_labeled
 from texts import CHARACTERS, mixed_words, read_words
 from tqdm import tqdm
 
 from htrlib import data
 from htrlib.data.synthetic_pages import sample_of
-from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page
 
 WORDS = 1_000_000
@@ -47,8 +46,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first page")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments or None)
-    fonts = load_fonts(args.data / "fonts", [c for c in CHARACTERS if c != " "])
-    fonts = tuple(font for font in fonts if not held_out(font.path))
+    fonts = fonts_below(args.data / "fonts")
     text = words(args.data)
     for seed in tqdm(range(args.first, args.first + args.count)):
         page = render_page(text, fonts, np.random.default_rng(seed))

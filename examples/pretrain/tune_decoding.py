@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from held_out import HELD_OUT_TEXTS, held_out
+from held_out import HELD_OUT_TEXTS, fonts_below
 from labeled import ARCHIVES, COLLECTIONS, VALIDATED, load_labeled, usable
 from numpy.typing import NDArray
-from texts import CHARACTERS, folded, read_words
+from texts import folded, read_words
 from tqdm import tqdm
 
 import htrlib
@@ -42,7 +42,6 @@ from htrlib.decoding.decoding_options import DecodingOptions, bundled_models, bu
 from htrlib.document.results import LogProbs
 from htrlib.language import NGramModel
 from htrlib.stages.decoding import bundled_model
-from htrlib.synthesis.handwriting import load_fonts
 from htrlib.synthesis.pages import render_page
 from htrlib.training.tuning import Judged, calibrate, error_rate, judge
 
@@ -96,8 +95,7 @@ def archive_pages(root: Path, bundle: Bundle) -> Dict[str, List[Lines]]:
 
 def synthetic_pages(root: Path, bundle: Bundle, count: int) -> Iterator[Lines]:
     """About `count` lines in fonts and of texts that no network and no language model has seen."""
-    fonts = load_fonts(root / "fonts", [c for c in CHARACTERS if c != " "])
-    fonts = tuple(font for font in fonts if held_out(font.path))
+    fonts = fonts_below(root / "fonts", kept=True)
     words = read_words([root / "text" / f"{name}.txt" for name in HELD_OUT_TEXTS])
     seeds = itertools.count(10**6)
     while count > 0:

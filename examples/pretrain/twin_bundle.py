@@ -15,6 +15,7 @@ from typing import Sequence
 
 import numpy as np
 import torch
+from assemble import mixed
 from twin import mean_state, parameters_for_bundle
 from twin_training import grown
 
@@ -37,7 +38,7 @@ def run(
     new = parameters_for_bundle(mean_state([one["average"] for one in saved]))
     if share < 1:
         old = grown(dict(bundle.parameters(RECOGNIZER)), bundle.charset, charset)
-        new = {name: share * array + (1 - share) * old[name] for name, array in new.items()}
+        new = mixed(new, old, share)
     parameters[RECOGNIZER] = new
     small = {
         network: {name: array.astype(np.float16) for name, array in arrays.items()}

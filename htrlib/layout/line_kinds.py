@@ -24,26 +24,32 @@ def settled_kinds(rows: Sequence[Core]) -> List[Core]:
     Args:
         rows: lines of a page, as cores.
     """
-    machined = [row for row in rows if len(row.kinds) and row.kinds.argmax() != _WRITTEN]
+    machined = [row for row in rows if _is_machined(row)]
     if not machined:
         return list(rows)
     lengths = [len(row.columns) for row in machined]
-    shares = [_machine_shares(row) for row in machined]
-    common = int(np.average(shares, axis=0, weights=lengths).argmax())
-    doubtful = {id(row) for row, own in zip(machined, shares) if own.max() < SURE}
-    return [_favoring(common, row) if id(row) in doubtful else row for row in rows]
+    shares = np.average([_machine_shares(row) for row in machined], axis=0, weights=lengths)
+    common = int(shares.argmax())
+    return [
+        _favoring(common, row) if _is_machined(row) and _machine_shares(row).max() < SURE else row
+        for row in rows
+    ]
+
+
+def _is_machined(row: Core) -> bool:
+    return len(row.kinds) > 0 and row.kinds.argmax() != _WRITTEN
 
 
 def _machine_shares(row: Core) -> Floats:
-    """(K - 1,) shares of the kinds that are not handwriting, of what they have together."""
-    others: Floats = np.delete(row.kinds, _WRITTEN)
-    others /= others.sum()
-    return others
+    """(K,) probabilities of a line's kinds if it is not handwritten."""
+    shares = row.kinds.copy()
+    shares[_WRITTEN] = 0.0
+    shares /= shares.sum()
+    return shares
 
 
 def _favoring(common: int, row: Core) -> Core:
-    """Exchange the largest probability but that of handwriting with the one of a kind."""
-    others = np.delete(row.kinds, _WRITTEN)
-    best = int(others.argmax())
-    others[[best, common]] = others[[common, best]]
-    return replace(row, kinds=np.insert(others, _WRITTEN, row.kinds[_WRITTEN]))
+    """Exchange a line's largest probability with that of a kind."""
+    kinds, best = row.kinds.copy(), int(row.kinds.argmax())
+    kinds[[best, common]] = kinds[[common, best]]
+    return replace(row, kinds=kinds)

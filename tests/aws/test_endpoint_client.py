@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import threading
-from typing import Dict
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from htrlib.document.geometry import Size
 from htrlib.document.results import DocumentResult, PageResult
 from htrlib.errors import AwsError, AwsNotFoundError, ConfigError, ImageError
 from htrlib.formats.json_format import to_json
+from htrlib.serving import protocol
 from tests.aws.front import CUT, Answer, answer
 from tests.formats.results import page
 
@@ -66,8 +66,7 @@ def refused(message: str, status: int) -> bytes:
 
 
 def header(request, name) -> str:
-    headers: Dict[str, str] = {key.lower(): value for key, value in request.headers.items()}
-    return headers.get(name.lower(), "")
+    return protocol.header(request.headers, name) or ""
 
 
 def png(page, form="PNG", **options) -> bytes:
@@ -118,17 +117,18 @@ def test_an_array_is_sent_as_png(client, served):
 
 def test_options_travel_as_custom_attributes(client, served):
     from htrlib.reading.options import ReadingOptions
-    from htrlib.serving.protocol import options_of
 
     came = served()
     blank = np.zeros((3, 4), np.uint8)
     client.transcribe(blank, beam_width=7, stage="lines", language_model=False)
     text = header(came[0], "X-Amzn-SageMaker-Custom-Attributes")
-    assert options_of(text) == ReadingOptions(stage="lines", beam_width=7, language_model=None)
+    assert protocol.options_of(text) == ReadingOptions(
+        stage="lines", beam_width=7, language_model=None
+    )
     contents = {"kinds": ("printed", "typewritten"), "what": "line", "orientation": "as-given"}
     client.transcribe(blank, **contents)
     text = header(came[1], "X-Amzn-SageMaker-Custom-Attributes")
-    assert options_of(text) == ReadingOptions(**contents)
+    assert protocol.options_of(text) == ReadingOptions(**contents)
 
 
 def test_one_of_many_models_is_asked(front, served):

@@ -10,6 +10,7 @@ from htrlib.aws.storage import read_object, upload, write_object
 from htrlib.cli import aws_read
 from htrlib.cli.main import main
 from htrlib.formats.json_format import from_json, to_json
+from htrlib.serving.protocol import CUSTOM_ATTRIBUTES, header
 from tests.aws.conftest import ACCESS_KEY, IMAGE, ROLE, SECRET_KEY, TOKEN
 from tests.aws.front import Answer, refusal
 from tests.aws.listings import names
@@ -275,8 +276,7 @@ def test_pages_are_read_elsewhere(front, tmp_path, capsys, where):
     assert capsys.readouterr().out == "one\ntwo\n"
     how = ("--kinds", "printed", "--single-line", "--orientation", "as-given")
     assert htr("transcribe", tmp_path / "page.png", *place, *how) == 0
-    lower = [{key.lower(): value for key, value in request.headers.items()} for request in asked]
-    sent = [headers["x-amzn-sagemaker-custom-attributes"] for headers in lower]
+    sent = [header(request.headers, CUSTOM_ATTRIBUTES) for request in asked]
     assert sent == ["language_model=off", "kinds=printed; what=line; orientation=as-given"]
     assert capsys.readouterr().out == "one\ntwo\n"
     paths = (tmp_path / "bad.png", tmp_path / "page.png")

@@ -195,6 +195,20 @@ def test_a_recognizer_is_added_and_the_mean_of_two_put_together(
     np.testing.assert_allclose(mean, (first + second) / 2, rtol=1e-3, atol=1e-4)
 
 
+def test_a_share_of_new_weights_is_mixed_into_a_network(script, tmp_path):
+    old, name = load_bundle("english"), "line-segmentation-handwriting"
+    zeros = {key: np.zeros_like(array) for key, array in old.parameters(name).items()}
+    np.savez(tmp_path / f"{name}.npz", **zeros)
+    weights = [f"--networks={old.directory}", "--weights", str(tmp_path / f"{name}.npz"), "0.25"]
+    script("assemble").main([str(tmp_path / "new"), *weights])
+    new = load_bundle(tmp_path / "new")
+    for key, array in old.parameters(name).items():
+        np.testing.assert_allclose(new.parameters(name)[key], 0.75 * array, rtol=1e-3, atol=1e-6)
+    other = "paragraph"
+    for key, array in old.parameters(other).items():
+        assert np.array_equal(new.parameters(other)[key], array)
+
+
 def test_the_language_model_knows_words_in_capitals(build_language_model, tmp_path):
     books = [tmp_path / f"{name}.txt" for name in ("book", *build_language_model.HELD_OUT_TEXTS)]
     for book in books:

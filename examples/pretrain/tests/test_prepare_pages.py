@@ -11,7 +11,6 @@ from htrlib.synthesis.handwriting import BUNDLED_FONTS
 def prepare_pages(script, monkeypatch):
     module = script("prepare_pages")
     monkeypatch.setattr(module, "words", lambda root: ["a", "red", "door"])
-    monkeypatch.setattr(module, "CHARACTERS", "a redo")
     return module
 
 
