@@ -17,7 +17,7 @@ from htrlib.layout.pixel_labels import BundleLike, label_region, scale_for
 PAGE_AREA = 400_000.0  # pixels of the page that the network sees
 THRESHOLD = 0.5
 LEAST_CONFIDENCE = 0.68  # the mean over a part: below it is print that looks like writing
-SMALLEST_PART = 0.008  # of the handwriting's area: smaller parts are specks
+SMALLEST_PART = 0.003  # of the handwriting's area: less is specks; references at an edge have more
 SMALLEST_AREA = 40  # labels: less is no handwriting at all
 
 
