@@ -71,6 +71,7 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=800)
     parser.add_argument("--workers", type=int, default=None)
     parser.add_argument("--batch-columns", type=int, default=TrainerConfig.batch_columns)
+    parser.add_argument("--float32", action="store_true", help="also where the CPU has bfloat16")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -79,6 +80,7 @@ def main() -> int:
             minutes=args.minutes,
             workers=args.workers,
             batch_columns=args.batch_columns,
+            bfloat16=False if args.float32 else None,
             checkpoint_minutes=60,
         )
         trainer = Trainer(

@@ -59,6 +59,12 @@ class RecognizerConfig:
             width *= horizontal
         return width
 
+    def rows(self, height: int) -> int:
+        """Rows of the last convolution's features, for pictures of this height."""
+        for vertical in (2, *(strides[0] for _, strides in self.blocks)):
+            height = -(-height // vertical)
+        return height
+
     @property
     def reach(self) -> int:
         """Reach of the convolutions to each side in input columns, rounded up to whole frames."""

@@ -21,6 +21,7 @@ FREE_ON_RESUME = (
     "minutes",
     "patience",
     "language_model",
+    "bfloat16",
     "workers",
     "checkpoint_minutes",
 )
@@ -49,6 +50,8 @@ class TrainerConfig:
             scratch, and 0 for a recognizer that can read, which a new head holds back.
         dropout: the recognizer's dropout; None keeps its own.
         freeze_batch_statistics: normalize by the initial running means, and keep them.
+        bfloat16: compute most of the recognizer's convolutions in bfloat16, on a CPU; None does
+            where the CPU has instructions for it.
         augmentation: random changes to line pictures, as JSON such as {"slant": 0.2}, or "off".
         charset: the recognizer's characters: "extend" adds those of the training data to those of
             `init`, "keep" uses those of `init`, "data" uses those of the training data.
@@ -75,6 +78,7 @@ class TrainerConfig:
     extra_head: Optional[float] = None
     dropout: Optional[float] = None
     freeze_batch_statistics: bool = False
+    bfloat16: Optional[bool] = None
     augmentation: Optional[LineAugmentation] = field(default_factory=LineAugmentation)
     charset: str = field(default="extend", metadata={"choices": CHARSETS})
     language_model: str = field(default="learn", metadata={"choices": LANGUAGE_MODELS})

@@ -91,7 +91,7 @@ class Learner:
             mx.nd.array([rows, *extra], ctx=first).copyto(vector[size + 1 :])
             vector = self._reduce(vector)
             gradient, sums = vector[:size], vector[size:]
-            norm = mx.nd.sqrt(mx.nd.multi_sum_sq(gradient, num_arrays=1)) / sums[1]
+            norm = mx.nd.sqrt(mx.nd.dot(gradient, gradient)) / sums[1]
             self._update(gradient, norm, sums[1], number, rate)
             return mx.nd.concat(sums[:2], norm, sums[2:], dim=0)
 
@@ -202,7 +202,9 @@ class _Flat:
     def _joined(self, arrays: Sequence[Any], room: int = 0) -> Any:
         if not arrays:
             return mx.nd.zeros((1 + room,))
-        vector = mx.nd.zeros((self.size + room,), ctx=arrays[0].context)
+        vector = mx.nd.empty((self.size + room,), ctx=arrays[0].context)
+        if room:
+            vector[self.size :] = 0.0
         for array, (start, end) in zip(arrays, self._spans):  # far faster than MXNet's concat
             array.reshape((-1,)).copyto(vector[start:end])
         return vector

@@ -22,6 +22,7 @@ OPTIONS = {
     "epochs": 20,
     "learning_rate": 5e-3,
     "dropout": 0.0,
+    "bfloat16": False,  # which rounds sums of a batch's parts in another way
     "augmentation": "none",
     "freeze_batch_statistics": True,
     "warmup": 4,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from htrlib.engines.cpu_features import has_bfloat16
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.recognizer import LineRecognizer, ResidualBlock
 from htrlib.engines.network_shapes import RecognizerConfig
@@ -17,6 +18,9 @@ from htrlib.training.learner import Learner
 from htrlib.training.tasks.line_recognition import _CtcLoss
 
 CONFIG = TrainerConfig(freeze_batch_statistics=True)
+HALVED = RecognizerConfig(  # with blocks before and after those in bfloat16
+    6, stem=8, blocks=((16, (2, 2)), (16, (1, 1)), (32, (2, 1)), (24, (1, 1))), hidden=12, dropout=0
+)
 SHAPE = RecognizerConfig(6, stem=8, blocks=((16, (2, 2)), (24, (2, 1))), hidden=12, dropout=0.0)
 
 
@@ -34,7 +38,7 @@ def learned(
     contexts: List[Any], dropout: float = 0.0, rows: Sequence[int] = range(4), steps: int = 3
 ) -> Dict[str, NDArray[np.float32]]:
     mx.random.seed(1)
-    network = LineRecognizer(replace(SHAPE, dropout=dropout), training=True, extra_head=True)
+    network = LineRecognizer(replace(SHAPE, dropout=dropout), height=24, extra_head=True)
     network.initialize(mx.init.Xavier(), ctx=contexts)
     learner = Learner(network, lambda net: _CtcLoss(net, 0.1), contexts, CONFIG, lambda v: v)
     chosen = {name: values[list(rows)] for name, values in batch().items()}
@@ -57,6 +61,44 @@ def test_each_part_drops_features_of_its_own_and_the_same_ones_again() -> None:
     np.testing.assert_array_equal(two["mean"], again["mean"])
     # Of two equal rows that lacked the same features the mean gradient would be that of one.
     assert not np.allclose(two["mean"], one["mean"], rtol=1e-3, atol=2e-6)
+
+
+def logits_and_gradients(
+    bfloat16: bool, height: Optional[int] = 24
+) -> Tuple[NDArray[np.float32], Dict[str, NDArray[np.float32]]]:
+    """Logits and gradients of a network with the same weights each time."""
+    mx.random.seed(1)
+    network = LineRecognizer(HALVED, height=height, bfloat16=bfloat16)
+    network.initialize(mx.init.Xavier())
+    ink = mx.nd.array(batch()["ink"], dtype="float32") / 255
+    with mx.autograd.record():
+        logits = network(ink)
+        loss = mx.nd.square(logits).sum()
+    loss.backward()
+    parameters = network._collect_params_with_prefix()
+    gradients = {n: p.grad().asnumpy() for n, p in parameters.items() if p.grad_req != "null"}
+    return logits.asnumpy(), gradients
+
+
+def test_a_known_height_changes_no_result() -> None:
+    expected, gradients = logits_and_gradients(bfloat16=False, height=None)
+    found, others = logits_and_gradients(bfloat16=False)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(others[name], gradient, rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="the CPU has no instructions for bfloat16")
+def test_bfloat16_gives_nearly_the_same_gradients() -> None:
+    expected, gradients = logits_and_gradients(bfloat16=False)
+    found, others = logits_and_gradients(bfloat16=True)
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+    assert all(gradient.dtype == np.float32 for gradient in others.values())
+    exact, rounded = (
+        np.concatenate([one[name].ravel() for name in gradients]) for one in (gradients, others)
+    )
+    assert np.linalg.norm(rounded - exact) < 0.1 * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize("inputs", [8, 16])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrlib.engines.mxnet.framework import mx
-from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.engines.mxnet.recognizer import LineRecognizer, lstm_vector
 from htrlib.engines.mxnet.runner import lock
 
 TILES = (256, 512, 1024, 1536, 2048)  # columns of ink per tile of the convolutions
@@ -110,11 +110,11 @@ def _bidirectional(layer: Any, batch: Any, lengths: Any) -> Any:
 def _lstm(layer: Any, direction: str, batch: Any) -> Any:
     parts = ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias")
     device = batch.context
-    weights = [getattr(layer, f"{direction}_{part}").data(device).reshape(-1) for part in parts]
+    parameters = [getattr(layer, f"{direction}_{part}").data(device) for part in parts]
     state = mx.nd.zeros((1, batch.shape[1], layer._hidden_size), ctx=device)
     return mx.nd.RNN(
         batch,
-        mx.nd.concat(*weights, dim=0),
+        lstm_vector(mx.nd, parameters, layer._hidden_size),
         state,
         state,
         state_size=layer._hidden_size,

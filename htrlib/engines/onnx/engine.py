@@ -7,15 +7,14 @@ twice, and every bundle can be read.
 
 from __future__ import annotations
 
-import platform
 import threading
 from functools import cache
-from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htrlib.engines.cpu_features import products_overflow
 from htrlib.engines.device import parse_device
 from htrlib.engines.network_shapes import RecognizerConfig
 from htrlib.engines.onnx.graphs import build_graph
@@ -32,7 +31,6 @@ except ImportError as error:
     ) from error
 
 INT8, FLOAT32, FLOAT16 = "int8", "float32", "float16"
-CPU_INFO = Path("/proc/cpuinfo")  # on Linux
 GPU_BATCH = 32  # maximum lines per batch on a GPU
 WIDTH_MULTIPLE = 256  # columns: widths are multiples, since GPUs tune convolutions to each
 
@@ -223,21 +221,6 @@ def float32_engine(networks: Networks, device: Optional[str] = None) -> OnnxEngi
 def float16_engine(networks: Networks, device: Optional[str] = None) -> OnnxEngine:
     """Create the engine "onnx-float16", for GPUs."""
     return OnnxEngine(networks, device, FLOAT16)
-
-
-@cache
-def products_overflow() -> bool:
-    """Return whether this CPU may lack VNNI, so that its fastest sums of 8-bit products overflow.
-
-    True for every x86 CPU whose features the system does not list.
-    """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    try:
-        features = CPU_INFO.read_text(encoding="utf-8")
-    except OSError:
-        return True
-    return "avx512_vnni" not in features and "avx_vnni" not in features
 
 
 def _mismatch(network: str, error: Exception) -> BundleMismatchError:

@@ -16,6 +16,7 @@ from htrlib.data.samples import Dataset, LineSample, Sample
 from htrlib.decoding.best_path import best_path
 from htrlib.document.charset import Charset
 from htrlib.document.results import LogProbs
+from htrlib.engines.cpu_features import has_bfloat16
 from htrlib.engines.mxnet.framework import gluon
 from htrlib.engines.mxnet.line_reading import read_lines
 from htrlib.engines.mxnet.recognizer import LineRecognizer
@@ -58,6 +59,7 @@ class LineRecognitionTask(Task):
     _batches: LineBatches
     _usable: List[int]
     _widths: Dict[bool, Tuple[int, ...]]
+    _bfloat16 = False
     _validation: Optional[Pictures] = None
     _texts: Tuple[str, ...] = ()
 
@@ -162,7 +164,16 @@ class LineRecognitionTask(Task):
         shape = self._shape()
         if self.config.dropout is not None:
             shape = replace(shape, dropout=self.config.dropout)
-        return LineRecognizer(shape, training=True, extra_head=self._extra_head > 0)
+        return LineRecognizer(
+            shape,
+            height=int(self.numbers()["height"]),
+            extra_head=self._extra_head > 0,
+            bfloat16=self._bfloat16,
+        )
+
+    def network(self, contexts: List[Any]) -> Any:
+        self._bfloat16 = _in_bfloat16(self.config.bfloat16, contexts)
+        return super().network(contexts)
 
     @property
     def _extra_head(self) -> float:
@@ -280,6 +291,12 @@ class _CtcLoss(gluon.HybridBlock):
             )
             total = loss if total is None else total + loss
         return total / lengths
+
+
+def _in_bfloat16(asked: Optional[bool], contexts: Sequence[Any]) -> bool:
+    """Return whether to compute in bfloat16: as asked or as the CPU can, and never on GPUs."""
+    wanted = has_bfloat16() if asked is None else asked
+    return wanted and all(context.device_type == "cpu" for context in contexts)
 
 
 def _leftward(lines: Sequence[LineSample]) -> List[Problem]:

@@ -20,6 +20,11 @@ def test_a_config_of_an_older_bundle_has_two_lstms() -> None:
     assert RecognizerConfig.from_dict(older).lstms == ("rnn1", "rnn2")
 
 
+@pytest.mark.parametrize(("height", "rows"), [(32, 4), (33, 5), (8, 1)])
+def test_features_have_as_many_rows_as_the_strides_leave(height: int, rows: int) -> None:
+    assert CONFIG.rows(height) == rows
+
+
 @pytest.mark.parametrize("width", [8, 31, 64])
 def test_frames_are_the_columns_over_the_frame_width_rounded_up(width: int) -> None:
     block = building.build("line-recognition", asdict(CONFIG))
