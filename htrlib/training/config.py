@@ -152,9 +152,10 @@ def _check(name: str, value: Any, expected: str, holds: Callable[[Any], bool]) -
 def _parsed(name: str, kind: str, value: Any) -> Any:
     """Convert a value, possibly a string, to the type of its option."""
     if kind.startswith("Optional["):
-        if value is None or (isinstance(value, str) and value.lower() in ("", "none", "off")):
-            return None
         kind = kind[len("Optional[") : -1]
+        nothing = ("", "none") if kind == "bool" else ("", "none", "off")
+        if value is None or (isinstance(value, str) and value.lower() in nothing):
+            return None
     try:
         return _PARSERS[kind](value)
     except (ValueError, TypeError, KeyError) as error:

@@ -29,6 +29,13 @@ def test_strings_give_what_values_give():
     assert TrainerConfig.from_dict({"augmentation": "on"}) == TrainerConfig()
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"), [("off", False), ("on", True), ("none", None), (False, False)]
+)
+def test_a_choice_left_to_the_machine_can_be_switched_off(value, expected):
+    assert TrainerConfig.from_dict({"bfloat16": value}).bfloat16 is expected
+
+
 def test_a_configuration_survives_its_dictionary():
     config = TrainerConfig(dropout=0.2, workers=3)
     assert TrainerConfig.from_dict(config.to_dict()) == config
