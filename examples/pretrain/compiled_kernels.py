@@ -12,12 +12,13 @@ from typing import Optional
 
 from torch import Tensor
 
+from htrlib.engines.cpu_features import has_bfloat16
+
 
 @functools.cache
 def compiled(name: str) -> Optional[ctypes.CDLL]:
     """The library of a C file beside this one; None without a compiler, or bfloat16 in AVX-512."""
-    flags = Path("/proc/cpuinfo")
-    if not flags.exists() or "avx512_bf16" not in flags.read_text(encoding="utf-8"):
+    if not has_bfloat16():
         return None
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "kernels.so")
