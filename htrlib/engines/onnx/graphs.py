@@ -61,14 +61,14 @@ def _recognizer(graph: NetworkGraph, config: Mapping[str, Any]) -> None:
     frames: padding after a line's end has no effect on it.
     """
     shape = RecognizerConfig.from_dict(config)
-    rows = int(config["height"])
-    x = graph.stem(("n", 1, rows, "w"), *graph.folded("stem_conv", "stem_norm"))
+    height = int(config["height"])
+    x = graph.stem(("n", 1, height, "w"), *graph.folded("stem_conv", "stem_norm"))
     lengths = graph.input("lengths", "int32", ("n",))
-    channels, rows = shape.stem, -(-rows // 2)
+    channels = shape.stem
     for number, (outputs, strides) in enumerate(shape.blocks):
         x = _residual_block(graph, f"blocks.{number}", x, strides, channels != outputs)
-        channels, rows = outputs, -(-rows // strides[0])
-    x = graph.node("MaxPool", x, kernel_shape=(rows, 1))  # (N, C, 1, T)
+        channels = outputs
+    x = graph.node("MaxPool", x, kernel_shape=(shape.rows(height), 1))  # (N, C, 1, T)
     paper = shape.reach // shape.frame_width
     x = graph.node("Slice", x, *map(graph.numbers, (paper, -paper, 3)))  # of axis 3
     x = graph.node("Squeeze", x, graph.numbers(2))
