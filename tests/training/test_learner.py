@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -99,6 +101,20 @@ def test_bfloat16_gives_nearly_the_same_gradients() -> None:
         np.concatenate([one[name].ravel() for name in gradients]) for one in (gradients, others)
     )
     assert np.linalg.norm(rounded - exact) < 0.1 * np.linalg.norm(exact)
+
+
+def test_bfloat16_needs_no_numpy_that_knows_its_name() -> None:
+    code = f"""
+import sys
+sys.modules["ml_dtypes"] = None  # which tells NumPy the name
+from htrlib.engines.mxnet.framework import mx
+from htrlib.engines.mxnet.recognizer import LineRecognizer
+from htrlib.engines.network_shapes import RecognizerConfig
+network = LineRecognizer({HALVED!r}, height=24, bfloat16=True)
+print(network(mx.sym.var("ink")).tojson(remove_amp_cast=False))
+"""
+    graph = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert '"bfloat16"' in graph.stdout
 
 
 @pytest.mark.parametrize("inputs", [8, 16])

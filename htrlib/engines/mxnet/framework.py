@@ -36,4 +36,7 @@ except (ImportError, OSError) as error:  # OSError: a shared library that MXNet 
         "htrlib:serve-mxnet (container/build.sh serve-mxnet)"
     ) from error
 
-__all__ = ["gluon", "mx"]
+__all__ = ["BFLOAT16", "gluon", "mx"]
+
+# MXNet's type for it. NumPy knows the name only where something has imported ml_dtypes.
+BFLOAT16 = numpy.dtype([("bfloat16", numpy.uint16)])

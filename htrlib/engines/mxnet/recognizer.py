@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence, Tuple
 
-from htrlib.engines.mxnet.framework import gluon
+from htrlib.engines.mxnet.framework import BFLOAT16, gluon
 from htrlib.engines.network_shapes import RecognizerConfig, Strides
 
 
@@ -22,7 +22,7 @@ class TypedConvolution(gluon.nn.Conv2D):
         options = {"padding": kernel // 2, "use_bias": False, "in_channels": inputs}
         super().__init__(outputs, kernel, strides, **options)
         fast = inputs % 16 == 0 and outputs % 16 == 0
-        self._type = ("bfloat16" if fast else "float32") if bfloat16 else None
+        self._type = (BFLOAT16 if fast else "float32") if bfloat16 else None
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any) -> Any:  # noqa: N803 - Gluon names it so
         if self._type is not None:
