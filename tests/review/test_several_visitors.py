@@ -212,6 +212,29 @@ def test_text_of_a_page_of_this_name_in_another_folder_is_not_taken_for_it(
         assert again.service.overview()["folder_id"] == elsewhere.service.overview()["folder_id"]
 
 
+def test_texts_that_two_windows_could_not_save_are_both_there_later(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.open("a.png")
+    visitor.block(SAVING)
+    first = visitor.browser.current_window_handle
+    second_window(visitor)
+    correct_while_nothing_is_saved(visitor)
+    visitor.browser.switch_to.window(first)
+    visitor.one("[data-id='line-2'] textarea").click()
+    visitor.keys(Keys.END, " then")
+    visitor.until(lambda: "Not saved" in visitor.state(), "the page says so")
+    for window in visitor.browser.window_handles:
+        visitor.browser.switch_to.window(window)
+        visitor.browser.get("about:blank")
+    visitor.browser.switch_to.window(first)
+    visitor.block()
+    visitor.open("a.png")
+    visitor.until_saved()
+    visitor.until(lambda: "ferry" in texts_on_disk(tmp_path / "a.png")[0], "the one text")
+    assert texts_on_disk(tmp_path / "a.png") == ["the ferry left at six", f"{LINES[1][0]} then"]
+
+
 def test_a_conflict_on_a_page_that_was_left_is_told(visitor: Visitor, tmp_path: Path) -> None:
     correct_in_a_second_window(visitor)
     visitor.keys(Keys.END, " pm")

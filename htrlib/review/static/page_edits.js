@@ -22,6 +22,7 @@ export class PageEdits extends EventTarget {
   #redo = [];
   #save = debounced(() => this.flush(), TYPING_PAUSE);
   #retrying = "";
+  #kept = {}; // the drafts as this window stored or found them last
 
   constructor(page) {
     super();
@@ -324,8 +325,8 @@ export class PageEdits extends EventTarget {
   // Drafts that outlive the page
 
   #restoreDrafts() {
-    const stored = Object.entries(storedDrafts.load(this.page.name));
-    for (const [id, { text, base, place }] of stored) {
+    this.#kept = storedDrafts.load(this.page.name);
+    for (const [id, { text, base, place }] of Object.entries(this.#kept)) {
       this.drafts.set(id, { text, base, place });
       const found = textConflict(id, { text, base, place }, this.page);
       if (found === "saved") this.drafts.delete(id);
@@ -341,7 +342,8 @@ export class PageEdits extends EventTarget {
   #keepDrafts() {
     const texts = {};
     for (const [id, { text, base, place }] of this.drafts) texts[id] = { text, base, place };
-    storedDrafts.save(this.page.name, texts);
+    storedDrafts.save(this.page.name, texts, this.#kept);
+    this.#kept = texts;
   }
 
   // Events

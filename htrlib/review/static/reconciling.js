@@ -9,7 +9,7 @@ function subjects(edit) {
   return edit.id === undefined ? null : [edit.id];
 }
 
-const same = (first, second) => JSON.stringify(first) === JSON.stringify(second);
+export const same = (first, second) => JSON.stringify(first) === JSON.stringify(second);
 
 /** A page, with the line objects of an earlier state where they say the same: they are not redrawn. */
 export function withKnownLines(page, before) {

@@ -1,5 +1,7 @@
 // What this browser remembers of its user.
 
+import { same } from "./reconciling.js";
+
 const PREFIX = "htr-review:";
 const DEFAULTS = {
   name: null, // null: not asked yet
@@ -25,7 +27,7 @@ export function saveSetting(name, value) {
 }
 
 /**
- * Texts that are typed but not saved: page name -> {line id: {text, base}}. Servers of other
+ * Texts that are typed but not saved: page name -> {line id: {text, base, place}}. Servers of other
  * folders have the same storage if they had the same port, so `folder` is to be set first.
  */
 export const drafts = {
@@ -37,9 +39,17 @@ export const drafts = {
       return {};
     }
   },
-  save(page, texts) {
+  /** Store what a window changed of its texts since `before`; those of other windows remain. */
+  save(page, texts, before) {
+    const stored = this.load(page);
+    for (const [id, text] of Object.entries(before)) {
+      if (!(id in texts) && same(stored[id], text)) delete stored[id];
+    }
+    for (const [id, text] of Object.entries(texts)) {
+      if (!same(before[id], text)) stored[id] = text;
+    }
     try {
-      if (Object.keys(texts).length) localStorage.setItem(this.key(page), JSON.stringify(texts));
+      if (Object.keys(stored).length) localStorage.setItem(this.key(page), JSON.stringify(stored));
       else localStorage.removeItem(this.key(page));
     } catch {
       // Storage is full or off; the texts stay in the open page, which warns before it is left.
