@@ -297,7 +297,8 @@ class _PageReader:
             return []
         slope, offset = numbers
         left, _, right, bottom = box
-        return [(left, bottom + offset), (right, bottom + offset + slope * (right - left))]
+        points = [(left, bottom + offset), (right, bottom + offset + slope * (right - left))]
+        return points[::-1] if angle == [180.0] else points
 
     def _numbers(self, node: _Node, name: str) -> List[float]:
         """Return the numbers of a property; report it and return none if it has other values."""

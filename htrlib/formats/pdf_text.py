@@ -90,21 +90,30 @@ class _Run:
     cos: float = 1.0
     sin: float = 0.0
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether it does not stand upright."""
+        return bool(self.sin) or self.cos < 0
+
 
 @dataclass(frozen=True)
 class _Line:
-    """The words of a line, the direction at each (y up), and the common slope (y down)."""
+    """The words of a line, the direction at each (y up), and the common slope (y down).
+
+    `leftward`: the line runs to the left, as on a page that is upside down.
+    """
 
     words: Tuple[PlacedWord, ...]
     directions: Tuple[Point, ...]
     slope: float
+    leftward: bool
 
     @classmethod
     def of(cls, line: LineResult, words: Tuple[PlacedWord, ...]) -> _Line:
         directions = tuple(_direction(word.box, line) for word in words)
         along = sum(cos for cos, _ in directions)
         down = -sum(sin for _, sin in directions)
-        return cls(words, directions, down / along if along > 0 else math.inf)
+        return cls(words, directions, down / along if along else math.inf, along < 0)
 
     @property
     def is_turned(self) -> bool:
@@ -151,7 +160,8 @@ def text_layer(
     rows = [f"q {placement.matrix(height, unit)} BT 3 Tr".encode("ascii")]
     pen = _Pen(font, font_name, height, unit)
     for line, size, drop in found:
-        runs = list(_turned(line) if abs(line.slope) > _LEVEL else _level(line, size, drop))
+        stands = abs(line.slope) <= _LEVEL and not line.leftward
+        runs = list(_level(line, size, drop) if stands else _turned(line))
         rows += [pen.show(run, size, after) for run, after in zip(runs, [*runs[1:], None])]
     return b"\n".join([*rows, b"ET Q", b""])
 
@@ -197,7 +207,7 @@ class _Pen:
             said.append(f"{stretch} Tz")
         letters = len(run.text) * ADVANCE + SPACE
         end = start + letters * units * stretch / 100_000
-        if run.sin or stretch * SPACE / 100_000 < _LEAST_SPACE:
+        if run.is_turned or stretch * SPACE / 100_000 < _LEAST_SPACE:
             end = -math.inf  # the next word needs a position
         self._end = (end, self._end[1])
         self._size, self._stretch = units, stretch
@@ -211,12 +221,12 @@ class _Pen:
         x, y = round(left / self._unit), round(base / self._unit)
         end, height = self._end
         shift = max(0.5, _SHIFT * run.length / self._unit)
-        if not run.sin and abs(y - height) <= _RISE and abs(x - end) <= shift:
+        if not run.is_turned and abs(y - height) <= _RISE and abs(x - end) <= shift:
             return end, []
         across, up_by = x - self._start[0], y - self._start[1]
-        was_turned, self._turned = self._turned, bool(run.sin)
+        was_turned, self._turned = self._turned, run.is_turned
         self._start, self._end = (x, y), (-math.inf, y)
-        if run.sin or was_turned:
+        if run.is_turned or was_turned:
             turn = _numbers(4, run.cos, run.sin, -run.sin, run.cos)
             return x, [f"{turn} {x} {y} Tm"]
         return x, [f"{across} {up_by} Td"]
@@ -227,7 +237,7 @@ class _Pen:
         The latter is used if both differ little and the space remains visible to programs.
         """
         letters = len(run.text) * units * ADVANCE / 1000
-        if run.sin:
+        if run.is_turned:
             return _step(int, run.length / self._unit / letters)
         own = ((run.middle[0] + run.length / 2) / self._unit - start) / letters
         if following is not None:

@@ -6,7 +6,7 @@ import re
 import statistics
 from typing import BinaryIO, List
 
-from htrlib.document.results import PageResult
+from htrlib.document.results import PageResult, TextLine
 from htrlib.formats.saving import Result, WriteOptions
 
 _HYPHENATED = re.compile(r"\w[-\u2010\u00ac\u2e17\u00ad]$")
@@ -49,19 +49,29 @@ def write_markdown(result: Result, file: BinaryIO, options: WriteOptions) -> Non
     file.write(to_markdown(result, flow=options.flow).encode("utf-8", "backslashreplace"))
 
 
+def _quarter_turns(line: TextLine) -> int:
+    """Return the counterclockwise turns by 90 degrees that set a line upright."""
+    leftward = line.baseline is not None and line.baseline[0][0] > line.baseline[-1][0]
+    return line.quarter_turns or (2 if leftward else 0)
+
+
 def paragraphs(page: PageResult) -> List[str]:
     """The lines of each paragraph joined; a wider space between lines parts two paragraphs."""
-    tops = [line.line.box.center[1] for line in page.lines]
+    turns = [_quarter_turns(line.line) for line in page.lines]
+    tops = [line.line.box.turned(turn).center[1] for line, turn in zip(page.lines, turns)]
     steps = [after - before for before, after in zip(tops, tops[1:])]
-    down = [step for step in steps if step > 0]
+    down = [
+        step for step, turn, other in zip(steps, turns, turns[1:]) if step > 0 and turn == other
+    ]
     usual = statistics.median_low(down) if down else 0.0
-    turns = [line.line.quarter_turns for line in page.lines]
     joined: List[str] = []
     for index, line in enumerate(page.lines):
-        is_new = index == 0 or not 0 <= steps[index - 1] <= _PARAGRAPH_GAP * usual
-        if index and (turns[index] or turns[index - 1]):
-            is_new = turns[index] != turns[index - 1]
-        if is_new or not joined:
+        is_new = (
+            index == 0
+            or turns[index] != turns[index - 1]
+            or not 0 <= steps[index - 1] <= _PARAGRAPH_GAP * usual
+        )
+        if is_new:
             joined.append(line.text)
         else:
             joined[-1] = _joined(joined[-1], line.text)

@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 import pikepdf
@@ -99,6 +100,22 @@ def letter(slope, rows=8, pitch=50):
     return PageResult(Size(1000, 800), None, tuple(lines))
 
 
+def upside_down(page):
+    """The same lines on a page that lies upside down."""
+    width, height = page.size.width, page.size.height
+
+    def turned(box):
+        return Box(width - box.right, height - box.bottom, width - box.left, height - box.top)
+
+    lines = []
+    for line in page.lines:
+        baseline = tuple((width - x, height - y) for x, y in line.line.baseline)
+        place = TextLine(turned(line.line.box), baseline=baseline)
+        words = tuple(replace(word, box=turned(word.box)) for word in line.transcription.words)
+        lines.append(LineResult(place, replace(line.transcription, words=words)))
+    return replace(page, lines=tuple(lines))
+
+
 @pytest.mark.parametrize("slope", [-0.05, -0.02, 0.0, 0.02, 0.05])
 @pytest.mark.parametrize("dpi", [72, 100, 300])
 def test_programs_that_sort_text_anew_keep_the_reading_order(tmp_path, slope, dpi):
@@ -109,9 +126,11 @@ def test_programs_that_sort_text_anew_keep_the_reading_order(tmp_path, slope, dp
     assert text_of(tmp_path / "a.pdf", "-raw").split() == page.text.split()
 
 
+@pytest.mark.parametrize("lies", [None, upside_down])
 @pytest.mark.parametrize("slope", [-0.4, -0.1, 0.0, 0.05, 0.15, 0.3, 1.2])
-def test_the_middle_of_each_word_lies_in_its_box(tmp_path, slope):
+def test_the_middle_of_each_word_lies_in_its_box(tmp_path, slope, lies):
     page = letter(slope, rows=4)
+    page = page if lies is None else lies(page)
     Image.new("L", (1000, 800), 255).save(tmp_path / "a.png", dpi=(72, 72))
     saved(tmp_path / "a.pdf", page, tmp_path / "a.png")
     told = text_of(tmp_path / "a.pdf", "-bbox")

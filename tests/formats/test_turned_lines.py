@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,30 @@ def test_turned_lines_that_follow_each_other_are_one_paragraph() -> None:
         "up the page and on",
         "down the page",
     ]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_paragraphs_are_the_same_however_the_page_lies(turns: int) -> None:
+    tops = (40, 80, 120, 240, 280)
+    lines = []
+    for number, top in enumerate(tops):
+        place = TextLine(
+            Box(20, top, 220, top + 30), None, ((20.0, top + 22.0), (220.0, top + 22.0))
+        )
+        lines.append(LineResult(place.turned(turns), Transcription(f"line {number}", 0.0, 0.9)))
+    page = PageResult(SIZE, None, tuple(lines), source="a.png")
+    assert to_text(page, flow=True) == "line 0 line 1 line 2\nline 3 line 4\n"
+
+
+@pytest.mark.parametrize("format", ["hocr", "alto", "page"])
+def test_a_line_that_is_upside_down_stays_so(tmp_path: Path, format: str) -> None:
+    Image.new("L", (SIZE.width, SIZE.height), 255).save(tmp_path / "a.png")
+    down = replace(LEVEL, baseline=((280.0, 48.0), (80.0, 46.0)))
+    line = LineResult(down, Transcription("level words", 0.0, 0.9))
+    page = PageResult(SIZE, None, (line,), source="a.png")
+    save(page, tmp_path / "b.xml", format, source=tmp_path / "a.png")
+    (read,) = data.load("page_xml" if format == "page" else format, tmp_path / "b.xml").pages
+    (place,) = (line.line for line in read.lines)
+    assert place is not None and place.baseline is not None
+    for point, expected in zip(place.baseline, down.baseline or ()):
+        assert point == pytest.approx(expected, abs=1)
