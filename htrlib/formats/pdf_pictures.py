@@ -226,10 +226,10 @@ def _palette(document: pikepdf.Pdf, picture: Image.Image) -> Array:
 
 def _png_data(content: bytes) -> Tuple[bytes, int]:
     """Return the compressed rows of a PNG file, and its bits per sample."""
-    place, packed = 8, b""
+    place, packed = 8, []
     while place < len(content):
         length = int.from_bytes(content[place : place + 4], "big")
         if content[place + 4 : place + 8] == b"IDAT":
-            packed += content[place + 8 : place + 8 + length]
+            packed.append(content[place + 8 : place + 8 + length])
         place += 12 + length
-    return packed, content[24]
+    return b"".join(packed), content[24]

@@ -345,8 +345,8 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
     """Seek to each page of a picture in turn, skipping thumbnails and masks in a TIFF.
 
     Returns:
-        The number of each page from 1, and None or the reason why it cannot be reached, which ends
-        the iteration, since the position of further pages is unknown.
+        The number of each page from 1, and None or the reason why it cannot be read. That ends the
+        iteration where the position of further pages is unknown.
     """
     number = 0
     for frame in count() if picture.format == "TIFF" else range(1):
@@ -359,8 +359,11 @@ def at_each_page(picture: Any, name: str) -> Iterator[Tuple[int, Optional[ImageE
                 kind = picture.tag_v2.get(_NEW_SUBFILE_TYPE, 0) if frame else 0
                 is_page = not kind & _THUMBNAIL_OR_MASK  # not always a number in damaged files
         except ImageError as error:
-            yield number + 1, error
-            return
+            number += 1
+            yield number, error
+            if picture.tell() != frame:
+                return
+            continue
         if is_page:
             number += 1
             yield number, None

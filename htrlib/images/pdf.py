@@ -205,7 +205,8 @@ def _is_undecodable(picture: Any) -> bool:
     if any(name in _PACKED_BY for name in picture.get_filters()):
         return False
     facts = picture.get_metadata()
-    wanted = facts.width * facts.height * facts.bits_per_pixel // 8
+    # The least that a picture can have: `bits_per_pixel` is what PDFium draws with, not the file's.
+    wanted = facts.height * math.ceil(facts.width / 8)
     return bool(raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < wanted)
 
 

@@ -171,7 +171,9 @@ def _check_further_pages(picture: Image.Image, limits: BodyLimits) -> None:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise
         except Exception:  # there is no further page, or it is damaged: reading names it then
-            return
+            if picture.tell() != page:
+                return
+            continue
         _check_pixels(*_decoded_size_or_nothing(picture), limits)
     raise _too_large(f"a file has at most {MAX_PAGES} pages, found more")
 

@@ -22,6 +22,7 @@ from htrlib.errors import ImageError
 from htrlib.images import loading
 from htrlib.images.loading import (
     image_size,
+    iter_page_outcomes,
     iter_pages,
     load_image,
     load_pages,
@@ -131,6 +132,17 @@ class TestSeveralPages:
             for page, expected in zip(pages, self.pages()):
                 np.testing.assert_array_equal(page, expected)
             np.testing.assert_array_equal(load_image(source), self.pages()[0])
+
+    def test_a_page_in_an_unknown_form_does_not_hide_those_behind_it(self) -> None:
+        tiff = self.tiff()
+        entry = struct.pack("<HHII", 259, 3, 1, 1)  # no compression
+        assert tiff.count(entry) == 3
+        start = tiff.index(entry, tiff.index(entry) + 1)
+        tiff = tiff[:start] + struct.pack("<HHII", 259, 3, 1, 34661) + tiff[start + len(entry) :]
+        first, second, third = iter_page_outcomes(tiff)
+        assert first.page is not None and third.page is not None
+        assert (second.number, third.number) == (2, 3)
+        assert "page 2" in str(second.error)
 
     def test_a_thumbnail_is_not_a_page(self) -> None:
         tiff = self.tiff(tiffinfo={254: 0})

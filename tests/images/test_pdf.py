@@ -187,6 +187,16 @@ def noisy_jpeg() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_blank_page_of_any_depth_is_blank(bits: int) -> None:
+    document = pdf()
+    picture = document.pages[0].Resources.XObject.P
+    picture.ColorSpace, picture.BitsPerComponent = pikepdf.Name.DeviceGray, bits
+    row = -(-int(picture.Width) * bits // 8)
+    picture.write(b"\xff" * row * int(picture.Height))
+    assert load_image(saved(document)).min() == 255
+
+
 @pytest.mark.parametrize("part", [0.5, 0.9])
 def test_a_page_whose_jpeg_is_cut_off_is_not_read_in_part(part: float) -> None:
     whole = noisy_jpeg()
