@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 from htrlib.bundle import load_bundle
 from htrlib.cli import train, transcribe
@@ -165,6 +167,7 @@ def run(config: AdaptConfig) -> int:
     settings = TrainerConfig.from_dict({**SETTINGS, **limits})
     train.check_apart(config.output, config.directory)
     readings = _readings(config)
+    _drop_outdated(readings)
     status = transcribe.run(readings)
     lines = load_sure_lines(_pages(readings), config.confidence)
     lines = lines.of_kinds(None if config.kinds is None else ",".join(config.kinds))
@@ -181,12 +184,19 @@ def run(config: AdaptConfig) -> int:
 
 
 def _readings(config: AdaptConfig) -> transcribe.TranscribeConfig:
-    """The reading of pages that have not been read with this bundle: of all kinds of lines."""
-    label = load_bundle(config.init).label
+    """The reading of pages that have not been read with this bundle: of all kinds of lines.
+
+    Bundles of one name and pages of other folders have other results.
+    """
+    bundle = load_bundle(config.init)
+    paths = (str(Path(path).resolve()) for path in config.paths)
+    read = "\n".join([str(bundle.checksum("line-recognition")), *paths])
+    name = re.sub(r"\W+", "-", bundle.label)
+    folder = f"{name}-{hashlib.sha256(os.fsencode(read)).hexdigest()[:8]}"
     return transcribe.TranscribeConfig(
         paths=config.paths,
         formats=(FORMAT,),
-        output=config.directory / "readings" / re.sub(r"\W+", "-", label),
+        output=config.directory / "readings" / folder,
         bundle=config.init,
         device=config.device,
         jobs=config.jobs,
@@ -197,17 +207,28 @@ def _readings(config: AdaptConfig) -> transcribe.TranscribeConfig:
 
 def _pages(config: transcribe.TranscribeConfig) -> Dict[str, PagePlace]:
     """The pages that were read; those of files that cannot be read are missing."""
-    folder = config.output or Path()
-    files = ResultFiles(folder, config.formats, DPI)
-    numbered = NumberedFiles()
     pages = {}
+    for path, number, xml in _found(config):
+        page = path.name if number is None else f"{path.name}/{number:04d}"
+        name = xml.relative_to(config.output or Path()).as_posix()
+        pages[name] = PagePlace(page, path, number or 1, xml)
+    return pages
+
+
+def _drop_outdated(config: transcribe.TranscribeConfig) -> None:
+    """Remove what was read of files that have changed since."""
+    for path, _, xml in list(_found(config)):
+        if xml.stat().st_mtime_ns < path.stat().st_mtime_ns:
+            xml.unlink()
+
+
+def _found(config: transcribe.TranscribeConfig) -> Iterator[Tuple[Path, Optional[int], Path]]:
+    """Yield the file, the number, and the result of each page that was read."""
+    files = ResultFiles(config.output or Path(), config.formats, DPI)
+    numbered = NumberedFiles()
     for entry in find_inputs(config.paths, recursive=config.recursive, numbered=True):
         for number, xml in sorted(files.pages(entry, numbered)):
-            file = entry.path.name
-            page = file if number is None else f"{file}/{number:04d}"
-            name = xml.relative_to(folder).as_posix()
-            pages[name] = PagePlace(page, entry.path, number or 1, xml)
-    return pages
+            yield entry.path, number, xml
 
 
 def _share(text: str) -> float:

@@ -85,23 +85,26 @@ def locate(path: Path, reference: str, images: Optional[Images]) -> Path:
         path: the manifest.
         reference: the source-ref.
         images: folder in which the reference is looked up by as much of its path as exists there;
-            or a function that returns the file; or None for a path relative to the manifest.
+            or a function that returns the file; or None for a path relative to the manifest, or
+            the folder of the manifest for a remote reference.
     Raises:
-        AnnotationError: the reference is remote and `images` is None, or leads out of the folder.
+        AnnotationError: the reference is remote, `images` is None, and there is no such picture
+            beside the manifest; or it leads out of the folder.
     """
     if callable(images):
         return images(reference)
     remote = "://" in reference
-    if images is None:
-        if remote:
-            raise AnnotationError(
-                f"{reference} is not on this machine; copy the pictures and give images=FOLDER",
-                path,
-            )
+    if images is None and not remote:
         return spelled(reference, path.parent) or path.parent / reference
     parts = PurePosixPath(reference.partition("://")[2] if remote else reference).parts
     if ".." in parts:
         raise AnnotationError(f"a source-ref must not contain .., found {reference}", path)
     parts = tuple(part for part in parts if part != "/")
-    existing = (spelled("/".join(parts[start:]), Path(images)) for start in range(len(parts)))
-    return next((found for found in existing if found is not None), Path(images, *parts[-1:]))
+    folder = path.parent if images is None else Path(images)
+    existing = (spelled("/".join(parts[start:]), folder) for start in range(len(parts)))
+    found = next((found for found in existing if found is not None), None)
+    if found is None and images is None:
+        raise AnnotationError(
+            f"{reference} is not on this machine; copy the pictures and give images=FOLDER", path
+        )
+    return found or folder.joinpath(*parts[-1:])

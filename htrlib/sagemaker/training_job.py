@@ -229,11 +229,14 @@ def _check_channel(name: str, channel: Any) -> None:
 
 
 def _images(channels: Mapping[str, Path], sources: Sequence[Any]) -> Optional[str]:
-    """Return the folder of the pictures: their channel, or the data's own for S3 manifests."""
+    """Return the folder of the pictures: their channel, or that of S3 manifests.
+
+    None for manifests in several folders, each of which has its pictures beside it.
+    """
     if "images" in channels:
         return str(channels["images"])
-    manifests = [path for format, path in sources if format == "ground_truth"]
-    return str(Path(manifests[0]).parent) if manifests else None
+    folders = {str(Path(path).parent) for format, path in sources if format == "ground_truth"}
+    return folders.pop() if len(folders) == 1 else None
 
 
 def _bundle(folder: Path, scratch: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def test_the_same_command_reads_no_page_again(pages, tmp_path, fitted, capsys):
     assert main(command) == 0
     assert reading.stat().st_mtime_ns == before
     assert len(fitted[0][1].lines) == len(fitted[1][1].lines)
+
+
+def test_readings_of_other_pages_of_the_same_name_are_not_taken(pages, tmp_path, fitted):
+    others = tmp_path / "others"
+    others.mkdir()
+    with Image.open(PAGE) as picture:
+        Image.new("L", picture.size, 255).save(others / PAGE.name)
+    for folder, status in ((pages, 0), (others, 2)):  # no line is found on a blank page
+        assert main(["adapt", str(folder), "--output", str(tmp_path / "mine")]) == status
+    assert len(fitted) == 1
+
+
+def test_a_page_that_was_scanned_again_is_read_again(pages, tmp_path, fitted):
+    command = ["adapt", str(pages), "--output", str(tmp_path / "mine")]
+    assert main(command) == 0
+    (reading,) = (tmp_path / "mine.training" / "readings").rglob("*.xml")
+    before = reading.stat().st_mtime_ns
+    os.utime(pages / PAGE.name, ns=(before + 1_000_000, before + 1_000_000))
+    assert main(command) == 0
+    assert reading.stat().st_mtime_ns > before
 
 
 def test_pages_of_a_pdf_are_learned_from_as_they_are_rendered(tmp_path, fitted):

@@ -302,6 +302,13 @@ def test_pictures_on_s3_are_looked_up_in_a_folder(tmp_path, make_picture):
         data.load("ground_truth", path)
 
 
+def test_pictures_on_s3_may_lie_beside_the_manifest(tmp_path, make_picture):
+    make_picture("prefix/a.png")
+    path = write(tmp_path, custom(text("a", 0, 0), reference="s3://bucket/prefix/a.png"))
+    (page,) = data.load("ground_truth", path).pages
+    assert page.image == tmp_path / "prefix" / "a.png"
+
+
 def test_pictures_of_one_name_in_one_folder_are_not_taken_for_each_other(tmp_path, make_picture):
     for name in ("scans/a.png", "scans/x/b.png", "scans/b.png"):
         make_picture(name)

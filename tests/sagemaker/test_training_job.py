@@ -166,6 +166,27 @@ def test_pictures_that_a_manifest_has_in_s3_are_found_by_their_name(job, place, 
     assert "line-recognition: 3 lines to train on, 1 to validate on" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("reference", ["images/0.png", "s3://bucket/images/0.png"])
+def test_each_of_several_manifests_has_its_own_pictures(job, reference):
+    root = job()
+    for path in channel(root, "train").iterdir():
+        path.unlink()
+    for name in ("a", "b"):
+        folder = channel(root, "train") / name
+        (folder / "images").mkdir(parents=True)
+        Image.new("L", (300, 80), 255).save(folder / "images" / "0.png")
+        corners = [{"x": x, "y": y} for x, y in ((5, 5), (290, 5), (290, 75), (5, 75))]
+        text = {"text": name, "line_num": "1", "type": "handwritten", "bb": corners}
+        label = {"label": {"texts": [text]}, "label-metadata": {"type": "groundTruth/custom"}}
+        (folder / "output.manifest").write_text(json.dumps({"source-ref": reference, **label}))
+    read = training_job.read_job(training_job.Folders(root), root / "scratch")
+    pages = [page for f, p in read.train for page in data.load(f, p, images=read.images).pages]
+    assert [(page.text, page.image.parent.parent.name) for page in pages] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
+
+
 def pack(archive, **files):
     with tarfile.open(archive, "w:gz") as tar:
         for name, content in files.items():
