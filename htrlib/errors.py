@@ -142,8 +142,8 @@ class NonFiniteLossError(TrainingError):
         self.samples = samples
         named = f" ({', '.join(samples)})" if samples else ""
         super().__init__(
-            f"the loss is not finite in epoch {epoch}, batch {batch}; lower the learning rate or "
-            f"look at the samples of that batch{named}"
+            f"the loss is not finite in epoch {epoch}, batch {batch}; train in a new directory, "
+            f"with a lower learning rate or without the samples of that batch{named}"
         )
 
 

@@ -108,6 +108,11 @@ class ServingConfig:
                 f"jobs, kept in {self.jobs}, are read by a single model, and several are served; "
                 "leave one of them out"
             )
+        if self.jobs is not None and self.batch_size > 1:
+            raise ConfigError(
+                f"jobs, kept in {self.jobs}, are read one by one, and batch_size is "
+                f"{self.batch_size}, in which they would hold every worker; leave one of them out"
+            )
         if self.default_accept not in (JSON, TEXT):
             raise ConfigError(
                 f"the default answer must be {JSON} or {TEXT}, found {self.default_accept!r}"

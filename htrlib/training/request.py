@@ -122,4 +122,10 @@ def _without_split(train: Dataset, job: TrainingJob) -> Dataset:
             f"the split {job.validation_split!r} is for validation, and the data names no other "
             "split to train on; name one with split"
         )
+    names = sorted({sample.split for sample in rest if sample.split is not None})
+    if len(names) > 1:
+        raise ConfigError(
+            f"the split {job.validation_split!r} is for validation, and the data has several "
+            f"others ({', '.join(names)}); name the one to train on with split"
+        )
     return rest

@@ -132,6 +132,9 @@ def test_a_validation_split_alone_is_one_of_the_training_data(folder, htr, capsy
         assert "5 lines to train on, 1 to validate on" in capsys.readouterr().out
     assert htr("--train", "lines", folder, "--validation-split", "held") == 2
     assert "name one with split" in capsys.readouterr().err
+    path.write_text(path.read_text().replace("0.png,c,train", "0.png,c,test"))
+    assert htr("--train", "csv", path, "--validation-split", "held") == 2
+    assert "several others (test, train); name the one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("best", "written"), [(0.25, 1), (None, 0)])

@@ -76,6 +76,7 @@ def test_a_worker_alone_gets_all_cpus() -> None:
         {"HTRLIB_QUEUE_LENGTH": "0"},
         {"HTRLIB_RECOVERY_SECONDS": "0"},
         {"HTRLIB_BATCH_SIZE": "0"},
+        {"HTRLIB_BATCH_SIZE": "2", "HTRLIB_JOBS": "jobs"},
         {"HTRLIB_MAX_PIXELS": "0"},
         {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/html"},
         {"HTRLIB_ALLOW_CODE": "yes"},
