@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from htrlib.data import FORMATS
 from htrlib.data.annotation_text import read_text
@@ -38,7 +38,7 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
     """
     if format is not None and format not in FORMATS:
         raise ConfigError(f"unknown data format {format!r}; choose {', '.join(FORMATS)}")
-    if format is not None and format not in _FILES.values():
+    if format is not None and format not in _IS:
         return ((format, str(folder)),)
     files = sorted(
         path
@@ -56,7 +56,7 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
                 "with format, or remove the others"
             )
         for name, paths in found.items():
-            whole = name not in _FILES.values()
+            whole = name not in _IS
             return tuple((name, str(path)) for path in ([folder] if whole else paths))
     wanted = "labeled data of a format that can be told" if format is None else f"{format} data"
     some = ", ".join(path.relative_to(folder).as_posix() for path in files[:3])
@@ -83,8 +83,8 @@ def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
                 name = _root_format(path)
             if name is not None:
                 read_folders.add(path.parent)
-        elif suffix in _FILES and _IS[_FILES[suffix]](path):
-            name = _FILES[suffix]
+        else:
+            name = next((name for name in _FILES.get(suffix, ()) if _IS[name](path)), None)
         if name is not None:
             found.setdefault(name, []).append(path)
     if len(found) > 1:
@@ -115,24 +115,37 @@ def _is_table(path: Path) -> bool:
 
 
 def _is_pages(path: Path) -> bool:
-    try:
-        pages = json.loads(read_text(path))
-    except (AnnotationError, ValueError):
-        return False
+    pages = _json(path)
     return isinstance(pages, dict) and any(
         isinstance(page, dict) and "lines" in page for page in pages.values()
     )
 
 
+def _is_label_studio(path: Path) -> bool:
+    tasks = _json(path)
+    return isinstance(tasks, list) and any(
+        isinstance(task, dict) and {"data", "annotations"} <= set(task) for task in tasks
+    )
+
+
+def _json(path: Path) -> Any:
+    """Return the content of a file; None if it is no JSON."""
+    try:
+        return json.loads(read_text(path))
+    except (AnnotationError, ValueError):
+        return None
+
+
 _FILES = {
-    ".manifest": "ground_truth",
-    ".jsonl": "ground_truth",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "pages_json",
+    ".manifest": ("ground_truth",),
+    ".jsonl": ("ground_truth",),
+    ".csv": ("csv",),
+    ".tsv": ("csv",),
+    ".json": ("pages_json", "label_studio"),
 }
 _IS: Dict[str, Callable[[Path], bool]] = {
     "ground_truth": _is_manifest,
     "csv": _is_table,
     "pages_json": _is_pages,
+    "label_studio": _is_label_studio,
 }

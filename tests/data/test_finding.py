@@ -56,6 +56,7 @@ def test_what_we_write_is_found(pages, folder):
         ("a.tsv", "writer\ttext\timage\n", "csv"),
         ("a.json", '{"a.png": {"lines": []}}', "pages_json"),
         ("a.jsonl", '\n{"source-ref": "a.png"}', "ground_truth"),
+        ("export.json", '[{"id": 1, "data": {"ocr": "a.png"}, "annotations": []}]', "label_studio"),
     ],
 )
 def test_an_annotation_file_is_found_by_what_it_says(folder, name, content, format):
