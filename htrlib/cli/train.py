@@ -10,13 +10,13 @@ from htrlib.bundle import check_replaceable, load_bundle
 from htrlib.cli import datasets
 from htrlib.cli.training_options import add_training_options, training_settings
 from htrlib.engines.port import NETWORKS
-from htrlib.errors import ConfigError
+from htrlib.errors import ConfigError, NonFiniteLossError
 
 if TYPE_CHECKING:
     from htrlib.bundle import Bundle
     from htrlib.data import Dataset
     from htrlib.training.request import TrainingJob
-    from htrlib.training.trainer import Trainer
+    from htrlib.training.trainer import Trainer, TrainingResult
 
 _DONE, _INTERRUPTED = 0, 130
 
@@ -166,13 +166,15 @@ def fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output:
 
 
 def _fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output: Path) -> int:
-    result = trainer.fit(train, validation)
+    try:
+        result = trainer.fit(train, validation)
+    except NonFiniteLossError:
+        if trainer.result is not None:
+            _save_best(trainer, trainer.result, output)
+        raise
     if result.reason == "interrupted":
         print(f"stopped after {result.steps} steps; repeat the command to resume")
-        if result.best is not None:  # skip steps that take minutes: the user wants to stop
-            trainer.save(output, refit=False)
-            if trainer.first:
-                print(f"{output}: the best so far, validation score {result.best:.4f}")
+        _save_best(trainer, result, output)
         return _INTERRUPTED
     share = trainer.save(output)
     if not trainer.first:
@@ -183,6 +185,14 @@ def _fit(trainer: Trainer, train: Dataset, validation: Optional[Dataset], output
     best = "" if result.best is None else f", best validation score {result.best:.4f}"
     print(f"{output}: {result.steps} steps, {result.minutes:.1f} minutes{best}")
     return _DONE
+
+
+def _save_best(trainer: Trainer, result: TrainingResult, output: Path) -> None:
+    """Write the best parameters so far, if any, without the steps that take minutes."""
+    if result.best is not None:
+        trainer.save(output, refit=False)
+        if trainer.first:
+            print(f"{output}: the best so far, validation score {result.best:.4f}")
 
 
 def _quantize(output: Path, init: Optional[Bundle]) -> None:

@@ -22,7 +22,7 @@ from htrlib.decoding.model_choice import fitting_text
 from htrlib.engines.memory import keep_memory
 from htrlib.engines.mxnet.framework import mx
 from htrlib.engines.mxnet.runner import context
-from htrlib.errors import ConfigError, TrainingError
+from htrlib.errors import ConfigError, NonFiniteLossError, TrainingError
 from htrlib.language import NGramModel
 from htrlib.language.files import save_model
 from htrlib.stages.recognition import LOOK_AGAIN_BELOW
@@ -53,7 +53,8 @@ class TrainingResult:
     """The result of a training run.
 
     Attributes:
-        reason: reason to stop: "epochs", "minutes", "patience" or "interrupted".
+        reason: reason to stop: "epochs", "minutes", "patience", "interrupted", or "loss" after a
+            `NonFiniteLossError`.
         epochs: completed epochs.
         steps: number of steps, including resumed runs.
         minutes: training time, including resumed runs.
@@ -134,7 +135,8 @@ class Trainer:
                 the last parameters are kept.
         Raises:
             DatasetError: there is no usable training data.
-            NonFiniteLossError: the loss is not finite; the last checkpoint is kept.
+            NonFiniteLossError: the loss is not finite; the last checkpoint is kept, and if there
+                is a validation score, `save` writes the best parameters.
             TrainingError: another training runs in the directory, the directory holds a training
                 with other data or options, or MXNet fails.
         """
@@ -142,8 +144,12 @@ class Trainer:
         machines = distributed.join()
         self.first = machines.rank == 0
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._task, self.result = None, None
         with locked(self.directory) if self.first else contextlib.nullcontext():
-            task, run, reason = self._train(train, validation, machines)
+            return self._train(train, validation, machines)
+
+    def _keep(self, task: Task, run: Run, reason: str) -> TrainingResult:
+        """Keep the best parameters of a run, and return its result."""
         self._task, self._parameters = task, run.best()
         progress = run.progress
         self.result = TrainingResult(
@@ -159,8 +165,8 @@ class Trainer:
 
     def _train(
         self, train: Dataset, validation: Optional[Dataset], machines: Machines
-    ) -> Tuple[Task, Run, str]:
-        """Return the task with its data, the run in the directory, and the reason to stop."""
+    ) -> TrainingResult:
+        """Begin the run in the directory, or go on with it."""
         contexts = _contexts(self._devices)
         task = self._prepared(train, validation, machines, len(contexts))
         log = Log(self.directory if self.first else None)
@@ -170,7 +176,13 @@ class Trainer:
             run = Run(task, learner, machines, self.directory, self._devices[0], log)
             run.resume()
             log.tell(_summary(task, run.progress.step, self.directory))
-            return task, run, run.train()
+            try:
+                reason = run.train()
+            except NonFiniteLossError:
+                if run.progress.best is not None:
+                    self._keep(task, run, "loss")
+                raise
+            return self._keep(task, run, reason)
 
     def save(
         self, directory: Union[str, Path], *, name: Optional[str] = None, refit: bool = True

@@ -10,6 +10,7 @@ from htrlib.bundle import load_bundle
 from htrlib.cli.main import main
 from htrlib.cli.training_options import field_descriptions
 from htrlib.engines.port import NETWORKS
+from htrlib.errors import NonFiniteLossError
 from htrlib.training.config import TrainerConfig
 
 
@@ -153,6 +154,25 @@ def test_an_interrupted_training_writes_the_best_so_far(tmp_path, capsys, best, 
     out = capsys.readouterr().out
     assert "stopped after 3 steps; repeat the command to resume" in out
     assert ("the best so far, validation score 0.2500" in out) == bool(written)
+
+
+def test_a_training_that_a_loss_ends_writes_the_best_so_far(tmp_path, capsys):
+    from htrlib.cli.train import fit
+
+    def failing(train, validation):
+        raise NonFiniteLossError(3, 5)
+
+    saved = []
+    trainer = SimpleNamespace(
+        first=True,
+        fit=failing,
+        save=lambda output, refit: saved.append((output, refit)),
+        result=SimpleNamespace(best=0.25),
+    )
+    with pytest.raises(NonFiniteLossError):
+        fit(trainer, None, None, tmp_path / "new")
+    assert saved == [(tmp_path / "new", False)]
+    assert "the best so far, validation score 0.2500" in capsys.readouterr().out
 
 
 def test_a_run_in_the_folder_of_the_bundle_is_refused_at_once(tmp_path, capsys):

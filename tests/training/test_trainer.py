@@ -21,6 +21,7 @@ from htrlib.training.batches.augmentation import LineAugmentation
 from htrlib.training.checkpoint import read_checkpoint, write_checkpoint
 from htrlib.training.distributed import Machines
 from htrlib.training.learner import Learner
+from htrlib.training.loop import Run
 from htrlib.training.tasks.line_recognition import LineRecognitionTask
 
 pytestmark = pytest.mark.slow
@@ -295,6 +296,23 @@ def test_a_loss_that_is_no_number_names_the_batch_and_its_samples(trainer, lines
         trainer(config).fit(lines(8))
     assert (caught.value.epoch, caught.value.batch) == (0, 0)
     assert caught.value.samples
+
+
+def test_what_was_best_before_such_a_loss_can_be_saved(trainer, lines, monkeypatch, tmp_path):
+    settle = Run._settle
+
+    def failing(run):
+        if run.progress.epoch == 1 and run._pending is not None:
+            raise NonFiniteLossError(1, 0)
+        return settle(run)
+
+    monkeypatch.setattr(Run, "_settle", failing)
+    made = trainer(replace(QUICK, epochs=2))
+    with pytest.raises(NonFiniteLossError):
+        made.fit(lines(8), lines(2, seed=1))
+    assert made.result.reason == "loss" and made.result.best is not None
+    made.save(tmp_path / "best", refit=False)
+    assert load_bundle(tmp_path / "best").config["training"]
 
 
 def test_a_finished_training_goes_on_when_asked_for_more_epochs(trainer, lines):
