@@ -29,7 +29,9 @@ def count_pages(path: Path) -> int:
         if kind == PDF:
             return pdf_page_count(file, name)
         picture = identified(file, name)
-        return sum(error is None for _, error in at_each_page(picture, name))
+        # Up to the last that can be read; one before it that cannot be is a page too.
+        reached = (number for number, error in at_each_page(picture, name) if error is None)
+        return max(reached, default=0)
 
 
 def load_page(path: Path, number: int = 1, dpi: float = DPI) -> Page:

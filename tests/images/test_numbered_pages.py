@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import List
 
@@ -40,6 +41,21 @@ def test_a_page_that_is_not_there_is_told(many: Path) -> None:
         load_page(many, 4)
     with pytest.raises(ImageError, match="page"):
         page_size(many, 4)
+
+
+def test_a_page_that_cannot_be_read_counts_before_one_that_can(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    first, *others = (Image.new("L", (40 + n, 30), 200) for n in range(3))
+    first.save(path, save_all=True, append_images=others)
+    entry = struct.pack("<HHII", 259, 3, 1, 1)  # no compression
+    content = path.read_bytes()
+    start = content.index(entry, content.index(entry) + 1)
+    unknown = struct.pack("<HHII", 259, 3, 1, 34661)
+    path.write_bytes(content[:start] + unknown + content[start + len(entry) :])
+    assert count_pages(path) == 3
+    assert page_size(path, 3) == Size(42, 30)
+    with pytest.raises(ImageError, match="page 2"):
+        load_page(path, 2)
 
 
 def test_other_pictures_have_one_page(tmp_path: Path) -> None:
