@@ -217,7 +217,7 @@ def _pages(config: transcribe.TranscribeConfig) -> Dict[str, PagePlace]:
 
 def _drop_outdated(config: transcribe.TranscribeConfig) -> None:
     """Remove what was read of files that have changed since."""
-    for path, _, xml in list(_found(config)):
+    for path, _, xml in _found(config):
         if xml.stat().st_mtime_ns < path.stat().st_mtime_ns:
             xml.unlink()
 

@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from htrlib.data import FORMATS
 from htrlib.data.annotation_text import read_text
@@ -38,7 +38,7 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
     """
     if format is not None and format not in FORMATS:
         raise ConfigError(f"unknown data format {format!r}; choose {', '.join(FORMATS)}")
-    if format is not None and format not in _IS:
+    if format is not None and format not in _FILES:
         return ((format, str(folder)),)
     files = sorted(
         path
@@ -56,7 +56,7 @@ def find(folder: Path, format: Optional[str] = None) -> Tuple[Source, ...]:
                 "with format, or remove the others"
             )
         for name, paths in found.items():
-            whole = name not in _IS
+            whole = name not in _FILES
             return tuple((name, str(path)) for path in ([folder] if whole else paths))
     wanted = "labeled data of a format that can be told" if format is None else f"{format} data"
     some = ", ".join(path.relative_to(folder).as_posix() for path in files[:3])
@@ -83,8 +83,8 @@ def _by_format(files: Iterator[Path]) -> Dict[str, List[Path]]:
                 name = _root_format(path)
             if name is not None:
                 read_folders.add(path.parent)
-        else:
-            name = next((name for name in _FILES.get(suffix, ()) if _IS[name](path)), None)
+        elif suffix in _FORMAT:
+            name = _FORMAT[suffix](path)
         if name is not None:
             found.setdefault(name, []).append(path)
     if len(found) > 1:
@@ -99,53 +99,44 @@ def _root_format(path: Path) -> Optional[str]:
         return None
 
 
-def _is_manifest(path: Path) -> bool:
+def _manifest_format(path: Path) -> Optional[str]:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return '"source-ref"' in next((line for line in file if line.strip()), "")
+        first = next((line for line in file if line.strip()), "")
+    return "ground_truth" if '"source-ref"' in first else None
 
 
-def _is_table(path: Path) -> bool:
+def _table_format(path: Path) -> Optional[str]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         first = file.readline()
     try:
         header = next(csv.reader([first], delimiter=delimiter_of(path, first)), [])
     except csv.Error:
-        return False
-    return set(REQUIRED) <= {name.strip() for name in header}
+        return None
+    return "csv" if set(REQUIRED) <= {name.strip() for name in header} else None
 
 
-def _is_pages(path: Path) -> bool:
-    pages = _json(path)
-    return isinstance(pages, dict) and any(
-        isinstance(page, dict) and "lines" in page for page in pages.values()
-    )
-
-
-def _is_label_studio(path: Path) -> bool:
-    tasks = _json(path)
-    return isinstance(tasks, list) and any(
-        isinstance(task, dict) and {"data", "annotations"} <= set(task) for task in tasks
-    )
-
-
-def _json(path: Path) -> Any:
-    """Return the content of a file; None if it is no JSON."""
+def _json_format(path: Path) -> Optional[str]:
     try:
-        return json.loads(read_text(path))
+        content = json.loads(read_text(path))
     except (AnnotationError, ValueError):
         return None
+    if isinstance(content, dict) and _any_has(content.values(), "lines"):
+        return "pages_json"
+    if isinstance(content, list) and _any_has(content, "data", "annotations"):
+        return "label_studio"
+    return None
 
 
-_FILES = {
-    ".manifest": ("ground_truth",),
-    ".jsonl": ("ground_truth",),
-    ".csv": ("csv",),
-    ".tsv": ("csv",),
-    ".json": ("pages_json", "label_studio"),
+def _any_has(entries: Iterable[Any], *keys: str) -> bool:
+    return any(isinstance(entry, dict) and set(keys) <= set(entry) for entry in entries)
+
+
+_FORMAT: Dict[str, Callable[[Path], Optional[str]]] = {
+    ".manifest": _manifest_format,
+    ".jsonl": _manifest_format,
+    ".csv": _table_format,
+    ".tsv": _table_format,
+    ".json": _json_format,
 }
-_IS: Dict[str, Callable[[Path], bool]] = {
-    "ground_truth": _is_manifest,
-    "csv": _is_table,
-    "pages_json": _is_pages,
-    "label_studio": _is_label_studio,
-}
+_FILES = frozenset(("ground_truth", "csv", "pages_json", "label_studio"))
+"""Formats whose data is a file, not a folder."""

@@ -79,6 +79,12 @@ class TextLine:
         """
         return 0 if self.baseline is None else turns_upright(self.baseline)
 
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether the baseline runs along the page from right to left."""
+        baseline = self.baseline
+        return baseline is not None and not self.quarter_turns and baseline[-1][0] < baseline[0][0]
+
     def turned(self, quarter_turns: int) -> TextLine:
         """Return the line turned about the page's origin, counterclockwise by 90 degrees each."""
         if not quarter_turns % 4:

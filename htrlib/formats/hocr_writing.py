@@ -116,7 +116,7 @@ def _properties(place: TextLine, box: Box, size: Size) -> Iterator[str]:
         yield f"textangle {360 - 90 * place.quarter_turns}"
     elif place.baseline is not None and place.baseline[0][0] != place.baseline[-1][0]:
         (x0, y0), (x1, y1) = place.baseline[0], place.baseline[-1]
-        if x1 < x0:
+        if place.is_upside_down:
             yield "textangle 180"
         slope = (y1 - y0) / (x1 - x0)
         yield f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"

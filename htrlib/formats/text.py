@@ -51,8 +51,7 @@ def write_markdown(result: Result, file: BinaryIO, options: WriteOptions) -> Non
 
 def _quarter_turns(line: TextLine) -> int:
     """Return the counterclockwise turns by 90 degrees that set a line upright."""
-    leftward = line.baseline is not None and line.baseline[0][0] > line.baseline[-1][0]
-    return line.quarter_turns or (2 if leftward else 0)
+    return 2 if line.is_upside_down else line.quarter_turns
 
 
 def paragraphs(page: PageResult) -> List[str]:

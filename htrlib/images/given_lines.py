@@ -60,8 +60,5 @@ def line_as_given(line: TextLine, transform: PageTransform) -> TextLine:
 
 
 def _is_upside_down(places: Sequence[TextLine]) -> bool:
-    level = [
-        place.baseline for place in places if place.baseline is not None and not place.quarter_turns
-    ]
-    leftward = sum(baseline[-1][0] < baseline[0][0] for baseline in level)
-    return 2 * leftward > len(level)
+    level = [place for place in places if place.baseline is not None and not place.quarter_turns]
+    return 2 * sum(place.is_upside_down for place in level) > len(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any, Dict
 
 import numpy as np
@@ -24,3 +25,11 @@ def encoded(picture: Image.Image, image_format: str = "PNG", **options: Any) -> 
     file = io.BytesIO()
     picture.save(file, image_format, **options)
     return file.getvalue()
+
+
+def unknown_second_page(tiff: bytes) -> bytes:
+    """A TIFF of three uncompressed pages whose second one states a compression nobody knows."""
+    entry = struct.pack("<HHII", 259, 3, 1, 1)
+    assert tiff.count(entry) == 3
+    start = tiff.index(entry, tiff.index(entry) + 1)
+    return tiff[:start] + struct.pack("<HHII", 259, 3, 1, 34661) + tiff[start + len(entry) :]

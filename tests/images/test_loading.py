@@ -29,7 +29,7 @@ from htrlib.images.loading import (
     pad,
     resize,
 )
-from tests.images.pictures import NEARLY_LOSSLESS, encoded, marked_page
+from tests.images.pictures import NEARLY_LOSSLESS, encoded, marked_page, unknown_second_page
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -134,12 +134,7 @@ class TestSeveralPages:
             np.testing.assert_array_equal(load_image(source), self.pages()[0])
 
     def test_a_page_in_an_unknown_form_does_not_hide_those_behind_it(self) -> None:
-        tiff = self.tiff()
-        entry = struct.pack("<HHII", 259, 3, 1, 1)  # no compression
-        assert tiff.count(entry) == 3
-        start = tiff.index(entry, tiff.index(entry) + 1)
-        tiff = tiff[:start] + struct.pack("<HHII", 259, 3, 1, 34661) + tiff[start + len(entry) :]
-        first, second, third = iter_page_outcomes(tiff)
+        first, second, third = iter_page_outcomes(unknown_second_page(self.tiff()))
         assert first.page is not None and third.page is not None
         assert (second.number, third.number) == (2, 3)
         assert "page 2" in str(second.error)

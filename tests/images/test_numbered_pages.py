@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import List
 
@@ -12,6 +11,7 @@ from PIL import Image
 from htrlib.document.geometry import Size
 from htrlib.errors import ImageError
 from htrlib.images.numbered_pages import count_pages, load_page, page_size
+from tests.images.pictures import encoded, unknown_second_page
 
 SIZES = ((200, 100), (150, 120), (90, 60))
 
@@ -46,12 +46,9 @@ def test_a_page_that_is_not_there_is_told(many: Path) -> None:
 def test_a_page_that_cannot_be_read_counts_before_one_that_can(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     first, *others = (Image.new("L", (40 + n, 30), 200) for n in range(3))
-    first.save(path, save_all=True, append_images=others)
-    entry = struct.pack("<HHII", 259, 3, 1, 1)  # no compression
-    content = path.read_bytes()
-    start = content.index(entry, content.index(entry) + 1)
-    unknown = struct.pack("<HHII", 259, 3, 1, 34661)
-    path.write_bytes(content[:start] + unknown + content[start + len(entry) :])
+    path.write_bytes(
+        unknown_second_page(encoded(first, "TIFF", save_all=True, append_images=others))
+    )
     assert count_pages(path) == 3
     assert page_size(path, 3) == Size(42, 30)
     with pytest.raises(ImageError, match="page 2"):
